@@ -1,0 +1,216 @@
+//! Where nodes and volumes come from.
+//!
+//! One trait, [`Cloud`], and one folder per sort of cloud. A cloud keeps no
+//! record that a director relies on: the director writes down what it wants
+//! before it asks, and can ask again. So every operation here may be repeated.
+//!
+//! # Guarantees
+//! - [`Cloud::ensure_node`] with a tag that exists gives that node (started
+//!   again, if it was stopped, with its disk as it was).
+//! - Removing what is not there succeeds.
+//! - What a `list_` names was made by this director, and nothing that it made is missing.
+//!
+//! Must not know: users, credits, applications, the wire.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use crate::model::{CloudName, NodeTag};
+
+/// Which program a node runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeRole {
+    /// `conpaas manager`.
+    Manager,
+    /// `conpaas agent`.
+    Agent,
+}
+
+impl NodeRole {
+    /// The sub-command of the program, and the word in the resource table.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NodeRole::Manager => "manager",
+            NodeRole::Agent => "agent",
+        }
+    }
+}
+
+/// One file of a node's context, placed before the node boots.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ContextFile {
+    /// Absolute path inside the node, such as `/root/config.cfg`.
+    pub path: PathBuf,
+    /// Permission bits; the owner is the node's root.
+    pub mode: u32,
+    /// The content. May be secret: no `Debug`.
+    pub content: Vec<u8>,
+}
+
+/// A node that is wanted.
+#[derive(Clone)]
+pub struct NodeSpec {
+    /// Finds the node again; unique in its cloud.
+    pub tag: NodeTag,
+    /// What runs in it.
+    pub role: NodeRole,
+    /// The name that people see (`conpaas-u1-a2-mgr`).
+    pub name: String,
+    /// The context, see [`crate::config`].
+    pub context: Vec<ContextFile>,
+    /// Size of instance where the cloud has several (`inst_type`).
+    pub instance_type: Option<String>,
+}
+
+/// A node that a cloud has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudNode {
+    /// The tag it was made with.
+    pub tag: NodeTag,
+    /// The cloud's own id of it (`vmid` on the wire); unique among all clouds of a director.
+    pub vmid: String,
+    /// Where the director and users reach it.
+    pub ip: Ipv4Addr,
+    /// Where other nodes of its cloud reach it.
+    pub private_ip: Ipv4Addr,
+    /// Port of the manager or the agent in it.
+    pub port: u16,
+    /// Whether it is running now.
+    pub is_running: bool,
+}
+
+/// A volume that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeSpec {
+    /// Finds the volume again; unique in its cloud.
+    pub tag: NodeTag,
+    /// The name that people see (`vol-data`).
+    pub name: String,
+    /// Size in MB (2^20 bytes); a cloud may round up.
+    pub size_mb: u64,
+}
+
+/// A volume that a cloud has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudVolume {
+    /// The tag it was made with.
+    pub tag: NodeTag,
+    /// The cloud's own id of it (`volume_id` on the wire).
+    pub volume_id: String,
+    /// The node (its `vmid`) that it is attached to.
+    pub attached_to: Option<String>,
+}
+
+/// One line of a cloud's own examination (`conpaas director check`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Good, or what is wrong.
+    pub verdict: Verdict,
+    /// What was looked at and what was seen.
+    pub text: String,
+    /// What to do about it; empty when nothing is wrong.
+    pub remedy: String,
+}
+
+/// How a finding is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// Works, but look at it.
+    Warning,
+    /// Will not work.
+    Bad,
+}
+
+/// Why a cloud did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// No such node.
+    #[error("cloud {cloud} has no node {vmid}")]
+    NoNode {
+        /// The cloud.
+        cloud: CloudName,
+        /// What was asked for.
+        vmid: String,
+    },
+    /// No such volume.
+    #[error("cloud {cloud} has no volume {volume_id}")]
+    NoVolume {
+        /// The cloud.
+        cloud: CloudName,
+        /// What was asked for.
+        volume_id: String,
+    },
+    /// A program in the node still uses the volume.
+    #[error("volume {volume_id} is busy: a program in its node still uses it")]
+    VolumeBusy {
+        /// The volume.
+        volume_id: String,
+    },
+    /// Nothing left: addresses, disk, memory, quota.
+    #[error("cloud {cloud} has no room left: {what}")]
+    Exhausted {
+        /// The cloud.
+        cloud: CloudName,
+        /// What ran out and what to do.
+        what: String,
+    },
+    /// The cloud does not answer or its host is not prepared.
+    #[error("cloud {cloud} cannot {action}: {reason}")]
+    Failed {
+        /// The cloud.
+        cloud: CloudName,
+        /// What was tried on what.
+        action: String,
+        /// The cloud's own words.
+        reason: String,
+    },
+}
+
+/// A place that makes nodes and volumes.
+#[async_trait]
+pub trait Cloud: Send + Sync {
+    /// Its name in the configuration.
+    fn name(&self) -> &CloudName;
+
+    /// Its sort: the configuration's `DRIVER`.
+    fn driver(&self) -> &'static str;
+
+    /// Makes the node `spec.tag` and starts it, or starts it again, or gives
+    /// it as it is when it runs. Does not wait for the program in it.
+    async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError>;
+
+    /// Stops the node and removes it with its disk; detaches its volumes
+    /// first, and keeps them. Fine if it is not there.
+    async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError>;
+
+    /// All nodes of this director in this cloud, running or not.
+    async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError>;
+
+    /// Makes the volume `spec.tag`, or gives it as it is. Never touches data in it.
+    async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError>;
+
+    /// Attaches the volume to a running node, where it appears as
+    /// `/dev/<device>` or what the cloud has in its place. Fine if it is so already.
+    async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError>;
+
+    /// Takes the volume from its node. Fine if it is attached to none.
+    async fn detach_volume(&self, volume: &NodeTag) -> Result<(), CloudError>;
+
+    /// Destroys the volume and its data, detaching it first. Fine if it is not there.
+    async fn remove_volume(&self, volume: &NodeTag) -> Result<(), CloudError>;
+
+    /// All volumes of this director in this cloud.
+    async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError>;
+
+    /// The last lines of the node's console, for the log when a node does
+    /// not answer; empty where there is none.
+    async fn console(&self, tag: &NodeTag) -> String;
+
+    /// Looks whether this cloud can work: tools, images, network, room.
+    async fn check(&self) -> Vec<Finding>;
+}

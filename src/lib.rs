@@ -1,0 +1,24 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+// Rung 0: pure, no I/O, no clock.
+pub mod model;
+// Rung 1: doors, each hides one thing of the outside.
+pub mod api;
+pub mod clock;
+pub mod config;
+pub mod pki;
+pub mod sys;
+// Rung 2: machinery, knows doors, not roles.
+pub mod cloud;
+pub mod ops;
+pub mod rpc;
+pub mod service;
+pub mod store;
+// Rung 3: roles, each with one composition root.
+pub mod agent;
+pub mod director;
+pub mod init;
+pub mod manager;
+pub mod nutshell;
+// Rung 4: faces.
+pub mod cli;

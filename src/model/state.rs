@@ -1,0 +1,142 @@
+//! The life of an application and of a service.
+//!
+//! ```text
+//!            start            up
+//!   INIT ───────────▶ PROLOGUE ──▶ RUNNING ◀──▶ ADAPTING
+//!    ▲                   │ failed     │ stop        │ failed
+//!    │                   ▼            ▼             ▼
+//!    └── (never back)  ERROR       EPILOGUE ──▶ STOPPED ──▶ start again
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Where an application or a service is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum State {
+    /// Made, never started.
+    Init,
+    /// Starting.
+    Prologue,
+    /// Working.
+    Running,
+    /// Working while its nodes, volumes or code change.
+    Adapting,
+    /// Stopping.
+    Epilogue,
+    /// Stopped; can be started again.
+    Stopped,
+    /// A start or a change failed; the reason is recorded with it.
+    Error,
+}
+
+impl State {
+    /// Every state, for tests that walk all of them.
+    pub const ALL: [State; 7] =
+        [State::Init, State::Prologue, State::Running, State::Adapting, State::Epilogue, State::Stopped, State::Error];
+
+    /// The text on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Init => "INIT",
+            State::Prologue => "PROLOGUE",
+            State::Running => "RUNNING",
+            State::Adapting => "ADAPTING",
+            State::Epilogue => "EPILOGUE",
+            State::Stopped => "STOPPED",
+            State::Error => "ERROR",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for State {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        State::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| format!("unknown state '{text}'"))
+    }
+}
+
+/// What can happen to an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApplicationEvent {
+    /// Its owner, or a manifest, asked for a start.
+    Start,
+    /// Its manager answered.
+    ManagerUp,
+    /// Its manager could not be made or never answered.
+    StartFailed,
+    /// Its owner asked for a stop, or the credit ran out.
+    Stop,
+}
+
+impl ApplicationEvent {
+    /// Every event, for tests that walk all of them.
+    pub const ALL: [ApplicationEvent; 4] =
+        [ApplicationEvent::Start, ApplicationEvent::ManagerUp, ApplicationEvent::StartFailed, ApplicationEvent::Stop];
+}
+
+/// An event that cannot happen in this state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an application in state {state} does not take {event:?}")]
+pub struct WrongState {
+    /// The state it is in.
+    pub state: State,
+    /// What was to happen.
+    pub event: ApplicationEvent,
+}
+
+/// The state of an application after `event`.
+///
+/// A stop is accepted in every state, as upstream does: it is how a user
+/// gets out of any trouble.
+///
+/// # Errors
+/// The event does not fit the state.
+pub fn next_application(state: State, event: ApplicationEvent) -> Result<State, WrongState> {
+    match (state, event) {
+        (State::Init | State::Stopped | State::Error, ApplicationEvent::Start) => Ok(State::Prologue),
+        (State::Prologue, ApplicationEvent::ManagerUp) => Ok(State::Running),
+        (State::Prologue, ApplicationEvent::StartFailed) => Ok(State::Error),
+        (_, ApplicationEvent::Stop) => Ok(State::Stopped),
+        (state, event) => Err(WrongState { state, event }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_and_event_has_one_answer() {
+        for state in State::ALL {
+            for event in ApplicationEvent::ALL {
+                let wanted = match (state, event) {
+                    (_, ApplicationEvent::Stop) => Some(State::Stopped),
+                    (State::Init | State::Stopped | State::Error, ApplicationEvent::Start) => Some(State::Prologue),
+                    (State::Prologue, ApplicationEvent::ManagerUp) => Some(State::Running),
+                    (State::Prologue, ApplicationEvent::StartFailed) => Some(State::Error),
+                    _ => None,
+                };
+                assert_eq!(next_application(state, event).ok(), wanted, "{state} {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn states_read_back_as_written() {
+        for state in State::ALL {
+            assert_eq!(state.as_str().parse(), Ok(state));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Files that are whole or absent, whatever happens to the power.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// A file operation that failed: what was tried, on which path.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}", path.display())]
+pub struct FileError {
+    action: &'static str,
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl FileError {
+    /// Names what was tried on which path.
+    #[must_use]
+    pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        FileError { action, path: path.to_owned(), source }
+    }
+
+    /// The kind of the underlying failure.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+}
+
+/// Writes `bytes` to `path` with `mode`, so that a reader or a power cut
+/// sees the old content or the new one, never a part. Blocking.
+///
+/// # Errors
+/// The directory is missing, full or not writable.
+pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let fail = |source| FileError::new("write", path, source);
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.new", crate::sys::random::alphanumeric(8)));
+    let temporary = directory.join(name);
+    let outcome = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(directory)?.sync_all()
+    })();
+    if outcome.is_err() {
+        let _gone_or_never_made = fs::remove_file(&temporary);
+    }
+    outcome.map_err(fail)
+}
+
+/// Reads a whole file. Blocking.
+///
+/// # Errors
+/// The file is missing or not readable.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(|source| FileError::new("read", path, source))
+}
+
+/// Reads a whole text file. Blocking.
+///
+/// # Errors
+/// The file is missing, not readable or not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    fs::read_to_string(path).map_err(|source| FileError::new("read", path, source))
+}
+
+/// Makes a directory and its parents; fine if it is there. Blocking.
+///
+/// # Errors
+/// A parent is a file or not writable.
+pub fn ensure_directory(path: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(path).map_err(|source| FileError::new("create directory", path, source))
+}
+
+/// Removes a file or a whole tree (links are not followed); fine if it is
+/// not there. Blocking.
+///
+/// # Errors
+/// Something in it cannot be removed.
+pub fn ensure_absent(path: &Path) -> Result<(), FileError> {
+    let outcome = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the last `max_bytes` of a file as text; broken UTF-8 becomes `U+FFFD`. Blocking.
+///
+/// # Errors
+/// The file is missing or not readable.
+pub fn read_tail(path: &Path, max_bytes: u64) -> Result<String, FileError> {
+    use std::io::{Read, Seek, SeekFrom};
+    let fail = |source| FileError::new("read", path, source);
+    let mut file = File::open(path).map_err(fail)?;
+    let length = file.metadata().map_err(fail)?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(max_bytes))).map_err(fail)?;
+    let mut bytes = Vec::new();
+    file.take(max_bytes).read_to_end(&mut bytes).map_err(fail)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_content_and_no_litter() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        write_atomic(&path, b"old", 0o600).unwrap();
+        fs::create_dir(directory.path().join("b")).unwrap();
+        assert!(write_atomic(&directory.path().join("b"), b"new", 0o600).is_err());
+        assert_eq!(read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn the_tail_of_a_file_is_bounded() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        write_atomic(&path, b"0123456789", 0o600).unwrap();
+        assert_eq!(read_tail(&path, 4).unwrap(), "6789");
+        assert_eq!(read_tail(&path, 40).unwrap(), "0123456789");
+    }
+}

@@ -1,0 +1,27 @@
+//! The operating system: programs, files, processes, time, randomness.
+//!
+//! Only this room starts programs. It knows nothing of clouds, services or
+//! the network protocol. Nothing here blocks an async task without saying so:
+//! blocking functions are marked, [`blocking`] is the one place that moves
+//! them off the runtime's workers.
+
+pub mod file;
+pub mod program;
+pub mod random;
+
+use std::panic;
+
+/// Runs blocking work (SQLite, archives, liblxc, file trees) on the threads
+/// meant for it.
+///
+/// # Panics
+/// Passes on a panic of `work`.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(payload) => panic::resume_unwind(payload),
+            Err(_) => unreachable!("blocking work is never cancelled: nothing keeps its handle"),
+        },
+    }
+}
