@@ -92,10 +92,8 @@ pub struct Session<'a> {
 /// # Errors
 /// The program or an output file cannot be opened.
 pub fn start(session: &Session<'_>) -> Result<i32, ProgramError> {
-    start_by_kernel(session).map_err(|errno| ProgramError::Start {
-        program: session.program.display().to_string(),
-        source: errno.into(),
-    })
+    start_by_kernel(session)
+        .map_err(|errno| ProgramError::Start { program: session.program.display().to_string(), source: errno.into() })
 }
 
 fn start_by_kernel(session: &Session<'_>) -> Result<i32, Errno> {
@@ -107,9 +105,8 @@ fn start_by_kernel(session: &Session<'_>) -> Result<i32, Errno> {
     files.add_open(2, session.stderr, append, private)?;
     let mut attributes = PosixSpawnAttr::init()?;
     let own_session = PosixSpawnFlags::from_bits_retain(libc::c_int::from(libc::POSIX_SPAWN_SETSID));
-    attributes.set_flags(
-        own_session | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
-    )?;
+    attributes
+        .set_flags(own_session | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF)?;
     attributes.set_sigmask(&SigSet::empty())?;
     let mut defaults = SigSet::empty();
     for signal in [Signal::SIGPIPE, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD] {
