@@ -6,8 +6,11 @@
 //! them off the runtime's workers.
 
 pub mod file;
+pub mod mount;
+pub mod process;
 pub mod program;
 pub mod random;
+pub mod tree;
 
 use std::panic;
 

@@ -1,9 +1,16 @@
-//! Other programs, run to their end.
+//! Other programs, run to their end, or started for a life of their own.
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::stat::Mode;
 use tokio::process::Command;
 
 /// Why a program did not do its work.
@@ -62,6 +69,65 @@ pub async fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], limit: Duratio
     let lines: Vec<&str> = stderr.trim().lines().collect();
     let stderr = lines[lines.len().saturating_sub(5)..].join("; ");
     Err(ProgramError::Failed { command: shown, status: output.status, stderr })
+}
+
+/// A program that is started and left alone.
+pub struct Session<'a> {
+    /// The program's file.
+    pub program: &'a Path,
+    /// Its arguments, without its name. They show in the process list: never a secret.
+    pub arguments: &'a [OsString],
+    /// Its whole environment.
+    pub environment: &'a [(OsString, OsString)],
+    /// What it prints is appended here.
+    pub stdout: &'a Path,
+    /// What it complains about is appended here.
+    pub stderr: &'a Path,
+}
+
+/// Starts a program in a session of its own, with no signal blocked or
+/// ignored and an empty input, so that it outlives its starter. Gives its pid,
+/// which is also its process group. Blocking.
+///
+/// # Errors
+/// The program or an output file cannot be opened.
+pub fn start(session: &Session<'_>) -> Result<i32, ProgramError> {
+    start_by_kernel(session).map_err(|errno| ProgramError::Start {
+        program: session.program.display().to_string(),
+        source: errno.into(),
+    })
+}
+
+fn start_by_kernel(session: &Session<'_>) -> Result<i32, Errno> {
+    let append = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND;
+    let private = Mode::from_bits_truncate(0o640);
+    let mut files = PosixSpawnFileActions::init()?;
+    files.add_open(0, "/dev/null", OFlag::O_RDONLY, Mode::empty())?;
+    files.add_open(1, session.stdout, append, private)?;
+    files.add_open(2, session.stderr, append, private)?;
+    let mut attributes = PosixSpawnAttr::init()?;
+    let own_session = PosixSpawnFlags::from_bits_retain(libc::c_int::from(libc::POSIX_SPAWN_SETSID));
+    attributes.set_flags(
+        own_session | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
+    )?;
+    attributes.set_sigmask(&SigSet::empty())?;
+    let mut defaults = SigSet::empty();
+    for signal in [Signal::SIGPIPE, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD] {
+        defaults.add(signal);
+    }
+    attributes.set_sigdefault(&defaults)?;
+    let text = |word: Vec<u8>| CString::new(word).map_err(|_| Errno::EINVAL);
+    let own_name = session.program.as_os_str();
+    let words = std::iter::once(own_name).chain(session.arguments.iter().map(OsString::as_os_str));
+    let arguments = words.map(|word| text(word.as_bytes().to_vec())).collect::<Result<Vec<_>, _>>()?;
+    let pairs = session.environment.iter().map(|(name, value)| {
+        let mut pair = name.clone().into_vec();
+        pair.push(b'=');
+        pair.extend_from_slice(value.as_bytes());
+        text(pair)
+    });
+    let environment = pairs.collect::<Result<Vec<_>, _>>()?;
+    posix_spawn(session.program, &files, &attributes, &arguments, &environment).map(nix::unistd::Pid::as_raw)
 }
 
 fn shown<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {

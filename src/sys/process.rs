@@ -1,0 +1,124 @@
+//! Other processes: which they are, whether they live, how they end.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+/// A process for all time: its number and when it started, so that a number
+/// used again is never taken for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The number.
+    pub pid: i32,
+    /// Clock ticks between the machine's start and the process's.
+    pub start_ticks: u64,
+}
+
+impl ProcessId {
+    /// The process that has this number now. Blocking.
+    #[must_use]
+    pub fn of(pid: i32) -> Option<ProcessId> {
+        stat(pid).map(|stat| ProcessId { pid, start_ticks: stat.start_ticks })
+    }
+
+    /// Whether it still runs; a child of this process that has ended is taken
+    /// off the list of processes. Blocking.
+    #[must_use]
+    pub fn is_alive(self) -> bool {
+        match stat(self.pid) {
+            Some(stat) if stat.start_ticks == self.start_ticks && stat.is_zombie => {
+                let _not_a_child_of_ours = waitpid(Pid::from_raw(self.pid), Some(WaitPidFlag::WNOHANG));
+                false
+            }
+            Some(stat) => stat.start_ticks == self.start_ticks,
+            None => false,
+        }
+    }
+
+    /// Sends a signal; fine if the process is gone. Blocking.
+    pub fn signal(self, signal: Signal) {
+        if self.is_alive() {
+            let _gone_meanwhile = kill(Pid::from_raw(self.pid), signal);
+        }
+    }
+}
+
+/// All processes of which `is_wanted` is true of the content of
+/// `/proc/<pid>/<file>` (`cmdline` or `environ`: words ended by NUL).
+/// Processes whose file may not be read are left out. Blocking.
+#[must_use]
+pub fn find(file: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<ProcessId> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()));
+    pids.filter(|pid| fs::read(format!("/proc/{pid}/{file}")).is_ok_and(|content| is_wanted(&content)))
+        .filter_map(ProcessId::of)
+        .collect()
+}
+
+/// Kills `processes()` until none is left or `limit` has passed, and says
+/// whether none is left. Asked again each time, because they may fork. Blocking.
+#[must_use]
+pub fn kill_all(processes: impl Fn() -> Vec<ProcessId>, limit: Duration) -> bool {
+    let end = Instant::now() + limit;
+    loop {
+        let left: Vec<ProcessId> = processes().into_iter().filter(|process| process.is_alive()).collect();
+        if left.is_empty() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        for process in left {
+            process.signal(Signal::SIGKILL);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Sends a signal to a whole process group; fine if it is empty. Blocking.
+pub fn signal_group(group: i32, signal: Signal) {
+    match nix::sys::signal::killpg(Pid::from_raw(group), signal) {
+        Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => {}
+        Err(errno) => tracing::warn!(group, "cannot signal a process group: {errno}"),
+    }
+}
+
+struct Stat {
+    is_zombie: bool,
+    start_ticks: u64,
+}
+
+/// The command in parentheses may hold anything, so fields count from the last `)`.
+fn stat(pid: i32) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    Some(Stat { is_zombie: matches!(*fields.first()?, "Z" | "X"), start_ticks: fields.get(19)?.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_used_again_is_another_process() {
+        let own = ProcessId::of(i32::try_from(std::process::id()).unwrap()).unwrap();
+        assert!(own.is_alive());
+        assert!(!ProcessId { start_ticks: own.start_ticks + 1, ..own }.is_alive());
+    }
+
+    #[test]
+    fn a_found_process_is_killed_and_reaped() {
+        let mark = crate::sys::random::alphanumeric(20);
+        let wanted = |environ: &[u8]| environ.windows(mark.len()).any(|window| window == mark.as_bytes());
+        let child = std::process::Command::new("sleep").arg("60").env("MARK", &mark).spawn().unwrap();
+        let found = || find("environ", wanted);
+        assert_eq!(found().iter().map(|process| process.pid.unsigned_abs()).collect::<Vec<_>>(), [child.id()]);
+        assert!(kill_all(found, Duration::from_secs(5)));
+        assert!(found().is_empty());
+    }
+}
