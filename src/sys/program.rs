@@ -71,6 +71,27 @@ pub async fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], limit: Duratio
     Err(ProgramError::Failed { command: shown, status: output.status, stderr })
 }
 
+/// Runs `program` with the terminal, input and output of this process, for
+/// as long as it likes, and gives the code it ends with (128 and the signal
+/// when it is killed, as shells do). Arguments show in the process list:
+/// never a secret.
+///
+/// # Errors
+/// It cannot be started.
+pub async fn attend<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[S],
+    environment: &[(OsString, OsString)],
+) -> Result<u8, ProgramError> {
+    use std::os::unix::process::ExitStatusExt;
+    let mut command = Command::new(program);
+    command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+    let status =
+        command.status().await.map_err(|source| ProgramError::Start { program: program.to_owned(), source })?;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    Ok(u8::try_from(code).unwrap_or(1))
+}
+
 /// A program that is started and left alone.
 pub struct Session<'a> {
     /// The program's file.
@@ -92,10 +113,8 @@ pub struct Session<'a> {
 /// # Errors
 /// The program or an output file cannot be opened.
 pub fn start(session: &Session<'_>) -> Result<i32, ProgramError> {
-    start_by_kernel(session).map_err(|errno| ProgramError::Start {
-        program: session.program.display().to_string(),
-        source: errno.into(),
-    })
+    start_by_kernel(session)
+        .map_err(|errno| ProgramError::Start { program: session.program.display().to_string(), source: errno.into() })
 }
 
 fn start_by_kernel(session: &Session<'_>) -> Result<i32, Errno> {
@@ -107,9 +126,8 @@ fn start_by_kernel(session: &Session<'_>) -> Result<i32, Errno> {
     files.add_open(2, session.stderr, append, private)?;
     let mut attributes = PosixSpawnAttr::init()?;
     let own_session = PosixSpawnFlags::from_bits_retain(libc::c_int::from(libc::POSIX_SPAWN_SETSID));
-    attributes.set_flags(
-        own_session | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
-    )?;
+    attributes
+        .set_flags(own_session | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF)?;
     attributes.set_sigmask(&SigSet::empty())?;
     let mut defaults = SigSet::empty();
     for signal in [Signal::SIGPIPE, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD] {
@@ -148,5 +166,13 @@ mod tests {
         assert_eq!(error, "cannot run no-such-program");
         let error = run("sleep", &["60"], Duration::from_millis(50)).await.unwrap_err();
         assert!(matches!(error, ProgramError::Timeout { .. }));
+    }
+
+    #[tokio::test]
+    async fn an_attended_program_passes_its_code_on() {
+        let environment = [("CODE".into(), "7".into())];
+        assert_eq!(attend("sh", &["-c", "exit $CODE"], &environment).await.unwrap(), 7);
+        assert_eq!(attend("sh", &["-c", "kill -TERM $$"], &[]).await.unwrap(), 143);
+        assert!(attend("no-such-program", &["x"], &[]).await.is_err());
     }
 }
