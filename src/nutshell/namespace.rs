@@ -53,6 +53,9 @@ pub(super) async fn leave_and_remove(place: &Place) -> Result<(), NutshellError>
         }
     }
     file::ensure_absent(&directory)?;
+    for parent in directory.ancestors().skip(1).take(2) {
+        let _others_may_use_it = std::fs::remove_dir(parent);
+    }
     if network_file(name).exists() {
         program::run("ip", &["netns", "delete", name], LIMIT).await?;
     }
