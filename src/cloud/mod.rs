@@ -12,6 +12,10 @@
 //!
 //! Must not know: users, credits, applications, the wire.
 
+mod locks;
+pub mod lxc;
+mod shelf;
+
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
