@@ -1,0 +1,66 @@
+//! Why a command failed, in the words that people see.
+
+use std::error::Error;
+
+use crate::config::ConfigError;
+use crate::pki::CredentialsError;
+use crate::rpc::TlsError;
+use crate::sys::file::FileError;
+
+/// A failure: one text for people, and its causes for `--debug`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// Upstream's words where it has some.
+    pub text: String,
+    /// What led to it, outermost first.
+    pub causes: Vec<String>,
+}
+
+impl Failure {
+    /// A failure that needs no further explanation.
+    pub(super) fn said(text: impl Into<String>) -> Self {
+        Failure { text: text.into(), causes: Vec::new() }
+    }
+
+    /// A failure in our words, its causes in the same line.
+    pub(super) fn chained(error: &dyn Error) -> Self {
+        let mut words = vec![error.to_string()];
+        words.extend(causes_of(error));
+        Failure::said(words.join(": "))
+    }
+
+    /// A failure in upstream's words, with the causes behind them.
+    pub(super) fn with_causes(text: impl Into<String>, error: &dyn Error) -> Self {
+        let mut causes = vec![error.to_string()];
+        causes.extend(causes_of(error));
+        Failure { text: text.into(), causes }
+    }
+}
+
+fn causes_of(error: &dyn Error) -> Vec<String> {
+    std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect()
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Failure::chained(&error)
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Failure::chained(&error)
+    }
+}
+
+impl From<CredentialsError> for Failure {
+    fn from(error: CredentialsError) -> Self {
+        Failure::chained(&error)
+    }
+}
+
+impl From<TlsError> for Failure {
+    fn from(error: TlsError) -> Self {
+        Failure::chained(&error)
+    }
+}
