@@ -14,12 +14,14 @@ pub(super) struct Failure {
     pub text: String,
     /// What led to it, outermost first.
     pub causes: Vec<String>,
+    /// Whether nobody answered, which may be otherwise in a moment.
+    pub is_passing: bool,
 }
 
 impl Failure {
     /// A failure that needs no further explanation.
     pub(super) fn said(text: impl Into<String>) -> Self {
-        Failure { text: text.into(), causes: Vec::new() }
+        Failure { text: text.into(), causes: Vec::new(), is_passing: false }
     }
 
     /// A failure in our words, its causes in the same line.
@@ -33,7 +35,7 @@ impl Failure {
     pub(super) fn with_causes(text: impl Into<String>, error: &dyn Error) -> Self {
         let mut causes = vec![error.to_string()];
         causes.extend(causes_of(error));
-        Failure { text: text.into(), causes }
+        Failure { text: text.into(), causes, is_passing: false }
     }
 }
 
