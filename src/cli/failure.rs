@@ -40,7 +40,13 @@ impl Failure {
 }
 
 fn causes_of(error: &dyn Error) -> Vec<String> {
-    std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect()
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes
 }
 
 impl From<ConfigError> for Failure {

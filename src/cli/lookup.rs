@@ -57,9 +57,10 @@ pub(super) async fn service(
     let services = services(session, kind, Some(application)).await?;
     let of_kind = kind.map(|kind| format!(" of type {kind}.")).unwrap_or_default();
     let found = match name_or_id.trim().parse::<i64>() {
-        Ok(id) => services.iter().find(|found| found.service.sid == ServiceId(id)).ok_or_else(|| {
-            Failure::said(format!("Unknown service id {id} in application {application}{of_kind}"))
-        })?,
+        Ok(id) => services
+            .iter()
+            .find(|found| found.service.sid == ServiceId(id))
+            .ok_or_else(|| Failure::said(format!("Unknown service id {id} in application {application}{of_kind}")))?,
         Err(_) => services.iter().find(|found| found.service.name == name_or_id).ok_or_else(|| {
             Failure::said(format!("Unknown service name '{name_or_id}' in application {application}{of_kind}"))
         })?,

@@ -252,6 +252,11 @@ pub(super) fn understood<T: serde::de::DeserializeOwned>(method: &str, answer: V
         .map_err(|error| Failure::said(format!("the answer to '{method}' is not understood: {error}")))
 }
 
+/// Takes one field out of an answer; null when it is not there.
+pub(super) fn taken(answer: &mut Value, field: &str) -> Value {
+    answer.get_mut(field).map(Value::take).unwrap_or_default()
+}
+
 fn form(parameters: Parameters<'_>) -> FormBody {
     parameters.iter().fold(FormBody::default(), |form, (name, value)| form.field(name, *value))
 }
@@ -265,13 +270,15 @@ fn python_item(name: &str, value: &str) -> String {
 }
 
 fn manager_failure(endpoint: &Endpoint, error: CallError) -> Failure {
-    let url = if endpoint.port == MANAGER_PORT { format!("https://{}/", endpoint.host) } else { format!("{endpoint}/") };
+    let url =
+        if endpoint.port == MANAGER_PORT { format!("https://{}/", endpoint.host) } else { format!("{endpoint}/") };
     match error {
         CallError::Client(error) => contact_failure(Peer::Manager, &url, &error),
         CallError::Remote(text) => Failure::said(text),
-        CallError::Status { method, status, text, .. } => {
-            Failure::said(format!("Call to method '{method}' on '{}' failed: HTTP status {status}.\n{text}", endpoint.host))
-        }
+        CallError::Status { method, status, text, .. } => Failure::said(format!(
+            "Call to method '{method}' on '{}' failed: HTTP status {status}.\n{text}",
+            endpoint.host
+        )),
     }
 }
 
@@ -293,6 +300,7 @@ fn contact_failure(peer: Peer, url: &str, error: &ClientError) -> Failure {
         reason = format!("{reason}: {source}");
     }
     let mut failure = Failure::with_causes(format!("Cannot contact the {name} at URL '{url}': {reason}"), error);
-    failure.is_passing = matches!(error, ClientError::Connect { .. } | ClientError::Broken { .. } | ClientError::Timeout { .. });
+    failure.is_passing =
+        matches!(error, ClientError::Connect { .. } | ClientError::Broken { .. } | ClientError::Timeout { .. });
     failure
 }

@@ -11,7 +11,8 @@ pub(super) fn table(columns: &[&str], rows: &[Row]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| columns.iter().map(|name| Cell::of(row.get(*name))).collect()).collect();
+    let cells: Vec<Vec<Cell>> =
+        rows.iter().map(|row| columns.iter().map(|name| Cell::of(row.get(*name))).collect()).collect();
     let width = |index: usize| {
         let longest = cells.iter().map(|row| row[index].width()).max().unwrap_or(0);
         longest.max(columns[index].chars().count())

@@ -122,8 +122,10 @@ impl<'a> Scan<'a> {
             if let Some(option) = known.iter().find(|option| option.get_long() == Some(name)) {
                 return Ok(Some((option, value)));
             }
-            let begins: Vec<&Arg> =
-                known.into_iter().filter(|option| option.get_long().is_some_and(|long| long.starts_with(name))).collect();
+            let begins: Vec<&Arg> = known
+                .into_iter()
+                .filter(|option| option.get_long().is_some_and(|long| long.starts_with(name)))
+                .collect();
             return match begins.as_slice() {
                 [] => Ok(None),
                 [option] => Ok(Some((option, value))),
