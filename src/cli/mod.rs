@@ -16,6 +16,7 @@ mod code;
 mod common;
 mod completion;
 mod director;
+mod director_role;
 mod failure;
 mod generic;
 mod helloworld;
@@ -66,6 +67,10 @@ const GROUPS: &[Group] = &[
 
 /// Parses the command line, runs what it names, and gives the exit code.
 pub fn main() -> ExitCode {
+    // Before anything else: it forks, which only a process of one thread may do.
+    if let Some(code) = crate::cloud::lxc::hidden(&std::env::args_os().collect::<Vec<_>>()) {
+        return code;
+    }
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_default();
     let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

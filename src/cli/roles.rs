@@ -6,6 +6,8 @@
 
 use std::process::ExitCode;
 
+use super::{director_role, nutshell};
+
 /// A role.
 pub(super) struct Role {
     /// The first word.
@@ -18,11 +20,27 @@ pub(super) struct Role {
 }
 
 /// Every role of this program.
-pub(super) const ROLES: &[Role] = &[];
+pub(super) const ROLES: &[Role] = &[
+    Role {
+        name: "director",
+        about: "run, make or check a director",
+        takes: director_role::takes,
+        run: director_role::run,
+    },
+    Role { name: "nutshell", about: "a whole ConPaaS on this machine", takes: always, run: nutshell_role },
+];
+
+fn always(_: &[String]) -> bool {
+    true
+}
 
 /// Runs the role that `words` name, if they name one.
 pub(super) fn run(words: &[String]) -> Option<ExitCode> {
     let (first, rest) = words.split_first()?;
     let role = ROLES.iter().find(|role| role.name == first && (role.takes)(rest))?;
     Some((role.run)(rest))
+}
+
+fn nutshell_role(words: &[String]) -> ExitCode {
+    ExitCode::from(nutshell::main(words.iter().map(Into::into).collect()))
 }

@@ -65,10 +65,11 @@ impl Node {
         self.make_directories(settings).map_err(words)?;
         let owner = owner(settings.privilege);
         let defaults = default_context(settings, record, spec);
-        for file in defaults.iter().filter(|default| !spec.context.iter().any(|file| file.path == default.path)) {
+        let context = (spec.context)(record.ip);
+        for file in defaults.iter().filter(|default| !context.iter().any(|file| file.path == default.path)) {
             self.write_context(file, owner, &settings.root_file_system).map_err(words)?;
         }
-        for file in &spec.context {
+        for file in &context {
             self.write_context(file, owner, &settings.root_file_system).map_err(words)?;
         }
         let machine = this_machine().map_err(words)?;
@@ -85,7 +86,8 @@ impl Node {
             items: plan::plan_items(settings, record, &machine),
         };
         let bytes = serde_json::to_vec_pretty(&order).expect("an order holds only texts and numbers");
-        fs::write(self.paths.order(), bytes).map_err(|source| words(FileError::new("write", &self.paths.order(), source)))
+        fs::write(self.paths.order(), bytes)
+            .map_err(|source| words(FileError::new("write", &self.paths.order(), source)))
     }
 
     /// Starts what was prepared.
@@ -257,7 +259,8 @@ fn owner(privilege: Privilege) -> Owner {
 /// What every node is told unless its own context says otherwise.
 fn default_context(settings: &LxcSettings, record: &NodeRecord, spec: &NodeSpec) -> Vec<ContextFile> {
     let name = host_name(&spec.name);
-    let text = |path: &str, content: String| ContextFile { path: path.into(), mode: 0o644, content: content.into_bytes() };
+    let text =
+        |path: &str, content: String| ContextFile { path: path.into(), mode: 0o644, content: content.into_bytes() };
     let host_servers = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     vec![
         text("/etc/hostname", format!("{name}\n")),
