@@ -64,6 +64,44 @@ pub async fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], limit: Duratio
     Err(ProgramError::Failed { command: shown, status: output.status, stderr })
 }
 
+/// Runs `program` in `directory` with its output going to two files.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_into<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[S],
+    directory: &std::path::Path,
+    stdout: std::fs::File,
+    stderr: std::fs::File,
+    limit: Duration,
+) -> Result<(), ProgramError> {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr)
+        .kill_on_drop(true);
+    let shown = shown(program, arguments);
+    match tokio::time::timeout(limit, command.status()).await {
+        Err(_) => Err(ProgramError::Timeout { command: shown, limit }),
+        Ok(Err(source)) => Err(ProgramError::Start { program: program.to_owned(), source }),
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(ProgramError::Failed { command: shown, status, stderr: "see its output".to_owned() }),
+    }
+}
+
+/// Where a program lies, looked for in `PATH` and in the usual places. Blocking.
+#[must_use]
+pub fn find(program: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let usual = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    let directories = path.split(':').filter(|directory| directory.starts_with('/')).chain(usual);
+    directories.map(|directory| std::path::Path::new(directory).join(program)).find(|file| file.is_file())
+}
+
 fn shown<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
     let words = arguments.iter().map(|argument| argument.as_ref().to_string_lossy().into_owned());
     std::iter::once(program.to_owned()).chain(words).collect::<Vec<_>>().join(" ")
