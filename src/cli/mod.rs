@@ -12,7 +12,6 @@ pub fn main() -> ExitCode {
     let word = arguments.first().and_then(|word| word.to_str()).unwrap_or_default();
     match word {
         supervised::SUPERVISE => supervised::supervise(&arguments[1..]),
-        supervised::ENTER_SESSION => supervised::enter_session(&arguments[1..]),
         "agent" | "manager" => node(word, &arguments[1..]),
         _ => ExitCode::from(2),
     }

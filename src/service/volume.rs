@@ -26,6 +26,7 @@ use crate::sys::{self, process};
 const DEVICE_LIMIT: Duration = Duration::from_secs(30);
 const PROBED_BYTES: u64 = 128 * 1024;
 const UNMOUNT_TRIES: u32 = 50;
+const KILL_LIMIT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a volume is not mounted, or not let go.
@@ -196,14 +197,17 @@ impl Volumes {
     fn kill_users(&self, place: &Path) {
         let Ok(place) = place.canonicalize() else { return };
         let own = std::process::id().cast_signed();
-        for pid in process::all().into_iter().filter(|pid| *pid != own) {
-            let is_of_this_node = match &self.node_variable {
-                Some(variable) => process::has_variable(pid, variable),
-                None => self.root == Path::new("/"),
-            };
-            if is_of_this_node && process::uses(pid, &place) {
-                process::kill(pid);
-            }
+        let of_this_node = |environ: &[u8]| match &self.node_variable {
+            Some(variable) => environ.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes()),
+            None => self.root == Path::new("/"),
+        };
+        let users = || {
+            let mut users = process::find("environ", of_this_node);
+            users.retain(|process| process.pid != own && process::uses(process.pid, &place));
+            users
+        };
+        if !process::kill_all(users, KILL_LIMIT) {
+            tracing::warn!(path = %place.display(), "some users of a volume could not be killed");
         }
     }
 }

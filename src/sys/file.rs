@@ -109,6 +109,16 @@ pub fn read_tail(path: &Path, max_bytes: u64) -> Result<String, FileError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Bytes that this process may still write to the file system of `path`. Blocking.
+///
+/// # Errors
+/// The path is missing.
+pub fn free_bytes(path: &Path) -> Result<u64, FileError> {
+    let statistics = nix::sys::statvfs::statvfs(path)
+        .map_err(|errno| FileError::new("ask for the free space of", path, errno.into()))?;
+    Ok(statistics.blocks_available().saturating_mul(statistics.fragment_size()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

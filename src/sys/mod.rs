@@ -6,10 +6,12 @@
 //! them off the runtime's workers.
 
 pub mod file;
+pub mod mount;
 pub mod process;
 pub mod program;
 pub mod random;
 pub mod supervised;
+pub mod tree;
 
 use std::panic;
 

@@ -1,66 +1,83 @@
-//! Other processes of this machine, as `/proc` shows them.
+//! Other processes: which they are, whether they live, how they end.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::signal::{self, Signal};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 
-/// A process that can be told from a later one with the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// A process for all time: its number and when it started, so that a number
+/// used again is never taken for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProcessId {
-    /// The process's number.
+    /// The number.
     pub pid: i32,
-    /// When it started, in clock ticks since the machine booted.
+    /// Clock ticks between the machine's start and the process's.
     pub start_ticks: u64,
 }
 
 impl ProcessId {
     /// The process that has this number now. Blocking.
     #[must_use]
-    pub fn of(pid: i32) -> Option<Self> {
-        let stat = stat(pid)?;
-        Some(ProcessId { pid, start_ticks: stat.start_ticks })
+    pub fn of(pid: i32) -> Option<ProcessId> {
+        stat(pid).map(|stat| ProcessId { pid, start_ticks: stat.start_ticks })
     }
 
     /// This very process. Blocking.
     #[must_use]
-    pub fn own() -> Option<Self> {
+    pub fn own() -> Option<ProcessId> {
         ProcessId::of(std::process::id().cast_signed())
     }
 
-    /// Whether it still runs (a zombie does not). Blocking.
+    /// Whether it still runs; a child of this process that has ended is taken
+    /// off the list of processes. Blocking.
     #[must_use]
     pub fn is_alive(self) -> bool {
-        stat(self.pid).is_some_and(|stat| stat.start_ticks == self.start_ticks && !stat.is_dead)
-    }
-
-    /// Sends a signal to the process group that it leads; fine if nobody is
-    /// left in it. Blocking.
-    pub fn signal_group(self, signal: Signal) {
-        let _nobody_left = signal::killpg(Pid::from_raw(self.pid), signal);
-    }
-
-    /// Whether a live process is left in the group that it led. Blocking.
-    #[must_use]
-    pub fn group_is_alive(self) -> bool {
-        if signal::killpg(Pid::from_raw(self.pid), None) == Err(Errno::ESRCH) {
-            return false;
+        match stat(self.pid) {
+            Some(stat) if stat.start_ticks == self.start_ticks && stat.is_zombie => {
+                let _not_a_child_of_ours = waitpid(Pid::from_raw(self.pid), Some(WaitPidFlag::WNOHANG));
+                false
+            }
+            Some(stat) => stat.start_ticks == self.start_ticks,
+            None => false,
         }
-        all().into_iter().any(|pid| stat(pid).is_some_and(|stat| stat.group == self.pid && !stat.is_dead))
+    }
+
+    /// Sends a signal; fine if the process is gone. Blocking.
+    pub fn signal(self, signal: Signal) {
+        if self.is_alive() {
+            let _gone_meanwhile = kill(Pid::from_raw(self.pid), signal);
+        }
     }
 }
 
-/// The numbers of all processes that can be seen. Blocking.
+/// All processes of which `is_wanted` is true of the content of
+/// `/proc/<pid>/<file>` (`cmdline` or `environ`: words ended by NUL).
+/// Processes whose file may not be read are left out. Blocking.
 #[must_use]
-pub fn all() -> Vec<i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+pub fn find(file: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<ProcessId> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()));
+    pids.filter(|pid| fs::read(format!("/proc/{pid}/{file}")).is_ok_and(|content| is_wanted(&content)))
+        .filter_map(ProcessId::of)
+        .collect()
+}
+
+/// Whether a live process is in a process group. Blocking.
+#[must_use]
+pub fn group_is_alive(group: i32) -> bool {
+    if nix::sys::signal::killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH) {
+        return false;
+    }
+    all().into_iter().any(|pid| stat(pid).is_some_and(|stat| stat.group == group && !stat.is_zombie))
 }
 
 /// Whether a process holds something open, mapped, or as its place under
-/// `directory` (without links in it). Blocking.
+/// `directory` (whose own path has no links in it). Blocking.
 #[must_use]
 pub fn uses(pid: i32, directory: &Path) -> bool {
     let process = PathBuf::from(format!("/proc/{pid}"));
@@ -72,30 +89,53 @@ pub fn uses(pid: i32, directory: &Path) -> bool {
     entries("fd").chain(entries("map_files")).any(|entry| leads_there(entry.path()))
 }
 
-/// Whether `variable` is in the environment that a process was started with. Blocking.
+/// The numbers of all processes that can be seen. Blocking.
 #[must_use]
-pub fn has_variable(pid: i32, variable: &str) -> bool {
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|bytes| bytes.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes()))
+pub fn all() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Kills a process at once; fine if it is not there.
-pub fn kill(pid: i32) {
-    let _gone_already = signal::kill(Pid::from_raw(pid), Signal::SIGKILL);
+/// Kills `processes()` until none is left or `limit` has passed, and says
+/// whether none is left. Asked again each time, because they may fork. Blocking.
+#[must_use]
+pub fn kill_all(processes: impl Fn() -> Vec<ProcessId>, limit: Duration) -> bool {
+    let end = Instant::now() + limit;
+    loop {
+        let left: Vec<ProcessId> = processes().into_iter().filter(|process| process.is_alive()).collect();
+        if left.is_empty() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        for process in left {
+            process.signal(Signal::SIGKILL);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Sends a signal to a whole process group; fine if it is empty. Blocking.
+pub fn signal_group(group: i32, signal: Signal) {
+    match nix::sys::signal::killpg(Pid::from_raw(group), signal) {
+        Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => {}
+        Err(errno) => tracing::warn!(group, "cannot signal a process group: {errno}"),
+    }
 }
 
 struct Stat {
-    is_dead: bool,
+    is_zombie: bool,
     group: i32,
     start_ticks: u64,
 }
 
-/// The fields of `/proc/<pid>/stat`; the second one, a name in brackets, may hold anything.
+/// The command in parentheses may hold anything, so fields count from the last `)`.
 fn stat(pid: i32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     Some(Stat {
-        is_dead: matches!(*fields.first()?, "Z" | "X" | "x"),
+        is_zombie: matches!(*fields.first()?, "Z" | "X"),
         group: fields.get(2)?.parse().ok()?,
         start_ticks: fields.get(19)?.parse().ok()?,
     })
@@ -106,11 +146,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_told_from_another_with_its_number() {
-        let own = ProcessId::own().unwrap();
+    fn a_number_used_again_is_another_process() {
+        let own = ProcessId::of(i32::try_from(std::process::id()).unwrap()).unwrap();
         assert!(own.is_alive());
         assert!(!ProcessId { start_ticks: own.start_ticks + 1, ..own }.is_alive());
-        assert!(all().contains(&own.pid));
     }
 
     #[test]
@@ -121,5 +160,16 @@ mod tests {
         assert!(!uses(own, &place));
         let _open = fs::File::create(place.join("f")).unwrap();
         assert!(uses(own, &place));
+    }
+
+    #[test]
+    fn a_found_process_is_killed_and_reaped() {
+        let mark = crate::sys::random::alphanumeric(20);
+        let wanted = |environ: &[u8]| environ.windows(mark.len()).any(|window| window == mark.as_bytes());
+        let child = std::process::Command::new("sleep").arg("60").env("MARK", &mark).spawn().unwrap();
+        let found = || find("environ", wanted);
+        assert_eq!(found().iter().map(|process| process.pid.unsigned_abs()).collect::<Vec<_>>(), [child.id()]);
+        assert!(kill_all(found, Duration::from_secs(5)));
+        assert!(found().is_empty());
     }
 }

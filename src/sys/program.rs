@@ -1,9 +1,16 @@
-//! Other programs, run to their end.
+//! Other programs, run to their end, or started for a life of their own.
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::stat::Mode;
 use tokio::process::Command;
 
 /// Why a program did not do its work.
@@ -71,19 +78,14 @@ pub async fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], limit: Duratio
 pub async fn run_into<S: AsRef<OsStr>>(
     program: &str,
     arguments: &[S],
-    directory: &std::path::Path,
+    directory: &Path,
     stdout: std::fs::File,
     stderr: std::fs::File,
     limit: Duration,
 ) -> Result<(), ProgramError> {
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stdout(stdout)
-        .stderr(stderr)
-        .kill_on_drop(true);
+    command.args(arguments).current_dir(directory).stdin(Stdio::null());
+    command.stdout(stdout).stderr(stderr).kill_on_drop(true);
     let shown = shown(program, arguments);
     match tokio::time::timeout(limit, command.status()).await {
         Err(_) => Err(ProgramError::Timeout { command: shown, limit }),
@@ -95,11 +97,95 @@ pub async fn run_into<S: AsRef<OsStr>>(
 
 /// Where a program lies, looked for in `PATH` and in the usual places. Blocking.
 #[must_use]
-pub fn find(program: &str) -> Option<std::path::PathBuf> {
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
     let usual = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
     let directories = path.split(':').filter(|directory| directory.starts_with('/')).chain(usual);
-    directories.map(|directory| std::path::Path::new(directory).join(program)).find(|file| file.is_file())
+    directories.map(|directory| Path::new(directory).join(program)).find(|file| file.is_file())
+}
+
+/// Runs `program` with the terminal, input and output of this process, for
+/// as long as it likes, and gives the code it ends with (128 and the signal
+/// when it is killed, as shells do). Arguments show in the process list:
+/// never a secret.
+///
+/// # Errors
+/// It cannot be started.
+pub async fn attend<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[S],
+    environment: &[(OsString, OsString)],
+) -> Result<u8, ProgramError> {
+    use std::os::unix::process::ExitStatusExt;
+    let mut command = Command::new(program);
+    command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+    let status =
+        command.status().await.map_err(|source| ProgramError::Start { program: program.to_owned(), source })?;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    Ok(u8::try_from(code).unwrap_or(1))
+}
+
+/// A program that is started and left alone.
+pub struct Session<'a> {
+    /// The program's file.
+    pub program: &'a Path,
+    /// Its arguments, without its name. They show in the process list: never a secret.
+    pub arguments: &'a [OsString],
+    /// Its whole environment.
+    pub environment: &'a [(OsString, OsString)],
+    /// What it prints is appended here.
+    pub stdout: &'a Path,
+    /// What it complains about is appended here.
+    pub stderr: &'a Path,
+}
+
+/// Starts a program in a session of its own, with no signal blocked or
+/// ignored and an empty input, so that it outlives its starter. Gives its pid,
+/// which is also its process group. Blocking.
+///
+/// # Errors
+/// The program or an output file cannot be opened.
+pub fn start(session: &Session<'_>) -> Result<i32, ProgramError> {
+    start_named(session, session.program.as_os_str())
+}
+
+/// The same, with `name` in the process list in place of the program's path.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_named(session: &Session<'_>, name: &OsStr) -> Result<i32, ProgramError> {
+    start_by_kernel(session, name)
+        .map_err(|errno| ProgramError::Start { program: session.program.display().to_string(), source: errno.into() })
+}
+
+fn start_by_kernel(session: &Session<'_>, name: &OsStr) -> Result<i32, Errno> {
+    let append = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND;
+    let private = Mode::from_bits_truncate(0o640);
+    let mut files = PosixSpawnFileActions::init()?;
+    files.add_open(0, "/dev/null", OFlag::O_RDONLY, Mode::empty())?;
+    files.add_open(1, session.stdout, append, private)?;
+    files.add_open(2, session.stderr, append, private)?;
+    let mut attributes = PosixSpawnAttr::init()?;
+    let own_session = PosixSpawnFlags::from_bits_retain(libc::c_int::from(libc::POSIX_SPAWN_SETSID));
+    attributes
+        .set_flags(own_session | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF)?;
+    attributes.set_sigmask(&SigSet::empty())?;
+    let mut defaults = SigSet::empty();
+    for signal in [Signal::SIGPIPE, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD] {
+        defaults.add(signal);
+    }
+    attributes.set_sigdefault(&defaults)?;
+    let text = |word: Vec<u8>| CString::new(word).map_err(|_| Errno::EINVAL);
+    let words = std::iter::once(name).chain(session.arguments.iter().map(OsString::as_os_str));
+    let arguments = words.map(|word| text(word.as_bytes().to_vec())).collect::<Result<Vec<_>, _>>()?;
+    let pairs = session.environment.iter().map(|(name, value)| {
+        let mut pair = name.clone().into_vec();
+        pair.push(b'=');
+        pair.extend_from_slice(value.as_bytes());
+        text(pair)
+    });
+    let environment = pairs.collect::<Result<Vec<_>, _>>()?;
+    posix_spawn(session.program, &files, &attributes, &arguments, &environment).map(nix::unistd::Pid::as_raw)
 }
 
 fn shown<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
@@ -120,5 +206,13 @@ mod tests {
         assert_eq!(error, "cannot run no-such-program");
         let error = run("sleep", &["60"], Duration::from_millis(50)).await.unwrap_err();
         assert!(matches!(error, ProgramError::Timeout { .. }));
+    }
+
+    #[tokio::test]
+    async fn an_attended_program_passes_its_code_on() {
+        let environment = [("CODE".into(), "7".into())];
+        assert_eq!(attend("sh", &["-c", "exit $CODE"], &environment).await.unwrap(), 7);
+        assert_eq!(attend("sh", &["-c", "kill -TERM $$"], &[]).await.unwrap(), 143);
+        assert!(attend("no-such-program", &["x"], &[]).await.is_err());
     }
 }

@@ -1,11 +1,10 @@
 //! Programs that outlive the one that starts them, and whose end is still learned.
 //!
 //! [`start`] runs this same binary as a small supervisor in a session of its
-//! own ([`supervise`]). The supervisor starts the program, again through this
-//! binary ([`enter_session`]), which becomes leader of a new session and then
-//! *is* the program: its command line and its environment are exactly those
-//! asked for. The supervisor writes down the program's process, waits for
-//! its end, and writes down how it ended.
+//! own ([`supervise`]). The supervisor starts the program as leader of
+//! another session, writes down its process, waits for its end, and writes
+//! down how it ended. The program's command line and environment are exactly
+//! those asked for.
 //!
 //! # Guarantees
 //! - [`progress`] is read from that record and from `/proc` alone: whoever
@@ -14,22 +13,23 @@
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 
 use super::file::{self, FileError};
-use super::process::ProcessId;
+use super::process::{self, ProcessId};
+use super::program::{self, Session};
 
 /// The hidden sub-command of [`supervise`].
 pub const SUPERVISE: &str = "supervise-program";
-/// The hidden sub-command of [`enter_session`].
-pub const ENTER_SESSION: &str = "enter-session";
 
 const THIS_PROGRAM: &str = "/proc/self/exe";
 /// What a program counts as having ended with when its supervisor was killed together with it.
@@ -132,10 +132,10 @@ pub async fn terminate(records: Vec<PathBuf>, grace: Duration) {
             .collect()
     };
     let leaders = running(&records);
-    leaders.iter().for_each(|leader| leader.signal_group(Signal::SIGTERM));
-    let all_gone = || !leaders.iter().any(|leader| leader.group_is_alive());
+    leaders.iter().for_each(|leader| process::signal_group(leader.pid, Signal::SIGTERM));
+    let all_gone = || !leaders.iter().any(|leader| process::group_is_alive(leader.pid));
     if !wait_until(grace, all_gone).await {
-        leaders.iter().for_each(|leader| leader.signal_group(Signal::SIGKILL));
+        leaders.iter().for_each(|leader| process::signal_group(leader.pid, Signal::SIGKILL));
         wait_until(grace, all_gone).await;
     }
     wait_until(grace, || running(&records).is_empty()).await;
@@ -168,53 +168,41 @@ pub fn supervise(arguments: &[OsString]) -> ExitCode {
 }
 
 fn supervise_program(arguments: &[OsString]) -> io::Result<()> {
-    let [record, stdout, stderr, program @ ..] = arguments else { return Err(io::ErrorKind::InvalidInput.into()) };
-    let record = PathBuf::from(record);
+    let [record, stdout, stderr, program, name, arguments @ ..] = arguments else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let (record, program) = (PathBuf::from(record), PathBuf::from(program));
     // A signal to whoever started this one must not reach it.
     let _leads_one_already = nix::unistd::setsid();
-    let append = |path: &OsString| OpenOptions::new().append(true).create(true).open(path);
-    let mut child = Command::new(THIS_PROGRAM)
-        .arg0("conpaas")
-        .arg(ENTER_SESSION)
-        .args(program)
-        .stdin(Stdio::null())
-        .stdout(append(stdout)?)
-        .stderr(append(stderr)?)
-        .spawn()?;
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let session = Session {
+        program: &program,
+        arguments,
+        environment: &environment,
+        stdout: Path::new(stdout),
+        stderr: Path::new(stderr),
+    };
+    let pid = program::start_named(&session, name).map_err(io::Error::other)?;
     let gone = || io::Error::other("the process is gone");
-    await_session(&mut child)?;
-    let program = ProcessId::of(child.id().cast_signed()).ok_or_else(gone)?;
+    let program = ProcessId::of(pid).ok_or_else(gone)?;
     let supervisor = ProcessId::own().ok_or_else(gone)?;
     let mut found = Record { boot: boot(), program, supervisor, code: None };
     write(&record, &found)?;
     let mut out = io::stdout();
     let _the_starter_may_be_gone = out.write_all(b"\n").and_then(|()| out.flush());
-    let status = child.wait()?;
-    found.code = Some(status.code().unwrap_or_else(|| -status.signal().unwrap_or(-LOST)));
+    found.code = Some(wait(pid)?);
     write(&record, &found)
 }
 
-/// Before the program leads its session, signals to its group would miss it.
-fn await_session(child: &mut std::process::Child) -> io::Result<()> {
-    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
-    while nix::unistd::getsid(Some(pid)) != Ok(pid) {
-        if child.try_wait()?.is_some() || std::time::Instant::now() > deadline {
-            return Ok(());
+fn wait(pid: i32) -> io::Result<i32> {
+    loop {
+        match waitpid(Pid::from_raw(pid), None) {
+            Ok(WaitStatus::Exited(_, code)) => return Ok(code),
+            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(-(signal as i32)),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
         }
-        std::thread::sleep(Duration::from_micros(200));
     }
-    Ok(())
-}
-
-/// The program's own start: `program argv0 arguments…`. Comes back only if it fails.
-#[must_use]
-pub fn enter_session(arguments: &[OsString]) -> ExitCode {
-    let _leads_one_already = nix::unistd::setsid();
-    let [program, argv0, rest @ ..] = arguments else { return ExitCode::FAILURE };
-    let error = Command::new(program).arg0(argv0).args(rest).exec();
-    eprintln!("cannot run {}: {error}", program.to_string_lossy());
-    ExitCode::from(127)
 }
 
 fn read(record: &Path) -> Option<Record> {

@@ -1,0 +1,164 @@
+//! What is mounted where, in the mount namespace of this process.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags};
+
+use crate::sys::file::FileError;
+
+/// One line of `/proc/self/mountinfo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// The device as `major:minor`.
+    pub device: String,
+    /// Where it is mounted.
+    pub target: PathBuf,
+    /// The file system's type, such as `ext4` or `cgroup2`.
+    pub file_system: String,
+    /// Options of the file system itself, such as the controllers of a `cgroup`.
+    pub super_options: String,
+}
+
+/// All mounts that this process sees, parents before children. Blocking.
+///
+/// # Errors
+/// `/proc` is not mounted.
+pub fn all() -> Result<Vec<Mount>, FileError> {
+    of_table(Path::new("/proc/self/mountinfo"))
+}
+
+/// All mounts that another process sees; its targets count from its own root. Blocking.
+///
+/// # Errors
+/// There is no such process.
+pub fn of_process(pid: i32) -> Result<Vec<Mount>, FileError> {
+    of_table(Path::new(&format!("/proc/{pid}/mountinfo")))
+}
+
+/// Targets of all mounts at `directory` and below it, children before parents. Blocking.
+///
+/// # Errors
+/// `/proc` is not mounted.
+pub fn at_or_below(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let mounts = all()?.into_iter().map(|mount| mount.target);
+    let mut targets: Vec<PathBuf> = mounts.filter(|target| target.starts_with(directory)).collect();
+    targets.reverse();
+    Ok(targets)
+}
+
+/// Whether something is mounted exactly at `directory`. Blocking.
+///
+/// # Errors
+/// `/proc` is not mounted.
+pub fn is_mounted(directory: &Path) -> Result<bool, FileError> {
+    Ok(all()?.iter().any(|mount| mount.target == directory))
+}
+
+/// Mounts `source` at `target`. Blocking.
+///
+/// # Errors
+/// The kernel's reason: no such device, wrong file system, not permitted.
+pub fn mount(source: &Path, target: &Path, file_system: &str, flags: MsFlags, data: &str) -> Result<(), FileError> {
+    nix::mount::mount(Some(source), target, Some(file_system), flags, Some(data))
+        .map_err(|errno| FileError::new("mount a file system on", target, errno.into()))
+}
+
+/// Makes `directory` a mount of itself that passes later mounts on to whoever
+/// binds it. Fine if it is so already. Blocking.
+///
+/// # Errors
+/// `directory` is missing, or mounting is not permitted.
+pub fn ensure_shared(directory: &Path) -> Result<(), FileError> {
+    let fail = |errno: Errno| FileError::new("share the mounts of", directory, errno.into());
+    if !is_mounted(directory)? {
+        nix::mount::mount(Some(directory), directory, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(fail)?;
+    }
+    nix::mount::mount(None::<&str>, directory, None::<&str>, MsFlags::MS_SHARED, None::<&str>).map_err(fail)
+}
+
+/// How hard to unmount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmount {
+    /// Only if no program uses it.
+    IfUnused,
+    /// Away from the tree now; the file system ends with its last user.
+    Lazily,
+}
+
+/// Unmounts what is at `target`; fine if nothing is. Blocking.
+///
+/// # Errors
+/// A program still uses it ([`std::io::ErrorKind::ResourceBusy`]).
+pub fn ensure_unmounted(target: &Path, how: Unmount) -> Result<(), FileError> {
+    let flags = match how {
+        Unmount::IfUnused => MntFlags::UMOUNT_NOFOLLOW,
+        Unmount::Lazily => MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH,
+    };
+    match nix::mount::umount2(target, flags) {
+        Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(FileError::new("unmount", target, errno.into())),
+    }
+}
+
+fn of_table(path: &Path) -> Result<Vec<Mount>, FileError> {
+    let table = fs::read(path).map_err(|source| FileError::new("read", path, source))?;
+    Ok(table.split(|byte| *byte == b'\n').filter_map(line).collect())
+}
+
+/// `36 35 98:0 /root /target options [tags] - type source super-options`
+fn line(line: &[u8]) -> Option<Mount> {
+    let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
+    let dash = words.iter().position(|word| *word == b"-")?;
+    let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
+    Some(Mount {
+        device: text(words.get(2)?),
+        target: PathBuf::from(OsStr::from_bytes(&unescape(words.get(4)?))),
+        file_system: text(words.get(dash + 1)?),
+        super_options: text(words.get(dash + 3)?),
+    })
+}
+
+/// The kernel writes blanks and backslashes as `\` and three octal digits.
+fn unescape(word: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((&first, tail)) = rest.split_first() {
+        let code = tail.get(..3).filter(|_| first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
+        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[3..];
+            }
+            None => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_table_is_read_with_and_without_tags() {
+        let mount = line(b"36 35 98:0 /r /a\\040b\\134 rw,noatime shared:1 - ext4 /dev/loop0 rw,memory").unwrap();
+        assert_eq!(mount.target, Path::new("/a b\\"));
+        assert_eq!((mount.device.as_str(), mount.file_system.as_str()), ("98:0", "ext4"));
+        assert_eq!(mount.super_options, "rw,memory");
+        assert_eq!(line(b"1 0 0:2 / /x rw - tmpfs t rw").unwrap().file_system, "tmpfs");
+        assert!(line(b"").is_none());
+    }
+
+    #[test]
+    fn this_process_has_a_proc() {
+        assert!(is_mounted(Path::new("/proc")).unwrap());
+        assert_eq!(at_or_below(Path::new("/proc")).unwrap().last(), Some(&PathBuf::from("/proc")));
+    }
+}
