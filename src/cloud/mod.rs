@@ -12,8 +12,13 @@
 //!
 //! Must not know: users, credits, applications, the wire.
 
+mod locks;
+pub mod lxc;
+mod shelf;
+
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -59,8 +64,9 @@ pub struct NodeSpec {
     pub role: NodeRole,
     /// The name that people see (`conpaas-u1-a2-mgr`).
     pub name: String,
-    /// The context, see [`crate::config`].
-    pub context: Vec<ContextFile>,
+    /// Makes the context, see [`crate::config`], once the cloud knows the
+    /// node's (private) address.
+    pub context: Arc<dyn Fn(Ipv4Addr) -> Vec<ContextFile> + Send + Sync>,
     /// Size of instance where the cloud has several (`inst_type`).
     pub instance_type: Option<String>,
 }
