@@ -1,0 +1,28 @@
+//! What `conpaas` does besides being the client: the roles of a machine.
+//!
+//! Each role parses its own words and makes its own runtime. Roles are
+//! looked for before groups, so that `conpaas director` runs the director
+//! while `conpaas director version` asks one.
+
+use std::process::ExitCode;
+
+/// A role.
+pub(super) struct Role {
+    /// The first word.
+    pub name: &'static str,
+    /// One line about it.
+    pub about: &'static str,
+    /// Which further words are the role's; others are for the client's group of that name.
+    takes: fn(&[String]) -> bool,
+    run: fn(&[String]) -> ExitCode,
+}
+
+/// Every role of this program.
+pub(super) const ROLES: &[Role] = &[];
+
+/// Runs the role that `words` name, if they name one.
+pub(super) fn run(words: &[String]) -> Option<ExitCode> {
+    let (first, rest) = words.split_first()?;
+    let role = ROLES.iter().find(|role| role.name == first && (role.takes)(rest))?;
+    Some((role.run)(rest))
+}
