@@ -18,7 +18,12 @@ pub(super) struct Role {
 }
 
 /// Every role of this program.
-pub(super) const ROLES: &[Role] = &[];
+pub(super) const ROLES: &[Role] = &[Role {
+    name: "nutshell",
+    about: "A whole ConPaaS on this machine, for learning.",
+    takes: |_| true,
+    run: super::nutshell::main,
+}];
 
 /// Runs the role that `words` name, if they name one.
 pub(super) fn run(words: &[String]) -> Option<ExitCode> {
