@@ -213,9 +213,10 @@ impl Shelf {
 
     /// Bytes that volumes may still grow by, with what `used_bytes` tells of each.
     pub(in crate::cloud) fn promised_bytes(&self, used_bytes: impl Fn(&Path) -> u64) -> Result<u64, CloudError> {
-        let open = self.volumes()?.into_iter().map(|record| {
-            (record.size_mb << 20).saturating_sub(used_bytes(&self.volume_directory(&record.tag)))
-        });
+        let open = self
+            .volumes()?
+            .into_iter()
+            .map(|record| (record.size_mb << 20).saturating_sub(used_bytes(&self.volume_directory(&record.tag))));
         Ok(open.sum())
     }
 

@@ -42,12 +42,8 @@ impl Cgroups {
     }
 
     fn plan(mounts: &[Mount], controllers: impl Fn(&Path) -> String) -> Cgroups {
-        let mut found = Cgroups {
-            version_1: BTreeMap::new(),
-            version_2: None,
-            version_2_controllers: Vec::new(),
-            all: Vec::new(),
-        };
+        let mut found =
+            Cgroups { version_1: BTreeMap::new(), version_2: None, version_2_controllers: Vec::new(), all: Vec::new() };
         for mount in mounts.iter().filter(|mount| mount.target.starts_with("/sys/fs/cgroup")) {
             match mount.file_system.as_str() {
                 "cgroup" => {
@@ -93,9 +89,8 @@ impl Cgroups {
             }
             // The top of version 2 has no such file; any group below it does.
             Some(Version::Two) => self.version_2.as_ref().is_some_and(|top| {
-                fs::read_dir(top).is_ok_and(|groups| {
-                    groups.flatten().any(|group| group.path().join("memory.swap.max").exists())
-                })
+                fs::read_dir(top)
+                    .is_ok_and(|groups| groups.flatten().any(|group| group.path().join("memory.swap.max").exists()))
             }),
             None => false,
         }

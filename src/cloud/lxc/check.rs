@@ -33,7 +33,11 @@ pub(super) async fn findings(settings: Arc<LxcSettings>) -> Vec<Finding> {
     found.push(if network::exists(&settings) {
         good(format!("bridge {} is there", settings.bridge))
     } else {
-        finding(Verdict::Warning, format!("bridge {} is not there yet", settings.bridge), "the director makes it with its first node")
+        finding(
+            Verdict::Warning,
+            format!("bridge {} is not there yet", settings.bridge),
+            "the director makes it with its first node",
+        )
     });
     found
 }
@@ -146,7 +150,10 @@ fn id_map(settings: &LxcSettings) -> Option<Finding> {
     });
     Some(match lacking {
         None => good(format!("ids {}:{} for nodes, granted in /etc/subuid and /etc/subgid", map.first, map.count)),
-        Some(path) => bad(format!("{path} does not grant root the ids {}:{}", map.first, map.count), &format!("echo {line} >> {path}")),
+        Some(path) => bad(
+            format!("{path} does not grant root the ids {}:{}", map.first, map.count),
+            &format!("echo {line} >> {path}"),
+        ),
     })
 }
 
@@ -164,7 +171,12 @@ fn covers(line: &str, first: u32, count: u32) -> bool {
 }
 
 async fn tools(settings: &LxcSettings) -> Vec<Finding> {
-    let mut wanted = vec![("ip", "-V", "iproute2"), ("losetup", "-V", "mount"), ("mkfs.ext4", "-V", "e2fsprogs"), ("e2fsck", "-V", "e2fsprogs")];
+    let mut wanted = vec![
+        ("ip", "-V", "iproute2"),
+        ("losetup", "-V", "mount"),
+        ("mkfs.ext4", "-V", "e2fsprogs"),
+        ("e2fsck", "-V", "e2fsprogs"),
+    ];
     if settings.nat == Nat::On {
         wanted.push(("nft", "--version", "nftables"));
     }

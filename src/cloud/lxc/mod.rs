@@ -79,12 +79,8 @@ impl LxcCloud {
             action: "be set up".to_owned(),
             reason: error.to_string(),
         })?;
-        let shelf = Shelf::new(
-            settings.name.clone(),
-            &settings.state_directory,
-            settings.first_address,
-            settings.last_address,
-        );
+        let shelf =
+            Shelf::new(settings.name.clone(), &settings.state_directory, settings.first_address, settings.last_address);
         Ok(LxcCloud {
             settings: Arc::new(settings),
             shelf: Arc::new(shelf),
@@ -296,7 +292,8 @@ impl Cloud for LxcCloud {
         }
         let of_node = node.clone();
         let others = self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await?;
-        if let Some(other) = others.iter().find(|other| other.tag != *volume && other.attached == Some(wanted.clone())) {
+        if let Some(other) = others.iter().find(|other| other.tag != *volume && other.attached == Some(wanted.clone()))
+        {
             return Err(fail(format!("volume {} is there already", other.volume_id)));
         }
         let runs = Node::new(&self.settings, &owner);

@@ -50,7 +50,9 @@ pub(super) async fn remove(settings: &LxcSettings) -> Result<(), String> {
         failures.extend(file::ensure_absent(&rules(settings)).err().map(|error| chain(&error)));
     }
     if let Ok(before) = file::read_text(&forwarding_before(settings)) {
-        failures.extend(std::fs::write(FORWARDING, before).err().map(|error| format!("cannot write {FORWARDING}: {error}")));
+        failures.extend(
+            std::fs::write(FORWARDING, before).err().map(|error| format!("cannot write {FORWARDING}: {error}")),
+        );
         failures.extend(file::ensure_absent(&forwarding_before(settings)).err().map(|error| chain(&error)));
     }
     if exists(settings) {

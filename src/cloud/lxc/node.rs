@@ -85,7 +85,8 @@ impl Node {
             items: plan::plan_items(settings, record, &machine),
         };
         let bytes = serde_json::to_vec_pretty(&order).expect("an order holds only texts and numbers");
-        fs::write(self.paths.order(), bytes).map_err(|source| words(FileError::new("write", &self.paths.order(), source)))
+        fs::write(self.paths.order(), bytes)
+            .map_err(|source| words(FileError::new("write", &self.paths.order(), source)))
     }
 
     /// Starts what was prepared.
@@ -257,7 +258,8 @@ fn owner(privilege: Privilege) -> Owner {
 /// What every node is told unless its own context says otherwise.
 fn default_context(settings: &LxcSettings, record: &NodeRecord, spec: &NodeSpec) -> Vec<ContextFile> {
     let name = host_name(&spec.name);
-    let text = |path: &str, content: String| ContextFile { path: path.into(), mode: 0o644, content: content.into_bytes() };
+    let text =
+        |path: &str, content: String| ContextFile { path: path.into(), mode: 0o644, content: content.into_bytes() };
     let host_servers = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     vec![
         text("/etc/hostname", format!("{name}\n")),

@@ -195,8 +195,17 @@ fn add_confinement(items: &mut Items, privilege: Privilege, machine: &Machine) {
 
 /// null, zero, full, random, urandom, tty, console, ptmx and pseudo terminals; any may be made, none else used.
 const DEVICES: [&str; 11] = [
-    "c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm",
-    "c 5:2 rwm", "c 136:* rwm",
+    "c *:* m",
+    "b *:* m",
+    "c 1:3 rwm",
+    "c 1:5 rwm",
+    "c 1:7 rwm",
+    "c 1:8 rwm",
+    "c 1:9 rwm",
+    "c 5:0 rwm",
+    "c 5:1 rwm",
+    "c 5:2 rwm",
+    "c 136:* rwm",
 ];
 
 /// What a name may be as a host name: 63 letters, digits and `-`.

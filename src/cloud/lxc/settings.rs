@@ -69,16 +69,24 @@ impl LxcSettings {
             ("program", &self.program),
         ] {
             if !is_plain(path) {
-                return wrong(format!("the {what} '{}' must be an absolute path without blanks, ':', ',', '\\' and '..'", path.display()));
+                return wrong(format!(
+                    "the {what} '{}' must be an absolute path without blanks, ':', ',', '\\' and '..'",
+                    path.display()
+                ));
             }
         }
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if self.bridge.is_empty() || self.bridge.len() > 15 || !self.bridge.chars().all(is_name) {
-            return wrong(format!("'{}' is not a name for a bridge: use at most 15 letters, digits and '-'", self.bridge));
+            return wrong(format!(
+                "'{}' is not a name for a bridge: use at most 15 letters, digits and '-'",
+                self.bridge
+            ));
         }
         let Ipv4Network { address, prefix_length } = self.network;
         if !(8..=30).contains(&prefix_length) || u32::from(address) & !self.network.mask() != 0 {
-            return wrong(format!("{address}/{prefix_length} is not a network: use a prefix from 8 to 30 and zeros after it"));
+            return wrong(format!(
+                "{address}/{prefix_length} is not a network: use a prefix from 8 to 30 and zeros after it"
+            ));
         }
         for (what, host) in
             [("gateway", self.gateway), ("first address", self.first_address), ("last address", self.last_address)]
@@ -95,7 +103,10 @@ impl LxcSettings {
         }
         if let Privilege::Unprivileged(map) = self.privilege {
             if map.first < 65_536 || map.count < 65_536 || map.first.checked_add(map.count).is_none() {
-                return wrong(format!("ids {}:{} must begin at 65536 or above and be 65536 or more", map.first, map.count));
+                return wrong(format!(
+                    "ids {}:{} must begin at 65536 or above and be 65536 or more",
+                    map.first, map.count
+                ));
             }
         }
         self.limits.check()

@@ -76,7 +76,8 @@ fn start(path: &Path) -> Result<(), String> {
     }
     container.start().map_err(|error| {
         let log = file::read_tail(&paths.log(), 2000).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().filter_map(|line| line.split_once("ERROR")).map(|(_, text)| text.trim()).collect();
+        let lines: Vec<&str> =
+            log.lines().filter_map(|line| line.split_once("ERROR")).map(|(_, text)| text.trim()).collect();
         format!("{error}: {}", lines.join("; "))
     })
 }
