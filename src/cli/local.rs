@@ -3,21 +3,32 @@
 use super::failure::Failure;
 use super::user::NewUser;
 use crate::config::locate_director_cfg;
+use crate::director::local::{self, LocalError, NewAccount};
+use crate::sys::blocking;
 
-/// Checks that this machine has a director.
+/// Checks that this machine has a director, before anything is asked.
 ///
 /// # Errors
 /// It has none, in upstream's words.
 pub(super) fn check() -> Result<(), Failure> {
-    if locate_director_cfg(None).exists() { Ok(()) } else { Err(no_director()) }
+    if locate_director_cfg(None).exists() { Ok(()) } else { Err(LocalError::NoDirector.into()) }
 }
 
 /// Creates a user in the director's database.
 ///
 /// # Errors
 /// There is no director here, or it refuses the user.
-pub(super) async fn create_user(_user: NewUser) -> Result<(), Failure> {
-    Err(no_director())
+pub(super) async fn create_user(user: NewUser) -> Result<(), Failure> {
+    let account = NewAccount {
+        username: user.username,
+        email: user.email.unwrap_or_default(),
+        fname: user.fname.unwrap_or_default(),
+        lname: user.lname.unwrap_or_default(),
+        affiliation: user.affiliation.unwrap_or_default(),
+        password: user.password.unwrap_or_default(),
+        credit: user.credit,
+    };
+    Ok(blocking(move || local::create_user(&locate_director_cfg(None), &account)).await?)
 }
 
 /// Users and their credit.
@@ -25,17 +36,20 @@ pub(super) async fn create_user(_user: NewUser) -> Result<(), Failure> {
 /// # Errors
 /// There is no director here.
 pub(super) async fn list_users() -> Result<Vec<(String, i64)>, Failure> {
-    Err(no_director())
+    Ok(blocking(|| local::list_users(&locate_director_cfg(None))).await?)
 }
 
 /// Adds credit and gives the new one.
 ///
 /// # Errors
 /// There is no director here, or no such user.
-pub(super) async fn add_credit(_username: &str, _credit: i64) -> Result<i64, Failure> {
-    Err(no_director())
+pub(super) async fn add_credit(username: &str, credit: i64) -> Result<i64, Failure> {
+    let username = username.to_owned();
+    Ok(blocking(move || local::add_credit(&locate_director_cfg(None), &username, credit)).await?)
 }
 
-fn no_director() -> Failure {
-    Failure::said("Cannot find a ConPaaS director on this machine.")
+impl From<LocalError> for Failure {
+    fn from(error: LocalError) -> Self {
+        Failure::chained(&error)
+    }
 }

@@ -16,6 +16,7 @@ mod code;
 mod common;
 mod completion;
 mod director;
+mod director_role;
 mod failure;
 mod generic;
 mod helloworld;
@@ -66,7 +67,11 @@ const GROUPS: &[Group] = &[
 
 /// Parses the command line, runs what it names, and gives the exit code.
 pub fn main() -> ExitCode {
-    let mut words = std::env::args_os();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = crate::cloud::lxc::hidden(&words) {
+        return code;
+    }
+    let mut words = words.into_iter();
     let program = words.next().unwrap_or_default();
     let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let words: Result<Vec<String>, OsString> = words.map(OsString::into_string).collect();
@@ -151,7 +156,9 @@ fn whole(program: &str) -> Command {
              \u{20} conpaas application create shop     an application is a group of services\n\
              \u{20} conpaas application start shop\n\
              \u{20} conpaas generic add shop            a service that runs your own scripts\n\
-             \u{20} conpaas generic help                everything else that it can do",
+             \u{20} conpaas generic help                everything else that it can do\n\n\
+             On the machine that shall run it all: conpaas director init --hostname NAME, conpaas director check, \
+             conpaas director. To try it out: conpaas nutshell up.",
         )
         .disable_help_subcommand(true)
         .subcommand_required(true);

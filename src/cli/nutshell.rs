@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -72,13 +71,8 @@ enum CloudChoice {
 }
 
 /// Reads `words`, what follows `conpaas nutshell`, does it, and gives the exit code.
-pub(super) fn main(words: &[String]) -> ExitCode {
-    ExitCode::from(code(words))
-}
-
-fn code(words: &[String]) -> u8 {
-    let program = "conpaas nutshell".to_owned();
-    let line = match NutshellLine::try_parse_from(std::iter::once(&program).chain(words)) {
+pub(super) fn main(words: Vec<OsString>) -> u8 {
+    let line = match NutshellLine::try_parse_from(std::iter::once("conpaas nutshell".into()).chain(words)) {
         Ok(line) => line,
         Err(error) => {
             let _nobody_reads = error.print();

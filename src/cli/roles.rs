@@ -4,7 +4,10 @@
 //! looked for before groups, so that `conpaas director` runs the director
 //! while `conpaas director version` asks one.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
+
+use super::{director_role, nutshell};
 
 /// A role.
 pub(super) struct Role {
@@ -18,12 +21,20 @@ pub(super) struct Role {
 }
 
 /// Every role of this program.
-pub(super) const ROLES: &[Role] = &[Role {
-    name: "nutshell",
-    about: "A whole ConPaaS on this machine, for learning.",
-    takes: |_| true,
-    run: super::nutshell::main,
-}];
+pub(super) const ROLES: &[Role] = &[
+    Role {
+        name: "director",
+        about: "Run, set up or check the director of this machine",
+        takes: director_role::takes,
+        run: director_role::main,
+    },
+    Role {
+        name: "nutshell",
+        about: "A whole ConPaaS on this machine, for learning",
+        takes: |_| true,
+        run: |words| ExitCode::from(nutshell::main(words.iter().map(OsString::from).collect())),
+    },
+];
 
 /// Runs the role that `words` name, if they name one.
 pub(super) fn run(words: &[String]) -> Option<ExitCode> {
