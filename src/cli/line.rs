@@ -13,6 +13,7 @@ use super::printer::{Printer, Reply, write_out};
 use super::session::Session;
 use super::usage::{self, ADDITIONS};
 use crate::config::ClientConfig;
+use crate::sys::file;
 
 /// What a sub-command does.
 #[async_trait(?Send)]
@@ -136,6 +137,10 @@ fn settings(options: &GlobalOptions, printer: Printer) -> Result<(ClientConfig, 
     settings.is_debug |= options.debug;
     for warning in &settings.warnings {
         printer.note(&format!("WARNING - {warning}"));
+    }
+    if !settings.state_dir.exists() {
+        // Where it cannot be made there are no certificates either, and that is told when they are needed.
+        let _told_later = file::ensure_private_directory(&settings.state_dir);
     }
     let printer = Printer { is_debug: settings.is_debug, ..printer };
     Ok((settings, printer))

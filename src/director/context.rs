@@ -124,7 +124,8 @@ impl Maker {
 
 /// What the manager's context becomes in an agent's configuration (`agent-api.md` §1).
 fn agent_settings(context: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let key = |name: &String| if name == "STRING" { "STRING_TO_GENERATE".to_owned() } else { name.to_ascii_uppercase() };
+    let key =
+        |name: &String| if name == "STRING" { "STRING_TO_GENERATE".to_owned() } else { name.to_ascii_uppercase() };
     context.iter().map(|(name, value)| (key(name), value.clone())).collect()
 }
 
