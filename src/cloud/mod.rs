@@ -14,6 +14,7 @@
 
 mod locks;
 pub mod lxc;
+pub mod process;
 mod shelf;
 
 use std::net::Ipv4Addr;
