@@ -1,1 +1,27 @@
-//! api
+//! The contract: wire types, parameter rules and texts of director, manager
+//! and agent, as ConPaaS 2.0 has them. No I/O.
+//!
+//! A field that upstream does not have is optional and left out when it says
+//! nothing new, so that old clients see what they always saw.
+
+mod application;
+mod node;
+pub mod params;
+mod python;
+mod resource;
+mod service;
+pub mod texts;
+mod user;
+
+pub use application::ApplicationView;
+pub use node::{NodeRequest, NodeView, NodeVolume, VolumeRequest};
+pub use resource::ResourceView;
+pub use service::{ServiceAndApplication, ServiceView};
+pub use user::UserView;
+
+/// The port that managers listen on unless the application object says otherwise.
+pub const MANAGER_PORT: u16 = 443;
+/// The port that agents listen on.
+pub const AGENT_PORT: u16 = 5555;
+/// The version that `/version` answers: the protocol's.
+pub const PROTOCOL_VERSION: &str = "2.0.0";

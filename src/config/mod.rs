@@ -1,1 +1,37 @@
-//! config
+//! Configuration files, read into checked values.
+//!
+//! Four files: `director.cfg` ([`DirectorConfig`]), the context of a node
+//! `/root/config.cfg` ([`ManagerConfig`], [`AgentConfig`]; written by the
+//! director, read in the node), and `cps-tools.conf` ([`ClientConfig`]).
+//!
+//! # Guarantees
+//! - A file is checked whole when it is read: what comes out needs no second check.
+//! - An unknown section or key is refused with file, section and key (only
+//!   the client, as upstream's, warns instead).
+//! - Option names are case-insensitive, section names are not, as in
+//!   upstream's files.
+//! - The defaults stand in the tables of keys, and a test holds the shipped
+//!   files in `config/` against them.
+//!
+//! Must not know: what any value is used for.
+
+mod client;
+mod cloud;
+mod director;
+mod edit;
+mod error;
+mod ini;
+mod node;
+mod url;
+mod value;
+
+pub use client::ClientConfig;
+pub use cloud::{CloudConfig, DriverConfig, LxcConfig, ProcessConfig};
+pub use director::{ClockConfig, DirectorConfig, LimitConfig, LoginConfig, VpnConfig, locate_director_cfg};
+pub use edit::{SHIPPED_DIRECTOR_CFG, with_option};
+pub use error::ConfigError;
+pub use node::{AgentConfig, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
+pub use url::{DEFAULT_DIRECTOR_PORT, DirectorUrl};
+
+#[cfg(test)]
+mod shipped_test;

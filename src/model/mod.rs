@@ -7,10 +7,12 @@ mod certificate_role;
 mod credit;
 mod id;
 mod name;
+mod network;
 mod state;
 
 pub use certificate_role::CertificateRole;
 pub use credit::{Charge, plan_charge};
 pub use id::{ApplicationId, ParseIdError, ServiceId, UserId};
 pub use name::{CloudName, NameError, NodeTag, VolumeName};
+pub use network::{Ipv4Network, ParseNetworkError};
 pub use state::{ApplicationEvent, State, WrongState, next_application};

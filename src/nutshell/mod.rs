@@ -1,1 +1,105 @@
-//! nutshell
+//! A whole ConPaaS on one machine, for learning: network, certificates,
+//! director, a user, and a program that runs on two nodes.
+//!
+//! It knows no secret way in: it starts the same programs and types the same
+//! commands as people do, so what works here works for them.
+//!
+//! # Guarantees
+//! - [`Action::Up`] and [`Action::Demo`] may be repeated, and go on where an earlier one was ended.
+//! - [`Action::Down`] leaves no process, container, mount, bridge or namespace behind; the
+//!   data stays unless it is asked to go too.
+//! - With a network namespace, nothing is made in the machine's own.
+//! - The user's password is shown once and kept nowhere after that.
+//!
+//! Must not know: how a director, a manager or a cloud works inside.
+
+mod client;
+mod daemon;
+mod demo;
+mod down;
+mod example;
+mod namespace;
+mod place;
+mod run;
+mod status;
+mod up;
+
+pub use down::Data;
+pub use place::{NutshellCloud, Place, Settings};
+pub use run::{Action, run};
+
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+use crate::sys::file::FileError;
+use crate::sys::program::ProgramError;
+
+/// Tells people what goes on: one line without its end.
+pub type Say<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
+/// Why the nutshell did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NutshellError {
+    /// Containers need root.
+    #[error("containers need root: run it with sudo, or let nodes be plain processes of yours with --cloud process")]
+    NotRoot,
+    /// A network namespace is for containers only.
+    #[error("--netns needs root and --cloud lxc: plain processes listen on 127.0.0.0/8 only")]
+    NamespaceForProcesses,
+    /// A name that cannot name a namespace.
+    #[error("'{0}' cannot name a network namespace: use letters, digits, '-' and '_', at most 32")]
+    NamespaceName(String),
+    /// The containers' root file system is not there.
+    #[error("there is no root file system for containers in {}: make it with `images/services/build {}`", .0.display(), .0.display())]
+    NoImage(PathBuf),
+    /// The home directory of the caller is unknown.
+    #[error("the environment names no HOME to keep the nutshell in")]
+    NoHome,
+    /// Asked for something that needs a director.
+    #[error("the nutshell is not up: run `conpaas nutshell up`")]
+    NotUp,
+    /// The director ended instead of starting.
+    #[error("the director did not start; the end of {}:\n{tail}", log.display())]
+    DirectorEnded {
+        /// Its log.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// The director did not say that it is ready.
+    #[error("the director did not say within {limit_s} s that it is ready; see {}", log.display())]
+    DirectorSilent {
+        /// Its log.
+        log: PathBuf,
+        /// The time it had.
+        limit_s: u64,
+    },
+    /// A command answered something that was not expected.
+    #[error("`conpaas {command}` answered what was not expected: {answer}")]
+    Answer {
+        /// The command.
+        command: String,
+        /// What it answered.
+        answer: String,
+    },
+    /// A page of the program could not be fetched.
+    #[error("the program does not answer on {url}: {reason}")]
+    Page {
+        /// The page.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// Something is left after `down`.
+    #[error("not all of the nutshell is gone: {0}")]
+    Left(String),
+    /// A program failed.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// A file failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The director's configuration is not usable.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}

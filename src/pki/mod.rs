@@ -1,1 +1,20 @@
-//! pki
+//! Who is who: the certificate authority, what it issues, and what a
+//! certificate says of its holder.
+//!
+//! Only this room sees private keys. It knows nothing of sockets: [`crate::rpc`]
+//! turns [`Credentials`] into connections.
+//!
+//! Certificates are X.509 v3, ECDSA P-256 with SHA-256. Subjects carry
+//! ConPaaS 2.0's attributes, because its clients read them: the authority's
+//! `CN` is exactly `CA`, and `role` (2.5.4.72), `UID` and `serviceLocator`
+//! say who the holder is (reference: `director-api.md` §5).
+
+mod authority;
+mod credentials;
+mod identity;
+mod subject;
+
+pub use authority::{Authority, AuthorityError, CertificateName, Lifetime};
+pub use credentials::{Credentials, CredentialsError, fingerprint};
+pub use identity::{Identity, IdentityError};
+pub use subject::Subject;

@@ -1,1 +1,199 @@
-//! store
+//! What must outlive a crash: SQLite databases, one per role.
+//!
+//! The only room with SQL. Each role has a folder with its numbered
+//! migrations and one file per noun; their functions take a [`Transaction`].
+//! Databases run in WAL mode with `synchronous=FULL`: what a transaction
+//! committed survives a power cut. Writes are few, an SD card must last.
+
+pub mod director;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+pub use rusqlite::Transaction;
+
+use crate::sys;
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened, or is no database.
+    #[error("cannot open the database {}", path.display())]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// SQLite's words.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// It was written by a newer version of this program.
+    #[error("the database {} has version {found}, this program knows {known}: install the newer program again", path.display())]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Its version.
+        found: usize,
+        /// Ours.
+        known: usize,
+    },
+    /// A row that must be unique is there already.
+    #[error("it is there already: {0}")]
+    Exists(String),
+    /// No room, or a broken disk.
+    #[error("the database cannot be written: is the disk full?")]
+    Full(#[source] rusqlite::Error),
+    /// Anything else that SQLite says.
+    #[error("the database failed")]
+    Sql(#[source] rusqlite::Error),
+    /// A row whose content cannot be understood.
+    #[error("the database holds a row that cannot be understood: {0}")]
+    Corrupt(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) => StoreError::Exists(error.to_string()),
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly) => StoreError::Full(error),
+            _ => StoreError::Sql(error),
+        }
+    }
+}
+
+/// A handle on one database. Cheap to clone; all clones share one connection,
+/// so that transactions never meet a locked database.
+#[derive(Clone)]
+pub struct Store {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Store {
+    /// Opens the database at `path`, makes it if it is not there (readable by
+    /// its owner alone), and brings it to the newest of `migrations`: SQL
+    /// scripts, each run once, in order. Blocking.
+    ///
+    /// # Errors
+    /// The file cannot be opened or written, or is of a newer version.
+    pub fn open(path: &Path, migrations: &[&str]) -> Result<Self, StoreError> {
+        let fail = |source| StoreError::Open { path: path.to_owned(), source };
+        let mut connection = Connection::open(path).map_err(fail)?;
+        restrict(path);
+        connection.busy_timeout(Duration::from_secs(10)).map_err(fail)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
+        connection.pragma_update(None, "cache_size", -512).map_err(fail)?;
+        let found: usize = connection
+            .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+            .map_err(fail)?
+            .try_into()
+            .unwrap_or(usize::MAX);
+        if found > migrations.len() {
+            return Err(StoreError::Newer { path: path.to_owned(), found, known: migrations.len() });
+        }
+        for (index, script) in migrations.iter().enumerate().skip(found) {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+            transaction.execute_batch(script).map_err(fail)?;
+            transaction.pragma_update(None, "user_version", index as i64 + 1).map_err(fail)?;
+            transaction.commit().map_err(fail)?;
+        }
+        Ok(Store { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// Runs `work` in one transaction off the async workers, and commits if
+    /// it succeeds.
+    ///
+    /// # Errors
+    /// Whatever `work` says, or the commit's own failure; nothing is changed then.
+    pub async fn write<T, E>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let store = self.clone();
+        sys::blocking(move || store.write_blocking(work)).await
+    }
+
+    /// The same on this very thread. Blocking.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub fn write_blocking<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.run(TransactionBehavior::Immediate, work)
+    }
+
+    /// Runs `work`, which only reads, in one transaction off the async workers.
+    ///
+    /// # Errors
+    /// Whatever `work` says.
+    pub async fn read<T, E>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let store = self.clone();
+        sys::blocking(move || store.run(TransactionBehavior::Deferred, work)).await
+    }
+
+    fn run<T, E: From<StoreError>>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(behavior).map_err(StoreError::from)?;
+        let value = work(&transaction)?;
+        transaction.commit().map_err(StoreError::from)?;
+        Ok(value)
+    }
+}
+
+fn restrict(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let _ours_or_already_so = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_run_once_and_a_newer_file_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let scripts = ["CREATE TABLE a (x INTEGER)", "INSERT INTO a VALUES (1)"];
+        Store::open(&path, &scripts).unwrap();
+        let store = Store::open(&path, &scripts).unwrap();
+        let n: i64 = store
+            .write_blocking(|tx| Ok::<_, StoreError>(tx.query_row("SELECT count(*) FROM a", [], |row| row.get(0))?))
+            .unwrap();
+        assert_eq!(n, 1);
+        assert!(matches!(Store::open(&path, &scripts[..1]), Err(StoreError::Newer { found: 2, known: 1, .. })));
+    }
+
+    #[test]
+    fn a_failed_transaction_changes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("a.db"), &["CREATE TABLE a (x INTEGER UNIQUE)"]).unwrap();
+        let outcome: Result<(), StoreError> = store.write_blocking(|tx| {
+            tx.execute("INSERT INTO a VALUES (1)", [])?;
+            tx.execute("INSERT INTO a VALUES (1)", [])?;
+            Ok(())
+        });
+        assert!(matches!(outcome, Err(StoreError::Exists(_))));
+        let n: i64 = store
+            .write_blocking(|tx| Ok::<_, StoreError>(tx.query_row("SELECT count(*) FROM a", [], |row| row.get(0))?))
+            .unwrap();
+        assert_eq!(n, 0);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use nix::fcntl::OFlag;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::Mode;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 /// Why a program did not do its work.
@@ -54,10 +55,35 @@ pub const LIMIT: Duration = Duration::from_secs(120);
 /// # Errors
 /// It cannot be started, ends with another code than 0, or runs longer than `limit`.
 pub async fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], limit: Duration) -> Result<String, ProgramError> {
+    run_with_input(program, arguments, "", limit).await
+}
+
+/// As [`run`], and the program reads `input`: the place for a secret.
+///
+/// # Errors
+/// As [`run`]. That the program does not read all of its input is none.
+pub async fn run_with_input<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[S],
+    input: &str,
+    limit: Duration,
+) -> Result<String, ProgramError> {
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let shown = shown(program, arguments);
-    let output = match tokio::time::timeout(limit, command.output()).await {
+    let work = async {
+        let mut child = command.spawn()?;
+        let stdin = child.stdin.take();
+        // Written while the output is read: neither side may wait for the other for ever.
+        let write = async {
+            if let Some(mut stdin) = stdin {
+                let _program_may_not_want_it = stdin.write_all(input.as_bytes()).await;
+            }
+        };
+        let ((), output) = tokio::join!(write, child.wait_with_output());
+        output
+    };
+    let output = match tokio::time::timeout(limit, work).await {
         Err(_) => return Err(ProgramError::Timeout { command: shown, limit }),
         Ok(Err(source)) => return Err(ProgramError::Start { program: program.to_owned(), source }),
         Ok(Ok(output)) => output,
@@ -69,6 +95,60 @@ pub async fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], limit: Duratio
     let lines: Vec<&str> = stderr.trim().lines().collect();
     let stderr = lines[lines.len().saturating_sub(5)..].join("; ");
     Err(ProgramError::Failed { command: shown, status: output.status, stderr })
+}
+
+/// Runs `program` in `directory` with its output going to two files.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_into<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[S],
+    directory: &Path,
+    stdout: std::fs::File,
+    stderr: std::fs::File,
+    limit: Duration,
+) -> Result<(), ProgramError> {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(directory).stdin(Stdio::null());
+    command.stdout(stdout).stderr(stderr).kill_on_drop(true);
+    let shown = shown(program, arguments);
+    match tokio::time::timeout(limit, command.status()).await {
+        Err(_) => Err(ProgramError::Timeout { command: shown, limit }),
+        Ok(Err(source)) => Err(ProgramError::Start { program: program.to_owned(), source }),
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(ProgramError::Failed { command: shown, status, stderr: "see its output".to_owned() }),
+    }
+}
+
+/// Where a program lies, looked for in `PATH` and in the usual places. Blocking.
+#[must_use]
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let usual = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    let directories = path.split(':').filter(|directory| directory.starts_with('/')).chain(usual);
+    directories.map(|directory| Path::new(directory).join(program)).find(|file| file.is_file())
+}
+
+/// Runs `program` with the terminal, input and output of this process, for
+/// as long as it likes, and gives the code it ends with (128 and the signal
+/// when it is killed, as shells do). Arguments show in the process list:
+/// never a secret.
+///
+/// # Errors
+/// It cannot be started.
+pub async fn attend<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[S],
+    environment: &[(OsString, OsString)],
+) -> Result<u8, ProgramError> {
+    use std::os::unix::process::ExitStatusExt;
+    let mut command = Command::new(program);
+    command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+    let status =
+        command.status().await.map_err(|source| ProgramError::Start { program: program.to_owned(), source })?;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    Ok(u8::try_from(code).unwrap_or(1))
 }
 
 /// A program that is started and left alone.
@@ -92,11 +172,19 @@ pub struct Session<'a> {
 /// # Errors
 /// The program or an output file cannot be opened.
 pub fn start(session: &Session<'_>) -> Result<i32, ProgramError> {
-    start_by_kernel(session)
+    start_named(session, session.program.as_os_str())
+}
+
+/// The same, with `name` in the process list in place of the program's path.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_named(session: &Session<'_>, name: &OsStr) -> Result<i32, ProgramError> {
+    start_by_kernel(session, name)
         .map_err(|errno| ProgramError::Start { program: session.program.display().to_string(), source: errno.into() })
 }
 
-fn start_by_kernel(session: &Session<'_>) -> Result<i32, Errno> {
+fn start_by_kernel(session: &Session<'_>, name: &OsStr) -> Result<i32, Errno> {
     let append = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND;
     let private = Mode::from_bits_truncate(0o640);
     let mut files = PosixSpawnFileActions::init()?;
@@ -114,8 +202,7 @@ fn start_by_kernel(session: &Session<'_>) -> Result<i32, Errno> {
     }
     attributes.set_sigdefault(&defaults)?;
     let text = |word: Vec<u8>| CString::new(word).map_err(|_| Errno::EINVAL);
-    let own_name = session.program.as_os_str();
-    let words = std::iter::once(own_name).chain(session.arguments.iter().map(OsString::as_os_str));
+    let words = std::iter::once(name).chain(session.arguments.iter().map(OsString::as_os_str));
     let arguments = words.map(|word| text(word.as_bytes().to_vec())).collect::<Result<Vec<_>, _>>()?;
     let pairs = session.environment.iter().map(|(name, value)| {
         let mut pair = name.clone().into_vec();
@@ -145,5 +232,21 @@ mod tests {
         assert_eq!(error, "cannot run no-such-program");
         let error = run("sleep", &["60"], Duration::from_millis(50)).await.unwrap_err();
         assert!(matches!(error, ProgramError::Timeout { .. }));
+    }
+
+    #[tokio::test]
+    async fn input_is_read_or_not_without_waiting_for_ever() {
+        let long = "x".repeat(1 << 20);
+        assert_eq!(run_with_input("cat", &[] as &[&str], &long, LIMIT).await.unwrap(), long);
+        assert_eq!(run_with_input("true", &[] as &[&str], &long, LIMIT).await.unwrap(), "");
+        assert_eq!(run("cat", &[] as &[&str], LIMIT).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn an_attended_program_passes_its_code_on() {
+        let environment = [("CODE".into(), "7".into())];
+        assert_eq!(attend("sh", &["-c", "exit $CODE"], &environment).await.unwrap(), 7);
+        assert_eq!(attend("sh", &["-c", "kill -TERM $$"], &[]).await.unwrap(), 143);
+        assert!(attend("no-such-program", &["x"], &[]).await.is_err());
     }
 }

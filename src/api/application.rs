@@ -1,0 +1,30 @@
+//! The application object (`director-api.md` §3.3).
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ApplicationId, State, UserId};
+
+/// What `/listapp` and `/createapp` say of an application.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationView {
+    /// The application's id.
+    pub aid: ApplicationId,
+    /// Its name.
+    pub name: String,
+    /// Its owner.
+    pub uid: UserId,
+    /// Its state.
+    pub status: State,
+    /// The manager's address, once it is up.
+    pub manager: Option<String>,
+    /// The cloud's id of the manager's node.
+    pub vmid: Option<String>,
+    /// The internal name of the manager's cloud (`iaas` is the default one).
+    pub cloud: Option<String>,
+    /// The manager's port, when it is not 443 (ours).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub manager_port: Option<u16>,
+    /// Why the last start failed, in state `ERROR` (ours).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}

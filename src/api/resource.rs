@@ -1,0 +1,30 @@
+//! The resource object: one node that costs credits (`director-api.md` §4).
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ApplicationId, ServiceId};
+
+/// What `/list_resources` says of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceView {
+    /// Row number.
+    pub rid: i64,
+    /// The cloud's id of the node; unique.
+    pub vmid: String,
+    /// The application.
+    pub app_id: ApplicationId,
+    /// The application's name.
+    pub app_name: String,
+    /// The service, 0 for the manager.
+    pub service_id: ServiceId,
+    /// Credits charged for it so far.
+    pub charged: i64,
+    /// Its address.
+    pub ip: String,
+    /// `manager` or `agent`.
+    pub role: String,
+    /// The cloud as users know it (`default`).
+    pub cloud: String,
+    /// Local time of creation, `YYYY-MM-DD HH:MM:SS.ffffff`.
+    pub created: String,
+}

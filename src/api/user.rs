@@ -1,0 +1,34 @@
+//! The user object (`director-api.md` §3.2).
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::UserId;
+
+/// What `/login`, `/new_user`, `/user_config` say of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserView {
+    /// Login name.
+    pub username: String,
+    /// First name.
+    pub fname: String,
+    /// Last name.
+    pub lname: String,
+    /// E-mail address.
+    pub email: String,
+    /// Affiliation.
+    pub affiliation: String,
+    /// The md5 (hex) of what the caller typed, in answers of `/login` and
+    /// `/new_user` only; never anything that is stored.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub password: Option<String>,
+    /// The user's id.
+    pub uid: UserId,
+    /// Credits left.
+    pub credit: i64,
+    /// Local time of creation, ISO 8601 with microseconds.
+    pub created: String,
+    /// External id.
+    pub uuid: Option<String>,
+    /// OpenID identity.
+    pub openid: Option<String>,
+}

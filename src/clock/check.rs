@@ -1,0 +1,122 @@
+//! Looks at the clock and decides whether work may go on.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::{Clock, ClockError, ClockVerdict, Floor, Unchecked, build_time, record, recorded_time, sntp};
+use crate::sys::blocking;
+
+/// How the clock is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClockSettings {
+    /// Time servers, `host` or `host:port`, in the order they are asked; the
+    /// first whose answer can be believed decides.
+    pub servers: Vec<String>,
+    /// Whether it is an error that none answers.
+    pub is_server_required: bool,
+    /// Whether a wrong clock is set right.
+    pub may_step: bool,
+    /// How far from a server's time the clock may be.
+    pub max_offset: Duration,
+    /// The file that remembers when the program last ran; its directory must exist.
+    pub record: Option<PathBuf>,
+    /// How long one answer may take.
+    pub answer_timeout: Duration,
+}
+
+impl ClockSettings {
+    /// Asks `servers`, allows one minute, requires nothing, sets nothing, remembers nothing.
+    #[must_use]
+    pub fn new(servers: Vec<String>) -> Self {
+        ClockSettings {
+            servers,
+            is_server_required: false,
+            may_step: false,
+            max_offset: Duration::from_secs(60),
+            record: None,
+            answer_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Looks at `clock`. Takes no time when no servers are set; else at most
+/// some seconds for each that does not answer.
+pub async fn check(settings: &ClockSettings, clock: &Clock) -> ClockVerdict {
+    let built = build_time();
+    let mut reasons = Vec::new();
+    for server in &settings.servers {
+        match sntp::ask(server, clock, built, settings.answer_timeout).await {
+            Err(reason) => reasons.push(format!("{server}: {reason}")),
+            Ok(offset) if clock.now() + offset < built => {
+                reasons.push(format!("{server}: it says a time before this program was built"));
+            }
+            Ok(offset) => return judge(settings, clock, offset, server.clone()),
+        }
+    }
+    let now = clock.now();
+    match floor(settings).await {
+        floor if now < floor.at() => ClockVerdict::Implausible { now, floor },
+        _ if settings.servers.is_empty() => ClockVerdict::Unchecked(Unchecked::NoServers),
+        _ => ClockVerdict::Unchecked(Unchecked::NoAnswer(reasons)),
+    }
+}
+
+/// Looks at `clock`, sets it where the settings say so, remembers the time,
+/// and lets nothing pass that would end in a riddle about certificates.
+///
+/// The caller logs [`ClockVerdict::warning`] of the result. Long-running
+/// roles call [`record`] again about each [`super::RECORD_INTERVAL`].
+///
+/// # Errors
+/// The clock is wrong, or unknown where it must be known.
+pub async fn enforce(settings: &ClockSettings, clock: &Clock) -> Result<ClockVerdict, ClockError> {
+    let mut verdict = check(settings, clock).await;
+    if let ClockVerdict::Wrong { offset, server, .. } = &verdict {
+        if !settings.may_step {
+            return Err(ClockError::Wrong(verdict));
+        }
+        let (offset, server) = (*offset, server.clone());
+        if let Err(source) = clock.step(offset) {
+            return Err(ClockError::Step { verdict, source });
+        }
+        tracing::warn!(clock.server = %server, clock.offset_ms = offset.num_milliseconds(), "the clock was wrong and is set");
+        verdict = ClockVerdict::Right { offset: TimeDelta::zero(), server };
+    }
+    match verdict {
+        ClockVerdict::Implausible { .. } => return Err(ClockError::Wrong(verdict)),
+        ClockVerdict::Unchecked(_) if settings.is_server_required => return Err(ClockError::Required(verdict)),
+        _ => {}
+    }
+    if let Some(path) = settings.record.clone() {
+        let now = clock.now();
+        blocking(move || record(&path, now)).await?;
+    }
+    Ok(verdict)
+}
+
+fn judge(settings: &ClockSettings, clock: &Clock, offset: TimeDelta, server: String) -> ClockVerdict {
+    let is_right = offset.abs().to_std().is_ok_and(|offset| offset <= settings.max_offset);
+    if is_right {
+        ClockVerdict::Right { offset, server }
+    } else {
+        ClockVerdict::Wrong { offset, server, now: clock.now() }
+    }
+}
+
+async fn floor(settings: &ClockSettings) -> Floor {
+    let built = build_time();
+    let Some(path) = settings.record.clone() else {
+        return Floor::Built(built);
+    };
+    let read = path.clone();
+    match blocking(move || recorded_time(&read)).await {
+        Some(at) if at > built => Floor::Recorded { at, path },
+        _ => Floor::Built(built),
+    }
+}
+
+#[cfg(test)]
+#[path = "check_test.rs"]
+mod tests;

@@ -1,0 +1,93 @@
+//! The shipped files against the tables of keys: every key is in its file,
+//! with its meaning and its real default, and the files can be read.
+
+use std::path::{Path, PathBuf};
+
+use super::ini::Key;
+use super::{ClientConfig, DirectorConfig, DriverConfig, client, cloud, director};
+
+fn shipped(name: &str) -> (PathBuf, String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
+    let text = std::fs::read_to_string(&path).unwrap();
+    (path, text)
+}
+
+/// The lines of a section of the file, up to the next one. A section that is
+/// commented out as an example counts.
+fn section(text: &str, header: &str) -> Vec<String> {
+    let lines = text.lines().skip_while(|line| line.trim() != header).skip(1);
+    let lines: Vec<String> =
+        lines.take_while(|line| !line.trim_start_matches("# ").starts_with('[')).map(str::to_owned).collect();
+    assert!(!lines.is_empty(), "no section {header}");
+    lines
+}
+
+/// Every key of `keys` stands in `lines` as `NAME = default`, commented out
+/// or not, after at least one line of prose; and no other does.
+fn assert_described(header: &str, lines: &[String], keys: &[Key]) {
+    for key in keys {
+        let at =
+            lines.iter().position(|line| option(line).is_some_and(|(name, _)| name.eq_ignore_ascii_case(key.name)));
+        let at = at.unwrap_or_else(|| panic!("{header} does not describe {}", key.name));
+        let (_, value) = option(&lines[at]).unwrap();
+        if let Some(default) = key.default {
+            assert_eq!(value, default, "{header} {}", key.name);
+        }
+        let before = lines[..at].last().map_or("", String::as_str);
+        assert!(before.starts_with("# ") && option(before).is_none(), "{header} {} has no meaning", key.name);
+    }
+    for (name, _) in lines.iter().filter_map(|line| option(line)) {
+        assert!(keys.iter().any(|key| key.name.eq_ignore_ascii_case(name)), "{header} {name} is no key");
+    }
+}
+
+/// `NAME = value` or `# NAME = value`.
+fn option(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.trim_start_matches("# ").split_once('=')?;
+    let name = name.trim();
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_name.then(|| (name, value.trim()))
+}
+
+#[test]
+fn director_cfg_describes_every_key_with_its_default() {
+    let (path, text) = shipped("director.cfg");
+    let config = DirectorConfig::parse(&path, &text).unwrap();
+    assert!(matches!(config.clouds[0].driver, DriverConfig::Lxc(_)));
+    let conpaas: Vec<String> =
+        section(&text, "[conpaas]").into_iter().filter(|line| !line.contains("_debug_level")).collect();
+    assert_described("[conpaas]", &conpaas, director::CONPAAS_KEYS);
+    assert_described("[director]", &section(&text, "[director]"), director::DIRECTOR_KEYS);
+    assert_described("[iaas]", &section(&text, "[iaas]"), cloud::LXC_KEYS);
+    let process: Vec<Key> = cloud::PROCESS_KEYS.iter().copied().filter(|key| key.name != "OTHER_CLOUDS").collect();
+    assert_described("[processes]", &section(&text, "# [processes]"), &process);
+}
+
+#[test]
+fn the_shipped_file_says_nothing_but_defaults() {
+    let (path, text) = shipped("director.cfg");
+    let shipped = format!("{:?}", DirectorConfig::parse(&path, &text).unwrap());
+    let bare = format!("{:?}", DirectorConfig::parse(&path, "[iaas]\nDRIVER = lxc\n").unwrap());
+    assert_eq!(shipped, bare);
+}
+
+#[test]
+fn the_example_of_a_second_cloud_works_when_it_is_uncommented() {
+    let (path, text) = shipped("director.cfg");
+    let (before, example) = text.split_once("# [processes]").unwrap();
+    let example: Vec<&str> =
+        example.lines().map(|line| if option(line).is_some() { line.trim_start_matches("# ") } else { line }).collect();
+    let before = before.replace("# OTHER_CLOUDS =", "OTHER_CLOUDS = processes");
+    let text = format!("{before}[processes]\n{}\n", example.join("\n"));
+    let config = DirectorConfig::parse(&path, &text).unwrap();
+    assert!(matches!(config.clouds[1].driver, DriverConfig::Process(_)), "{:?}", config.clouds);
+}
+
+#[test]
+fn cps_tools_conf_describes_every_key() {
+    let (path, text) = shipped("cps-tools.conf");
+    assert_described("[cps-tools]", &section(&text, "[cps-tools]"), client::KEYS);
+    let home = tempfile::tempdir().unwrap();
+    let config = ClientConfig::read(home.path(), Some(&path)).unwrap();
+    assert!(config.warnings.is_empty() && config.director_url.is_none() && !config.is_debug);
+}

@@ -1,0 +1,117 @@
+//! A range of IPv4 addresses, as `172.16.0.0/24`.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+
+/// A text that is no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a network: write it as 172.16.0.0/24, with no bit set after the prefix, prefix 8 to 30")]
+pub struct ParseNetworkError(pub String);
+
+/// An IPv4 network with room for at least two hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ipv4Network {
+    address: Ipv4Addr,
+    prefix: u8,
+}
+
+impl Ipv4Network {
+    /// The address of the network itself.
+    #[must_use]
+    pub fn address(self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// Number of leading bits that all its addresses share, 8 to 30.
+    #[must_use]
+    pub fn prefix(self) -> u8 {
+        self.prefix
+    }
+
+    /// The host with the lowest address.
+    #[must_use]
+    pub fn first_host(self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self.address.to_bits() + 1)
+    }
+
+    /// The host with the highest address (the one after it is the broadcast address).
+    #[must_use]
+    pub fn last_host(self) -> Ipv4Addr {
+        Ipv4Addr::from_bits((self.address.to_bits() | !self.mask()) - 1)
+    }
+
+    /// Whether a host of this network may have `address`.
+    #[must_use]
+    pub fn contains_host(self, address: Ipv4Addr) -> bool {
+        (self.first_host()..=self.last_host()).contains(&address)
+    }
+
+    /// Whether some address lies in both.
+    #[must_use]
+    pub fn overlaps(self, other: Ipv4Network) -> bool {
+        let mask = self.mask() & other.mask();
+        self.address.to_bits() & mask == other.address.to_bits() & mask
+    }
+
+    fn mask(self) -> u32 {
+        u32::MAX << (32 - u32::from(self.prefix))
+    }
+}
+
+impl FromStr for Ipv4Network {
+    type Err = ParseNetworkError;
+
+    fn from_str(text: &str) -> Result<Self, ParseNetworkError> {
+        let fail = || ParseNetworkError(text.to_owned());
+        let (address, prefix) = text.split_once('/').ok_or_else(fail)?;
+        let address: Ipv4Addr = address.parse().map_err(|_| fail())?;
+        let prefix: u8 = prefix.parse().map_err(|_| fail())?;
+        let network = Ipv4Network { address, prefix };
+        if !(8..=30).contains(&prefix) || address.to_bits() & !network.mask() != 0 {
+            return Err(fail());
+        }
+        Ok(network)
+    }
+}
+
+impl fmt::Display for Ipv4Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(text: &str) -> Ipv4Network {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn its_hosts_leave_out_the_network_and_the_broadcast_address() {
+        let seed = network("172.16.0.0/24");
+        assert_eq!(seed.first_host(), Ipv4Addr::new(172, 16, 0, 1));
+        assert_eq!(seed.last_host(), Ipv4Addr::new(172, 16, 0, 254));
+        for (host, inside) in [(0, false), (1, true), (254, true), (255, false)] {
+            assert_eq!(seed.contains_host(Ipv4Addr::new(172, 16, 0, host)), inside, "{host}");
+        }
+        assert!(!seed.contains_host(Ipv4Addr::new(172, 16, 1, 1)));
+        assert_eq!(seed.to_string(), "172.16.0.0/24");
+    }
+
+    #[test]
+    fn overlap_is_seen_whatever_the_sizes() {
+        assert!(network("10.0.0.0/8").overlaps(network("10.3.4.0/24")));
+        assert!(network("10.3.4.0/24").overlaps(network("10.0.0.0/8")));
+        assert!(!network("10.3.4.0/24").overlaps(network("10.3.5.0/24")));
+    }
+
+    #[test]
+    fn texts_that_are_no_network_are_refused() {
+        for text in ["", "172.16.0.0", "172.16.0.1/24", "172.16.0.0/31", "172.16.0.0/7", "300.0.0.0/8", "a/24"] {
+            assert!(text.parse::<Ipv4Network>().is_err(), "{text}");
+        }
+    }
+}

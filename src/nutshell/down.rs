@@ -1,0 +1,116 @@
+//! Ends a nutshell and leaves nothing of it behind.
+
+use std::path::Path;
+
+use super::client::{field, rows, type_command};
+use super::namespace::mount_points;
+use super::{NutshellCloud, NutshellError, Place, Say, daemon};
+use crate::config::{DirectorConfig, DriverConfig};
+use crate::sys::file;
+use crate::sys::program::{self, LIMIT};
+
+/// What becomes of users, applications and certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    /// They stay for the next `up`.
+    Keep,
+    /// They go too.
+    Purge,
+}
+
+/// Stops the applications and the director and removes what they made. Goes
+/// on after a failure, so that as little as possible is left. Fine if there
+/// is nothing.
+///
+/// # Errors
+/// What is left.
+pub(super) async fn down(place: &Place, data: Data, say: Say<'_>) -> Result<(), NutshellError> {
+    let mut left = Vec::new();
+    if daemon::running(place).is_none() && place.cert_dir().join("key.pem").exists() && has_remains(place)? {
+        // Only a director knows how to take its nodes down properly.
+        say("Starting the director once more, to clean up.");
+        if let Err(error) = daemon::ensure_started(place).await {
+            left.push(error.to_string());
+        }
+    }
+    if daemon::running(place).is_some() {
+        if let Err(error) = stop_applications(place, say).await {
+            left.push(error.to_string());
+        }
+        say("Stopping the director.");
+        if let Err(error) = daemon::stop(place).await {
+            left.push(error.to_string());
+        }
+    }
+    if let Err(error) = remove_bridge(place).await {
+        left.push(error.to_string());
+    }
+    let mounted = mounts_under(&place.directory)?;
+    left.extend(mounted.iter().map(|path| format!("a mount on {path}")));
+    if !left.is_empty() {
+        return Err(NutshellError::Left(left.join("; ")));
+    }
+    if data == Data::Purge {
+        file::ensure_absent(&place.directory)?;
+        say("All data is removed.");
+    } else if place.directory.exists() {
+        say(&format!("The data stays in {}; `--purge` removes it too.", place.directory.display()));
+    }
+    Ok(())
+}
+
+/// Whether nodes of an earlier director may be there.
+fn has_remains(place: &Place) -> Result<bool, NutshellError> {
+    let clouds = place.directory.join("clouds");
+    let is_used = std::fs::read_dir(clouds).is_ok_and(|mut entries| entries.next().is_some());
+    Ok(is_used || !mounts_under(&place.directory)?.is_empty())
+}
+
+async fn stop_applications(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
+    if !place.home().join(".conpaas/cert.pem").exists() {
+        return Ok(());
+    }
+    for row in rows(place, &["application", "list"]).await? {
+        let (aid, status) = (field(&row, "aid"), field(&row, "status"));
+        if !["INIT", "STOPPED"].contains(&status.as_str()) {
+            say(&format!("Stopping application {} ({}).", aid, field(&row, "name")));
+            type_command(place, &["application", "stop", &aid]).await?;
+        }
+    }
+    wait_for_no_nodes(place).await
+}
+
+/// Stopping goes on after the command has answered.
+async fn wait_for_no_nodes(place: &Place) -> Result<(), NutshellError> {
+    let end = std::time::Instant::now() + LIMIT;
+    loop {
+        let nodes = rows(place, &["cloud", "list_resources"]).await?;
+        if nodes.is_empty() {
+            return Ok(());
+        }
+        if std::time::Instant::now() >= end {
+            let names: Vec<String> = nodes.iter().map(|row| field(row, "vmid")).collect();
+            return Err(NutshellError::Left(format!("nodes {}", names.join(", "))));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}
+
+/// The bridge goes with its namespace; without one it is removed by name.
+async fn remove_bridge(place: &Place) -> Result<(), NutshellError> {
+    if place.settings.cloud == NutshellCloud::Process || !place.director_cfg().exists() {
+        return Ok(());
+    }
+    for cloud in DirectorConfig::read(&place.director_cfg())?.clouds {
+        let DriverConfig::Lxc(lxc) = cloud.driver else { continue };
+        if Path::new("/sys/class/net").join(&lxc.bridge).join("bridge").exists() {
+            program::run("ip", &["link", "delete", &lxc.bridge, "type", "bridge"], LIMIT).await?;
+        }
+    }
+    Ok(())
+}
+
+fn mounts_under(directory: &Path) -> Result<Vec<String>, NutshellError> {
+    let points = mount_points()?;
+    Ok(points.iter().filter(|point| point.starts_with(directory)).map(|point| point.display().to_string()).collect())
+}

@@ -1,0 +1,126 @@
+//! A network namespace that holds a whole nutshell.
+//!
+//! Without a default route nothing in it can reach the outside. liblxc
+//! looks for the bridge in `/sys`, which belongs to the namespace in which
+//! it was mounted: so a mount namespace goes with it, whose `/sys` is the
+//! right one and still shows the control groups. That namespace is kept by a
+//! file, because a director that is started again must find the mounts that
+//! the one before it made.
+
+use std::path::{Path, PathBuf};
+
+use super::{NutshellError, Place};
+use crate::sys::file;
+use crate::sys::program::{self, LIMIT};
+
+/// The script that makes the mounts of the new mount namespace.
+const MOUNT_SYS: &str = "set -eu
+kept=$(mktemp -d /run/conpaas-cgroup.XXXXXX)
+mount --rbind /sys/fs/cgroup \"$kept\"
+mount -t sysfs sysfs /sys
+mount --rbind \"$kept\" /sys/fs/cgroup
+umount -l \"$kept\"
+rmdir \"$kept\"";
+
+/// The words that stand before a command so that it runs inside. Makes the
+/// namespaces when they are not there.
+///
+/// # Errors
+/// A program that makes them fails.
+pub(super) async fn enter(place: &Place) -> Result<Vec<String>, NutshellError> {
+    let Some(name) = &place.settings.netns else { return Ok(Vec::new()) };
+    ensure(name).await?;
+    let network = format!("--net={}", network_file(name).display());
+    let mounts = format!("--mount={}", mounts_file(name).display());
+    // Paths that people typed stay right: the directory is there in both mount namespaces.
+    let here = std::env::current_dir().map_err(|source| file::FileError::new("find", Path::new("."), source))?;
+    let here = format!("--wd={}", here.display());
+    Ok(["nsenter", &network, &mounts, &here, "--"].map(str::to_owned).to_vec())
+}
+
+/// Removes the namespaces; nothing may run in them any more. Fine if they are not there.
+///
+/// # Errors
+/// A program that removes them fails.
+pub(super) async fn leave_and_remove(place: &Place) -> Result<(), NutshellError> {
+    let Some(name) = &place.settings.netns else { return Ok(()) };
+    let mounts = mounts_file(name);
+    let directory = directory(name);
+    // The file may carry several mounts when a make of it was ended halfway.
+    for mounted in [&mounts, &directory] {
+        while is_mounted(mounted)? {
+            program::run("umount", &["--lazy".as_ref(), mounted.as_os_str()], LIMIT).await?;
+        }
+    }
+    file::ensure_absent(&directory)?;
+    for parent in directory.ancestors().skip(1).take(2) {
+        let _others_may_use_it = std::fs::remove_dir(parent);
+    }
+    if network_file(name).exists() {
+        program::run("ip", &["netns", "delete", name], LIMIT).await?;
+    }
+    Ok(())
+}
+
+async fn ensure(name: &str) -> Result<(), NutshellError> {
+    let network = network_file(name);
+    if !is_mounted(&network)? {
+        // A plain file is what a reboot or an ended `ip` leaves.
+        file::ensure_absent(&network)?;
+        program::run("ip", &["netns", "add", name], LIMIT).await?;
+    }
+    program::run("ip", &["-netns", name, "link", "set", "lo", "up"], LIMIT).await?;
+    let mounts = mounts_file(name);
+    if is_mounted(&mounts)? {
+        return Ok(());
+    }
+    let directory = directory(name);
+    file::ensure_directory(&directory)?;
+    let shown = directory.display().to_string();
+    if !is_mounted(&directory)? {
+        // A mount namespace can only be kept on a mount that is not copied into other namespaces.
+        program::run("mount", &["--bind", &shown, &shown], LIMIT).await?;
+    }
+    program::run("mount", &["--make-private", &shown], LIMIT).await?;
+    file::write_atomic(&mounts, b"", 0o600)?;
+    let arguments = [
+        format!("--net={}", network.display()),
+        "unshare".to_owned(),
+        format!("--mount={}", mounts.display()),
+        "--propagation=private".to_owned(),
+        "sh".to_owned(),
+        "-c".to_owned(),
+        MOUNT_SYS.to_owned(),
+    ];
+    program::run("nsenter", &arguments, LIMIT).await?;
+    Ok(())
+}
+
+fn network_file(name: &str) -> PathBuf {
+    Path::new("/run/netns").join(name)
+}
+
+fn directory(name: &str) -> PathBuf {
+    Path::new("/run/conpaas/nutshell").join(name)
+}
+
+fn mounts_file(name: &str) -> PathBuf {
+    directory(name).join("mnt")
+}
+
+/// Whether something is mounted exactly on `path`. Blocking, but only memory is read.
+pub(super) fn is_mounted(path: &Path) -> Result<bool, NutshellError> {
+    Ok(mount_points()?.iter().any(|mounted| mounted == path))
+}
+
+/// All places where something is mounted, in the order of mounting.
+pub(super) fn mount_points() -> Result<Vec<PathBuf>, NutshellError> {
+    let text = file::read_text(Path::new("/proc/self/mountinfo"))?;
+    Ok(text.lines().filter_map(|line| line.split(' ').nth(4)).map(unescaped).collect())
+}
+
+/// The kernel writes blanks, tabs, line ends and backslashes as octal numbers.
+fn unescaped(text: &str) -> PathBuf {
+    let table = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    PathBuf::from(table.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to)))
+}

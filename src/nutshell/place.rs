@@ -1,0 +1,211 @@
+//! Where everything of one nutshell is.
+
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use super::NutshellError;
+use crate::model::Ipv4Network;
+
+/// What a nutshell's nodes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NutshellCloud {
+    /// Containers.
+    Lxc,
+    /// Plain processes.
+    Process,
+}
+
+impl NutshellCloud {
+    /// The `DRIVER` of the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NutshellCloud::Lxc => "lxc",
+            NutshellCloud::Process => "process",
+        }
+    }
+}
+
+/// What people choose.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What nodes are.
+    pub cloud: NutshellCloud,
+    /// A network namespace that everything stays in.
+    pub netns: Option<String>,
+    /// The containers' root file system.
+    pub image: PathBuf,
+    /// Where to keep everything; `None` for the usual place.
+    pub state_dir: Option<PathBuf>,
+    /// The nodes' network; `None` for the cloud's default.
+    pub network: Option<Ipv4Network>,
+    /// The director's port.
+    pub port: u16,
+}
+
+/// Where everything of one nutshell is, and the program that all of it is.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// What people chose.
+    pub settings: Settings,
+    /// Holds everything.
+    pub directory: PathBuf,
+    /// This program's file.
+    pub program: PathBuf,
+}
+
+impl Place {
+    /// Finds the place for `settings`.
+    ///
+    /// # Errors
+    /// The caller may not do this, or has no home.
+    pub fn find(settings: Settings) -> Result<Self, NutshellError> {
+        let is_root = nix::unistd::geteuid().is_root();
+        match (settings.cloud, is_root) {
+            (NutshellCloud::Lxc, false) => return Err(NutshellError::NotRoot),
+            (NutshellCloud::Process, _) if settings.netns.is_some() => {
+                return Err(NutshellError::NamespaceForProcesses);
+            }
+            _ => {}
+        }
+        if let Some(name) = &settings.netns {
+            check_namespace_name(name)?;
+        }
+        let name = match &settings.netns {
+            Some(netns) => format!("{}-{netns}", settings.cloud.as_str()),
+            None => settings.cloud.as_str().to_owned(),
+        };
+        let directory = match &settings.state_dir {
+            Some(directory) => std::path::absolute(directory).unwrap_or_else(|_| directory.clone()),
+            None if is_root => Path::new("/var/lib/conpaas/nutshell").join(name),
+            None => home()?.join(".local/share/conpaas/nutshell").join(name),
+        };
+        let program = std::env::current_exe().map_err(|source| {
+            crate::sys::file::FileError::new("find this program", Path::new("/proc/self/exe"), source)
+        })?;
+        Ok(Place { settings, directory, program })
+    }
+
+    /// `director.cfg`.
+    #[must_use]
+    pub fn director_cfg(&self) -> PathBuf {
+        self.directory.join("director.cfg")
+    }
+
+    /// The director's certificates.
+    #[must_use]
+    pub fn cert_dir(&self) -> PathBuf {
+        self.directory.join("certs")
+    }
+
+    /// What the director prints.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.directory.join("director.log")
+    }
+
+    /// Which process the director is.
+    #[must_use]
+    pub fn director_json(&self) -> PathBuf {
+        self.directory.join("director.json")
+    }
+
+    /// `HOME` of the nutshell's user.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.directory.join("home")
+    }
+
+    /// The nodes' network.
+    #[must_use]
+    pub fn network(&self) -> Ipv4Network {
+        let default = match self.settings.cloud {
+            NutshellCloud::Lxc => "172.16.0.0/24",
+            NutshellCloud::Process => "127.77.0.0/24",
+        };
+        self.settings.network.unwrap_or_else(|| default.parse().expect("both defaults are networks"))
+    }
+
+    /// The director's address, the same for nodes and for people.
+    #[must_use]
+    pub fn director_ip(&self) -> Ipv4Addr {
+        match self.settings.cloud {
+            NutshellCloud::Lxc => self.network().first_host(),
+            NutshellCloud::Process => Ipv4Addr::LOCALHOST,
+        }
+    }
+
+    /// The options that name this nutshell on the command line, each with a blank before it.
+    #[must_use]
+    pub fn options(&self) -> String {
+        let mut text = String::new();
+        if self.settings.cloud == NutshellCloud::Process {
+            text += " --cloud process";
+        }
+        if let Some(netns) = &self.settings.netns {
+            text += &format!(" --netns {netns}");
+        }
+        if let Some(directory) = &self.settings.state_dir {
+            text += &format!(" --state-dir {}", directory.display());
+        }
+        text
+    }
+
+    /// What the programs of the nutshell find in their environment: enough
+    /// to find other programs, and nothing of the caller's own settings.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(OsString, OsString)> {
+        let kept = ["PATH", "TERM", "LANG", "LC_ALL", "TZ", "NO_COLOR", "RUST_BACKTRACE", "TMPDIR"];
+        let mut environment: Vec<(OsString, OsString)> =
+            kept.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect();
+        environment.push(("HOME".into(), self.home().into()));
+        environment
+    }
+}
+
+fn home() -> Result<PathBuf, NutshellError> {
+    std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from).ok_or(NutshellError::NoHome)
+}
+
+fn check_namespace_name(name: &str) -> Result<(), NutshellError> {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if (1..=32).contains(&name.len()) && !name.starts_with('-') && name.chars().all(is_good) {
+        return Ok(());
+    }
+    Err(NutshellError::NamespaceName(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(cloud: NutshellCloud, netns: Option<&str>) -> Settings {
+        Settings {
+            cloud,
+            netns: netns.map(str::to_owned),
+            image: PathBuf::from("/i"),
+            state_dir: Some(PathBuf::from("/s")),
+            network: None,
+            port: 5555,
+        }
+    }
+
+    #[test]
+    fn a_namespace_is_only_for_containers_and_has_a_plain_name() {
+        let error = Place::find(settings(NutshellCloud::Process, Some("a"))).unwrap_err();
+        assert!(matches!(error, NutshellError::NamespaceForProcesses), "{error}");
+        for name in ["", "a/b", "-a", "a b", ".."] {
+            assert!(check_namespace_name(name).is_err(), "{name}");
+        }
+        assert!(check_namespace_name("lab-1").is_ok());
+    }
+
+    #[test]
+    fn a_place_names_itself_as_people_type_it() {
+        let place = Place::find(settings(NutshellCloud::Process, None)).unwrap();
+        assert_eq!(place.options(), " --cloud process --state-dir /s");
+        assert_eq!(place.director_ip(), Ipv4Addr::LOCALHOST);
+        assert!(place.environment().contains(&("HOME".into(), "/s/home".into())));
+    }
+}

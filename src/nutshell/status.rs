@@ -1,0 +1,26 @@
+//! What of a nutshell is there.
+
+use super::client::type_command;
+use super::{NutshellError, Place, Say, daemon};
+
+/// Tells what is there. Gives whether the director runs.
+///
+/// # Errors
+/// The director runs, but does not answer.
+pub(super) async fn status(place: &Place, say: Say<'_>) -> Result<bool, NutshellError> {
+    say(&format!("Everything is in {}.", place.directory.display()));
+    let Some(process) = daemon::running(place) else {
+        let is_made = place.director_cfg().exists();
+        say(if is_made { "The nutshell is down; its data is there." } else { "There is no nutshell." });
+        return Ok(false);
+    };
+    let (address, port) = (place.director_ip(), place.settings.port);
+    say(&format!("The director runs as process {} on https://{address}:{port}.", process.pid));
+    for words in [["application", "list"], ["cloud", "list_resources"]] {
+        say("");
+        for line in type_command(place, &words).await?.lines() {
+            say(line);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,136 @@
+//! Makes a nutshell, or what is missing of it.
+
+use std::path::Path;
+
+use super::client::{type_command, type_with_answers};
+use super::{NutshellCloud, NutshellError, Place, Say, daemon};
+use crate::config::{SHIPPED_DIRECTOR_CFG, with_option};
+use crate::sys::{file, random};
+
+/// The nutshell's user.
+const USER: &str = "nutshell";
+/// Its own bridge: that of an installed director is another one.
+const BRIDGE: &str = "nutshell0";
+/// Enough for every node that fits on one machine, for days.
+const CREDIT: &str = "10000";
+
+/// Makes everything that is missing and starts the director. May be repeated.
+///
+/// # Errors
+/// What is missing and cannot be made.
+pub(super) async fn up(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
+    check_image(place)?;
+    ensure_directories(place)?;
+    ensure_configuration(place, say)?;
+    ensure_certificates(place, say).await?;
+    if daemon::running(place).is_some() {
+        say("The director runs.");
+    } else {
+        say("Starting the director.");
+        daemon::ensure_started(place).await?;
+    }
+    ensure_user(place, say).await?;
+    let (address, port) = (place.director_ip(), place.settings.port);
+    say(&format!("The director answers on https://{address}:{port}; its log is {}.", place.log().display()));
+    Ok(())
+}
+
+/// Looks for the containers' root file system before anything is made.
+pub(super) fn check_image(place: &Place) -> Result<(), NutshellError> {
+    if place.settings.cloud == NutshellCloud::Lxc && !place.settings.image.join("usr").is_dir() {
+        return Err(NutshellError::NoImage(place.settings.image.clone()));
+    }
+    Ok(())
+}
+
+fn ensure_directories(place: &Place) -> Result<(), NutshellError> {
+    // Root users of containers pass through to their own files.
+    for (path, mode) in [(place.directory.clone(), 0o711), (place.home().join(".conpaas"), 0o700)] {
+        file::ensure_directory(&path)?;
+        set_mode(&path, mode)?;
+    }
+    set_mode(&place.home(), 0o700)
+}
+
+fn ensure_configuration(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
+    let path = place.director_cfg();
+    if path.exists() {
+        return Ok(());
+    }
+    say(&format!("Writing the director's configuration, {}.", path.display()));
+    let directory = &place.directory;
+    let listen = match place.settings.cloud {
+        NutshellCloud::Lxc => format!("0.0.0.0:{}", place.settings.port),
+        NutshellCloud::Process => format!("{}:{}", place.director_ip(), place.settings.port),
+    };
+    let mut options = vec![
+        ("conpaas", "CONF_DIR", directory.display().to_string()),
+        ("conpaas", "CERT_DIR", place.cert_dir().display().to_string()),
+        ("director", "DATABASE_URI", format!("sqlite:///{}", directory.join("director.db").display())),
+        ("director", "USERDATA_DIR", directory.join("data").display().to_string()),
+        ("director", "STATE_DIR", directory.display().to_string()),
+        ("director", "LISTEN", listen),
+        ("iaas", "DRIVER", place.settings.cloud.as_str().to_owned()),
+        ("iaas", "NETWORK", place.network().to_string()),
+    ];
+    if place.settings.cloud == NutshellCloud::Lxc {
+        options.push(("iaas", "BRIDGE", BRIDGE.to_owned()));
+        options.push(("iaas", "IMAGE", place.settings.image.display().to_string()));
+    }
+    let text = options
+        .iter()
+        .fold(SHIPPED_DIRECTOR_CFG.to_owned(), |text, (section, key, value)| with_option(&text, section, key, value));
+    // Written only when it is good: a broken file would stop every later `up`.
+    crate::config::DirectorConfig::parse(&path, &text)?;
+    Ok(file::write_atomic(&path, text.as_bytes(), 0o640)?)
+}
+
+async fn ensure_certificates(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
+    let is_whole = place.cert_dir().join("key.pem").exists() && place.cert_dir().join("ca_cert.pem").exists();
+    if is_whole {
+        return Ok(());
+    }
+    say("Making the certificate authority, the director's certificate and the database.");
+    let hostname = place.director_ip().to_string();
+    let config = place.director_cfg();
+    let config = config.to_string_lossy();
+    type_command(place, &["director", "init", "--hostname", &hostname, "--config", &config]).await?;
+    Ok(())
+}
+
+/// The password stands in the user's file only until his certificate is
+/// there: an `up` that is ended in between goes on with it.
+async fn ensure_user(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
+    let directory = place.home().join(".conpaas");
+    if directory.join("cert.pem").exists() {
+        return Ok(());
+    }
+    let path = directory.join("cps-tools.conf");
+    let kept = crate::config::ClientConfig::read(&place.home(), Some(&path)).ok().and_then(|config| config.password);
+    let password = kept.unwrap_or_else(|| random::alphanumeric(16));
+    let url = format!("https://{}:{}", place.director_ip(), place.settings.port);
+    let common = format!("[cps-tools]\ndirector_url = {url}\nusername = {USER}\n");
+    write_private(&path, &format!("{common}password = {password}\n"))?;
+    say(&format!("Making the user {USER}."));
+    let users = type_command(place, &["user", "list"]).await?;
+    if !users.lines().any(|line| line.trim() == USER) {
+        let email = format!("{USER}@localhost");
+        let words = ["user", "create", USER, "--email", &email, "--credit", CREDIT];
+        type_with_answers(place, &words, &format!("{password}\n{password}\n")).await?;
+    }
+    type_command(place, &["user", "get_certificate"]).await?;
+    write_private(&path, &common)?;
+    say(&format!("    user {USER}, password {password}"));
+    say("    The password is shown this once and kept nowhere; the user's certificate opens everything here.");
+    Ok(())
+}
+
+fn write_private(path: &Path, text: &str) -> Result<(), NutshellError> {
+    Ok(file::write_atomic(path, text.as_bytes(), 0o600)?)
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), NutshellError> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .map_err(|source| file::FileError::new("set the mode of", path, source).into())
+}

@@ -1,0 +1,94 @@
+//! What a certificate says of its holder.
+
+use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::x509::X509Name;
+
+use super::subject::{OID_EMAIL, OID_ROLE, OID_SERVICE_LOCATOR, OID_UID, Subject};
+use crate::model::{ApplicationId, UserId};
+
+/// A certificate that does not say who its holder is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// Not a certificate at all.
+    #[error("not an X.509 certificate: {0}")]
+    Malformed(String),
+    /// No role, or none that is known.
+    #[error("certificate of '{0}' has no known role")]
+    NoRole(String),
+}
+
+/// The holder of a certificate whose chain was verified before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The subject; its role is always there.
+    pub subject: Subject,
+    /// The role, as in the subject.
+    pub role: crate::model::CertificateRole,
+    /// The serial number, hexadecimal.
+    pub serial: String,
+    /// End of validity, seconds since 1970.
+    pub not_after: i64,
+}
+
+impl Identity {
+    /// Reads a certificate in DER. The chain is not verified here: the TLS
+    /// handshake did.
+    ///
+    /// # Errors
+    /// It is no certificate, or has no known role.
+    pub fn from_der(der: &[u8]) -> Result<Self, IdentityError> {
+        let (_, certificate) =
+            X509Certificate::from_der(der).map_err(|error| IdentityError::Malformed(error.to_string()))?;
+        let subject = read_subject(certificate.subject());
+        let Some(role) = subject.role else { return Err(IdentityError::NoRole(subject.common_name)) };
+        Ok(Identity {
+            role,
+            serial: certificate.raw_serial_as_string().replace(':', ""),
+            not_after: certificate.validity().not_after.timestamp(),
+            subject,
+        })
+    }
+
+    /// The user that the holder is, or works for.
+    #[must_use]
+    pub fn uid(&self) -> Option<UserId> {
+        self.subject.uid
+    }
+
+    /// The application that the holder belongs to; users and the director have none.
+    #[must_use]
+    pub fn application(&self) -> Option<ApplicationId> {
+        match self.role {
+            crate::model::CertificateRole::Manager | crate::model::CertificateRole::Agent => {
+                self.subject.service_locator.map(ApplicationId)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads the attributes that ConPaaS knows; others are passed over.
+pub(super) fn read_subject(name: &X509Name<'_>) -> Subject {
+    let mut subject = Subject {
+        common_name: String::new(),
+        organization: String::new(),
+        email: String::new(),
+        role: None,
+        uid: None,
+        service_locator: None,
+    };
+    for attribute in name.iter_attributes() {
+        let Some(oid) = attribute.attr_type().iter().map(Iterator::collect::<Vec<u64>>) else { continue };
+        let text = attribute.as_str().unwrap_or_default();
+        match oid.as_slice() {
+            [2, 5, 4, 3] => subject.common_name = text.to_owned(),
+            [2, 5, 4, 10] => subject.organization = text.to_owned(),
+            OID_EMAIL => subject.email = text.to_owned(),
+            OID_ROLE => subject.role = text.parse().ok(),
+            OID_UID => subject.uid = text.parse().ok(),
+            OID_SERVICE_LOCATOR => subject.service_locator = text.parse().ok(),
+            _ => {}
+        }
+    }
+    subject
+}

@@ -1,0 +1,201 @@
+//! The envelope of managers and agents (reference: `manager-api.md` §1).
+
+use serde_json::{Map, Value, json};
+
+use super::form::{Form, Upload};
+use super::response::Response;
+use super::server::{BodyError, Request};
+use std::collections::BTreeMap;
+
+const MAX_CALL_BYTES: u64 = 16 * 1024 * 1024;
+const JSON_TYPES: [&str; 3] = ["application/json", "application/json-rpc", "application/jsonrequest"];
+
+/// Over which kind of request a method is called. A method has exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CallKind {
+    /// `GET` with parameters in the query.
+    Get,
+    /// `POST` with a JSON body.
+    Post,
+    /// `POST` with a multipart body.
+    Upload,
+}
+
+/// One call, taken out of its envelope.
+#[derive(Debug)]
+pub struct RpcRequest {
+    /// How it came.
+    pub kind: CallKind,
+    /// Which service of the application it is for; 0 is the manager itself, or the agent.
+    pub service_id: i64,
+    /// The method.
+    pub method: String,
+    /// Parameters by name: JSON values, in uploads always texts.
+    pub params: Map<String, Value>,
+    /// Uploaded files by name.
+    pub files: BTreeMap<String, Upload>,
+    /// The caller's id of the request, given back in the reply; 1 in uploads.
+    pub id: Value,
+}
+
+/// A request that is no call.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvelopeError {
+    /// The path is not `/`.
+    #[error("File not found")]
+    Path,
+    /// The verb is neither GET nor POST.
+    #[error("Unsupported method")]
+    Verb,
+    /// The content type is none of the known ones.
+    #[error("Unsupported Media Type")]
+    MediaType,
+    /// No `service_id`.
+    #[error("Did not specify service")]
+    NoService,
+    /// No `method`.
+    #[error("Did not specify method")]
+    NoMethod,
+    /// No `id`, broken JSON, or a value of a wrong type. Upstream drops the connection here.
+    #[error("{0}")]
+    Malformed(String),
+    /// The body could not be read.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+}
+
+impl EnvelopeError {
+    /// The answer to the caller.
+    #[must_use]
+    pub fn response(&self) -> Response {
+        let status = match self {
+            EnvelopeError::Path => 404,
+            EnvelopeError::Verb => 405,
+            EnvelopeError::MediaType => 415,
+            EnvelopeError::NoService | EnvelopeError::NoMethod | EnvelopeError::Malformed(_) => 400,
+            EnvelopeError::Body(error) => return error.response(),
+        };
+        Response::refusal(status, &self.to_string())
+    }
+}
+
+/// Takes a call out of a request.
+///
+/// # Errors
+/// The request is no call; [`EnvelopeError::response`] says so to the caller.
+pub async fn read_call(request: &mut Request) -> Result<RpcRequest, EnvelopeError> {
+    if request.path != "/" {
+        return Err(EnvelopeError::Path);
+    }
+    let content_type = request.content_type.clone().unwrap_or_default();
+    let is_json = JSON_TYPES.contains(&content_type.as_str());
+    let is_multipart = content_type.starts_with("multipart/form-data");
+    match request.method.as_str() {
+        "GET" if is_json => read_get(&request.query),
+        "POST" if is_json => read_post(&request.read_body(MAX_CALL_BYTES).await?),
+        "POST" if is_multipart => {
+            request.query.clear();
+            read_upload(Form::read(request).await?)
+        }
+        "GET" | "POST" => Err(EnvelopeError::MediaType),
+        _ => Err(EnvelopeError::Verb),
+    }
+}
+
+/// A reply that carries a result; nothing is `{}`.
+#[must_use]
+pub fn reply_result(result: &Value, id: &Value) -> Response {
+    Response::json_envelope(&json!({ "result": result, "error": null, "id": id }))
+}
+
+/// A reply that carries an error's text, which clients print verbatim.
+#[must_use]
+pub fn reply_error(text: &str, id: &Value) -> Response {
+    Response::json_envelope(&json!({ "error": text, "id": id }))
+}
+
+fn read_get(query: &str) -> Result<RpcRequest, EnvelopeError> {
+    let mut pairs: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let service_id = read_service_id(pairs.remove("service_id").map(Value::String).as_ref())?;
+    let method = pairs.remove("method").ok_or(EnvelopeError::NoMethod)?;
+    let id = pairs.remove("id").ok_or_else(|| EnvelopeError::Malformed("Did not specify id".into()))?;
+    let params = match pairs.remove("params") {
+        None => Map::new(),
+        Some(text) => read_params(serde_json::from_str(&text).map_err(|error| malformed(&error))?)?,
+    };
+    Ok(RpcRequest { kind: CallKind::Get, service_id, method, params, files: BTreeMap::new(), id: Value::String(id) })
+}
+
+fn read_post(body: &[u8]) -> Result<RpcRequest, EnvelopeError> {
+    let mut call: Map<String, Value> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    let service_id = read_service_id(call.remove("service_id").as_ref())?;
+    let method = match call.remove("method") {
+        Some(Value::String(method)) => method,
+        None => return Err(EnvelopeError::NoMethod),
+        Some(_) => return Err(EnvelopeError::Malformed("the method is not a text".into())),
+    };
+    let id = call.remove("id").ok_or_else(|| EnvelopeError::Malformed("Did not specify id".into()))?;
+    let params = read_params(call.remove("params").unwrap_or(Value::Null))?;
+    Ok(RpcRequest { kind: CallKind::Post, service_id, method, params, files: BTreeMap::new(), id })
+}
+
+fn read_upload(form: Form) -> Result<RpcRequest, EnvelopeError> {
+    let mut fields = form.fields;
+    let service_id = read_service_id(fields.remove("service_id").map(Value::String).as_ref())?;
+    let method = fields.remove("method").ok_or(EnvelopeError::NoMethod)?;
+    let params = fields.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
+    Ok(RpcRequest { kind: CallKind::Upload, service_id, method, params, files: form.files, id: json!(1) })
+}
+
+fn read_service_id(value: Option<&Value>) -> Result<i64, EnvelopeError> {
+    let number = match value {
+        None => return Err(EnvelopeError::NoService),
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        Some(other) => other.as_i64(),
+    };
+    number.ok_or_else(|| EnvelopeError::Malformed("service_id is not a whole number".into()))
+}
+
+/// The web frontend sends `[]` for no parameters.
+fn read_params(value: Value) -> Result<Map<String, Value>, EnvelopeError> {
+    match value {
+        Value::Null => Ok(Map::new()),
+        Value::Array(items) if items.is_empty() => Ok(Map::new()),
+        Value::Object(params) => Ok(params),
+        _ => Err(EnvelopeError::Malformed("params is not an object".into())),
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> EnvelopeError {
+    EnvelopeError::Malformed(format!("malformed JSON: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_get_call_is_read_as_upstream_reads_it() {
+        let call = read_get("service_id=0&method=get_app_info&params=%5B%5D&id=1").unwrap();
+        assert_eq!((call.service_id, call.method.as_str(), call.id), (0, "get_app_info", json!("1")));
+        assert!(call.params.is_empty());
+        let call = read_get("service_id=2&method=m&id=1&params=%7B%22x%22%3A+1%7D").unwrap();
+        assert_eq!(call.params.get("x"), Some(&json!(1)));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let table = [
+            ("method=m&id=1", "Did not specify service"),
+            ("service_id=0&id=1", "Did not specify method"),
+            ("service_id=0&method=m", "Did not specify id"),
+            ("service_id=x&method=m&id=1", "service_id is not a whole number"),
+            ("service_id=0&method=m&id=1&params=7", "params is not an object"),
+        ];
+        for (query, text) in table {
+            assert_eq!(read_get(query).unwrap_err().to_string(), text, "{query}");
+        }
+        assert!(read_post(b"[]").is_err());
+        assert!(read_post(b"{\"service_id\": 0, \"method\": 1, \"id\": 1}").is_err());
+    }
+}

@@ -1,0 +1,135 @@
+//! Answers, and the one place where they become status codes.
+
+use std::convert::Infallible;
+use std::path::Path;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, StatusCode};
+use serde::Serialize;
+use tokio_util::io::ReaderStream;
+
+use super::json::{python_json, python_json_pretty};
+
+pub(super) type ResponseBody = BoxBody<Bytes, std::io::Error>;
+
+/// An answer, ready to be sent.
+pub struct Response {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: ResponseBody,
+}
+
+impl Response {
+    /// JSON as Flask's `jsonify` gives it (column "J" of the reference).
+    #[must_use]
+    pub fn json_pretty(value: &impl Serialize) -> Self {
+        Response::ok("application/json", python_json_pretty(value).into()).open_to_browsers()
+    }
+
+    /// JSON on one line, labelled as text/html as upstream does (column "S").
+    #[must_use]
+    pub fn json_line(value: &impl Serialize) -> Self {
+        Response::text(python_json(value))
+    }
+
+    /// Plain text labelled as text/html as upstream does (column "T").
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Response::ok("text/html; charset=utf-8", text.into().into_bytes()).open_to_browsers()
+    }
+
+    /// An error of the application: status 200 with `{"error": text}`, which clients print verbatim.
+    #[must_use]
+    pub fn application_error(text: &str) -> Self {
+        Response::json_pretty(&serde_json::json!({ "error": text }))
+    }
+
+    /// Bytes to be saved under `filename`.
+    #[must_use]
+    pub fn attachment(content_type: &'static str, filename: &str, bytes: Vec<u8>) -> Self {
+        let mut response = Response::ok(content_type, bytes);
+        response.set_disposition("attachment", filename);
+        response
+    }
+
+    /// A file to be saved under `filename`, sent piece by piece; `disposition`
+    /// is upstream's spelling of the word.
+    ///
+    /// # Errors
+    /// The file is missing or unreadable.
+    pub async fn file(path: &Path, disposition: &'static str, filename: &str) -> std::io::Result<Self> {
+        let file = tokio::fs::File::open(path).await?;
+        let length = file.metadata().await?.len();
+        let stream = ReaderStream::with_capacity(file, 64 * 1024).map_ok(Frame::data);
+        let mut response = Response::with_body(StatusCode::OK, BodyExt::boxed(StreamBody::new(stream)));
+        response.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        response.set_disposition(disposition, filename);
+        Ok(response)
+    }
+
+    /// A refusal below the application: a status and one line that says why.
+    #[must_use]
+    pub fn refusal(status: u16, reason: &str) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = Response::ok("text/html; charset=utf-8", reason.as_bytes().to_vec());
+        response.status = status;
+        response
+    }
+
+    /// A page for people with a status, as upstream's framework writes it.
+    #[must_use]
+    pub fn status_page(status: u16, reason: &str) -> Self {
+        let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let title = code.canonical_reason().unwrap_or("Error");
+        let status = code.as_u16();
+        let page = format!("<!DOCTYPE html>\n<title>{status} {title}</title>\n<h1>{title}</h1>\n<p>{reason}</p>\n");
+        Response::refusal(status, &page)
+    }
+
+    /// The status code.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    pub(super) fn into_hyper(self) -> hyper::Response<ResponseBody> {
+        let mut response = hyper::Response::new(self.body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+
+    pub(super) fn json_envelope(value: &impl Serialize) -> Self {
+        Response::ok("application/json", python_json(value).into())
+    }
+
+    fn ok(content_type: &'static str, body: Vec<u8>) -> Self {
+        let never = |error: Infallible| match error {};
+        let mut response = Response::with_body(StatusCode::OK, Full::from(body).map_err(never).boxed());
+        response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response
+    }
+
+    fn with_body(status: StatusCode, body: ResponseBody) -> Self {
+        Response { status, headers: HeaderMap::new(), body }
+    }
+
+    fn open_to_browsers(mut self) -> Self {
+        self.headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        self
+    }
+
+    fn set_disposition(&mut self, disposition: &str, filename: &str) {
+        let safe: String =
+            filename.chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '/')).collect();
+        if let Ok(value) = HeaderValue::from_str(&format!("{disposition}; filename=\"{safe}\"")) {
+            self.headers.insert(CONTENT_DISPOSITION, value);
+        }
+    }
+}
