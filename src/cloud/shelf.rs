@@ -316,7 +316,8 @@ mod tests {
 
     fn spec(tag: &str) -> NodeSpec {
         let tag: NodeTag = tag.parse().unwrap();
-        NodeSpec { name: tag.to_string(), tag, role: NodeRole::Manager, context: Vec::new(), instance_type: None }
+        let context = std::sync::Arc::new(|_| Vec::new());
+        NodeSpec { name: tag.to_string(), tag, role: NodeRole::Manager, context, instance_type: None }
     }
 
     #[test]

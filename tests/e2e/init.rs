@@ -16,8 +16,12 @@ fn node_of_stand_in(state: &std::path::Path, role: &str) -> conpaas::cloud::lxc:
     for directory in [&base, &upper, &work] {
         fs::create_dir(directory).unwrap();
     }
-    let options =
-        format!("lowerdir={},upperdir={},workdir={}", settings.root_file_system.display(), upper.display(), work.display());
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={}",
+        settings.root_file_system.display(),
+        upper.display(),
+        work.display()
+    );
     nix::mount::mount(Some("overlay"), &base, Some("overlay"), nix::mount::MsFlags::empty(), Some(options.as_str()))
         .unwrap();
     // The base gets a program of its own: a role of the real one is replaced by the script.
