@@ -12,8 +12,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use conpaas::cloud::lxc::{LxcCloud, LxcSettings};
-use conpaas::cloud::{ContextFile, NodeRole, NodeSpec};
-use conpaas::model::CloudName;
+use conpaas::cloud::{Cloud, CloudNode, ContextFile, NodeRole, NodeSpec};
+use conpaas::model::{CloudName, NodeTag};
 
 const INSIDE: &str = "CONPAAS_E2E_INSIDE";
 
@@ -118,6 +118,18 @@ pub(crate) fn agent(tag: &str) -> NodeSpec {
         context: std::sync::Arc::new(move |_| vec![context.clone()]),
         instance_type: None,
     }
+}
+
+/// Whether the node runs.
+pub(crate) fn is_running(cloud: &LxcCloud, node: &CloudNode) -> bool {
+    let nodes = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(cloud.list_nodes()));
+    let nodes = nodes.expect("nodes can be listed");
+    nodes.iter().any(|other| other.tag == node.tag && other.is_running)
+}
+
+/// What the node's console says.
+pub(crate) fn console(cloud: &LxcCloud, tag: &NodeTag) -> String {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(cloud.console(tag)))
 }
 
 /// Waits until `is_so` gives something, at most 20 s.
