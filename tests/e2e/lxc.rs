@@ -212,11 +212,13 @@ fn a_director_killed_at_any_moment_leaves_nothing_that_cannot_be_finished_or_rem
             if step % 2 == 0 {
                 // Finished: the next director asks again.
                 let node = cloud.ensure_node(&spec).await.unwrap();
-                assert!(world::run_in(&node.vmid, "test -s /root/config.cfg").0, "step {step}");
+                let (has_context, text) = world::run_in(&node.vmid, "test -s /root/config.cfg");
+                assert!(has_context, "step {step}: {text} {}", cloud.console(&spec.tag).await);
                 cloud.ensure_volume(&volume).await.unwrap();
                 cloud.detach_volume(&volume.tag).await.unwrap();
                 cloud.attach_volume(&volume.tag, &spec.tag, "sdd").await.unwrap();
-                assert!(world::run_in(&node.vmid, "echo x > /run/conpaas/volumes/sdd/x").0, "step {step}");
+                let (is_written, text) = world::run_in(&node.vmid, "echo x > /run/conpaas/volumes/sdd/x");
+                assert!(is_written, "step {step}: {text}");
             }
             // Undone: what is listed is removed.
             for node in cloud.list_nodes().await.unwrap() {
