@@ -67,11 +67,11 @@ const GROUPS: &[Group] = &[
 
 /// Parses the command line, runs what it names, and gives the exit code.
 pub fn main() -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().collect();
-    if let Some(code) = crate::cloud::lxc::hidden(&words) {
+    // Before anything else: it forks, which only a process of one thread may do.
+    if let Some(code) = crate::cloud::lxc::hidden(&std::env::args_os().collect::<Vec<_>>()) {
         return code;
     }
-    let mut words = words.into_iter();
+    let mut words = std::env::args_os();
     let program = words.next().unwrap_or_default();
     let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let words: Result<Vec<String>, OsString> = words.map(OsString::into_string).collect();
