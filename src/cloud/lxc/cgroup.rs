@@ -44,8 +44,12 @@ impl Cgroups {
     }
 
     fn plan(mounts: &[Mount], of_first_process: &str, controllers: impl Fn(&Path) -> String) -> Cgroups {
-        let mut found =
-            Cgroups { version_1: BTreeMap::new(), version_2: None, version_2_controllers: Vec::new(), tops: Vec::new() };
+        let mut found = Cgroups {
+            version_1: BTreeMap::new(),
+            version_2: None,
+            version_2_controllers: Vec::new(),
+            tops: Vec::new(),
+        };
         for mount in mounts.iter().filter(|mount| mount.target.starts_with("/sys/fs/cgroup")) {
             let base = match mount.file_system.as_str() {
                 "cgroup" => {
