@@ -136,13 +136,14 @@ fn each_door_hides_what_is_behind_it() {
             &["sys/", "cloud/lxc/", "init/"],
         ),
         (&["rusqlite"], &["store/"]),
-        (&["anyhow"], &["main.rs", "cli/", "image/"]),
+        // Where an error is only told to people, in a face or where a role is put together.
+        (&["anyhow"], &["main.rs", "cli/", "image/", "/run.rs", "/setup.rs"]),
         (&["unsafe {", "unsafe fn", "unsafe extern"], &["cloud/lxc/"]),
     ];
     for source in sources() {
         for (words, places) in doors {
             for word in words.iter().filter(|word| source.code.contains(**word)) {
-                let is_home = places.iter().any(|place| source.path.starts_with(place));
+                let is_home = places.iter().any(|place| source.path.starts_with(place) || source.path.ends_with(place));
                 assert!(is_home, "{} has {word}, which belongs to {places:?}", source.path);
             }
         }
