@@ -86,10 +86,11 @@ pub(super) struct GlobalOptions {
 pub(super) fn run(group: &Group, program: &str, words: &[String]) -> u8 {
     let command = group.command(program);
     let is_json = words.iter().any(|word| word == "--json");
-    let matches = match command.clone().try_get_matches_from(std::iter::once(program.to_owned()).chain(words.iter().cloned())) {
-        Ok(matches) => matches,
-        Err(error) => return refused(program, &command, words, is_json, &error),
-    };
+    let matches =
+        match command.clone().try_get_matches_from(std::iter::once(program.to_owned()).chain(words.iter().cloned())) {
+            Ok(matches) => matches,
+            Err(error) => return refused(program, &command, words, is_json, &error),
+        };
     if matches.subcommand_name() == Some("help") {
         write_out(&help(command, program));
         return 0;
