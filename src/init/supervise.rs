@@ -35,10 +35,13 @@ impl Signals {
         loop {
             match self.0.read_signal() {
                 Ok(Some(information)) => {
-                    // Signals that have no name here (real-time ones) mean nothing to us.
-                    match i32::try_from(information.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()) {
-                        Some(signal) => return Some(signal),
-                        None => continue,
+                    let number = i32::try_from(information.ssi_signo).unwrap_or(0);
+                    // What container managers send to an init that they take for systemd.
+                    if number == libc::SIGRTMIN() + 3 {
+                        return Some(Signal::SIGTERM);
+                    }
+                    if let Ok(signal) = Signal::try_from(number) {
+                        return Some(signal);
                     }
                 }
                 Ok(None) | Err(Errno::EINTR) => {}
