@@ -19,7 +19,7 @@ mod response;
 mod server;
 mod tls;
 
-pub use client::{CallError, Client, ClientError, Endpoint, FormBody, RpcCall};
+pub use client::{Answer, CallError, Client, ClientError, Endpoint, FormBody, RpcCall};
 pub use form::{Form, Upload};
 pub use json::{python_json, python_json_pretty};
 pub use jsonrpc::{CallKind, EnvelopeError, RpcRequest, read_call, reply_error, reply_result};

@@ -5,6 +5,8 @@
 //! Databases run in WAL mode with `synchronous=FULL`: what a transaction
 //! committed survives a power cut. Writes are few, an SD card must last.
 
+pub mod manager;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
