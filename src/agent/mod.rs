@@ -1,1 +1,10 @@
-//! agent
+//! The agent of one node: answers its manager and the director, and lets the
+//! kind of its service work.
+//!
+//! Must not know: what other nodes there are, beyond what its manager tells it.
+
+mod dispatch;
+mod run;
+mod startup;
+
+pub use run::run;

@@ -1,126 +1,147 @@
-//! `conpaas director [run]`, `conpaas director init`, `conpaas director check`:
-//! what is done on the director's machine.
+//! `conpaas director`, `conpaas director init`, `conpaas director check`.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use serde_json::json;
 
-use super::failure::Failure;
-use super::printer::{Printer, write_out};
+use super::printer::write_out;
 use crate::cloud::{Finding, Verdict};
 use crate::config::locate_director_cfg;
 use crate::director::{self, RunOptions, SetupOptions};
+use crate::rpc::install_crypto;
 
-/// The director: users, applications, clouds. Without a sub-command it runs until it is told to stop
+/// Run the director, make one, or look for what is wrong with it
 #[derive(Debug, Parser)]
 #[command(name = "conpaas director", disable_help_subcommand = true)]
 struct DirectorLine {
-    /// The director's configuration [default: $DIRECTOR_CFG, else /etc/cpsdirector/director.cfg]
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
     #[command(flatten)]
-    run: RunArguments,
-    #[command(subcommand)]
-    command: Option<DirectorRole>,
-}
-
-#[derive(Debug, Clone, Copy, Args)]
-struct RunArguments {
-    /// Set the clock right if it is wrong (needs root)
+    place: Place,
+    /// Set a wrong clock right before starting
     #[arg(long)]
     step_clock: bool,
+    #[command(subcommand)]
+    command: Option<DirectorRoleCommand>,
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// director.cfg [default: $DIRECTOR_CFG, or /etc/cpsdirector/director.cfg]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
-enum DirectorRole {
-    /// Run the director until it is told to stop
-    Run(RunArguments),
-    /// Make configuration, certificate authority, certificate and database, where they are missing
+enum DirectorRoleCommand {
+    /// Make configuration, certificate authority, certificate and database; keeps what is there
     Init {
-        /// The name or address by which nodes and users reach this machine
-        #[arg(long)]
+        /// Name or address by which users and nodes reach this machine
+        #[arg(long, value_name = "HOST")]
         hostname: String,
-        /// An option of director.cfg to set, such as iaas.DRIVER=process; may be repeated
-        #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = setting)]
+        /// Set an option of director.cfg, such as iaas.DRIVER=process; may be repeated
+        #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = parse_option)]
         set: Vec<(String, String, String)>,
     },
-    /// Find what is wrong on this machine, and say the remedy
-    Check,
+    /// Find misconfiguration and say the remedy; ends with 1 when something will not work
+    Check {
+        /// Print one JSON value
+        #[arg(long)]
+        json: bool,
+    },
 }
 
-/// Whether what follows `director` is for the machine; the rest is for the client's group.
+/// Whether these words are the role's, and not the client group's.
 pub(super) fn takes(words: &[String]) -> bool {
-    let Some(first) = words.first() else { return true };
-    matches!(first.as_str(), "run" | "init" | "check" | "--config" | "--step-clock") || first.starts_with("--config=")
-}
-
-/// Does what `words`, which follow `director`, say.
-pub(super) fn main(words: &[String]) -> ExitCode {
-    let words = std::iter::once("conpaas director").chain(words.iter().map(String::as_str));
-    let line = match DirectorLine::try_parse_from(words) {
-        Ok(line) => line,
-        Err(error) => {
-            let _nobody_reads = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
-    };
-    match line.command {
-        None => run(line.config, line.run),
-        Some(DirectorRole::Run(arguments)) => run(line.config, arguments),
-        Some(DirectorRole::Init { hostname, set }) => init(line.config, hostname, set),
-        Some(DirectorRole::Check) => check(line.config),
+    match words.first().map(String::as_str) {
+        None | Some("init" | "check" | "--config" | "--step-clock") => true,
+        Some(word) => word.starts_with("--config="),
     }
 }
 
-fn run(config: Option<PathBuf>, arguments: RunArguments) -> ExitCode {
-    director::run(&RunOptions { config, step_clock: arguments.step_clock })
+pub(super) fn run(words: &[String]) -> ExitCode {
+    let line =
+        match DirectorLine::try_parse_from(std::iter::once("conpaas director").chain(words.iter().map(String::as_str)))
+        {
+            Ok(line) => line,
+            Err(error) => error.exit(),
+        };
+    match line.command {
+        None => director::run(&RunOptions { config: line.place.config, step_clock: line.step_clock }),
+        Some(DirectorRoleCommand::Init { hostname, set }) => {
+            init(&SetupOptions { config: locate_director_cfg(line.place.config.as_deref()), hostname, set })
+        }
+        Some(DirectorRoleCommand::Check { json }) => check(line.place.config, json),
+    }
 }
 
-fn init(config: Option<PathBuf>, hostname: String, set: Vec<(String, String, String)>) -> ExitCode {
-    let config = locate_director_cfg(config.as_deref());
-    match director::setup(&SetupOptions { config, hostname, set }) {
+fn init(options: &SetupOptions) -> ExitCode {
+    install_crypto();
+    match director::setup(options) {
         Ok(report) => {
-            let lines: String = report.lines.iter().map(|line| format!("{line}\n")).collect();
-            write_out(&format!(
-                "{lines}The authority's SHA-256 fingerprint, for users to compare:\n{}\n",
-                report.fingerprint
-            ));
+            for line in report.lines {
+                println!("{line}");
+            }
+            println!("The authority's fingerprint (SHA-256), for users to compare:\n  {}", report.fingerprint);
+            println!("Next: 'conpaas director check', then 'conpaas director', then 'conpaas user create NAME'");
             ExitCode::SUCCESS
         }
-        Err(error) => complain(&format!("{error:#}")),
+        Err(error) => {
+            eprintln!("ERROR: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-fn check(config: Option<PathBuf>) -> ExitCode {
-    crate::rpc::install_crypto();
+fn check(config: Option<PathBuf>, is_json: bool) -> ExitCode {
+    install_crypto();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&format!("cannot start: {error}")),
+        Err(error) => {
+            eprintln!("ERROR: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
     };
     let findings = runtime.block_on(director::check(&locate_director_cfg(config.as_deref())));
-    write_out(&findings.iter().map(shown).collect::<String>());
-    let is_bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
-    if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if is_json {
+        let values: Vec<_> = findings
+            .iter()
+            .map(|finding| json!({ "verdict": word(finding.verdict), "text": finding.text, "remedy": finding.remedy }))
+            .collect();
+        write_out(&format!("{}\n", json!(values)));
+    } else {
+        findings.iter().for_each(print_finding);
+    }
+    if findings.iter().any(|finding| finding.verdict == Verdict::Bad) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn shown(finding: &Finding) -> String {
-    let word = match finding.verdict {
-        Verdict::Good => "OK:",
-        Verdict::Warning => "W:",
-        Verdict::Bad => "E:",
+fn print_finding(finding: &Finding) {
+    let use_colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let (colour, plain) = match (use_colour, finding.verdict) {
+        (false, _) => ("", ""),
+        (true, Verdict::Good) => ("\u{1b}[32m", "\u{1b}[0m"),
+        (true, Verdict::Warning) => ("\u{1b}[33m", "\u{1b}[0m"),
+        (true, Verdict::Bad) => ("\u{1b}[31m", "\u{1b}[0m"),
     };
-    let remedy = if finding.remedy.is_empty() { String::new() } else { format!("\n   {}", finding.remedy) };
-    format!("{word} {}{remedy}\n", finding.text)
+    write_out(&format!("{colour}{:<8}{plain} {}\n", word(finding.verdict), finding.text));
+    if !finding.remedy.is_empty() && finding.verdict != Verdict::Good {
+        write_out(&format!("         remedy: {}\n", finding.remedy));
+    }
 }
 
-fn setting(text: &str) -> Result<(String, String, String), String> {
-    let wrong = || format!("'{text}' is not SECTION.KEY=VALUE");
-    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
-    let (section, key) = name.split_once('.').ok_or_else(wrong)?;
-    Ok((section.trim().to_owned(), key.trim().to_owned(), value.trim().to_owned()))
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Good => "ok",
+        Verdict::Warning => "warning",
+        Verdict::Bad => "ERROR",
+    }
 }
 
-fn complain(text: &str) -> ExitCode {
-    ExitCode::from(Printer { is_json: false, is_debug: false }.failure(&Failure::said(text)))
+fn parse_option(text: &str) -> Result<(String, String, String), String> {
+    let parts = text.split_once('=').and_then(|(name, value)| Some((name.split_once('.')?, value)));
+    match parts {
+        Some(((section, key), value)) => Ok((section.to_owned(), key.to_owned(), value.to_owned())),
+        None => Err("write it as SECTION.KEY=VALUE".to_owned()),
+    }
 }

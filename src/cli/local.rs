@@ -4,9 +4,9 @@ use super::failure::Failure;
 use super::user::NewUser;
 use crate::config::locate_director_cfg;
 use crate::director::local::{self, LocalError, NewAccount};
-use crate::sys::blocking;
+use crate::sys;
 
-/// Checks that this machine has a director, before anything is asked.
+/// Checks that this machine has a director.
 ///
 /// # Errors
 /// It has none, in upstream's words.
@@ -28,7 +28,7 @@ pub(super) async fn create_user(user: NewUser) -> Result<(), Failure> {
         password: user.password.unwrap_or_default(),
         credit: user.credit,
     };
-    Ok(blocking(move || local::create_user(&locate_director_cfg(None), &account)).await?)
+    Ok(sys::blocking(move || local::create_user(&locate_director_cfg(None), &account)).await?)
 }
 
 /// Users and their credit.
@@ -36,7 +36,7 @@ pub(super) async fn create_user(user: NewUser) -> Result<(), Failure> {
 /// # Errors
 /// There is no director here.
 pub(super) async fn list_users() -> Result<Vec<(String, i64)>, Failure> {
-    Ok(blocking(|| local::list_users(&locate_director_cfg(None))).await?)
+    Ok(sys::blocking(|| local::list_users(&locate_director_cfg(None))).await?)
 }
 
 /// Adds credit and gives the new one.
@@ -45,7 +45,7 @@ pub(super) async fn list_users() -> Result<Vec<(String, i64)>, Failure> {
 /// There is no director here, or no such user.
 pub(super) async fn add_credit(username: &str, credit: i64) -> Result<i64, Failure> {
     let username = username.to_owned();
-    Ok(blocking(move || local::add_credit(&locate_director_cfg(None), &username, credit)).await?)
+    Ok(sys::blocking(move || local::add_credit(&locate_director_cfg(None), &username, credit)).await?)
 }
 
 impl From<LocalError> for Failure {

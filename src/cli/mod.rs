@@ -23,6 +23,7 @@ mod helloworld;
 mod line;
 mod local;
 mod lookup;
+mod node_role;
 mod nodes;
 mod nutshell;
 mod password;
@@ -54,6 +55,8 @@ use printer::{Printer, write_out};
 use service::ServiceCommand;
 use user::UserCommand;
 
+use crate::sys::supervised;
+
 /// Every group of sub-commands.
 const GROUPS: &[Group] = &[
     Group::of::<UserCommand>("user", "Manage ConPaaS users."),
@@ -67,11 +70,15 @@ const GROUPS: &[Group] = &[
 
 /// Parses the command line, runs what it names, and gives the exit code.
 pub fn main() -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().collect();
-    if let Some(code) = crate::cloud::lxc::hidden(&words) {
+    // Before anything else: it forks, which only a process of one thread may do.
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = crate::cloud::lxc::hidden(&arguments) {
         return code;
     }
-    let mut words = words.into_iter();
+    if arguments.get(1).is_some_and(|word| word == supervised::SUPERVISE) {
+        return supervised::supervise(&arguments[2..]);
+    }
+    let mut words = std::env::args_os();
     let program = words.next().unwrap_or_default();
     let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let words: Result<Vec<String>, OsString> = words.map(OsString::into_string).collect();
@@ -156,9 +163,7 @@ fn whole(program: &str) -> Command {
              \u{20} conpaas application create shop     an application is a group of services\n\
              \u{20} conpaas application start shop\n\
              \u{20} conpaas generic add shop            a service that runs your own scripts\n\
-             \u{20} conpaas generic help                everything else that it can do\n\n\
-             On the machine that shall run it all: conpaas director init --hostname NAME, conpaas director check, \
-             conpaas director. To try it out: conpaas nutshell up.",
+             \u{20} conpaas generic help                everything else that it can do",
         )
         .disable_help_subcommand(true)
         .subcommand_required(true);

@@ -4,10 +4,9 @@
 //! looked for before groups, so that `conpaas director` runs the director
 //! while `conpaas director version` asks one.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
-use super::{director_role, nutshell};
+use super::{director_role, node_role, nutshell};
 
 /// A role.
 pub(super) struct Role {
@@ -24,21 +23,27 @@ pub(super) struct Role {
 pub(super) const ROLES: &[Role] = &[
     Role {
         name: "director",
-        about: "Run, set up or check the director of this machine",
+        about: "run, make or check a director",
         takes: director_role::takes,
-        run: director_role::main,
+        run: director_role::run,
     },
-    Role {
-        name: "nutshell",
-        about: "A whole ConPaaS on this machine, for learning",
-        takes: |_| true,
-        run: |words| ExitCode::from(nutshell::main(words.iter().map(OsString::from).collect())),
-    },
+    Role { name: "manager", about: "run a node's manager", takes: always, run: node_role::manager },
+    Role { name: "agent", about: "run a node's agent", takes: always, run: node_role::agent },
+    Role { name: "init", about: "be the first process of a container", takes: always, run: |_| crate::init::run() },
+    Role { name: "nutshell", about: "a whole ConPaaS on this machine", takes: always, run: nutshell_role },
 ];
+
+fn always(_: &[String]) -> bool {
+    true
+}
 
 /// Runs the role that `words` name, if they name one.
 pub(super) fn run(words: &[String]) -> Option<ExitCode> {
     let (first, rest) = words.split_first()?;
     let role = ROLES.iter().find(|role| role.name == first && (role.takes)(rest))?;
     Some((role.run)(rest))
+}
+
+fn nutshell_role(words: &[String]) -> ExitCode {
+    ExitCode::from(nutshell::main(words.iter().map(Into::into).collect()))
 }

@@ -14,6 +14,7 @@
 
 mod locks;
 pub mod lxc;
+pub mod process;
 mod shelf;
 
 use std::net::Ipv4Addr;
@@ -185,6 +186,12 @@ pub trait Cloud: Send + Sync {
 
     /// Its sort: the configuration's `DRIVER`.
     fn driver(&self) -> &'static str;
+
+    /// Makes ready what all nodes share, such as their network, so that the
+    /// director can be reached before the first node is made. May be repeated.
+    async fn prepare(&self) -> Result<(), CloudError> {
+        Ok(())
+    }
 
     /// Makes the node `spec.tag` and starts it, or starts it again, or gives
     /// it as it is when it runs. Does not wait for the program in it.

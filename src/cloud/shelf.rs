@@ -246,7 +246,7 @@ impl Shelf {
     fn place<T: Serialize>(&self, parent: &Path, tag: &NodeTag, name: &str, record: &T) -> Result<(), CloudError> {
         // The dot keeps it from being taken for a tag, so what a crash leaves here is cleared by the next one.
         let temporary = parent.join(format!(".{tag}.new"));
-        let fail = |source: FileError| self.failed(&format!("record {tag}"), source);
+        let fail = |source: FileError| self.failed(&format!("record {tag}"), &source);
         file::ensure_absent(&temporary).map_err(fail)?;
         file::ensure_directory(&temporary).map_err(fail)?;
         self.write(&temporary.join(name), record)?;
@@ -261,7 +261,7 @@ impl Shelf {
     fn tags(&self, directory: &Path) -> Result<Vec<NodeTag>, CloudError> {
         let entries = match fs::read_dir(directory) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other.map_err(|source| self.failed("list", FileError::new("list", directory, source)))?,
+            other => other.map_err(|source| self.failed("list", &FileError::new("list", directory, source)))?,
         };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let mut tags: Vec<NodeTag> = names.filter_map(|name| name.parse().ok()).collect();
@@ -272,7 +272,7 @@ impl Shelf {
     fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, CloudError> {
         let bytes = match file::read(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(|source| self.failed("read its records", source))?,
+            other => other.map_err(|source| self.failed("read its records", &source))?,
         };
         serde_json::from_slice(&bytes).map(Some).map_err(|source| CloudError::Failed {
             cloud: self.cloud.clone(),
@@ -283,11 +283,11 @@ impl Shelf {
 
     fn write<T: Serialize>(&self, path: &Path, record: &T) -> Result<(), CloudError> {
         let bytes = serde_json::to_vec_pretty(record).expect("records hold only texts and numbers");
-        file::write_atomic(path, &bytes, 0o600).map_err(|source| self.failed("write its records", source))
+        file::write_atomic(path, &bytes, 0o600).map_err(|source| self.failed("write its records", &source))
     }
 
-    fn failed(&self, action: &str, source: FileError) -> CloudError {
-        CloudError::Failed { cloud: self.cloud.clone(), action: action.to_owned(), reason: chain(&source) }
+    fn failed(&self, action: &str, source: &FileError) -> CloudError {
+        CloudError::Failed { cloud: self.cloud.clone(), action: action.to_owned(), reason: chain(source) }
     }
 }
 

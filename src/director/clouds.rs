@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use crate::api;
+use crate::cloud::lxc::{IdMap, Ipv4Network, Limits, LxcCloud, LxcSettings, Nat, Privilege};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
 use crate::model::CloudName;
@@ -22,7 +23,7 @@ impl Clouds {
     pub(super) fn new(config: &DirectorConfig) -> Result<Self, CloudError> {
         let mut clouds = Clouds { order: Vec::new(), clouds: BTreeMap::new(), ports: BTreeMap::new() };
         for cloud in &config.clouds {
-            let made = make(config, cloud)?;
+            let made = make(cloud)?;
             clouds.order.push(cloud.name.clone());
             clouds.clouds.insert(cloud.name.clone(), made);
             let ports = match &cloud.driver {
@@ -68,9 +69,32 @@ impl Clouds {
     }
 }
 
-fn make(_: &DirectorConfig, cloud: &CloudConfig) -> Result<Arc<dyn Cloud>, CloudError> {
-    let _p = program(&cloud.name, None)?;
-    Err(CloudError::Failed { cloud: cloud.name.clone(), action: "x".into(), reason: "x".into() })
+fn make(cloud: &CloudConfig) -> Result<Arc<dyn Cloud>, CloudError> {
+    match &cloud.driver {
+        DriverConfig::Lxc(lxc) => Ok(Arc::new(LxcCloud::new(LxcSettings {
+            name: cloud.name.clone(),
+            state_directory: lxc.state_dir.clone(),
+            root_file_system: lxc.image.clone(),
+            program: program(&cloud.name, lxc.program.as_ref())?,
+            bridge: lxc.bridge.clone(),
+            network: Ipv4Network { address: lxc.network.address(), prefix_length: lxc.network.prefix() },
+            gateway: lxc.gateway,
+            first_address: lxc.first_address,
+            last_address: lxc.last_address,
+            privilege: if lxc.is_unprivileged {
+                Privilege::Unprivileged(IdMap { first: lxc.id_base, count: lxc.id_count })
+            } else {
+                Privilege::Privileged
+            },
+            limits: Limits { memory_bytes: lxc.memory_bytes, cpu_percent: lxc.cpu_percent, processes: lxc.max_pids },
+            nat: if lxc.is_nat { Nat::On } else { Nat::Off },
+        })?)),
+        DriverConfig::Process(_) => Err(CloudError::Failed {
+            cloud: cloud.name.clone(),
+            action: "be set up".into(),
+            reason: "the process cloud is not built yet".into(),
+        }),
+    }
 }
 
 /// The program that nodes run: the configured one, else this very one.

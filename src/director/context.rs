@@ -4,6 +4,7 @@
 //! a few files: `/root/config.cfg`, its certificate, its key and the
 //! authority, and the user's startup script.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use super::state::Director;
 use crate::cloud::{ContextFile, NodeRole, NodeSpec};
 use crate::config::{AgentConfig, DirectorUrl, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
 use crate::pki::{Credentials, Lifetime, Subject};
-use crate::service;
 use crate::store::director::node::Node;
 
 /// Where the user's startup script lies in a node.
@@ -107,7 +107,7 @@ impl Maker {
         }
         let manager_ip = self.wish.manager_ip.ok_or_else(|| failed(&"the manager did not say its address"))?;
         let mut base = self.complete(NodeBase::for_agent(wanted.uid, wanted.aid, address, self.director_url.clone()));
-        base.extra = service::agent_settings(&self.wish.service_type, &self.wish.context);
+        base.extra = agent_settings(&self.wish.context);
         let agent_type = self.wish.service_type.clone();
         let config = AgentConfig { base, agent_type, service_id: wanted.sid, manager_ip };
         let text = config.to_text().map_err(|error| failed(&error))?;
@@ -120,6 +120,13 @@ impl Maker {
         base.time_servers = self.time_servers.clone();
         base
     }
+}
+
+/// What the manager's context becomes in an agent's configuration (`agent-api.md` §1).
+fn agent_settings(context: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let key =
+        |name: &String| if name == "STRING" { "STRING_TO_GENERATE".to_owned() } else { name.to_ascii_uppercase() };
+    context.iter().map(|(name, value)| (key(name), value.clone())).collect()
 }
 
 fn absolute(path: &Path) -> PathBuf {

@@ -9,6 +9,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::clouds::Clouds;
+use super::failure::chain;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
 use super::routes;
@@ -62,6 +63,11 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     file::ensure_directory(&config.state_dir)?;
     check_clock(&config, options.step_clock).await?;
     let director = compose(config)?;
+    for cloud in director.clouds.all() {
+        if let Err(error) = cloud.prepare().await {
+            tracing::error!(cloud = %cloud.name(), error = %chain(&error), "a cloud cannot be made ready; trying again with its first node");
+        }
+    }
     let listener = TcpListener::bind(director.config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: is another director running?", director.config.listen))?;

@@ -1,12 +1,30 @@
-//! service
-/// x
+//! The kinds of service: what an application can be made of.
+//!
+//! A kind is one folder, `<kind>/{mod,manager,agent}.rs`, and one line in
+//! [`registry`]. Its manager side (`ManagerKind`) plans and directs, its
+//! agent side ([`AgentKind`]) works in a node. Parts that several kinds need
+//! stand beside the folders: [`archive`], [`volume`].
+//! [`node`] is what a manager and an agent share as programs.
+//!
+//! Must not know: operations and their steps (the manager's), clouds, users,
+//! credits. `docs/new-service.md` shows how a kind is added.
+
+pub mod archive;
+mod kind;
+mod method;
+pub mod node;
+mod registry;
+pub mod volume;
+
+mod generic;
+mod helloworld;
+
+pub use kind::{AgentEnvironment, AgentKind, Kind, LogFile};
+pub use method::{Call, Method, MethodError, Reply, respond};
+pub use registry::{KINDS, find_agent_type, find_kind};
+
+/// The names of all kinds, in the order in which they are listed.
+#[must_use]
 pub fn kind_names() -> Vec<&'static str> {
-    vec!["generic", "helloworld"]
-}
-/// x
-pub fn agent_settings(
-    _: &str,
-    c: &std::collections::BTreeMap<String, String>,
-) -> std::collections::BTreeMap<String, String> {
-    c.clone()
+    KINDS.iter().map(|kind| kind.name).collect()
 }

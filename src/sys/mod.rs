@@ -10,6 +10,7 @@ pub mod mount;
 pub mod process;
 pub mod program;
 pub mod random;
+pub mod supervised;
 pub mod tree;
 
 use std::panic;
@@ -27,4 +28,17 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
             Err(_) => unreachable!("blocking work is never cancelled: nothing keeps its handle"),
         },
     }
+}
+
+/// An error and its sources on one line, for people.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
 }

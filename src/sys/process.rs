@@ -1,6 +1,7 @@
 //! Other processes: which they are, whether they live, how they end.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -24,6 +25,12 @@ impl ProcessId {
     #[must_use]
     pub fn of(pid: i32) -> Option<ProcessId> {
         stat(pid).map(|stat| ProcessId { pid, start_ticks: stat.start_ticks })
+    }
+
+    /// This very process. Blocking.
+    #[must_use]
+    pub fn own() -> Option<ProcessId> {
+        ProcessId::of(std::process::id().cast_signed())
     }
 
     /// Whether it still runs; a child of this process that has ended is taken
@@ -60,6 +67,35 @@ pub fn find(file: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<ProcessId> {
         .collect()
 }
 
+/// Whether a live process is in a process group. Blocking.
+#[must_use]
+pub fn group_is_alive(group: i32) -> bool {
+    if nix::sys::signal::killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH) {
+        return false;
+    }
+    all().into_iter().any(|pid| stat(pid).is_some_and(|stat| stat.group == group && !stat.is_zombie))
+}
+
+/// Whether a process holds something open, mapped, or as its place under
+/// `directory` (whose own path has no links in it). Blocking.
+#[must_use]
+pub fn uses(pid: i32, directory: &Path) -> bool {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let leads_there = |link: PathBuf| fs::read_link(link).is_ok_and(|target| target.starts_with(directory));
+    if ["cwd", "root", "exe"].iter().any(|name| leads_there(process.join(name))) {
+        return true;
+    }
+    let entries = |name: &str| fs::read_dir(process.join(name)).into_iter().flatten().flatten();
+    entries("fd").chain(entries("map_files")).any(|entry| leads_there(entry.path()))
+}
+
+/// The numbers of all processes that can be seen. Blocking.
+#[must_use]
+pub fn all() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
 /// Kills `processes()` until none is left or `limit` has passed, and says
 /// whether none is left. Asked again each time, because they may fork. Blocking.
 #[must_use]
@@ -90,6 +126,7 @@ pub fn signal_group(group: i32, signal: Signal) {
 
 struct Stat {
     is_zombie: bool,
+    group: i32,
     start_ticks: u64,
 }
 
@@ -97,7 +134,11 @@ struct Stat {
 fn stat(pid: i32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    Some(Stat { is_zombie: matches!(*fields.first()?, "Z" | "X"), start_ticks: fields.get(19)?.parse().ok()? })
+    Some(Stat {
+        is_zombie: matches!(*fields.first()?, "Z" | "X"),
+        group: fields.get(2)?.parse().ok()?,
+        start_ticks: fields.get(19)?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -109,6 +150,16 @@ mod tests {
         let own = ProcessId::of(i32::try_from(std::process::id()).unwrap()).unwrap();
         assert!(own.is_alive());
         assert!(!ProcessId { start_ticks: own.start_ticks + 1, ..own }.is_alive());
+    }
+
+    #[test]
+    fn what_a_process_uses_is_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().canonicalize().unwrap();
+        let own = std::process::id().cast_signed();
+        assert!(!uses(own, &place));
+        let _open = fs::File::create(place.join("f")).unwrap();
+        assert!(uses(own, &place));
     }
 
     #[test]

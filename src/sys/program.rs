@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -97,6 +97,39 @@ pub async fn run_with_input<S: AsRef<OsStr>>(
     Err(ProgramError::Failed { command: shown, status: output.status, stderr })
 }
 
+/// Runs `program` in `directory` with its output going to two files.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_into<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[S],
+    directory: &Path,
+    stdout: std::fs::File,
+    stderr: std::fs::File,
+    limit: Duration,
+) -> Result<(), ProgramError> {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(directory).stdin(Stdio::null());
+    command.stdout(stdout).stderr(stderr).kill_on_drop(true);
+    let shown = shown(program, arguments);
+    match tokio::time::timeout(limit, command.status()).await {
+        Err(_) => Err(ProgramError::Timeout { command: shown, limit }),
+        Ok(Err(source)) => Err(ProgramError::Start { program: program.to_owned(), source }),
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(ProgramError::Failed { command: shown, status, stderr: "see its output".to_owned() }),
+    }
+}
+
+/// Where a program lies, looked for in `PATH` and in the usual places. Blocking.
+#[must_use]
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let usual = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    let directories = path.split(':').filter(|directory| directory.starts_with('/')).chain(usual);
+    directories.map(|directory| Path::new(directory).join(program)).find(|file| file.is_file())
+}
+
 /// Runs `program` with the terminal, input and output of this process, for
 /// as long as it likes, and gives the code it ends with (128 and the signal
 /// when it is killed, as shells do). Arguments show in the process list:
@@ -139,11 +172,19 @@ pub struct Session<'a> {
 /// # Errors
 /// The program or an output file cannot be opened.
 pub fn start(session: &Session<'_>) -> Result<i32, ProgramError> {
-    start_by_kernel(session)
+    start_named(session, session.program.as_os_str())
+}
+
+/// The same, with `name` in the process list in place of the program's path.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_named(session: &Session<'_>, name: &OsStr) -> Result<i32, ProgramError> {
+    start_by_kernel(session, name)
         .map_err(|errno| ProgramError::Start { program: session.program.display().to_string(), source: errno.into() })
 }
 
-fn start_by_kernel(session: &Session<'_>) -> Result<i32, Errno> {
+fn start_by_kernel(session: &Session<'_>, name: &OsStr) -> Result<i32, Errno> {
     let append = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND;
     let private = Mode::from_bits_truncate(0o640);
     let mut files = PosixSpawnFileActions::init()?;
@@ -161,8 +202,7 @@ fn start_by_kernel(session: &Session<'_>) -> Result<i32, Errno> {
     }
     attributes.set_sigdefault(&defaults)?;
     let text = |word: Vec<u8>| CString::new(word).map_err(|_| Errno::EINVAL);
-    let own_name = session.program.as_os_str();
-    let words = std::iter::once(own_name).chain(session.arguments.iter().map(OsString::as_os_str));
+    let words = std::iter::once(name).chain(session.arguments.iter().map(OsString::as_os_str));
     let arguments = words.map(|word| text(word.as_bytes().to_vec())).collect::<Result<Vec<_>, _>>()?;
     let pairs = session.environment.iter().map(|(name, value)| {
         let mut pair = name.clone().into_vec();

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::sys::file::FileError;
+use crate::sys::file::{self, FileError};
 use crate::sys::mount::{self, Mount};
 use crate::sys::process::{self, ProcessId};
 
@@ -21,8 +21,8 @@ pub(super) struct Cgroups {
     version_2: Option<PathBuf>,
     /// Controllers that version 2 has.
     version_2_controllers: Vec<String>,
-    /// Every mount point.
-    all: Vec<PathBuf>,
+    /// In every hierarchy, the group below which liblxc makes its own: that of the first process.
+    tops: Vec<PathBuf>,
 }
 
 /// Which version limits something.
@@ -38,28 +38,39 @@ impl Cgroups {
     /// Looks at what is mounted. Blocking.
     pub(super) fn of_this_machine() -> Result<Cgroups, FileError> {
         let mounts = mount::all()?;
-        Ok(Self::plan(&mounts, |path| fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default()))
+        let of_first_process = file::read_text(Path::new("/proc/1/cgroup"))?;
+        let controllers = |path: &Path| fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default();
+        Ok(Self::plan(&mounts, &of_first_process, controllers))
     }
 
-    fn plan(mounts: &[Mount], controllers: impl Fn(&Path) -> String) -> Cgroups {
-        let mut found =
-            Cgroups { version_1: BTreeMap::new(), version_2: None, version_2_controllers: Vec::new(), all: Vec::new() };
+    fn plan(mounts: &[Mount], of_first_process: &str, controllers: impl Fn(&Path) -> String) -> Cgroups {
+        let mut found = Cgroups {
+            version_1: BTreeMap::new(),
+            version_2: None,
+            version_2_controllers: Vec::new(),
+            tops: Vec::new(),
+        };
         for mount in mounts.iter().filter(|mount| mount.target.starts_with("/sys/fs/cgroup")) {
-            match mount.file_system.as_str() {
+            let base = match mount.file_system.as_str() {
                 "cgroup" => {
                     for controller in mount.super_options.split(',') {
                         found.version_1.insert(controller.to_owned(), mount.target.clone());
                     }
+                    base(of_first_process, |named| {
+                        named.split(',').any(|name| mount.super_options.split(',').any(|own| own == name))
+                    })
                 }
                 "cgroup2" => {
                     found.version_2_controllers =
                         controllers(&mount.target).split_whitespace().map(str::to_owned).collect();
                     found.version_2 = Some(mount.target.clone());
+                    base(of_first_process, str::is_empty)
                 }
                 _ => continue,
-            }
-            if !found.all.contains(&mount.target) {
-                found.all.push(mount.target.clone());
+            };
+            let top = mount.target.join(base);
+            if !found.tops.contains(&top) {
+                found.tops.push(top);
             }
         }
         found
@@ -104,7 +115,7 @@ impl Cgroups {
         let end = Instant::now() + limit;
         // The payload first: its monitor then ends by itself and cleans up.
         for kind in ["lxc.payload", "lxc.monitor"] {
-            let groups: Vec<PathBuf> = self.all.iter().map(|top| top.join(format!("{kind}.{container}"))).collect();
+            let groups: Vec<PathBuf> = self.tops.iter().map(|top| top.join(format!("{kind}.{container}"))).collect();
             let members = || groups.iter().flat_map(|group| members(group)).collect();
             if !process::kill_all(members, end.saturating_duration_since(Instant::now())) {
                 return Err(format!("processes of container {container} do not end"));
@@ -123,8 +134,17 @@ impl Cgroups {
 
     /// Whether a process runs in the container. Blocking.
     pub(super) fn has_processes(&self, container: &str) -> bool {
-        self.all.iter().any(|top| !members(&top.join(format!("lxc.payload.{container}"))).is_empty())
+        self.tops.iter().any(|top| !members(&top.join(format!("lxc.payload.{container}"))).is_empty())
     }
+}
+
+/// The first process's group in the hierarchy of `is_wanted`, from lines `number:controllers:/path`.
+fn base(of_first_process: &str, is_wanted: impl Fn(&str) -> bool) -> &str {
+    let mut lines =
+        of_first_process.lines().filter_map(|line| line.splitn(3, ':').skip(1).collect::<Vec<_>>().try_into().ok());
+    let path = lines.find_map(|[controllers, path]: [&str; 2]| is_wanted(controllers).then_some(path)).unwrap_or("/");
+    // systemd keeps itself in a group of its own, which liblxc leaves out too.
+    path.strip_suffix("/init.scope").unwrap_or(path).trim_start_matches('/')
 }
 
 fn members(group: &Path) -> Vec<ProcessId> {
@@ -171,12 +191,13 @@ mod tests {
     fn each_controller_is_found_where_it_is() {
         let hybrid =
             [mount("/sys/fs/cgroup/memory", "cgroup", "rw,memory"), mount("/sys/fs/cgroup/unified", "cgroup2", "rw")];
-        let found = Cgroups::plan(&hybrid, |_| "pids".to_owned());
+        let found = Cgroups::plan(&hybrid, "4:memory:/a/b\n0::/init.scope\n", |_| "pids".to_owned());
+        assert_eq!(found.tops, [Path::new("/sys/fs/cgroup/memory/a/b"), Path::new("/sys/fs/cgroup/unified/")]);
         assert_eq!(found.version_of("memory"), Some(Version::One));
         assert_eq!(found.version_of("pids"), Some(Version::Two));
         assert_eq!(found.version_of("cpu"), None);
         let unified = [mount("/sys/fs/cgroup", "cgroup2", "rw")];
-        let found = Cgroups::plan(&unified, |_| "cpu memory pids\n".to_owned());
+        let found = Cgroups::plan(&unified, "0::/\n", |_| "cpu memory pids\n".to_owned());
         assert_eq!(found.version_of("memory"), Some(Version::Two));
     }
 }

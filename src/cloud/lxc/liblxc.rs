@@ -74,6 +74,10 @@ impl Container {
 
     /// Asks its first process to end, waits for that at most `limit` (whole seconds), and says whether it ended.
     pub(super) fn shut_down(&self, limit: Duration) -> bool {
+        // Left to itself the library guesses the signal from those that the first process blocks.
+        if self.set("lxc.signal.halt", "SIGTERM").is_err() {
+            return false;
+        }
         let seconds = i32::try_from(limit.as_secs()).unwrap_or(i32::MAX);
         // SAFETY: the pointer is valid while `self` lives.
         unsafe { self.0.as_ref().shutdown.is_some_and(|shutdown| shutdown(self.0.as_ptr(), seconds)) }

@@ -219,6 +219,10 @@ impl Cloud for LxcCloud {
         "lxc"
     }
 
+    async fn prepare(&self) -> Result<(), CloudError> {
+        self.ensure_network().await
+    }
+
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let _node = self.nodes.hold(spec.tag.as_str()).await;
         let wanted = spec.clone();

@@ -65,10 +65,11 @@ impl Node {
         self.make_directories(settings).map_err(words)?;
         let owner = owner(settings.privilege);
         let defaults = default_context(settings, record, spec);
-        for file in defaults.iter().filter(|default| !spec.context.iter().any(|file| file.path == default.path)) {
+        let context = (spec.context)(record.ip);
+        for file in defaults.iter().filter(|default| !context.iter().any(|file| file.path == default.path)) {
             self.write_context(file, owner, &settings.root_file_system).map_err(words)?;
         }
-        for file in &spec.context {
+        for file in &context {
             self.write_context(file, owner, &settings.root_file_system).map_err(words)?;
         }
         let machine = this_machine().map_err(words)?;

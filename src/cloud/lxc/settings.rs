@@ -101,13 +101,10 @@ impl LxcSettings {
                 self.first_address, self.last_address, self.gateway
             ));
         }
-        if let Privilege::Unprivileged(map) = self.privilege {
-            if map.first < 65_536 || map.count < 65_536 || map.first.checked_add(map.count).is_none() {
-                return wrong(format!(
-                    "ids {}:{} must begin at 65536 or above and be 65536 or more",
-                    map.first, map.count
-                ));
-            }
+        if let Privilege::Unprivileged(map) = self.privilege
+            && (map.first < 65_536 || map.count < 65_536 || map.first.checked_add(map.count).is_none())
+        {
+            return wrong(format!("ids {}:{} must begin at 65536 or above and be 65536 or more", map.first, map.count));
         }
         self.limits.check()
     }

@@ -1,0 +1,52 @@
+//! The composition root of an agent.
+
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::dispatch::AgentDispatch;
+use super::startup;
+use crate::config::AgentConfig;
+use crate::ops::Tasks;
+use crate::service::node::{
+    self, NodeCredentials, NodeError, Options, ensure_directories, install_log, run_until_stopped,
+};
+use crate::service::{AgentEnvironment, find_agent_type};
+use crate::sys::file;
+
+/// Runs an agent until it is asked to stop.
+pub fn run(options: &Options) -> ExitCode {
+    run_until_stopped("agent", |tasks| start(options.clone(), tasks))
+}
+
+async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
+    let config = Arc::new(read_config(&options)?);
+    let base = &config.base;
+    ensure_directories(base)?;
+    let log = install_log(base.rooted(&base.log_file))?;
+    let kind = find_agent_type(&config.agent_type).ok_or_else(|| NodeError::UnknownType(config.agent_type.clone()))?;
+    startup::run_once(base).await?;
+    let credentials = Arc::new(NodeCredentials::load(base)?);
+    tracing::info!(
+        target: "conpaas.core.agent",
+        "'{}' agent started (uid={}, sid={})", config.agent_type, base.user_id, config.service_id
+    );
+    let agent = (kind.agent)(AgentEnvironment { config: Arc::clone(&config), tasks: tasks.clone() });
+    agent.resume().await;
+    let dispatch = Arc::new(AgentDispatch { config: Arc::clone(&config), agent, log });
+    let address = options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let port = options.port.unwrap_or(base.agent_port);
+    node::listen(address, port, base.rooted(&base.var_tmp), &credentials, dispatch, &tasks).await?;
+    tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
+    // Upstream's first line; whoever starts an agent may wait for it.
+    let _nobody_reads_it = writeln!(std::io::stdout(), "{address} {port}");
+    Ok(())
+}
+
+fn read_config(options: &Options) -> Result<AgentConfig, NodeError> {
+    let Some(path) = &options.config else { return Ok(AgentConfig::read(&options.root)?) };
+    let text = file::read_text(path)?;
+    Ok(AgentConfig::parse(Path::new(path), &text, &options.root)?)
+}

@@ -1,0 +1,196 @@
+use super::*;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+
+struct Member<'a> {
+    name: &'a str,
+    sort: tar::EntryType,
+    link: &'a str,
+    content: &'a [u8],
+    mode: u32,
+}
+
+fn file(name: &str) -> Member<'_> {
+    Member { name, sort: tar::EntryType::Regular, link: "", content: b"x", mode: 0o644 }
+}
+
+fn special(name: &str, sort: tar::EntryType) -> Member<'_> {
+    Member { name, sort, link: "", content: b"", mode: 0o644 }
+}
+
+fn link<'a>(name: &'a str, to: &'a str) -> Member<'a> {
+    Member { name, sort: tar::EntryType::Symlink, link: to, content: b"", mode: 0o777 }
+}
+
+fn hard<'a>(name: &'a str, to: &'a str) -> Member<'a> {
+    Member { sort: tar::EntryType::Link, ..link(name, to) }
+}
+
+/// Writes names as they are, which the tar library itself refuses to.
+fn tar_of(members: &[Member<'_>]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for member in members {
+        let mut header = tar::Header::new_gnu();
+        header.as_old_mut().name[..member.name.len()].copy_from_slice(member.name.as_bytes());
+        header.as_old_mut().linkname[..member.link.len()].copy_from_slice(member.link.as_bytes());
+        header.set_entry_type(member.sort);
+        header.set_size(member.content.len() as u64);
+        header.set_mode(member.mode);
+        header.set_cksum();
+        builder.append(&header, member.content).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn bzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 6);
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zip_of(members: &[(&str, u32, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    for (name, mode, content) in members {
+        let options = zip::write::SimpleFileOptions::default().unix_permissions(*mode);
+        if mode & 0o170_000 == 0o120_000 {
+            writer.add_symlink(*name, String::from_utf8_lossy(content), options).unwrap();
+        } else {
+            writer.start_file(*name, options).unwrap();
+            writer.write_all(content).unwrap();
+        }
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+struct Bench {
+    directory: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Bench { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn target(&self) -> PathBuf {
+        self.directory.path().join("bin")
+    }
+
+    fn unpack(&self, bytes: &[u8], limits: &ArchiveLimits) -> Result<(), ArchiveError> {
+        let path = self.directory.path().join("archive");
+        std::fs::write(&path, bytes).unwrap();
+        let valid = validate(&path, limits);
+        let staged = stage(&path, &self.target(), limits);
+        if valid.is_err() {
+            assert!(staged.is_err(), "what is not valid must not be unpacked");
+        }
+        staged?.replace(&self.target()).unwrap();
+        valid
+    }
+}
+
+#[test]
+fn every_format_is_unpacked() {
+    let tar = tar_of(&[
+        special("d/", tar::EntryType::Directory),
+        Member { mode: 0o4755, ..file("./d/run.sh") },
+        link("d/same", "run.sh"),
+        link("d/up", "../d/run.sh"),
+        hard("again", "d/run.sh"),
+        file("e/f/g"),
+    ]);
+    for (format, bytes) in [("tar", tar.clone()), ("gzip", gzip(&tar)), ("bzip2", bzip(&tar)), ("xz", xz(&tar))] {
+        let bench = Bench::new();
+        bench.unpack(&bytes, &ArchiveLimits::default()).unwrap_or_else(|error| panic!("{format}: {error}"));
+        for name in ["d/run.sh", "d/same", "d/up", "again", "e/f/g"] {
+            assert_eq!(std::fs::read(bench.target().join(name)).unwrap(), b"x", "{format} {name}");
+        }
+        let mode = std::fs::metadata(bench.target().join("d/run.sh")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o755, "{format}: setuid must not survive");
+    }
+    let bench = Bench::new();
+    let zip = zip_of(&[("a/b.sh", 0o100_755, b"x"), ("a/l", 0o120_777, b"b.sh")]);
+    bench.unpack(&zip, &ArchiveLimits::default()).unwrap();
+    assert_eq!(std::fs::read(bench.target().join("a/l")).unwrap(), b"x");
+}
+
+#[test]
+fn evil_archives_are_refused_and_leave_nothing() {
+    let name = "Absolute file names are not allowed in archive members";
+    let table: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("nothing", vec![], "Invalid archive format"),
+        ("text", b"hello".to_vec(), "Invalid archive format"),
+        ("long text", vec![b'a'; 4096], "Invalid archive format"),
+        ("broken gzip", gzip(&tar_of(&[file("a")]))[..40].to_vec(), "Invalid archive format"),
+        ("broken zip", zip_of(&[("a", 0o644, b"x")])[..30].to_vec(), "Invalid archive format"),
+        ("absolute", tar_of(&[file("/etc/x")]), name),
+        ("dot dot", tar_of(&[file("../x")]), name),
+        ("dot dot inside", tar_of(&[file("a/../../x")]), name),
+        ("dot dot in zip", zip_of(&[("../x", 0o644, b"x")]), name),
+        ("absolute in zip", zip_of(&[("/x", 0o644, b"x")]), name),
+        ("link to root", tar_of(&[link("l", "/etc")]), "link that leads out"),
+        ("link up", tar_of(&[link("l", "..")]), "link that leads out"),
+        ("link up from below", tar_of(&[link("a/l", "../../x")]), "link that leads out"),
+        ("link up at its end", tar_of(&[link("a/b/l", "../.."), link("p", "a/b/l/..")]), "link that leads out"),
+        ("link in zip", zip_of(&[("l", 0o120_777, b"/etc/passwd")]), "link that leads out"),
+        ("hard link out", tar_of(&[hard("h", "/etc/passwd")]), "link that leads out"),
+        ("hard link up", tar_of(&[hard("h", "../x")]), "link that leads out"),
+        ("device", tar_of(&[special("d", tar::EntryType::Char)]), "neither a file"),
+        ("block device", tar_of(&[special("d", tar::EntryType::Block)]), "neither a file"),
+        ("pipe", tar_of(&[special("p", tar::EntryType::Fifo)]), "neither a file"),
+        ("bomb", gzip(&tar_of(&[Member { content: &vec![0; 40 << 20], ..file("b") }])), "times its packed size"),
+    ];
+    for (case, bytes, text) in table {
+        let bench = Bench::new();
+        let error = bench.unpack(&bytes, &ArchiveLimits::default()).unwrap_err().to_string();
+        assert!(error.contains(text), "{case}: {error}");
+        let names: Vec<_> = std::fs::read_dir(bench.directory.path()).unwrap().flatten().collect();
+        assert_eq!(names.len(), 1, "{case}: only the archive itself may be there: {names:?}");
+    }
+}
+
+#[test]
+fn nothing_is_written_through_a_link() {
+    let bench = Bench::new();
+    let through = tar_of(&[special("d/", tar::EntryType::Directory), link("l", "d"), file("l/x")]);
+    let path = bench.directory.path().join("archive");
+    std::fs::write(&path, through).unwrap();
+    assert!(matches!(stage(&path, &bench.target(), &ArchiveLimits::default()), Err(ArchiveError::Link(_))));
+    // A file in the place of a link replaces the link, not what it points to.
+    let replaced = tar_of(&[file("a"), link("l", "a"), Member { content: b"new", ..file("l") }]);
+    bench.unpack(&replaced, &ArchiveLimits::default()).unwrap();
+    assert_eq!(std::fs::read(bench.target().join("a")).unwrap(), b"x");
+    assert_eq!(std::fs::read(bench.target().join("l")).unwrap(), b"new");
+}
+
+#[test]
+fn limits_hold() {
+    let bench = Bench::new();
+    let limits = ArchiveLimits { max_entries: 3, max_bytes: 10_000, max_ratio: 250 };
+    let many = tar_of(&[file("a"), file("b"), file("c"), file("d")]);
+    assert!(bench.unpack(&many, &limits).unwrap_err().to_string().contains("more than 3 members"));
+    let large = tar_of(&[Member { content: &[1; 20_000], ..file("a") }]);
+    assert!(bench.unpack(&large, &limits).unwrap_err().to_string().contains("more than 10000 bytes"));
+    let zip = zip_of(&[("a", 0o644, &[1; 20_000])]);
+    assert!(bench.unpack(&zip, &limits).unwrap_err().to_string().contains("more than 10000 bytes"));
+}
+
+#[test]
+fn what_an_earlier_process_left_is_removed() {
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.directory.path().join(".bin-unpack-abc/d")).unwrap();
+    std::fs::create_dir(bench.directory.path().join("other")).unwrap();
+    remove_leftovers(&bench.target());
+    assert_eq!(std::fs::read_dir(bench.directory.path()).unwrap().count(), 1);
+}

@@ -1,0 +1,15 @@
+//! The kind `generic`: runs the user's own five scripts on every node.
+
+mod agent;
+mod scripts;
+
+use super::kind::{Kind, LogFile};
+
+pub(super) static KIND: Kind = Kind { name: "generic", agent_type: "generic", agent: agent::make };
+
+/// Where scripts' standard output goes, inside the node.
+const AGENT_OUT: LogFile = LogFile { filename: "agent.out", description: "agent output", path: "/root/agent.out" };
+/// Where scripts' standard error goes, inside the node.
+const AGENT_ERR: LogFile = LogFile { filename: "agent.err", description: "agent error", path: "/root/agent.err" };
+
+const LOGS: &[LogFile] = &[AGENT_OUT, AGENT_ERR];

@@ -1,0 +1,8 @@
+//! The kind `helloworld`: the smallest service there can be, and the example
+//! of `docs/new-service.md`.
+
+mod agent;
+
+use super::kind::Kind;
+
+pub(super) static KIND: Kind = Kind { name: "helloworld", agent_type: "helloworld", agent: agent::make };

@@ -1,0 +1,324 @@
+//! Volumes inside a node: found, mounted at `/media/<name>`, let go.
+//!
+//! A volume that was attached as device `sdb` appears either as a directory
+//! `/run/conpaas/volumes/sdb` (a file system that the node's cloud mounted
+//! there, or a link to a directory), or as a block device `/dev/sdb`,
+//! `/dev/xvdb` or `/dev/vdb`.
+//!
+//! # Guarantees
+//! - Only a block device that holds nothing at all is formatted.
+//! - Mounting what is mounted, and unmounting what is not, succeeds.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+
+use crate::config::NodeBase;
+use crate::model::VolumeName;
+use crate::sys::file::{self, FileError};
+use crate::sys::program::{self, ProgramError};
+use crate::sys::{self, process};
+
+const DEVICE_LIMIT: Duration = Duration::from_secs(30);
+const PROBED_BYTES: u64 = 128 * 1024;
+const UNMOUNT_TRIES: u32 = 50;
+const KILL_LIMIT: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Why a volume is not mounted, or not let go.
+#[derive(Debug, thiserror::Error)]
+pub enum VolumeError {
+    /// A device name that is none.
+    #[error("'{0}' is not a device name such as 'sdb'")]
+    Name(String),
+    /// It did not appear.
+    #[error("device {device} did not appear within {} s", limit.as_secs())]
+    NoDevice {
+        /// Which one.
+        device: String,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// It holds something that is no file system; it is left as it is.
+    #[error("device {} holds data that is no known file system, and is not formatted", .0.display())]
+    ForeignData(PathBuf),
+    /// A file or directory.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// `mkfs` or `mount`.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// Something still uses it.
+    #[error("cannot unmount {}", path.display())]
+    Busy {
+        /// Where it is mounted.
+        path: PathBuf,
+        /// The kernel's words.
+        #[source]
+        source: nix::Error,
+    },
+}
+
+/// The volumes of one node. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Volumes {
+    root: PathBuf,
+    media: PathBuf,
+    directories: PathBuf,
+    /// The mark of the node's processes where it shares its machine with others.
+    node_variable: Option<String>,
+    device_limit: Duration,
+}
+
+enum Device {
+    Directory(PathBuf),
+    Block(PathBuf),
+}
+
+impl Volumes {
+    /// The volumes of the node whose configuration this is.
+    #[must_use]
+    pub fn new(base: &NodeBase) -> Self {
+        let tag = std::env::var("CONPAAS_NODE").ok().filter(|_| base.root != Path::new("/"));
+        Volumes {
+            root: base.root.clone(),
+            media: base.rooted("/media"),
+            directories: base.rooted("/run/conpaas/volumes"),
+            node_variable: tag.map(|tag| format!("CONPAAS_NODE={tag}")),
+            device_limit: DEVICE_LIMIT,
+        }
+    }
+
+    /// Waits for a device and mounts it at `/media/<name>`.
+    ///
+    /// # Errors
+    /// It does not appear, holds what cannot be mounted, or the mount fails.
+    pub async fn mount(&self, device: &str, name: &VolumeName) -> Result<(), VolumeError> {
+        let is_word = !device.is_empty() && device.chars().all(|c| c.is_ascii_alphanumeric());
+        if !is_word {
+            return Err(VolumeError::Name(device.to_owned()));
+        }
+        let place = self.media.join(name.as_str());
+        match self.wait_for(device).await? {
+            Device::Directory(directory) => {
+                let volumes = self.clone();
+                sys::blocking(move || volumes.show_directory(&directory, &place)).await
+            }
+            Device::Block(device) => mount_block(&device, &place).await,
+        }
+    }
+
+    /// Kills what uses `/media/<name>`, and lets it go.
+    ///
+    /// # Errors
+    /// It is still in use.
+    pub async fn unmount(&self, name: &VolumeName) -> Result<(), VolumeError> {
+        let place = self.media.join(name.as_str());
+        for attempt in 1..=UNMOUNT_TRIES {
+            let (volumes, place) = (self.clone(), place.clone());
+            match sys::blocking(move || volumes.let_go(&place)).await {
+                Err(VolumeError::Busy { source: nix::Error::EBUSY, .. }) if attempt < UNMOUNT_TRIES => {}
+                outcome => return outcome,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
+    async fn wait_for(&self, device: &str) -> Result<Device, VolumeError> {
+        let deadline = tokio::time::Instant::now() + self.device_limit;
+        loop {
+            if let Some(found) = self.find(device) {
+                return Ok(found);
+            }
+            if tokio::time::Instant::now() >= deadline {
+                return Err(VolumeError::NoDevice { device: device.to_owned(), limit: self.device_limit });
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn find(&self, device: &str) -> Option<Device> {
+        let directory = self.directories.join(device);
+        let is_link = fs::symlink_metadata(&directory).is_ok_and(|metadata| metadata.is_symlink());
+        if directory.is_dir() && (is_link || is_mount_point(&directory)) {
+            return Some(Device::Directory(directory));
+        }
+        let last = device.strip_prefix("sd").or_else(|| device.strip_prefix("vd")).unwrap_or_default();
+        let names = [device.to_owned(), format!("xvd{last}"), format!("vd{last}")];
+        let candidates = names.iter().take(if last.is_empty() { 1 } else { 3 });
+        let mut devices = candidates.map(|name| self.root.join("dev").join(name));
+        devices
+            .find(|path| fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_block_device()))
+            .map(Device::Block)
+    }
+
+    /// Blocking.
+    fn show_directory(&self, directory: &Path, place: &Path) -> Result<(), VolumeError> {
+        let found = fs::symlink_metadata(place).ok();
+        if found.is_some_and(|found| found.is_symlink()) {
+            file::ensure_absent(place)?;
+        }
+        if is_mount_point(place) {
+            return Ok(());
+        }
+        if self.root == Path::new("/") {
+            file::ensure_directory(place)?;
+            let outcome = mount(Some(directory), place, None::<&str>, MsFlags::MS_BIND, None::<&str>);
+            if outcome.is_ok() {
+                return Ok(());
+            }
+            let _empty = fs::remove_dir(place);
+        }
+        file::ensure_directory(&self.media)?;
+        symlink(directory, place).map_err(|error| FileError::new("link", place, error).into())
+    }
+
+    /// Blocking.
+    fn let_go(&self, place: &Path) -> Result<(), VolumeError> {
+        let Ok(found) = fs::symlink_metadata(place) else { return Ok(()) };
+        self.kill_users(place);
+        if found.is_symlink() {
+            return Ok(file::ensure_absent(place)?);
+        }
+        if is_mount_point(place) {
+            umount2(place, MntFlags::empty()).map_err(|source| VolumeError::Busy { path: place.to_owned(), source })?;
+        }
+        // Files under the mount point itself are the user's; they stay.
+        let _empty_or_not = fs::remove_dir(place);
+        Ok(())
+    }
+
+    /// As `fuser -km`, but only in this node.
+    fn kill_users(&self, place: &Path) {
+        let Ok(place) = place.canonicalize() else { return };
+        let own = std::process::id().cast_signed();
+        let of_this_node = |environ: &[u8]| match &self.node_variable {
+            Some(variable) => environ.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes()),
+            None => self.root == Path::new("/"),
+        };
+        let users = || {
+            let mut users = process::find("environ", of_this_node);
+            users.retain(|process| process.pid != own && process::uses(process.pid, &place));
+            users
+        };
+        if !process::kill_all(users, KILL_LIMIT) {
+            tracing::warn!(path = %place.display(), "some users of a volume could not be killed");
+        }
+    }
+}
+
+async fn mount_block(device: &Path, place: &Path) -> Result<(), VolumeError> {
+    let (place, probed) = (place.to_owned(), device.to_owned());
+    let content = sys::blocking({
+        let place = place.clone();
+        move || {
+            file::ensure_directory(&place)?;
+            if is_mount_point(&place) { Ok(None) } else { probe(&probed).map(Some) }
+        }
+    })
+    .await?;
+    match content {
+        None => return Ok(()),
+        Some(Content::Nothing) => {
+            program::run("mkfs.ext4", &["-q".as_ref(), "-m0".as_ref(), device.as_os_str()], program::LIMIT).await?;
+        }
+        Some(Content::FileSystem) => {}
+        Some(Content::Other) => {
+            let arguments =
+                ["-p".as_ref(), "-o".as_ref(), "value".as_ref(), "-s".as_ref(), "TYPE".as_ref(), device.as_os_str()];
+            let found = program::run("blkid", &arguments, program::LIMIT).await.unwrap_or_default();
+            if found.trim().is_empty() {
+                return Err(VolumeError::ForeignData(device.to_owned()));
+            }
+        }
+    }
+    program::run("mount", &[device.as_os_str(), place.as_os_str()], program::LIMIT).await?;
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    FileSystem,
+    Other,
+}
+
+/// Looks at the beginning of a device. Blocking.
+fn probe(device: &Path) -> Result<Content, FileError> {
+    const EXT_MAGIC: (usize, [u8; 2]) = (0x438, [0x53, 0xef]);
+    let mut bytes = Vec::new();
+    let reading = File::open(device).and_then(|file| file.take(PROBED_BYTES).read_to_end(&mut bytes));
+    reading.map_err(|error: io::Error| FileError::new("read", device, error))?;
+    if bytes.get(EXT_MAGIC.0..EXT_MAGIC.0 + 2) == Some(&EXT_MAGIC.1) {
+        return Ok(Content::FileSystem);
+    }
+    Ok(if bytes.iter().all(|byte| *byte == 0) { Content::Nothing } else { Content::Other })
+}
+
+fn is_mount_point(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let Some(parent) = path.parent() else { return true };
+    let (Ok(own), Ok(above)) = (fs::symlink_metadata(path), fs::metadata(parent)) else { return false };
+    if own.dev() != above.dev() {
+        return true;
+    }
+    // A bind mount of the same file system shows in the table of mounts only.
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    table.lines().filter_map(|line| line.split(' ').nth(4)).any(|point| Path::new(point) == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn volumes(root: &Path) -> Volumes {
+        Volumes {
+            root: root.to_owned(),
+            media: root.join("media"),
+            directories: root.join("run/conpaas/volumes"),
+            node_variable: Some("CONPAAS_NODE=none-has-this".to_owned()),
+            device_limit: Duration::from_millis(50),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_volume_of_the_process_cloud_comes_and_goes_with_its_data() {
+        let root = tempfile::tempdir().unwrap();
+        let store = tempfile::tempdir().unwrap();
+        let volumes = volumes(root.path());
+        let name: VolumeName = "v1".parse().unwrap();
+        let error = volumes.mount("sdb", &name).await.unwrap_err().to_string();
+        assert!(error.contains("sdb did not appear"), "{error}");
+        fs::create_dir_all(root.path().join("run/conpaas/volumes")).unwrap();
+        symlink(store.path(), root.path().join("run/conpaas/volumes/sdb")).unwrap();
+        for _ in 0..2 {
+            volumes.mount("sdb", &name).await.unwrap();
+        }
+        fs::write(root.path().join("media/v1/f"), b"data").unwrap();
+        for _ in 0..2 {
+            volumes.unmount(&name).await.unwrap();
+        }
+        assert!(fs::symlink_metadata(root.path().join("media/v1")).is_err());
+        assert_eq!(fs::read(store.path().join("f")).unwrap(), b"data");
+        assert!(matches!(volumes.mount("../x", &name).await, Err(VolumeError::Name(_))));
+    }
+
+    #[test]
+    fn only_what_holds_nothing_counts_as_empty() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("device");
+        fs::write(&path, vec![0; 300_000]).unwrap();
+        assert_eq!(probe(&path).unwrap(), Content::Nothing);
+        fs::write(&path, [vec![0; 70_000], vec![1]].concat()).unwrap();
+        assert_eq!(probe(&path).unwrap(), Content::Other);
+        let mut bytes = vec![0; 4096];
+        bytes[0x438..0x43a].copy_from_slice(&[0x53, 0xef]);
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(probe(&path).unwrap(), Content::FileSystem);
+    }
+}
