@@ -1,19 +1,10 @@
-//! What the nutshell's clouds of containers have on this machine, apart from
-//! any director: the network that must be there before one starts, and what
-//! must be gone after it has ended.
+//! What the nutshell's clouds of containers have on this machine, and what
+//! must be gone after the director has ended, whatever it left.
 
 use super::{NutshellError, Place};
 use crate::cloud::lxc::{Ipv4Network, LxcCloud, LxcSettings, Nat};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
-
-/// Makes the bridges: people reach the director by the address of one.
-pub(super) async fn ensure_networks(place: &Place) -> Result<(), NutshellError> {
-    for cloud in clouds(place)? {
-        cloud.ensure_network().await?;
-    }
-    Ok(())
-}
 
 /// Removes containers, mounts, loop devices and bridges that are still
 /// there; volumes keep their data. Goes on after a failure and gives all of them.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::client::{type_command, type_with_answers};
-use super::{NutshellCloud, NutshellError, Place, Say, daemon, machine};
+use super::{NutshellCloud, NutshellError, Place, Say, daemon};
 use crate::config::{SHIPPED_DIRECTOR_CFG, with_option};
 use crate::sys::{file, random};
 
@@ -27,7 +27,6 @@ pub(super) async fn up(place: &Place, say: Say<'_>) -> Result<(), NutshellError>
         say("The director runs.");
     } else {
         say("Starting the director.");
-        machine::ensure_networks(place).await?;
         daemon::ensure_started(place).await?;
     }
     ensure_user(place, say).await?;

@@ -1,4 +1,7 @@
 //! The program on real containers, as root, each test in a world of its own.
 
 mod lxc;
+mod nutshell;
+#[path = "../nutshell/session.rs"]
+mod nutshell_session;
 mod world;
