@@ -308,6 +308,8 @@ pub(in crate::cloud) fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn shelf(directory: &Path) -> Shelf {
@@ -316,7 +318,13 @@ mod tests {
 
     fn spec(tag: &str) -> NodeSpec {
         let tag: NodeTag = tag.parse().unwrap();
-        NodeSpec { name: tag.to_string(), tag, role: NodeRole::Manager, context: Vec::new(), instance_type: None }
+        NodeSpec {
+            name: tag.to_string(),
+            tag,
+            role: NodeRole::Manager,
+            context: Arc::new(|_| Vec::new()),
+            instance_type: None,
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::failure::Failure;
 use crate::api;
 use crate::cloud::lxc::{IdMap, Ipv4Network, Limits, LxcCloud, LxcSettings, Nat, Privilege};
+use crate::cloud::process::{ProcessCloud, ProcessSettings};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
 use crate::model::CloudName;
@@ -89,11 +90,15 @@ fn make(cloud: &CloudConfig) -> Result<Arc<dyn Cloud>, CloudError> {
             limits: Limits { memory_bytes: lxc.memory_bytes, cpu_percent: lxc.cpu_percent, processes: lxc.max_pids },
             nat: if lxc.is_nat { Nat::On } else { Nat::Off },
         })?)),
-        DriverConfig::Process(_) => Err(CloudError::Failed {
-            cloud: cloud.name.clone(),
-            action: "be set up".into(),
-            reason: "the process cloud is not built yet".into(),
-        }),
+        DriverConfig::Process(process) => Ok(Arc::new(ProcessCloud::new(ProcessSettings {
+            name: cloud.name.clone(),
+            state_directory: process.state_dir.clone(),
+            program: program(&cloud.name, process.program.as_ref())?,
+            first_address: process.network.first_host(),
+            last_address: process.network.last_host(),
+            manager_port: process.manager_port,
+            agent_port: process.agent_port,
+        })?)),
     }
 }
 

@@ -111,7 +111,7 @@ pub(crate) fn agent(tag: &str) -> NodeSpec {
         tag: tag.parse().expect("it is a tag"),
         role: NodeRole::Agent,
         name: format!("conpaas-{tag}"),
-        context: vec![context],
+        context: std::sync::Arc::new(move |_| vec![context.clone()]),
         instance_type: None,
     }
 }

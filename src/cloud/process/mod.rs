@@ -176,7 +176,7 @@ impl Cloud for ProcessCloud {
             })
             .collect();
         let (node, settings) = (Node::new(&self.shelf, &spec.tag), Arc::clone(&self.settings));
-        let (port, context) = (view.port, spec.context.clone());
+        let (port, context) = (view.port, (spec.context)(record.ip));
         let started = blocking(move || {
             if node.is_running() {
                 return Ok(());
@@ -365,7 +365,13 @@ mod tests {
     fn spec(tag: &str) -> NodeSpec {
         let context = ContextFile { path: "/root/config.cfg".into(), mode: 0o600, content: b"[agent]\n".to_vec() };
         let tag: NodeTag = tag.parse().unwrap();
-        NodeSpec { name: tag.to_string(), tag, role: NodeRole::Agent, context: vec![context], instance_type: None }
+        NodeSpec {
+            name: tag.to_string(),
+            tag,
+            role: NodeRole::Agent,
+            context: Arc::new(move |_| vec![context.clone()]),
+            instance_type: None,
+        }
     }
 
     async fn wait_for(what: &str, is_so: impl Fn() -> bool) {
