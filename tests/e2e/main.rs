@@ -1,5 +1,6 @@
 //! The program on real containers, as root, each test in a world of its own.
 
+mod init;
 mod lxc;
 mod nutshell;
 #[path = "../nutshell/session.rs"]
