@@ -58,12 +58,7 @@ deps: ## install the Debian packages that are missing (root), or say which
 
 .PHONY: test
 test: deps lint ## everything that is checked: form, lints, unit, integration and end-to-end tests
-ifneq ($(IS_ROOT),)
-	@if [ -x images/services/build ]; then images/services/build $(IMAGE); fi
-else
-	@echo 'make test: not root, so no containers: the end-to-end tests are skipped. Run "sudo make test" for them.'
-endif
-	CONPAAS_IMAGE=$(IMAGE) .ci/test
+	.ci/test
 
 .PHONY: lint
 lint: ## form and lints
@@ -76,7 +71,7 @@ fmt: ## put the form right
 
 .PHONY: bench
 bench: deps ## how fast and how big, against floors measured in the same run (root)
-	CONPAAS_IMAGE=$(IMAGE) $(CARGO) bench --locked --bench conpaas
+	$(CARGO) bench --locked --bench conpaas
 
 .PHONY: doc
 doc: ## the documentation of the code, in target/doc

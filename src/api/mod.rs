@@ -7,6 +7,7 @@
 mod application;
 mod node;
 pub mod params;
+mod python;
 mod resource;
 mod service;
 pub mod texts;

@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value};
 
+pub use super::python::python_or_json;
+
 /// The parameters of one call, taken out one by one in the order in which
 /// the method declares them; [`Params::finish`] refuses what is left.
 #[derive(Debug)]

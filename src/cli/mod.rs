@@ -1,37 +1,190 @@
-//! The command line.
+//! The command line: ConPaaS 2.0's client, and the door to the roles.
+//!
+//! `conpaas <group> <sub-command>`, `cps-tools <group> <sub-command>` and
+//! `cps-<group> <sub-command>` are the same. Texts, tables and exit codes are
+//! upstream's (reference: `cli.md`); where ours differ, `docs/cli-deviations.md`
+//! says so. A new group is one file with a [`line::Action`] and one line in
+//! [`GROUPS`].
+//!
+//! Must not know: sockets, SQL, how a cloud works. It only calls and prints.
+
+mod application;
+mod certificate;
+mod clock_check;
+mod cloud;
+mod code;
+mod common;
+mod completion;
+mod director;
+mod director_role;
+mod failure;
+mod generic;
+mod helloworld;
+mod line;
+mod local;
+mod lookup;
+mod node_role;
+mod nodes;
+mod nutshell;
+mod password;
+mod printer;
+mod roles;
+mod service;
+mod session;
+mod table;
+mod upload;
+mod usage;
+mod user;
+mod volume;
+mod wait;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
+
+use clap::Command;
+use clap_complete::Shell;
+
+use application::ApplicationCommand;
+use cloud::CloudCommand;
+use director::DirectorCommand;
+use generic::GenericCommand;
+use helloworld::HelloworldCommand;
+use line::Group;
+use printer::{Printer, write_out};
+use service::ServiceCommand;
+use user::UserCommand;
 
 use crate::sys::supervised;
 
+/// Every group of sub-commands.
+const GROUPS: &[Group] = &[
+    Group::of::<UserCommand>("user", "Manage ConPaaS users."),
+    Group::of::<CloudCommand>("cloud", "Manage ConPaaS clouds."),
+    Group::of::<ApplicationCommand>("application", "Manage ConPaaS applications."),
+    Group::of::<ServiceCommand>("service", "Manage ConPaaS services."),
+    Group::of::<DirectorCommand>("director", "Manage ConPaaS director."),
+    Group::of::<GenericCommand>("generic", "Manage ConPaaS generic services."),
+    Group::of::<HelloworldCommand>("helloworld", "Manage ConPaaS helloworld services."),
+];
+
 /// Parses the command line, runs what it names, and gives the exit code.
 pub fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let word = arguments.first().and_then(|word| word.to_str()).unwrap_or_default();
-    match word {
-        supervised::SUPERVISE => supervised::supervise(&arguments[1..]),
-        "agent" | "manager" => node(word, &arguments[1..]),
-        _ => ExitCode::from(2),
+    // Before anything else: it forks, which only a process of one thread may do.
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = crate::cloud::lxc::hidden(&arguments) {
+        return code;
+    }
+    if arguments.get(1).is_some_and(|word| word == supervised::SUPERVISE) {
+        return supervised::supervise(&arguments[2..]);
+    }
+    let mut words = std::env::args_os();
+    let program = words.next().unwrap_or_default();
+    let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let words: Result<Vec<String>, OsString> = words.map(OsString::into_string).collect();
+    let Ok(words) = words else {
+        eprintln!("ERROR: an argument is not UTF-8 text");
+        return ExitCode::from(2);
+    };
+    dispatch(&program, words)
+}
+
+fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
+    if let Some(name) = program.strip_prefix("cps-").filter(|name| *name != "tools") {
+        return match find(name) {
+            Some(group) => ExitCode::from(line::run(group, program, words)),
+            None => unknown(program, name),
+        };
+    }
+    let program = match words.first().map(String::as_str) {
+        Some("cps-tools") => words.remove(0),
+        _ => program.to_owned(),
+    };
+    if program != "cps-tools"
+        && let Some(code) = roles::run(&words)
+    {
+        return code;
+    }
+    if words.is_empty() {
+        eprintln!("{}", top_usage(&program));
+        eprintln!("ERROR: too few arguments");
+        return ExitCode::from(2);
+    }
+    let first = words.remove(0);
+    match (first.as_str(), find(&first)) {
+        (_, Some(group)) => ExitCode::from(line::run(group, &format!("{program} {first}"), words)),
+        ("help" | "-h" | "--help", None) => {
+            write_out(&whole(&program).render_help().to_string());
+            ExitCode::SUCCESS
+        }
+        ("version" | "-V" | "--version", None) => {
+            write_out(&format!("{program} {}\n", env!("CARGO_PKG_VERSION")));
+            ExitCode::SUCCESS
+        }
+        (completion::NAME, None) => complete(&program, &words),
+        (other, None) => unknown(&program, other),
     }
 }
 
-fn node(role: &str, arguments: &[OsString]) -> ExitCode {
-    let mut options = crate::service::node::Options::default();
-    for pair in arguments.chunks(2) {
-        let [name, value] = pair else { return ExitCode::from(2) };
-        let text = value.to_string_lossy();
-        match name.to_str() {
-            Some("-c") => options.config = Some(PathBuf::from(value)),
-            Some("-p") => options.port = text.parse().ok(),
-            Some("-b") => options.bind = text.parse().ok(),
-            Some("--root") => options.root = PathBuf::from(value),
-            _ => return ExitCode::from(2),
+fn find(name: &str) -> Option<&'static Group> {
+    GROUPS.iter().find(|group| group.name == name)
+}
+
+fn complete(program: &str, words: &[String]) -> ExitCode {
+    let program = format!("{program} {}", completion::NAME);
+    match completion::command().try_get_matches_from(std::iter::once(&program).chain(words)) {
+        Ok(matches) => {
+            if let Some(shell) = matches.get_one::<Shell>("shell") {
+                completion::write(*shell, whole("conpaas"), GROUPS);
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) if !error.use_stderr() => {
+            write_out(&error.render().to_string());
+            ExitCode::SUCCESS
+        }
+        Err(_) => {
+            let printer = Printer { is_json: false, is_debug: false };
+            let text = "say which shell: bash, zsh or fish";
+            ExitCode::from(printer.usage_error(&format!("usage: {program} [-h] {{bash,zsh,fish}}"), text))
         }
     }
-    match role {
-        "agent" => crate::agent::run(&options),
-        _ => crate::manager::run(&options),
+}
+
+/// The clap tree of the whole program, for help and completion.
+fn whole(program: &str) -> Command {
+    let mut command = Command::new(program.to_owned())
+        .bin_name(program.to_owned())
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(
+            "ConPaaS runs your programs in containers of a small cluster.\n\n\
+             First steps:\n\
+             \u{20} conpaas user get_certificate        once, so that the director knows you\n\
+             \u{20} conpaas application create shop     an application is a group of services\n\
+             \u{20} conpaas application start shop\n\
+             \u{20} conpaas generic add shop            a service that runs your own scripts\n\
+             \u{20} conpaas generic help                everything else that it can do",
+        )
+        .disable_help_subcommand(true)
+        .subcommand_required(true);
+    for group in GROUPS {
+        command = command.subcommand(group.command(&format!("{program} {}", group.name)).name(group.name));
     }
+    for role in roles::ROLES.iter().filter(|role| find(role.name).is_none()) {
+        command = command.subcommand(Command::new(role.name).about(role.about));
+    }
+    command.subcommand(completion::command()).subcommand(Command::new("help").about("show help"))
+}
+
+fn top_usage(program: &str) -> String {
+    let names: Vec<&str> = GROUPS.iter().map(|group| group.name).collect();
+    format!("usage: {program} [-h] [--version] {{{}}} <sub-command> ...", names.join(","))
+}
+
+fn unknown(program: &str, name: &str) -> ExitCode {
+    let names = GROUPS.iter().map(|group| group.name).chain(roles::ROLES.iter().map(|role| role.name));
+    let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
+    let printer = Printer { is_json: false, is_debug: false };
+    let text = format!("argument <command>: invalid choice: '{name}' (choose from {})", names.join(", "));
+    ExitCode::from(printer.usage_error(&top_usage(program), &text))
 }

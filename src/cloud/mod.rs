@@ -12,8 +12,14 @@
 //!
 //! Must not know: users, credits, applications, the wire.
 
+mod locks;
+pub mod lxc;
+pub mod process;
+mod shelf;
+
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -59,8 +65,9 @@ pub struct NodeSpec {
     pub role: NodeRole,
     /// The name that people see (`conpaas-u1-a2-mgr`).
     pub name: String,
-    /// The context, see [`crate::config`].
-    pub context: Vec<ContextFile>,
+    /// Makes the context, see [`crate::config`], once the cloud knows the
+    /// node's (private) address.
+    pub context: Arc<dyn Fn(Ipv4Addr) -> Vec<ContextFile> + Send + Sync>,
     /// Size of instance where the cloud has several (`inst_type`).
     pub instance_type: Option<String>,
 }
@@ -179,6 +186,12 @@ pub trait Cloud: Send + Sync {
 
     /// Its sort: the configuration's `DRIVER`.
     fn driver(&self) -> &'static str;
+
+    /// Makes ready what all nodes share, such as their network, so that the
+    /// director can be reached before the first node is made. May be repeated.
+    async fn prepare(&self) -> Result<(), CloudError> {
+        Ok(())
+    }
 
     /// Makes the node `spec.tag` and starts it, or starts it again, or gives
     /// it as it is when it runs. Does not wait for the program in it.

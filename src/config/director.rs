@@ -1,5 +1,6 @@
 //! `director.cfg`: upstream's keys and ours.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub struct DirectorConfig {
     pub support_openid: bool,
     /// Sections of external identity providers.
     pub external_idps: Vec<String>,
+    /// `<part>_debug_level` by part, in small letters.
+    pub debug_levels: BTreeMap<String, u32>,
     /// The most credit that `/new_user` gives.
     pub max_credit: i64,
     /// Upstream's VPN settings, kept as text: nothing uses them, as in upstream's 2.0.
@@ -180,7 +183,6 @@ impl DirectorConfig {
         let document = Document::parse(file, text)?;
         let conpaas = document.section("conpaas", CONPAAS_KEYS, |key| key.ends_with("_DEBUG_LEVEL"))?;
         let director = document.section("director", DIRECTOR_KEYS, |_| false)?;
-        check_debug_levels(&document, &conpaas)?;
         let external_idps = conpaas.given("EXTERNAL_IDPS").map(value::list).unwrap_or_default();
         check_section_names(&document, &external_idps)?;
         let state_dir = director.value("STATE_DIR", value::absolute_path)?;
@@ -192,6 +194,7 @@ impl DirectorConfig {
             support_external_idp: conpaas.value("SUPPORT_EXTERNAL_IDP", value::flag)?,
             support_openid: conpaas.value("SUPPORT_OPENID", value::flag)?,
             external_idps,
+            debug_levels: read_debug_levels(&document, &conpaas)?,
             max_credit: i64::from(conpaas.value("MAX_CREDIT", value::whole(0..=1_000_000_000))?),
             vpn: read_vpn(&conpaas)?,
             database: director.value("DATABASE_URI", sqlite_path)?,
@@ -213,6 +216,14 @@ impl DirectorConfig {
             clouds: read_clouds(&document, &state_dir)?,
             state_dir,
         })
+    }
+}
+
+impl DirectorConfig {
+    /// The level of talk of a part, such as `js`; 0 where none is set.
+    #[must_use]
+    pub fn debug_level(&self, part: &str) -> u32 {
+        self.debug_levels.get(&part.to_ascii_lowercase()).copied().unwrap_or_default()
     }
 }
 
@@ -248,12 +259,15 @@ fn read_clock(director: &Section<'_>) -> Result<ClockConfig, ConfigError> {
     Ok(config)
 }
 
-fn check_debug_levels(document: &Document, conpaas: &Section<'_>) -> Result<(), ConfigError> {
-    let options = document.options("conpaas").into_iter().flatten();
-    for (key, level) in options.filter(|(key, _)| key.ends_with("_DEBUG_LEVEL")) {
-        value::whole(0..=100)(level).map_err(|problem| conpaas.refuse(key, &problem))?;
+fn read_debug_levels(document: &Document, conpaas: &Section<'_>) -> Result<BTreeMap<String, u32>, ConfigError> {
+    let mut levels = BTreeMap::new();
+    for (key, level) in document.options("conpaas").into_iter().flatten() {
+        if let Some(part) = key.strip_suffix("_DEBUG_LEVEL") {
+            let level = value::whole(0..=100)(level).map_err(|problem| conpaas.refuse(key, &problem))?;
+            levels.insert(part.to_ascii_lowercase(), level);
+        }
     }
-    Ok(())
+    Ok(levels)
 }
 
 fn check_section_names(document: &Document, external_idps: &[String]) -> Result<(), ConfigError> {

@@ -13,6 +13,11 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// Runs `conpaas <words>` as the nutshell's user, or about its director, and gives what it prints.
 pub(super) async fn type_command(place: &Place, words: &[&str]) -> Result<String, NutshellError> {
+    type_with_answers(place, words, "").await
+}
+
+/// As [`type_command`]; `answers` are the lines for what the command asks, such as a password.
+pub(super) async fn type_with_answers(place: &Place, words: &[&str], answers: &str) -> Result<String, NutshellError> {
     let mut arguments: Vec<OsString> = vec!["-i".into()];
     for (name, value) in place.environment() {
         let mut pair = name;
@@ -25,14 +30,14 @@ pub(super) async fn type_command(place: &Place, words: &[&str]) -> Result<String
     arguments.push(pair);
     arguments.push(place.program.clone().into());
     arguments.extend(words.iter().map(OsString::from));
-    Ok(program::run("env", &arguments, LIMIT).await?)
+    Ok(program::run_with_input("env", &arguments, answers, LIMIT).await?)
 }
 
 /// As [`type_command`] with `--json`, and gives the rows of its answer.
 pub(super) async fn rows(place: &Place, words: &[&str]) -> Result<Vec<Value>, NutshellError> {
     let command = words.join(" ");
-    let mut with_json = vec!["--json"];
-    with_json.extend_from_slice(words);
+    let mut with_json = words.to_vec();
+    with_json.push("--json");
     let answer = type_command(place, &with_json).await?;
     match serde_json::from_str(&answer) {
         Ok(Value::Array(rows)) => Ok(rows),

@@ -6,7 +6,7 @@ use super::demo::demo;
 use super::down::{Data, down};
 use super::namespace::{enter, leave_and_remove};
 use super::status::status;
-use super::up::up;
+use super::up::{check_image, up};
 use super::{NutshellError, Place, Say};
 use crate::sys::program::attend;
 
@@ -35,6 +35,9 @@ pub enum Action {
 /// What could not be done.
 pub async fn run(place: &Place, action: Action, say: Say<'_>) -> Result<u8, NutshellError> {
     if place.settings.netns.is_some() && std::env::var_os(INSIDE).is_none() {
+        if action == Action::Up {
+            check_image(place)?;
+        }
         return run_inside(place, &action).await;
     }
     match action {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::client::type_command;
+use super::client::{type_command, type_with_answers};
 use super::{NutshellCloud, NutshellError, Place, Say, daemon};
 use crate::config::{SHIPPED_DIRECTOR_CFG, with_option};
 use crate::sys::{file, random};
@@ -19,9 +19,7 @@ const CREDIT: &str = "10000";
 /// # Errors
 /// What is missing and cannot be made.
 pub(super) async fn up(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
-    if place.settings.cloud == NutshellCloud::Lxc && !place.settings.image.join("usr").is_dir() {
-        return Err(NutshellError::NoImage(place.settings.image.clone()));
-    }
+    check_image(place)?;
     ensure_directories(place)?;
     ensure_configuration(place, say)?;
     ensure_certificates(place, say).await?;
@@ -34,6 +32,14 @@ pub(super) async fn up(place: &Place, say: Say<'_>) -> Result<(), NutshellError>
     ensure_user(place, say).await?;
     let (address, port) = (place.director_ip(), place.settings.port);
     say(&format!("The director answers on https://{address}:{port}; its log is {}.", place.log().display()));
+    Ok(())
+}
+
+/// Looks for the containers' root file system before anything is made.
+pub(super) fn check_image(place: &Place) -> Result<(), NutshellError> {
+    if place.settings.cloud == NutshellCloud::Lxc && !place.settings.image.join("usr").is_dir() {
+        return Err(NutshellError::NoImage(place.settings.image.clone()));
+    }
     Ok(())
 }
 
@@ -109,7 +115,8 @@ async fn ensure_user(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
     let users = type_command(place, &["user", "list"]).await?;
     if !users.lines().any(|line| line.trim() == USER) {
         let email = format!("{USER}@localhost");
-        type_command(place, &["user", "create", USER, "--email", &email, "--credit", CREDIT]).await?;
+        let words = ["user", "create", USER, "--email", &email, "--credit", CREDIT];
+        type_with_answers(place, &words, &format!("{password}\n{password}\n")).await?;
     }
     type_command(place, &["user", "get_certificate"]).await?;
     write_private(&path, &common)?;

@@ -29,3 +29,9 @@ pub use kind::{AGENT_LOG, AgentEnvironment, AgentKind, Kind, LogFile};
 pub use manager_kind::{Counts, ManagerKind, WantedNode, WorkError, last_nodes};
 pub use method::{Call, Method, MethodError, Reply, respond};
 pub use registry::{KINDS, find_agent_type, find_kind};
+
+/// The names of all kinds, in the order in which they are listed.
+#[must_use]
+pub fn kind_names() -> Vec<&'static str> {
+    KINDS.iter().map(|kind| kind.name).collect()
+}

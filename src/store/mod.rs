@@ -5,6 +5,7 @@
 //! Databases run in WAL mode with `synchronous=FULL`: what a transaction
 //! committed survives a power cut. Writes are few, an SD card must last.
 
+pub mod director;
 pub mod manager;
 
 use std::path::{Path, PathBuf};

@@ -77,6 +77,17 @@ pub fn ensure_directory(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).map_err(|source| FileError::new("create directory", path, source))
 }
 
+/// Makes a directory that only its owner may enter; one that is there is closed to others. Blocking.
+///
+/// # Errors
+/// Its parent is missing or not writable, or it belongs to somebody else.
+pub fn ensure_private_directory(path: &Path) -> Result<(), FileError> {
+    use std::os::unix::fs::PermissionsExt;
+    ensure_directory(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+        .map_err(|source| FileError::new("close to others", path, source))
+}
+
 /// Removes a file or a whole tree (links are not followed); fine if it is
 /// not there. Blocking.
 ///

@@ -163,6 +163,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::zombie_processes, reason = "what kills it also waits for it, and the test looks at that")]
     fn a_found_process_is_killed_and_reaped() {
         let mark = crate::sys::random::alphanumeric(20);
         let wanted = |environ: &[u8]| environ.windows(mark.len()).any(|window| window == mark.as_bytes());

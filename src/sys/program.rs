@@ -11,6 +11,7 @@ use nix::fcntl::OFlag;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::Mode;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 /// Why a program did not do its work.
@@ -54,10 +55,35 @@ pub const LIMIT: Duration = Duration::from_secs(120);
 /// # Errors
 /// It cannot be started, ends with another code than 0, or runs longer than `limit`.
 pub async fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], limit: Duration) -> Result<String, ProgramError> {
+    run_with_input(program, arguments, "", limit).await
+}
+
+/// As [`run`], and the program reads `input`: the place for a secret.
+///
+/// # Errors
+/// As [`run`]. That the program does not read all of its input is none.
+pub async fn run_with_input<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[S],
+    input: &str,
+    limit: Duration,
+) -> Result<String, ProgramError> {
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let shown = shown(program, arguments);
-    let output = match tokio::time::timeout(limit, command.output()).await {
+    let work = async {
+        let mut child = command.spawn()?;
+        let stdin = child.stdin.take();
+        // Written while the output is read: neither side may wait for the other for ever.
+        let write = async {
+            if let Some(mut stdin) = stdin {
+                let _program_may_not_want_it = stdin.write_all(input.as_bytes()).await;
+            }
+        };
+        let ((), output) = tokio::join!(write, child.wait_with_output());
+        output
+    };
+    let output = match tokio::time::timeout(limit, work).await {
         Err(_) => return Err(ProgramError::Timeout { command: shown, limit }),
         Ok(Err(source)) => return Err(ProgramError::Start { program: program.to_owned(), source }),
         Ok(Ok(output)) => output,
@@ -206,6 +232,14 @@ mod tests {
         assert_eq!(error, "cannot run no-such-program");
         let error = run("sleep", &["60"], Duration::from_millis(50)).await.unwrap_err();
         assert!(matches!(error, ProgramError::Timeout { .. }));
+    }
+
+    #[tokio::test]
+    async fn input_is_read_or_not_without_waiting_for_ever() {
+        let long = "x".repeat(1 << 20);
+        assert_eq!(run_with_input("cat", &[] as &[&str], &long, LIMIT).await.unwrap(), long);
+        assert_eq!(run_with_input("true", &[] as &[&str], &long, LIMIT).await.unwrap(), "");
+        assert_eq!(run("cat", &[] as &[&str], LIMIT).await.unwrap(), "");
     }
 
     #[tokio::test]

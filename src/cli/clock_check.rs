@@ -1,0 +1,60 @@
+//! Asks whether the clock is right before the first TLS connection of a run.
+//! What was found out is kept for some minutes, so that a run of many
+//! commands asks once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::printer::Printer;
+use crate::clock::{Clock, ClockSettings, enforce};
+use crate::sys::file;
+
+const ANSWER_LIMIT: Duration = Duration::from_millis(400);
+const KEPT: TimeDelta = TimeDelta::minutes(10);
+const KEPT_IN: &str = "clock-checked.json";
+const RECORD: &str = "clock-seen";
+
+/// What an earlier run found out.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    director: String,
+    at: DateTime<Utc>,
+    is_confirmed: bool,
+}
+
+/// Checks the clock against the director's machine. That it does not tell
+/// the time is said once, not at every command.
+///
+/// # Errors
+/// The clock is wrong; the text names the remedy.
+pub(super) async fn before_tls(director: &str, state_dir: &Path, printer: Printer) -> Result<(), Failure> {
+    let clock = Clock::system();
+    let path = state_dir.join(KEPT_IN);
+    let kept = read(&path).filter(|kept| kept.director == director);
+    let age = kept.as_ref().map(|kept| clock.now() - kept.at);
+    let is_fresh = age.is_some_and(|age| age >= TimeDelta::zero() && age < KEPT);
+    let servers = if is_fresh { Vec::new() } else { vec![director.to_owned()] };
+    let mut settings = ClockSettings::new(servers);
+    settings.answer_timeout = ANSWER_LIMIT;
+    settings.record = state_dir.is_dir().then(|| state_dir.join(RECORD));
+    let verdict = enforce(&settings, &clock).await.map_err(|error| Failure::chained(&error))?;
+    if is_fresh {
+        return Ok(());
+    }
+    let warning = verdict.warning();
+    if let Some(text) = warning.as_ref().filter(|_| kept.is_none()) {
+        printer.note(&format!("WARNING - {text}"));
+    }
+    let found = Kept { director: director.to_owned(), at: clock.now(), is_confirmed: warning.is_none() };
+    // Not to have kept it costs the next run a question, nothing else.
+    let _best_effort = serde_json::to_vec(&found).map(|bytes| file::write_atomic(&path, &bytes, 0o600));
+    Ok(())
+}
+
+fn read(path: &Path) -> Option<Kept> {
+    serde_json::from_str(&file::read_text(path).ok()?).ok()
+}

@@ -1,0 +1,62 @@
+//! `service`: services of any kind.
+
+use async_trait::async_trait;
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::common::{self, CommonCommand, Roles};
+use super::failure::Failure;
+use super::line::Action;
+use super::printer::Reply;
+use super::session::{Session, understood};
+
+/// The sub-commands.
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(super) enum ServiceCommand {
+    /// Get available service types
+    GetTypes,
+    /// Add a new service
+    Add {
+        /// Type of the new service
+        service_type: String,
+        /// Name or identifier of an application
+        app_name_or_id: String,
+    },
+    /// What all kinds have
+    #[command(flatten)]
+    Common(CommonCommand<Count>),
+}
+
+/// The role of nodes where a service has but one to choose.
+#[derive(Debug, Args)]
+pub(super) struct Count {
+    /// Number of nodes, 1 when it is left out
+    #[arg(long, allow_negative_numbers = true)]
+    count: Option<i64>,
+}
+
+impl Roles for Count {
+    fn counts(&self) -> Vec<(&'static str, i64)> {
+        vec![("count", self.count.unwrap_or(1))]
+    }
+}
+
+#[async_trait(?Send)]
+impl Action for ServiceCommand {
+    async fn run(self: Box<Self>, session: &Session) -> Result<Reply, Failure> {
+        match *self {
+            ServiceCommand::GetTypes => get_types(session).await,
+            ServiceCommand::Add { service_type, app_name_or_id } => {
+                common::add(session, &service_type, &app_name_or_id).await
+            }
+            ServiceCommand::Common(command) => common::run(session, None, command).await,
+        }
+    }
+}
+
+async fn get_types(session: &Session) -> Result<Reply, Failure> {
+    let kinds: Vec<String> = understood("available_services", session.get("available_services", &[]).await?)?;
+    let value = Value::from(kinds.clone());
+    Ok(Reply::lines(&kinds, value))
+}

@@ -1,0 +1,374 @@
+//! What a cloud of this machine has, as directories: one for each node and
+//! each volume, with a small JSON record in it.
+//!
+//! # Guarantees
+//! - A record is written before anything it describes is made.
+//! - A directory appears with its record or not at all; one whose record was
+//!   damaged later is still listed, so that it can be removed.
+//! - Numbers are never given twice, not even after a restart.
+//!
+//! Everything here blocks.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::{CloudError, CloudVolume, NodeRole, NodeSpec, VolumeSpec};
+use crate::model::{CloudName, NodeTag};
+use crate::sys::file::{self, FileError};
+
+/// The directories of one cloud.
+pub(in crate::cloud) struct Shelf {
+    cloud: CloudName,
+    state_directory: PathBuf,
+    first_address: Ipv4Addr,
+    last_address: Ipv4Addr,
+    allocation: Mutex<()>,
+}
+
+/// What is recorded of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::cloud) struct NodeRecord {
+    pub(in crate::cloud) tag: NodeTag,
+    /// Unique in this cloud, never used again.
+    pub(in crate::cloud) number: u64,
+    pub(in crate::cloud) vmid: String,
+    pub(in crate::cloud) ip: Ipv4Addr,
+    role: String,
+    pub(in crate::cloud) name: String,
+}
+
+impl NodeRecord {
+    pub(in crate::cloud) fn role(&self) -> NodeRole {
+        if self.role == NodeRole::Manager.as_str() { NodeRole::Manager } else { NodeRole::Agent }
+    }
+}
+
+/// What is recorded of a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::cloud) struct VolumeRecord {
+    pub(in crate::cloud) tag: NodeTag,
+    pub(in crate::cloud) volume_id: String,
+    name: String,
+    pub(in crate::cloud) size_mb: u64,
+    pub(in crate::cloud) attached: Option<Attachment>,
+}
+
+/// Where a volume is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::cloud) struct Attachment {
+    pub(in crate::cloud) node: NodeTag,
+    pub(in crate::cloud) device: String,
+}
+
+impl Shelf {
+    pub(in crate::cloud) fn new(cloud: CloudName, state: &Path, first: Ipv4Addr, last: Ipv4Addr) -> Self {
+        let state_directory = state.to_owned();
+        Shelf { cloud, state_directory, first_address: first, last_address: last, allocation: Mutex::new(()) }
+    }
+
+    /// `<state>/nodes`.
+    pub(in crate::cloud) fn nodes_directory(&self) -> PathBuf {
+        self.state_directory.join("nodes")
+    }
+
+    /// `<state>/nodes/<tag>`.
+    pub(in crate::cloud) fn node_directory(&self, tag: &NodeTag) -> PathBuf {
+        self.nodes_directory().join(tag.as_str())
+    }
+
+    /// `<state>/volumes/<tag>`.
+    pub(in crate::cloud) fn volume_directory(&self, tag: &NodeTag) -> PathBuf {
+        self.volumes_directory().join(tag.as_str())
+    }
+
+    /// Gives the record of the node, made now with a free address if there is none.
+    pub(in crate::cloud) fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeRecord, CloudError> {
+        let _allocating = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = self.node(&spec.tag)? {
+            return Ok(record);
+        }
+        let used: BTreeSet<Ipv4Addr> = self.nodes()?.into_iter().map(|record| record.ip).collect();
+        let mut pool = u32::from(self.first_address)..=u32::from(self.last_address);
+        let ip = pool.find(|address| !used.contains(&Ipv4Addr::from(*address))).map(Ipv4Addr::from);
+        let ip = ip.ok_or_else(|| CloudError::Exhausted {
+            cloud: self.cloud.clone(),
+            what: format!(
+                "all addresses from {} to {} are in use: remove nodes or widen the pool",
+                self.first_address, self.last_address
+            ),
+        })?;
+        let number = self.next_number()?;
+        let record = NodeRecord {
+            tag: spec.tag.clone(),
+            number,
+            vmid: self.shown_id("i", number),
+            ip,
+            role: spec.role.as_str().to_owned(),
+            name: spec.name.clone(),
+        };
+        self.place(&self.nodes_directory(), &record.tag, NODE_FILE, &record)?;
+        Ok(record)
+    }
+
+    /// The record of a node; an error if it is damaged.
+    pub(in crate::cloud) fn node(&self, tag: &NodeTag) -> Result<Option<NodeRecord>, CloudError> {
+        self.read(&self.node_directory(tag).join(NODE_FILE))
+    }
+
+    /// All nodes. A damaged one has no address and an id made of its tag.
+    pub(in crate::cloud) fn nodes(&self) -> Result<Vec<NodeRecord>, CloudError> {
+        let mut records = Vec::new();
+        for tag in self.tags(&self.nodes_directory())? {
+            records.push(match self.node(&tag) {
+                Ok(Some(record)) => record,
+                Ok(None) | Err(_) => NodeRecord {
+                    vmid: format!("{}-damaged-{tag}", self.cloud),
+                    name: tag.to_string(),
+                    role: NodeRole::Agent.as_str().to_owned(),
+                    ip: Ipv4Addr::UNSPECIFIED,
+                    number: 0,
+                    tag,
+                },
+            });
+        }
+        Ok(records)
+    }
+
+    /// Gives the record of the volume, made now if there is none.
+    pub(in crate::cloud) fn ensure_volume(&self, spec: &VolumeSpec) -> Result<VolumeRecord, CloudError> {
+        let _allocating = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = self.volume(&spec.tag)? {
+            return Ok(record);
+        }
+        let record = VolumeRecord {
+            tag: spec.tag.clone(),
+            volume_id: self.shown_id("vol", self.next_number()?),
+            name: spec.name.clone(),
+            size_mb: spec.size_mb,
+            attached: None,
+        };
+        self.place(&self.volumes_directory(), &record.tag, VOLUME_FILE, &record)?;
+        Ok(record)
+    }
+
+    /// The record of a volume; an error if it is damaged.
+    pub(in crate::cloud) fn volume(&self, tag: &NodeTag) -> Result<Option<VolumeRecord>, CloudError> {
+        self.read(&self.volume_directory(tag).join(VOLUME_FILE))
+    }
+
+    /// All volumes. A damaged one has an id made of its tag.
+    pub(in crate::cloud) fn volumes(&self) -> Result<Vec<VolumeRecord>, CloudError> {
+        let mut records = Vec::new();
+        for tag in self.tags(&self.volumes_directory())? {
+            records.push(match self.volume(&tag) {
+                Ok(Some(record)) => record,
+                Ok(None) | Err(_) => VolumeRecord {
+                    volume_id: format!("{}-damaged-{tag}", self.cloud),
+                    name: tag.to_string(),
+                    size_mb: 0,
+                    attached: None,
+                    tag,
+                },
+            });
+        }
+        Ok(records)
+    }
+
+    /// Volumes that are wanted in the node.
+    pub(in crate::cloud) fn volumes_of(&self, node: &NodeTag) -> Result<Vec<VolumeRecord>, CloudError> {
+        let wanted = |record: &VolumeRecord| record.attached.as_ref().is_some_and(|place| place.node == *node);
+        Ok(self.volumes()?.into_iter().filter(wanted).collect())
+    }
+
+    /// All volumes in the words of the trait.
+    pub(in crate::cloud) fn cloud_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
+        self.volumes()?.into_iter().map(|record| self.cloud_volume(record)).collect()
+    }
+
+    /// One volume in the words of the trait.
+    pub(in crate::cloud) fn cloud_volume(&self, record: VolumeRecord) -> Result<CloudVolume, CloudError> {
+        let attached_to = match record.attached {
+            Some(place) => self.node(&place.node)?.map(|node| node.vmid),
+            None => None,
+        };
+        Ok(CloudVolume { tag: record.tag, volume_id: record.volume_id, attached_to })
+    }
+
+    /// Records that a volume is wanted somewhere else, or nowhere.
+    pub(in crate::cloud) fn move_volume(
+        &self,
+        record: &VolumeRecord,
+        attached: Option<Attachment>,
+    ) -> Result<VolumeRecord, CloudError> {
+        let record = VolumeRecord { attached, ..record.clone() };
+        self.write(&self.volume_directory(&record.tag).join(VOLUME_FILE), &record)?;
+        Ok(record)
+    }
+
+    /// Bytes that volumes may still grow by, with what `used_bytes` tells of each.
+    pub(in crate::cloud) fn promised_bytes(&self, used_bytes: impl Fn(&Path) -> u64) -> Result<u64, CloudError> {
+        let open = self
+            .volumes()?
+            .into_iter()
+            .map(|record| (record.size_mb << 20).saturating_sub(used_bytes(&self.volume_directory(&record.tag))));
+        Ok(open.sum())
+    }
+
+    fn volumes_directory(&self) -> PathBuf {
+        self.state_directory.join("volumes")
+    }
+
+    /// Old clients show these ids, so the default cloud's have upstream's form.
+    fn shown_id(&self, kind: &str, number: u64) -> String {
+        if self.cloud == CloudName::default_cloud() {
+            format!("{kind}-{number:08}")
+        } else {
+            format!("{}-{kind}-{number:08}", self.cloud)
+        }
+    }
+
+    fn next_number(&self) -> Result<u64, CloudError> {
+        let path = self.state_directory.join("last-number");
+        let recorded: u64 = self.read(&path)?.unwrap_or(0);
+        let highest = self.nodes()?.into_iter().map(|record| record.number).max().unwrap_or(0);
+        let number = recorded.max(highest) + 1;
+        self.write(&path, &number)?;
+        Ok(number)
+    }
+
+    /// Makes `<parent>/<tag>` with its record in one step.
+    fn place<T: Serialize>(&self, parent: &Path, tag: &NodeTag, name: &str, record: &T) -> Result<(), CloudError> {
+        // The dot keeps it from being taken for a tag, so what a crash leaves here is cleared by the next one.
+        let temporary = parent.join(format!(".{tag}.new"));
+        let fail = |source: FileError| self.failed(&format!("record {tag}"), &source);
+        file::ensure_absent(&temporary).map_err(fail)?;
+        file::ensure_directory(&temporary).map_err(fail)?;
+        self.write(&temporary.join(name), record)?;
+        // An empty directory is what an unfinished removal leaves, and is replaced. One with content but
+        // without a record may have file systems mounted in it: only a removal knows how to clear that.
+        let target = parent.join(tag.as_str());
+        fs::rename(&temporary, &target)
+            .and_then(|()| fs::File::open(parent)?.sync_all())
+            .map_err(|source| fail(FileError::new("make", &target, source)))
+    }
+
+    fn tags(&self, directory: &Path) -> Result<Vec<NodeTag>, CloudError> {
+        let entries = match fs::read_dir(directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(|source| self.failed("list", &FileError::new("list", directory, source)))?,
+        };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let mut tags: Vec<NodeTag> = names.filter_map(|name| name.parse().ok()).collect();
+        tags.sort();
+        Ok(tags)
+    }
+
+    fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, CloudError> {
+        let bytes = match file::read(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(|source| self.failed("read its records", &source))?,
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|source| CloudError::Failed {
+            cloud: self.cloud.clone(),
+            action: format!("read {}", path.display()),
+            reason: format!("it is damaged ({source}); remove this node or volume and make it again"),
+        })
+    }
+
+    fn write<T: Serialize>(&self, path: &Path, record: &T) -> Result<(), CloudError> {
+        let bytes = serde_json::to_vec_pretty(record).expect("records hold only texts and numbers");
+        file::write_atomic(path, &bytes, 0o600).map_err(|source| self.failed("write its records", &source))
+    }
+
+    fn failed(&self, action: &str, source: &FileError) -> CloudError {
+        CloudError::Failed { cloud: self.cloud.clone(), action: action.to_owned(), reason: chain(source) }
+    }
+}
+
+const NODE_FILE: &str = "node.json";
+const VOLUME_FILE: &str = "volume.json";
+
+/// An error and what caused it, on one line.
+pub(in crate::cloud) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn shelf(directory: &Path) -> Shelf {
+        Shelf::new("iaas".parse().unwrap(), directory, Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 4))
+    }
+
+    fn spec(tag: &str) -> NodeSpec {
+        let tag: NodeTag = tag.parse().unwrap();
+        NodeSpec {
+            name: tag.to_string(),
+            tag,
+            role: NodeRole::Manager,
+            context: Arc::new(|_| Vec::new()),
+            instance_type: None,
+        }
+    }
+
+    #[test]
+    fn addresses_are_used_again_and_numbers_never() {
+        let directory = tempfile::tempdir().unwrap();
+        let shelf = shelf(directory.path());
+        let first = shelf.ensure_node(&spec("a")).unwrap();
+        assert_eq!((first.vmid.as_str(), first.ip), ("i-00000001", Ipv4Addr::new(10, 0, 0, 2)));
+        assert_eq!(shelf.ensure_node(&spec("a")).unwrap(), first);
+        shelf.ensure_node(&spec("b")).unwrap();
+        file::ensure_absent(&shelf.node_directory(&first.tag)).unwrap();
+        let third = shelf.ensure_node(&spec("c")).unwrap();
+        assert_eq!((third.vmid.as_str(), third.ip), ("i-00000003", first.ip));
+        shelf.ensure_node(&spec("d")).unwrap();
+        let error = shelf.ensure_node(&spec("e")).unwrap_err();
+        assert!(matches!(error, CloudError::Exhausted { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_is_damaged_or_half_made_is_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let shelf = shelf(directory.path());
+        shelf.ensure_node(&spec("a")).unwrap();
+        fs::write(shelf.node_directory(&"a".parse().unwrap()).join(NODE_FILE), b"{").unwrap();
+        fs::create_dir(shelf.nodes_directory().join("b")).unwrap();
+        fs::create_dir(shelf.nodes_directory().join(".c.new")).unwrap();
+        let tags: Vec<String> = shelf.nodes().unwrap().iter().map(|record| record.tag.to_string()).collect();
+        assert_eq!(tags, ["a", "b"]);
+        assert!(shelf.ensure_node(&spec("a")).unwrap_err().to_string().contains("damaged"));
+        assert_eq!(shelf.ensure_node(&spec("b")).unwrap().number, 2);
+    }
+
+    #[test]
+    fn a_volume_remembers_where_it_is_wanted() {
+        let directory = tempfile::tempdir().unwrap();
+        let shelf = shelf(directory.path());
+        let node = shelf.ensure_node(&spec("n")).unwrap();
+        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3 };
+        let record = shelf.ensure_volume(&wanted).unwrap();
+        assert_eq!(record.volume_id, "vol-00000002");
+        let place = Attachment { node: node.tag.clone(), device: "sdb".to_owned() };
+        shelf.move_volume(&record, Some(place)).unwrap();
+        assert_eq!(shelf.volumes_of(&node.tag).unwrap().len(), 1);
+        assert_eq!(shelf.cloud_volumes().unwrap()[0].attached_to.as_deref(), Some("i-00000001"));
+        assert_eq!(shelf.promised_bytes(|_| 1 << 20).unwrap(), 2 << 20);
+    }
+}

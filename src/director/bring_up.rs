@@ -1,0 +1,186 @@
+//! Bringing a node up: ask its cloud, write down what it gave, wait until
+//! the program in it answers. Every step may be repeated after a crash.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::applications::record_started;
+use super::failure::{Failure, chain};
+use super::state::Director;
+use super::{context, credits};
+use crate::cloud::{CloudError, CloudNode};
+use crate::ops::crash_point;
+use crate::pki::AuthorityError;
+use crate::rpc::{Client, ClientError, Endpoint, PeerRule, RpcCall, TlsError};
+use crate::store::StoreError;
+use crate::store::director::node::{self, Node, Phase, Place};
+
+/// Answers come within tens of milliseconds; a Pi may take seconds.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+const CONSOLE_LINES: usize = 5;
+
+/// Why a node did not come up.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BringUpError {
+    /// Its cloud failed.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its context cannot be made.
+    #[error("cannot prepare the node: {0}")]
+    Context(String),
+    /// It was made and never answered.
+    #[error("the node at {endpoint} did not answer within {} s: {last}{console}", limit.as_secs())]
+    Silent {
+        /// Where.
+        endpoint: Endpoint,
+        /// The time it had.
+        limit: Duration,
+        /// The last failure.
+        last: String,
+        /// The end of its console, if there is one.
+        console: String,
+    },
+    /// It was stopped meanwhile.
+    #[error("the node is not wanted any more")]
+    Unwanted,
+}
+
+impl From<AuthorityError> for BringUpError {
+    fn from(error: AuthorityError) -> Self {
+        BringUpError::Context(chain(&error))
+    }
+}
+
+impl From<TlsError> for BringUpError {
+    fn from(error: TlsError) -> Self {
+        BringUpError::Context(chain(&error))
+    }
+}
+
+impl From<Failure> for BringUpError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Store(error) => BringUpError::Store(error),
+            Failure::Cloud(error) => BringUpError::Cloud(error),
+            other => BringUpError::Context(other.to_string()),
+        }
+    }
+}
+
+/// Starts a task for every manager that is wanted and not up, unless one
+/// works on it already.
+pub(super) async fn spawn_managers(director: &Arc<Director>) -> Result<(), Failure> {
+    let nodes = director.store.read(|tx| Ok::<_, Failure>(node::all(tx)?)).await?;
+    for node in nodes {
+        if node.phase == Phase::Making && node.wanted.program == "manager" {
+            let director = Arc::clone(director);
+            director.clone().tasks.spawn("bring up a manager", async move {
+                let _one_at_a_time = director.operations.lock(&format!("node {}", node.rid)).await;
+                bring_up_manager(&director, &node).await;
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn bring_up_manager(director: &Arc<Director>, node: &Node) {
+    let rid = node.rid;
+    let is_still_wanted = director.store.read(move |tx| {
+        let nodes = node::all(tx)?;
+        Ok::<_, StoreError>(nodes.iter().any(|node| node.rid == rid && node.phase == Phase::Making))
+    });
+    match is_still_wanted.await {
+        Ok(true) => {}
+        Ok(false) => return,
+        Err(error) => return tracing::error!(error = %chain(&error), "cannot read the database"),
+    }
+    let started = Instant::now();
+    let outcome = tokio::select! {
+        outcome = bring_up(director, node) => outcome,
+        // The next start of the director goes on from here.
+        () = director.tasks.stopping().cancelled_owned() => return,
+    };
+    let reason = outcome.err().map(|error| chain(&error));
+    let aid = node.wanted.aid;
+    match &reason {
+        None => tracing::info!(app.id = aid.0, elapsed_ms = started.elapsed().as_millis(), "application running"),
+        Some(reason) => {
+            tracing::error!(app.id = aid.0, node.tag = %node.wanted.tag, reason, "application cannot start");
+        }
+    }
+    let row = node.clone();
+    let recorded = director.store.write(move |tx| record_started(tx, &row, reason.as_deref().map_or(Ok(()), Err)));
+    if let Err(error) = recorded.await {
+        tracing::error!(app.id = aid.0, error = %chain(&error), "cannot record how the start ended");
+    }
+    crash_point("start_application.finished");
+    director.reconcile.notify_one();
+    credits::charge(director).await;
+}
+
+/// Brings one node up. The caller records the outcome.
+pub(super) async fn bring_up(director: &Arc<Director>, node: &Node) -> Result<Place, BringUpError> {
+    let cloud = director.clouds.get(&node.wanted.cloud)?;
+    let spec = context::node_spec(director, node)?;
+    let made = cloud.ensure_node(&spec).await?;
+    crash_point("bring_up.made");
+    let place = place_of(&made);
+    let (rid, written) = (node.rid, place.clone());
+    if !director.store.write(move |tx| node::set_place(tx, rid, &written)).await? {
+        return Err(BringUpError::Unwanted);
+    }
+    crash_point("bring_up.placed");
+    wait_until_answers(director, node, &place).await?;
+    crash_point("bring_up.answered");
+    Ok(place)
+}
+
+pub(super) fn place_of(made: &CloudNode) -> Place {
+    Place { vmid: made.vmid.clone(), ip: made.ip, private_ip: made.private_ip, port: made.port }
+}
+
+async fn wait_until_answers(director: &Director, node: &Node, place: &Place) -> Result<(), BringUpError> {
+    let rule = PeerRule::NodeOf(node.wanted.uid, node.wanted.aid);
+    let client = Client::new(Some(&director.credentials), rule)?.with_timeout(ANSWER_LIMIT);
+    let endpoint = Endpoint { host: place.ip.to_string(), port: place.port };
+    let limit = director.config.node_start_timeout;
+    let deadline = Instant::now() + limit;
+    let mut pause = FIRST_PAUSE;
+    let mut reported = HashSet::new();
+    loop {
+        let last = match client.call(&endpoint, &RpcCall::get(0, "check_process")).await {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let text = chain(&last);
+        let is_expected = matches!(&last, crate::rpc::CallError::Client(ClientError::Connect { .. }));
+        if !is_expected && reported.insert(text.clone()) {
+            tracing::warn!(node.tag = %node.wanted.tag, error = text, "a new node does not answer as it should yet");
+        }
+        if Instant::now() >= deadline {
+            let console = last_lines(&console_of(director, node).await);
+            return Err(BringUpError::Silent { endpoint, limit, last: text, console });
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 5 / 4).min(LONGEST_PAUSE);
+    }
+}
+
+async fn console_of(director: &Director, node: &Node) -> String {
+    match director.clouds.get(&node.wanted.cloud) {
+        Ok(cloud) => cloud.console(&node.wanted.tag).await,
+        Err(_) => String::new(),
+    }
+}
+
+fn last_lines(console: &str) -> String {
+    let lines: Vec<&str> = console.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = &lines[lines.len().saturating_sub(CONSOLE_LINES)..];
+    if last.is_empty() { String::new() } else { format!("; its console ends: {}", last.join(" | ")) }
+}

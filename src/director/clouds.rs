@@ -1,0 +1,115 @@
+//! The clouds of this director.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::failure::Failure;
+use crate::api;
+use crate::cloud::lxc::{IdMap, Ipv4Network, Limits, LxcCloud, LxcSettings, Nat, Privilege};
+use crate::cloud::process::{ProcessCloud, ProcessSettings};
+use crate::cloud::{Cloud, CloudError};
+use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
+use crate::model::CloudName;
+
+/// All clouds, the default one first.
+pub(super) struct Clouds {
+    order: Vec<CloudName>,
+    clouds: BTreeMap<CloudName, Arc<dyn Cloud>>,
+    ports: BTreeMap<CloudName, (u16, u16)>,
+}
+
+impl Clouds {
+    /// Makes all clouds of the configuration; does not touch the machine yet.
+    pub(super) fn new(config: &DirectorConfig) -> Result<Self, CloudError> {
+        let mut clouds = Clouds { order: Vec::new(), clouds: BTreeMap::new(), ports: BTreeMap::new() };
+        for cloud in &config.clouds {
+            let made = make(cloud)?;
+            clouds.order.push(cloud.name.clone());
+            clouds.clouds.insert(cloud.name.clone(), made);
+            let ports = match &cloud.driver {
+                DriverConfig::Lxc(_) => (api::MANAGER_PORT, api::AGENT_PORT),
+                DriverConfig::Process(process) => (process.manager_port, process.agent_port),
+            };
+            clouds.ports.insert(cloud.name.clone(), ports);
+        }
+        Ok(clouds)
+    }
+
+    /// Names, the default cloud first.
+    pub(super) fn names(&self) -> impl Iterator<Item = &CloudName> {
+        self.order.iter()
+    }
+
+    /// All clouds, the default one first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<dyn Cloud>> {
+        self.order.iter().filter_map(|name| self.clouds.get(name))
+    }
+
+    /// The cloud that a record names.
+    pub(super) fn get(&self, name: &CloudName) -> Result<&Arc<dyn Cloud>, CloudError> {
+        self.clouds.get(name).ok_or_else(|| CloudError::Failed {
+            cloud: name.clone(),
+            action: "be used".to_owned(),
+            reason: "director.cfg does not name it any more".to_owned(),
+        })
+    }
+
+    /// The cloud that a caller names.
+    pub(super) fn named(&self, text: &str) -> Result<CloudName, Failure> {
+        let known = CloudName::from_caller(text).ok().filter(|name| self.clouds.contains_key(name));
+        known.ok_or_else(|| {
+            let names: Vec<String> = self.order.iter().map(|name| format!("'{name}'")).collect();
+            Failure::Application(format!("Unknown cloud: {text}. Available clouds: [{}]", names.join(", ")))
+        })
+    }
+
+    /// The ports of managers and of agents in a cloud.
+    pub(super) fn ports(&self, name: &CloudName) -> (u16, u16) {
+        self.ports.get(name).copied().unwrap_or((api::MANAGER_PORT, api::AGENT_PORT))
+    }
+}
+
+fn make(cloud: &CloudConfig) -> Result<Arc<dyn Cloud>, CloudError> {
+    match &cloud.driver {
+        DriverConfig::Lxc(lxc) => Ok(Arc::new(LxcCloud::new(LxcSettings {
+            name: cloud.name.clone(),
+            state_directory: lxc.state_dir.clone(),
+            root_file_system: lxc.image.clone(),
+            program: program(&cloud.name, lxc.program.as_ref())?,
+            bridge: lxc.bridge.clone(),
+            network: Ipv4Network { address: lxc.network.address(), prefix_length: lxc.network.prefix() },
+            gateway: lxc.gateway,
+            first_address: lxc.first_address,
+            last_address: lxc.last_address,
+            privilege: if lxc.is_unprivileged {
+                Privilege::Unprivileged(IdMap { first: lxc.id_base, count: lxc.id_count })
+            } else {
+                Privilege::Privileged
+            },
+            limits: Limits { memory_bytes: lxc.memory_bytes, cpu_percent: lxc.cpu_percent, processes: lxc.max_pids },
+            nat: if lxc.is_nat { Nat::On } else { Nat::Off },
+        })?)),
+        DriverConfig::Process(process) => Ok(Arc::new(ProcessCloud::new(ProcessSettings {
+            name: cloud.name.clone(),
+            state_directory: process.state_dir.clone(),
+            program: program(&cloud.name, process.program.as_ref())?,
+            first_address: process.network.first_host(),
+            last_address: process.network.last_host(),
+            manager_port: process.manager_port,
+            agent_port: process.agent_port,
+        })?)),
+    }
+}
+
+/// The program that nodes run: the configured one, else this very one.
+fn program(cloud: &CloudName, configured: Option<&PathBuf>) -> Result<PathBuf, CloudError> {
+    match configured {
+        Some(path) => Ok(path.clone()),
+        None => std::env::current_exe().map_err(|error| CloudError::Failed {
+            cloud: cloud.clone(),
+            action: "find this program's own file".to_owned(),
+            reason: error.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,109 @@
+//! What `conpaas user …` does on the director's own machine: the database
+//! directly, whether the director runs or not.
+
+use std::path::Path;
+
+use super::failure::{Failure, chain};
+use super::password::hash_blocking;
+use super::{accounts, views};
+use crate::config::DirectorConfig;
+use crate::store::Store;
+use crate::store::director::user::{self, NewUser};
+
+/// Why a local command did not work; the text is for people.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// There is no `director.cfg` here.
+    #[error("Cannot find a ConPaaS director on this machine.")]
+    NoDirector,
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The database may not be read or written by this user.
+    #[error("Unable to update the director's database.\nMaybe you don't have access rights? Try again with 'sudo'.")]
+    NoAccess,
+    /// The director's own refusal, such as a name that is taken.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Who is to be added.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// Login name.
+    pub username: String,
+    /// E-mail address.
+    pub email: String,
+    /// First name.
+    pub fname: String,
+    /// Last name.
+    pub lname: String,
+    /// Affiliation.
+    pub affiliation: String,
+    /// The password. Secret: no `Debug`.
+    pub password: String,
+    /// Credits to begin with; the operator may give any number.
+    pub credit: i64,
+}
+
+/// Adds a user with his first application. Blocking.
+///
+/// # Errors
+/// No director here, no access, or the name or address is taken.
+pub fn create_user(director_cfg: &Path, account: &NewAccount) -> Result<(), LocalError> {
+    let store = open(director_cfg)?;
+    let new = NewUser {
+        username: account.username.clone(),
+        fname: account.fname.clone(),
+        lname: account.lname.clone(),
+        email: account.email.clone(),
+        affiliation: account.affiliation.clone(),
+        password_hash: hash_blocking(&account.password),
+        created: views::local_now(),
+        credit: account.credit,
+        uuid: String::new(),
+        openid: None,
+    };
+    store.write_blocking(|tx| accounts::add(tx, new)).map(|_| ()).map_err(refused)
+}
+
+/// All users by name, with their credit. Blocking.
+///
+/// # Errors
+/// No director here, or no access.
+pub fn list_users(director_cfg: &Path) -> Result<Vec<(String, i64)>, LocalError> {
+    let users = open(director_cfg)?.write_blocking(|tx| Ok::<_, Failure>(user::list(tx)?)).map_err(refused)?;
+    Ok(users.into_iter().map(|user| (user.details.username, user.details.credit)).collect())
+}
+
+/// Adds to a user's credit, which stops at 0; gives the new credit. Blocking.
+///
+/// # Errors
+/// No director here, no access, or no such user.
+pub fn add_credit(director_cfg: &Path, username: &str, amount: i64) -> Result<i64, LocalError> {
+    let outcome = open(director_cfg)?.write_blocking(|tx| {
+        let found = user::by_username(tx, username)?;
+        let credit = found.map(|found| user::add_credit(tx, found.uid, amount)).transpose()?.flatten();
+        credit.ok_or_else(|| Failure::Application(format!("Unknown user '{username}'")))
+    });
+    outcome.map_err(refused)
+}
+
+fn open(director_cfg: &Path) -> Result<Store, LocalError> {
+    if !director_cfg.exists() {
+        return Err(LocalError::NoDirector);
+    }
+    let config = DirectorConfig::read(director_cfg)?;
+    if !config.database.exists() {
+        return Err(LocalError::NoDirector);
+    }
+    crate::store::director::open(&config.database).map_err(|_| LocalError::NoAccess)
+}
+
+fn refused(failure: Failure) -> LocalError {
+    match failure {
+        Failure::Application(text) => LocalError::Refused(text),
+        Failure::Store(crate::store::StoreError::Full(_)) => LocalError::NoAccess,
+        other => LocalError::Refused(chain(&other)),
+    }
+}

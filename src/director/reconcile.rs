@@ -1,0 +1,233 @@
+//! Makes the clouds agree with the records, again and again.
+//!
+//! One path for every case: after a stop, after a failed start, after a
+//! crash of the director at any point, after a power cut.
+//!
+//! # Guarantees
+//! - A node or volume that is not wanted is removed, and its row after it.
+//! - A node or volume that a cloud has and no row names is removed.
+//! - A node that is up and was stopped from outside (a power cut) is started again.
+//!
+//! # Assumptions
+//! - Rows are written before a cloud is asked, so that what a cloud listed
+//!   *before* the rows were read has a row, unless it is an orphan.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::bring_up::{self, place_of};
+use super::failure::{Failure, chain};
+use super::state::Director;
+use super::{context, credits, services};
+use crate::cloud::{Cloud, CloudNode, CloudVolume};
+use crate::model::State;
+use crate::ops::crash_point;
+use crate::store::director::application;
+use crate::store::director::node::{self, Node, Phase};
+use crate::store::director::volume::{self, Volume};
+
+/// Removals and restarts that run at once.
+const MAX_AT_ONCE: usize = 8;
+
+/// Undoes what nobody waits for any more: done once, when the director starts.
+pub(super) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
+    let n_given_up = director
+        .store
+        .write(|tx| {
+            let mut n_given_up = 0;
+            for node in node::all(tx)? {
+                if node.phase == Phase::Making && node.wanted.program == "agent" {
+                    volume::set_removing_with_node(tx, &node.wanted.tag)?;
+                    node::set_removing(tx, node.rid)?;
+                    n_given_up += 1;
+                }
+            }
+            for volume in volume::all(tx)? {
+                if volume.phase == volume::Phase::Making {
+                    volume::set_removing(tx, volume.id)?;
+                    n_given_up += 1;
+                }
+            }
+            Ok::<_, Failure>(n_given_up)
+        })
+        .await?;
+    if n_given_up > 0 {
+        tracing::info!(n_given_up, "giving up nodes and volumes that were being made when the director ended");
+    }
+    bring_up::spawn_managers(director).await
+}
+
+/// Runs until the director stops: when woken, and every now and then.
+pub(super) async fn run(director: Arc<Director>) {
+    let stopping = director.tasks.stopping();
+    let mut is_first = true;
+    loop {
+        reconcile(&director).await;
+        if std::mem::take(&mut is_first) {
+            services::undo_unfinished(&director).await;
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = director.reconcile.notified() => {}
+            () = tokio::time::sleep(director.config.reconcile_interval) => {}
+        }
+    }
+}
+
+/// Charges credit every now and then, until the director stops.
+pub(super) async fn run_credits(director: Arc<Director>) {
+    let stopping = director.tasks.stopping();
+    loop {
+        credits::charge(&director).await;
+        director.passwords.forget_quiet();
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(director.config.credit_interval) => {}
+        }
+    }
+}
+
+/// Removes nodes that were recorded as not wanted, several at once.
+pub(super) async fn remove_nodes(director: &Arc<Director>, nodes: &[Node]) {
+    stream::iter(nodes).for_each_concurrent(MAX_AT_ONCE, |node| remove_node(director, node)).await;
+}
+
+async fn reconcile(director: &Arc<Director>) {
+    let clouds: Vec<Arc<dyn Cloud>> = director.clouds.all().cloned().collect();
+    let mut listed = Vec::new();
+    for cloud in clouds {
+        let nodes = logged(cloud.list_nodes().await, "list the nodes of a cloud");
+        let volumes = logged(cloud.list_volumes().await, "list the volumes of a cloud");
+        listed.push((cloud, nodes, volumes));
+    }
+    let rows = director.store.read(|tx| Ok::<_, Failure>((node::all(tx)?, volume::all(tx)?))).await;
+    let Some((nodes, volumes)) = logged(rows, "read the nodes and volumes") else { return };
+    let going: Vec<Node> = nodes.iter().filter(|node| node.phase == Phase::Removing).cloned().collect();
+    remove_nodes(director, &going).await;
+    for volume in volumes.iter().filter(|volume| volume.phase == volume::Phase::Removing) {
+        remove_volume(director, volume).await;
+    }
+    for (cloud, listed_nodes, listed_volumes) in listed {
+        if let Some(listed_nodes) = listed_nodes {
+            remove_orphan_nodes(&*cloud, &listed_nodes, &nodes).await;
+            restart_stopped(director, &cloud, &listed_nodes, &nodes).await;
+        }
+        if let Some(listed_volumes) = listed_volumes {
+            remove_orphan_volumes(&*cloud, &listed_volumes, &volumes).await;
+        }
+    }
+}
+
+async fn remove_node(director: &Arc<Director>, node: &Node) {
+    let _one_at_a_time = director.operations.lock(&format!("remove {}", node.rid)).await;
+    let Some(cloud) = logged(director.clouds.get(&node.wanted.cloud), "remove a node") else { return };
+    if logged(cloud.remove_node(&node.wanted.tag).await, "remove a node").is_none() {
+        return;
+    }
+    crash_point("remove_node.removed");
+    let rid = node.rid;
+    let deleted = director.store.write(move |tx| Ok::<_, Failure>(node::delete(tx, rid)?)).await;
+    if logged(deleted, "record that a node is removed").is_some() {
+        tracing::info!(node.tag = %node.wanted.tag, app.id = node.wanted.aid.0, "node removed");
+    }
+}
+
+async fn remove_volume(director: &Arc<Director>, volume: &Volume) {
+    let Some(cloud) = logged(director.clouds.get(&volume.wanted.cloud), "remove a volume") else { return };
+    if logged(cloud.remove_volume(&volume.wanted.tag).await, "remove a volume").is_none() {
+        return;
+    }
+    crash_point("remove_volume.removed");
+    let id = volume.id;
+    let deleted = director.store.write(move |tx| Ok::<_, Failure>(volume::delete(tx, id)?)).await;
+    if logged(deleted, "record that a volume is removed").is_some() {
+        tracing::info!(volume.tag = %volume.wanted.tag, app.id = volume.wanted.aid.0, "volume removed");
+    }
+}
+
+async fn remove_orphan_nodes(cloud: &dyn Cloud, listed: &[CloudNode], rows: &[Node]) {
+    for orphan in listed.iter().filter(|listed| !rows.iter().any(|row| row.wanted.tag == listed.tag)) {
+        tracing::warn!(node.tag = %orphan.tag, cloud = %cloud.name(), "removing a node that no record names");
+        logged(cloud.remove_node(&orphan.tag).await, "remove a node that no record names");
+    }
+}
+
+async fn remove_orphan_volumes(cloud: &dyn Cloud, listed: &[CloudVolume], rows: &[Volume]) {
+    for orphan in listed.iter().filter(|listed| !rows.iter().any(|row| row.wanted.tag == listed.tag)) {
+        tracing::warn!(volume.tag = %orphan.tag, cloud = %cloud.name(), "removing a volume that no record names");
+        logged(cloud.remove_volume(&orphan.tag).await, "remove a volume that no record names");
+    }
+}
+
+/// Starts nodes again that are up on record and do not run; a node that its
+/// cloud has lost cannot come back, and its application is told so.
+async fn restart_stopped(director: &Arc<Director>, cloud: &Arc<dyn Cloud>, listed: &[CloudNode], rows: &[Node]) {
+    let of_cloud = rows.iter().filter(|row| row.phase == Phase::Up && row.wanted.cloud == *cloud.name());
+    let stopped = of_cloud.filter_map(|row| match listed.iter().find(|listed| listed.tag == row.wanted.tag) {
+        Some(found) if found.is_running => None,
+        found => Some((row, found.is_some())),
+    });
+    stream::iter(stopped)
+        .for_each_concurrent(MAX_AT_ONCE, |(row, is_there)| async move {
+            if is_there { restart(director, cloud, row).await } else { give_up_lost(director, row).await }
+        })
+        .await;
+}
+
+async fn restart(director: &Arc<Director>, cloud: &Arc<dyn Cloud>, row: &Node) {
+    if !is_still_up(director, row).await {
+        return;
+    }
+    tracing::warn!(node.tag = %row.wanted.tag, app.id = row.wanted.aid.0, "starting a node again that was stopped from outside");
+    let Some(spec) = logged(context::node_spec(director, row), "prepare a node") else { return };
+    let Some(made) = logged(cloud.ensure_node(&spec).await, "start a node again") else { return };
+    let (rid, place) = (row.rid, place_of(&made));
+    let recorded = director.store.write(move |tx| Ok::<_, Failure>(node::set_place(tx, rid, &place)?)).await;
+    logged(recorded, "record where a node is");
+}
+
+async fn give_up_lost(director: &Arc<Director>, row: &Node) {
+    if !is_still_up(director, row).await {
+        return;
+    }
+    tracing::error!(node.tag = %row.wanted.tag, app.id = row.wanted.aid.0, "a cloud has lost a node");
+    let row = row.clone();
+    let recorded = director
+        .store
+        .write(move |tx| {
+            node::set_removing(tx, row.rid)?;
+            if row.wanted.program == "manager" && application::status(tx, row.wanted.aid)?.is_some() {
+                let reason = format!(
+                    "cloud {} has lost the manager's node; stop the application and start it again",
+                    row.wanted.cloud
+                );
+                application::set_status(tx, row.wanted.aid, State::Error, Some(&reason))?;
+            }
+            Ok::<_, Failure>(())
+        })
+        .await;
+    logged(recorded, "record that a node is lost");
+}
+
+async fn is_still_up(director: &Arc<Director>, row: &Node) -> bool {
+    let rid = row.rid;
+    let rows = director.store.read(|tx| Ok::<_, Failure>(node::all(tx)?)).await;
+    logged(rows, "read the nodes").is_some_and(|rows| rows.iter().any(|row| row.rid == rid && row.phase == Phase::Up))
+}
+
+/// The value, or a line in the log: the next round tries again.
+fn logged<T, E: std::error::Error>(outcome: Result<T, E>, action: &str) -> Option<T> {
+    match outcome {
+        Ok(value) => Some(value),
+        Err(error) => {
+            tracing::error!(error = %chain(&error), "cannot {action}; trying again later");
+            None
+        }
+    }
+}
+
+/// Time for what is under way to come to a recorded point when the director stops.
+pub(super) const STOP_GRACE: Duration = Duration::from_secs(5);

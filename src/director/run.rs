@@ -1,0 +1,204 @@
+//! The director's composition root: its parts, its tasks, its end.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, RwLock};
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::clouds::Clouds;
+use super::failure::chain;
+use super::password::Passwords;
+use super::reconcile::{self, STOP_GRACE};
+use super::routes;
+use super::state::{Director, KeyedLocks};
+use crate::clock::{self, Clock, ClockSettings};
+use crate::config::{DirectorConfig, locate_director_cfg};
+use crate::ops::{Tasks, stop_requested};
+use crate::pki::{Authority, Credentials};
+use crate::rpc::{ClientAuthentication, Handler, Limits, install_crypto, serve, server_config};
+use crate::store;
+use crate::sys::file;
+
+/// How the director is called.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// `director.cfg`; by default as [`locate_director_cfg`] finds it.
+    pub config: Option<PathBuf>,
+    /// Sets a wrong clock right, whatever the configuration says.
+    pub step_clock: bool,
+}
+
+/// Runs the director until it is told to stop. Prints why it cannot start.
+#[must_use]
+pub fn run(options: &RunOptions) -> ExitCode {
+    install_crypto();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error.into()),
+    };
+    let outcome = runtime.block_on(start_and_serve(options));
+    runtime.shutdown_timeout(STOP_GRACE);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error),
+    }
+}
+
+fn complain(error: &anyhow::Error) -> ExitCode {
+    eprintln!("ERROR: {error:#}");
+    ExitCode::FAILURE
+}
+
+async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
+    let config = DirectorConfig::read(&locate_director_cfg(options.config.as_deref()))?;
+    start_log(config.is_debug);
+    file::ensure_directory(&config.state_dir)?;
+    check_clock(&config, options.step_clock).await?;
+    let director = compose(config)?;
+    for cloud in director.clouds.all() {
+        if let Err(error) = cloud.prepare().await {
+            tracing::error!(cloud = %cloud.name(), error = %chain(&error), "a cloud cannot be made ready; trying again with its first node");
+        }
+    }
+    let listener = TcpListener::bind(director.config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}: is another director running?", director.config.listen))?;
+    let tls = server_config(&director.credentials, ClientAuthentication::Optional)?;
+    reconcile::resume(&director).await.context("cannot take up what an earlier run left")?;
+
+    let tasks = &director.tasks;
+    tasks.spawn("reconcile", reconcile::run(Arc::clone(&director)));
+    tasks.spawn("charge credit", reconcile::run_credits(Arc::clone(&director)));
+    tasks.spawn("record the time", record_time(director.config.state_dir.clone(), tasks.stopping()));
+    tasks.spawn("watchdog", watchdog(tasks.stopping()));
+    let limits = limits(&director.config)?;
+    let handler = handler(&director);
+    let accepting = serve(listener, Arc::new(RwLock::new(tls)), limits, handler, tasks.tracker(), tasks.stopping());
+    tasks.spawn("accept connections", accepting);
+
+    tracing::info!(listen = %director.config.listen, n_clouds = director.config.clouds.len(), "director is ready");
+    let _no_service_manager_is_fine = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    stop_requested().await.context("cannot wait for signals")?;
+    let _no_service_manager_is_fine = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    if !tasks.stop(STOP_GRACE).await {
+        tracing::info!("stopping in the middle of work; the next start takes it up");
+    }
+    Ok(())
+}
+
+/// Makes all parts. Blocking, but nothing runs yet.
+fn compose(config: DirectorConfig) -> anyhow::Result<Arc<Director>> {
+    if config.director_url.is_none() {
+        anyhow::bail!(
+            "{}: [director] DIRECTOR_URL is not set: run 'conpaas director init --hostname <name>'",
+            config.file.display()
+        );
+    }
+    file::ensure_directory(&config.userdata_dir)?;
+    let hint = "run 'conpaas director init --hostname <name>'";
+    let store = store::director::open(&config.database)?;
+    Ok(Arc::new(Director {
+        store,
+        authority: Authority::load(&config.cert_dir).context(hint)?,
+        credentials: Credentials::load(&config.cert_dir).context(hint)?,
+        clouds: Clouds::new(&config)?,
+        passwords: Passwords::new(&config.login),
+        tasks: Tasks::new(),
+        reconcile: tokio::sync::Notify::new(),
+        operations: KeyedLocks::default(),
+        config,
+    }))
+}
+
+async fn check_clock(config: &DirectorConfig, step: bool) -> anyhow::Result<()> {
+    let settings = ClockSettings {
+        is_server_required: config.clock.is_server_required,
+        may_step: config.clock.may_step || step,
+        max_offset: config.clock.max_offset,
+        record: Some(time_record(&config.state_dir)),
+        ..ClockSettings::new(config.clock.time_servers.clone())
+    };
+    let verdict = clock::enforce(&settings, &Clock::system()).await?;
+    if let Some(warning) = verdict.warning() {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
+}
+
+async fn record_time(state_dir: PathBuf, stopping: tokio_util::sync::CancellationToken) {
+    loop {
+        let path = time_record(&state_dir);
+        let outcome = crate::sys::blocking(move || clock::record(&path, Clock::system().now())).await;
+        if let Err(error) = outcome {
+            tracing::warn!(error = %error, "cannot record the time");
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(clock::RECORD_INTERVAL) => {}
+        }
+    }
+}
+
+/// The file that remembers when the director last ran.
+pub(super) fn time_record(state_dir: &Path) -> PathBuf {
+    state_dir.join("last-time")
+}
+
+/// Tells systemd that the director lives, as often as its unit asks for.
+async fn watchdog(stopping: tokio_util::sync::CancellationToken) {
+    let Some(interval) = sd_notify::watchdog_enabled() else { return };
+    loop {
+        let _no_service_manager_is_fine = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(interval / 2) => {}
+        }
+    }
+}
+
+fn limits(config: &DirectorConfig) -> anyhow::Result<Limits> {
+    let uploads = config.state_dir.join("uploads");
+    clear(&uploads)?;
+    let mut limits = Limits::new(uploads);
+    limits.max_connections = config.limits.max_connections as usize;
+    limits.max_connections_per_address = limits.max_connections.div_ceil(2);
+    limits.head_timeout = config.limits.header_timeout;
+    limits.body_timeout = config.limits.request_timeout;
+    limits.max_body_bytes = config.limits.max_upload_bytes;
+    limits.max_anonymous_body_bytes = config.limits.max_body_bytes;
+    // The longest work of a request is making nodes.
+    limits.connection_timeout = config.node_start_timeout * 2 + config.limits.request_timeout;
+    Ok(limits)
+}
+
+/// An upload that a crash left is of no use to anyone.
+fn clear(directory: &Path) -> anyhow::Result<()> {
+    file::ensure_absent(directory)?;
+    file::ensure_directory(directory)?;
+    Ok(())
+}
+
+fn handler(director: &Arc<Director>) -> Handler {
+    let director = Arc::clone(director);
+    Arc::new(move |request| {
+        let director = Arc::clone(&director);
+        Box::pin(routes::answer(director, request))
+    })
+}
+
+fn start_log(is_debug: bool) {
+    use tracing_subscriber::EnvFilter;
+    let default = if is_debug { "conpaas=debug" } else { "conpaas=info" };
+    let filter = EnvFilter::try_from_env("CONPAAS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let use_colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let _a_log_started_before_stays =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(use_colour).try_init();
+}

@@ -1,0 +1,195 @@
+//! One role, kept running; every orphan, reaped; everything, ended on time.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::back_off::BackOff;
+use crate::sys::program::{self, Session};
+
+/// How long programs have between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// Signals to this process, one after the other instead of in between.
+pub(super) struct Signals(SignalFd);
+
+impl Signals {
+    /// Holds back every signal that can be held back.
+    pub(super) fn hold() -> Result<Signals, Errno> {
+        let all = SigSet::all();
+        all.thread_block()?;
+        SignalFd::with_flags(&all, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map(Signals)
+    }
+
+    /// The next signal, or none by `end`.
+    fn next(&self, end: Option<Instant>) -> Option<Signal> {
+        loop {
+            match self.0.read_signal() {
+                Ok(Some(information)) => {
+                    let number = i32::try_from(information.ssi_signo).unwrap_or(0);
+                    // What container managers send to an init that they take for systemd.
+                    if number == libc::SIGRTMIN() + 3 {
+                        return Some(Signal::SIGTERM);
+                    }
+                    if let Ok(signal) = Signal::try_from(number) {
+                        return Some(signal);
+                    }
+                }
+                Ok(None) | Err(Errno::EINTR) => {}
+                Err(_) => return None,
+            }
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return None;
+            }
+            // Rounded up, so that the wait does not end just before `end` and spin.
+            let milliseconds = left.map(|left| left.as_millis().saturating_add(1));
+            let timeout = milliseconds.map_or(PollTimeout::NONE, |milliseconds| {
+                PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
+            });
+            let _woken_or_not = poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout);
+        }
+    }
+}
+
+/// Runs `role` until a signal tells to end.
+pub(super) fn until_stopped(role: &str, signals: &Signals) -> ExitCode {
+    let mut back_off = BackOff::new();
+    let mut child = Child::start(role, &mut back_off);
+    loop {
+        let end = match &child {
+            Child::Runs { .. } => None,
+            Child::Waits { until } => Some(*until),
+        };
+        match signals.next(end) {
+            Some(Signal::SIGCHLD) => {
+                if let Some((pid, ending)) = reap().into_iter().find(|(pid, _)| child.is(*pid)) {
+                    child = child.ended(role, pid, &ending, &mut back_off);
+                }
+            }
+            Some(Signal::SIGTERM | Signal::SIGPWR | Signal::SIGINT | Signal::SIGQUIT) => {
+                end_all(signals);
+                return ExitCode::SUCCESS;
+            }
+            Some(other) => child.pass_on(other),
+            None => {
+                if let Child::Waits { until } = child
+                    && Instant::now() >= until
+                {
+                    child = Child::start(role, &mut back_off);
+                }
+            }
+        }
+    }
+}
+
+enum Child {
+    Runs { pid: Pid, since: Instant },
+    Waits { until: Instant },
+}
+
+impl Child {
+    fn start(role: &str, back_off: &mut BackOff) -> Child {
+        let stdout = PathBuf::from(format!("/root/{role}.out"));
+        let stderr = PathBuf::from(format!("/root/{role}.err"));
+        let arguments = [role, "-c", super::CONTEXT].map(OsString::from);
+        let outcome = std::env::current_exe().map_err(|error| error.to_string()).and_then(|program| {
+            let session = Session {
+                program: &program,
+                arguments: &arguments,
+                environment: &environment(),
+                stdout: &stdout,
+                stderr: &stderr,
+            };
+            program::start(&session).map_err(|error| {
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                format!("{error}: {cause}")
+            })
+        });
+        match outcome {
+            Ok(pid) => Child::Runs { pid: Pid::from_raw(pid), since: Instant::now() },
+            Err(reason) => {
+                let wait = back_off.after(Duration::ZERO);
+                eprintln!("init: cannot start the {role}: {reason}; next try in {:.1} s", wait.as_secs_f32());
+                Child::Waits { until: Instant::now() + wait }
+            }
+        }
+    }
+
+    fn is(&self, other: Pid) -> bool {
+        matches!(self, Child::Runs { pid, .. } if *pid == other)
+    }
+
+    fn ended(self, role: &str, pid: Pid, ending: &str, back_off: &mut BackOff) -> Child {
+        let lifetime = match self {
+            Child::Runs { since, .. } => since.elapsed(),
+            Child::Waits { .. } => Duration::ZERO,
+        };
+        let wait = back_off.after(lifetime);
+        eprintln!("init: the {role} (process {pid}) {ending}; it is started again in {:.1} s", wait.as_secs_f32());
+        Child::Waits { until: Instant::now() + wait }
+    }
+
+    fn pass_on(&self, signal: Signal) {
+        if let Child::Runs { pid, .. } = self {
+            let _gone_meanwhile = kill(*pid, signal);
+        }
+    }
+}
+
+/// Takes every process that has ended off the list, and says how each did.
+fn reap() -> Vec<(Pid, String)> {
+    let mut ended = Vec::new();
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => ended.push((pid, format!("ended with code {code}"))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => ended.push((pid, format!("was killed by {signal}"))),
+            Ok(WaitStatus::StillAlive) | Err(_) => return ended,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Asks every process of the container to end, and kills those that do not within the grace.
+fn end_all(signals: &Signals) {
+    // Only the first process may do this: for it -1 is the container, for others the machine.
+    let everyone = Pid::from_raw(-1);
+    if std::process::id() != 1 || kill(everyone, Signal::SIGTERM).is_err() {
+        return;
+    }
+    let end = Instant::now() + GRACE;
+    while Instant::now() < end {
+        reap();
+        if kill(everyone, None) == Err(Errno::ESRCH) {
+            return;
+        }
+        let _one_more_ended = signals.next(Some(end));
+    }
+    let _none_left = kill(everyone, Signal::SIGKILL);
+    reap();
+}
+
+/// What roles and the scripts they run may rely on.
+fn environment() -> Vec<(OsString, OsString)> {
+    let mut pairs: Vec<(OsString, OsString)> = [
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("HOME", "/root"),
+        ("LANG", "C.UTF-8"),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into();
+    for name in ["container", "RUST_LOG", "TZ"] {
+        pairs.extend(std::env::var_os(name).map(|value| (name.into(), value)));
+    }
+    pairs.retain(|(_, value)| !Path::new(value).as_os_str().is_empty());
+    pairs
+}

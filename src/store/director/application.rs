@@ -1,0 +1,118 @@
+//! Applications.
+
+use rusqlite::{Row, params};
+
+use super::{count, optional, parsed};
+use crate::model::{ApplicationId, State, UserId};
+use crate::store::{StoreError, Transaction};
+
+/// An application as stored.
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// Its id.
+    pub aid: ApplicationId,
+    /// Its owner.
+    pub uid: UserId,
+    /// Its name; unique among its owner's.
+    pub name: String,
+    /// Its state.
+    pub status: State,
+    /// Why the last start failed.
+    pub reason: Option<String>,
+}
+
+/// Adds an application.
+///
+/// # Errors
+/// [`StoreError::Exists`] when its owner has one of that name.
+pub fn insert(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<ApplicationId, StoreError> {
+    tx.execute("INSERT INTO application (user_id, name) VALUES (?1, ?2)", params![uid.0, name])?;
+    Ok(ApplicationId(tx.last_insert_rowid()))
+}
+
+/// The application `aid`, if it is `uid`'s.
+///
+/// # Errors
+/// The database fails.
+pub fn owned(tx: &Transaction<'_>, aid: ApplicationId, uid: UserId) -> Result<Option<Application>, StoreError> {
+    optional(tx.query_row("SELECT * FROM application WHERE aid = ?1 AND user_id = ?2", [aid.0, uid.0], read))
+}
+
+/// All applications of `uid`, by id.
+///
+/// # Errors
+/// The database fails.
+pub fn list(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Application>, StoreError> {
+    let mut statement = tx.prepare_cached("SELECT * FROM application WHERE user_id = ?1 ORDER BY aid")?;
+    Ok(statement.query_map([uid.0], read)?.collect::<Result<_, _>>()?)
+}
+
+/// All applications in `status`, of all users.
+///
+/// # Errors
+/// The database fails.
+pub fn in_status(tx: &Transaction<'_>, status: State) -> Result<Vec<Application>, StoreError> {
+    let mut statement = tx.prepare("SELECT * FROM application WHERE status = ?1 ORDER BY aid")?;
+    Ok(statement.query_map([status.as_str()], read)?.collect::<Result<_, _>>()?)
+}
+
+/// Whether `uid` has an application of this name.
+///
+/// # Errors
+/// The database fails.
+pub fn has_name(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<bool, StoreError> {
+    count(tx, "SELECT EXISTS (SELECT 1 FROM application WHERE user_id = ?1 AND name = ?2)", params![uid.0, name])
+}
+
+/// Gives an application another name.
+///
+/// # Errors
+/// [`StoreError::Exists`] when its owner has one of that name.
+pub fn rename(tx: &Transaction<'_>, aid: ApplicationId, name: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE application SET name = ?2 WHERE aid = ?1", params![aid.0, name])?;
+    Ok(())
+}
+
+/// Sets the state, with the reason of an error.
+///
+/// # Errors
+/// The database fails.
+pub fn set_status(
+    tx: &Transaction<'_>,
+    aid: ApplicationId,
+    status: State,
+    reason: Option<&str>,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE application SET status = ?2, reason = ?3 WHERE aid = ?1",
+        params![aid.0, status.as_str(), reason],
+    )?;
+    Ok(())
+}
+
+/// The state of an application; `None` if it is gone.
+///
+/// # Errors
+/// The database fails.
+pub fn status(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<State>, StoreError> {
+    optional(tx.query_row("SELECT status FROM application WHERE aid = ?1", [aid.0], |row| parsed(row, "status")))
+}
+
+/// Removes an application and its services' rows.
+///
+/// # Errors
+/// The database fails.
+pub fn delete(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM application WHERE aid = ?1", [aid.0])?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Application> {
+    Ok(Application {
+        aid: ApplicationId(row.get("aid")?),
+        uid: UserId(row.get("user_id")?),
+        name: row.get("name")?,
+        status: parsed(row, "status")?,
+        reason: row.get("reason")?,
+    })
+}

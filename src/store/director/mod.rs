@@ -1,0 +1,69 @@
+//! The director's database: users, applications, services, nodes, volumes.
+
+pub mod application;
+pub mod node;
+pub mod service;
+pub mod user;
+pub mod volume;
+
+use std::path::Path;
+use std::str::FromStr;
+
+use rusqlite::types::{FromSql, Type};
+
+use super::{Store, StoreError};
+
+/// All migrations, oldest first.
+pub const MIGRATIONS: &[&str] = &[include_str!("001.sql")];
+
+/// Opens the director's database. Blocking.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn open(path: &Path) -> Result<Store, StoreError> {
+    Store::open(path, MIGRATIONS)
+}
+
+/// Reads a column that holds the text of `T`.
+fn parsed<T>(row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<T>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    let text: String = row.get(column)?;
+    parse(column, &text)
+}
+
+/// Reads a column that holds the text of `T`, or null.
+fn parsed_option<T>(row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| parse(column, &text)).transpose()
+}
+
+fn parse<T>(column: &str, text: &str) -> rusqlite::Result<T>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| {
+        let text = format!("column {column}: {error}");
+        rusqlite::Error::FromSqlConversionFailure(0, Type::Text, text.into())
+    })
+}
+
+/// The one row that a query gives, if any.
+fn optional<T>(outcome: rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn count<T: FromSql>(tx: &super::Transaction<'_>, sql: &str, params: impl rusqlite::Params) -> Result<T, StoreError> {
+    Ok(tx.query_row(sql, params, |row| row.get(0))?)
+}

@@ -1,0 +1,243 @@
+//! Nodes: what the director wants of its clouds, and what it costs.
+
+use std::net::Ipv4Addr;
+
+use rusqlite::{Row, params};
+
+use super::{optional, parsed, parsed_option};
+use crate::model::{ApplicationId, CloudName, NodeTag, ServiceId, UserId};
+use crate::store::{StoreError, Transaction};
+
+/// Where a node is between being wanted and being gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Wanted; its cloud may have it or not.
+    Making,
+    /// It answered; it costs.
+    Up,
+    /// Not wanted any more; its cloud may still have it.
+    Removing,
+}
+
+/// A node to be made.
+#[derive(Debug, Clone)]
+pub struct NewNode {
+    /// Finds it again in its cloud.
+    pub tag: NodeTag,
+    /// Its cloud.
+    pub cloud: CloudName,
+    /// `manager` or `agent`.
+    pub program: String,
+    /// Whose it is.
+    pub uid: UserId,
+    /// Its application.
+    pub aid: ApplicationId,
+    /// Its service, 0 for the manager.
+    pub sid: ServiceId,
+    /// The manager's operation that asked for it.
+    pub operation: Option<String>,
+    /// What was asked for, as JSON: enough to make its context again.
+    pub request: String,
+    /// Seconds since 1970.
+    pub created: i64,
+}
+
+/// What the cloud gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The cloud's id.
+    pub vmid: String,
+    /// Address for the director and users.
+    pub ip: Ipv4Addr,
+    /// Address for other nodes.
+    pub private_ip: Ipv4Addr,
+    /// Port of the program in it.
+    pub port: u16,
+}
+
+/// A node as stored.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Row number.
+    pub rid: i64,
+    /// Where it is.
+    pub phase: Phase,
+    /// What was wanted.
+    pub wanted: NewNode,
+    /// What the cloud gave, once it did.
+    pub place: Option<Place>,
+    /// Credits charged for it so far.
+    pub charged: i64,
+}
+
+/// Records that a node is wanted.
+///
+/// # Errors
+/// The database fails.
+pub fn insert(tx: &Transaction<'_>, node: &NewNode) -> Result<i64, StoreError> {
+    tx.execute(
+        "INSERT INTO node (tag, phase, cloud, program, user_id, app_id, service_id, operation, request, created)
+         VALUES (?1, 'making', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            node.tag.as_str(),
+            node.cloud.as_str(),
+            node.program,
+            node.uid.0,
+            node.aid.0,
+            node.sid.0,
+            node.operation,
+            node.request,
+            node.created
+        ],
+    )?;
+    Ok(tx.last_insert_rowid())
+}
+
+/// Records what the cloud gave for a node that is still wanted. Gives whether it is.
+///
+/// # Errors
+/// [`StoreError::Exists`] when another node has that `vmid`.
+pub fn set_place(tx: &Transaction<'_>, rid: i64, place: &Place) -> Result<bool, StoreError> {
+    let n_changed = tx.execute(
+        "UPDATE node SET vmid = ?2, ip = ?3, private_ip = ?4, port = ?5 WHERE rid = ?1 AND phase <> 'removing'",
+        params![rid, place.vmid, place.ip.to_string(), place.private_ip.to_string(), place.port],
+    )?;
+    Ok(n_changed == 1)
+}
+
+/// Records what is known of a node's wishes now.
+///
+/// # Errors
+/// The database fails.
+pub fn set_request(tx: &Transaction<'_>, rid: i64, request: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE node SET request = ?2 WHERE rid = ?1", params![rid, request])?;
+    Ok(())
+}
+
+/// Records that a node that is still wanted answered; it costs from `now`
+/// (seconds since 1970) on. Gives whether it is still wanted.
+///
+/// # Errors
+/// The database fails.
+pub fn set_up(tx: &Transaction<'_>, rid: i64, now: i64) -> Result<bool, StoreError> {
+    let n_changed =
+        tx.execute("UPDATE node SET phase = 'up', created = ?2 WHERE rid = ?1 AND phase = 'making'", [rid, now])?;
+    Ok(n_changed == 1)
+}
+
+/// Records that a node is not wanted any more.
+///
+/// # Errors
+/// The database fails.
+pub fn set_removing(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
+    tx.execute("UPDATE node SET phase = 'removing', operation = NULL WHERE rid = ?1", [rid])?;
+    Ok(())
+}
+
+/// Records that no node of an application is wanted any more.
+///
+/// # Errors
+/// The database fails.
+pub fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
+    tx.execute("UPDATE node SET phase = 'removing', operation = NULL WHERE app_id = ?1", [aid.0])?;
+    Ok(())
+}
+
+/// Takes out a node that its cloud has removed.
+///
+/// # Errors
+/// The database fails.
+pub fn delete(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM node WHERE rid = ?1 AND phase = 'removing'", [rid])?;
+    Ok(())
+}
+
+/// Every node.
+///
+/// # Errors
+/// The database fails.
+pub fn all(tx: &Transaction<'_>) -> Result<Vec<Node>, StoreError> {
+    let mut statement = tx.prepare_cached("SELECT * FROM node ORDER BY rid")?;
+    Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+}
+
+/// The nodes of one user that answer, by row number.
+///
+/// # Errors
+/// The database fails.
+pub fn up_of_user(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Node>, StoreError> {
+    let mut statement = tx.prepare_cached("SELECT * FROM node WHERE user_id = ?1 AND phase = 'up' ORDER BY rid")?;
+    Ok(statement.query_map([uid.0], read)?.collect::<Result<_, _>>()?)
+}
+
+/// The manager's node of an application, once it answers.
+///
+/// # Errors
+/// The database fails.
+pub fn manager(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<Node>, StoreError> {
+    optional(tx.query_row(
+        "SELECT * FROM node WHERE app_id = ?1 AND program = 'manager' AND phase = 'up' ORDER BY rid DESC LIMIT 1",
+        [aid.0],
+        read,
+    ))
+}
+
+/// The nodes that one operation of a manager asked for, by row number.
+///
+/// # Errors
+/// The database fails.
+pub fn of_operation(tx: &Transaction<'_>, aid: ApplicationId, operation: &str) -> Result<Vec<Node>, StoreError> {
+    let mut statement = tx.prepare("SELECT * FROM node WHERE app_id = ?1 AND operation = ?2 ORDER BY rid")?;
+    Ok(statement.query_map(params![aid.0, operation], read)?.collect::<Result<_, _>>()?)
+}
+
+/// A node of an application by the cloud's id, unless it is on its way out.
+///
+/// # Errors
+/// The database fails.
+pub fn by_vmid(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> Result<Option<Node>, StoreError> {
+    optional(tx.query_row(
+        "SELECT * FROM node WHERE app_id = ?1 AND vmid = ?2 AND phase <> 'removing'",
+        params![aid.0, vmid],
+        read,
+    ))
+}
+
+/// Records credits that were charged for a node.
+///
+/// # Errors
+/// The database fails.
+pub fn set_charged(tx: &Transaction<'_>, rid: i64, charged: i64) -> Result<(), StoreError> {
+    tx.execute("UPDATE node SET charged = ?2 WHERE rid = ?1", [rid, charged])?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Node> {
+    let phase: String = row.get("phase")?;
+    let vmid: Option<String> = row.get("vmid")?;
+    let place = match (vmid, parsed_option(row, "ip")?, parsed_option(row, "private_ip")?, row.get("port")?) {
+        (Some(vmid), Some(ip), Some(private_ip), Some(port)) => Some(Place { vmid, ip, private_ip, port }),
+        _ => None,
+    };
+    Ok(Node {
+        rid: row.get("rid")?,
+        phase: match phase.as_str() {
+            "making" => Phase::Making,
+            "up" => Phase::Up,
+            _ => Phase::Removing,
+        },
+        wanted: NewNode {
+            tag: parsed(row, "tag")?,
+            cloud: parsed(row, "cloud")?,
+            program: row.get("program")?,
+            uid: UserId(row.get("user_id")?),
+            aid: ApplicationId(row.get("app_id")?),
+            sid: ServiceId(row.get("service_id")?),
+            operation: row.get("operation")?,
+            request: row.get("request")?,
+            created: row.get("created")?,
+        },
+        place,
+        charged: row.get("charged")?,
+    })
+}

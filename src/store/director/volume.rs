@@ -1,0 +1,190 @@
+//! Volumes.
+
+use rusqlite::{Row, params};
+
+use super::{optional, parsed, parsed_option};
+use crate::model::{ApplicationId, CloudName, NodeTag, UserId};
+use crate::store::{StoreError, Transaction};
+
+/// Where a volume is between being wanted and being gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Wanted; its cloud may have it or not.
+    Making,
+    /// It is there.
+    Ready,
+    /// Not wanted any more; its cloud may still have it.
+    Removing,
+}
+
+/// A volume to be made.
+#[derive(Debug, Clone)]
+pub struct NewVolume {
+    /// Finds it again in its cloud.
+    pub tag: NodeTag,
+    /// Its cloud.
+    pub cloud: CloudName,
+    /// Whose it is.
+    pub uid: UserId,
+    /// Its application.
+    pub aid: ApplicationId,
+    /// The manager's operation that asked for it.
+    pub operation: Option<String>,
+    /// The name that people see.
+    pub name: String,
+    /// Size in MB.
+    pub size_mb: u64,
+}
+
+/// A volume as stored.
+#[derive(Debug, Clone)]
+pub struct Volume {
+    /// Row number.
+    pub id: i64,
+    /// Where it is.
+    pub phase: Phase,
+    /// What was wanted.
+    pub wanted: NewVolume,
+    /// The cloud's id, once it is there.
+    pub volume_id: Option<String>,
+    /// The node that it is, or is about to be, attached to.
+    pub attached_to: Option<NodeTag>,
+}
+
+/// Records that a volume is wanted.
+///
+/// # Errors
+/// The database fails.
+pub fn insert(tx: &Transaction<'_>, volume: &NewVolume) -> Result<i64, StoreError> {
+    tx.execute(
+        "INSERT INTO volume (tag, phase, cloud, user_id, app_id, operation, name, size_mb)
+         VALUES (?1, 'making', ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            volume.tag.as_str(),
+            volume.cloud.as_str(),
+            volume.uid.0,
+            volume.aid.0,
+            volume.operation,
+            volume.name,
+            i64::try_from(volume.size_mb).unwrap_or(i64::MAX)
+        ],
+    )?;
+    Ok(tx.last_insert_rowid())
+}
+
+/// Records that a volume that is still wanted is there. Gives whether it is still wanted.
+///
+/// # Errors
+/// [`StoreError::Exists`] when another volume has that id.
+pub fn set_ready(tx: &Transaction<'_>, id: i64, volume_id: &str) -> Result<bool, StoreError> {
+    let n_changed = tx.execute(
+        "UPDATE volume SET phase = 'ready', volume_id = ?2 WHERE id = ?1 AND phase = 'making'",
+        params![id, volume_id],
+    )?;
+    Ok(n_changed == 1)
+}
+
+/// Records where a volume is, or is about to be, attached.
+///
+/// # Errors
+/// The database fails.
+pub fn set_attached(tx: &Transaction<'_>, id: i64, node: Option<(&NodeTag, &str)>) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE volume SET attached_tag = ?2, device = ?3 WHERE id = ?1",
+        params![id, node.map(|(tag, _)| tag.as_str()), node.map(|(_, device)| device)],
+    )?;
+    Ok(())
+}
+
+/// Records that a volume is not wanted any more.
+///
+/// # Errors
+/// The database fails.
+pub fn set_removing(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
+    tx.execute("UPDATE volume SET phase = 'removing', operation = NULL WHERE id = ?1", [id])?;
+    Ok(())
+}
+
+/// Records that no volume of an application is wanted any more.
+///
+/// # Errors
+/// The database fails.
+pub fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
+    tx.execute("UPDATE volume SET phase = 'removing', operation = NULL WHERE app_id = ?1", [aid.0])?;
+    Ok(())
+}
+
+/// Records that the volumes attached to a node are not wanted any more: they go with it, as upstream.
+///
+/// # Errors
+/// The database fails.
+pub fn set_removing_with_node(tx: &Transaction<'_>, node: &NodeTag) -> Result<(), StoreError> {
+    tx.execute("UPDATE volume SET phase = 'removing', operation = NULL WHERE attached_tag = ?1", [node.as_str()])?;
+    Ok(())
+}
+
+/// Takes out a volume that its cloud has removed.
+///
+/// # Errors
+/// The database fails.
+pub fn delete(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM volume WHERE id = ?1 AND phase = 'removing'", [id])?;
+    Ok(())
+}
+
+/// Every volume.
+///
+/// # Errors
+/// The database fails.
+pub fn all(tx: &Transaction<'_>) -> Result<Vec<Volume>, StoreError> {
+    let mut statement = tx.prepare_cached("SELECT * FROM volume ORDER BY id")?;
+    Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+}
+
+/// A volume of an application by the cloud's id, unless it is on its way out.
+///
+/// # Errors
+/// The database fails.
+pub fn by_volume_id(tx: &Transaction<'_>, aid: ApplicationId, id: &str) -> Result<Option<Volume>, StoreError> {
+    optional(tx.query_row(
+        "SELECT * FROM volume WHERE app_id = ?1 AND volume_id = ?2 AND phase = 'ready'",
+        params![aid.0, id],
+        read,
+    ))
+}
+
+/// The volume that one operation of a manager asked for.
+///
+/// # Errors
+/// The database fails.
+pub fn of_operation(tx: &Transaction<'_>, aid: ApplicationId, operation: &str) -> Result<Option<Volume>, StoreError> {
+    optional(tx.query_row(
+        "SELECT * FROM volume WHERE app_id = ?1 AND operation = ?2 ORDER BY id DESC LIMIT 1",
+        params![aid.0, operation],
+        read,
+    ))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Volume> {
+    let phase: String = row.get("phase")?;
+    let size: i64 = row.get("size_mb")?;
+    Ok(Volume {
+        id: row.get("id")?,
+        phase: match phase.as_str() {
+            "making" => Phase::Making,
+            "ready" => Phase::Ready,
+            _ => Phase::Removing,
+        },
+        wanted: NewVolume {
+            tag: parsed(row, "tag")?,
+            cloud: parsed(row, "cloud")?,
+            uid: UserId(row.get("user_id")?),
+            aid: ApplicationId(row.get("app_id")?),
+            operation: row.get("operation")?,
+            name: row.get("name")?,
+            size_mb: size.unsigned_abs(),
+        },
+        volume_id: row.get("volume_id")?,
+        attached_to: parsed_option(row, "attached_tag")?,
+    })
+}

@@ -1,0 +1,4 @@
+//! The program on real containers, as root, each test in a world of its own.
+
+mod lxc;
+mod world;

@@ -1,0 +1,219 @@
+//! A network, process and mount namespace for one test.
+//!
+//! A test runs itself again inside; when its first process ends, the kernel
+//! ends everything in it: containers, mounts, loop devices, cables. There is
+//! no route out of it.
+
+use std::fs;
+use std::future::Future;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use conpaas::cloud::lxc::{LxcCloud, LxcSettings};
+use conpaas::cloud::{ContextFile, NodeRole, NodeSpec};
+use conpaas::model::CloudName;
+
+const INSIDE: &str = "CONPAAS_E2E_INSIDE";
+
+/// liblxc needs the /sys of its own network and the control groups of the machine.
+const ENTER: &str = r#"
+set -e
+ip link set lo up
+keep=$(mktemp -d /run/conpaas-e2e.XXXXXX)
+mount --rbind /sys/fs/cgroup "$keep"
+mount -t sysfs sysfs /sys
+mount --rbind "$keep" /sys/fs/cgroup
+umount -l "$keep"
+rmdir "$keep"
+"$@"
+"#;
+
+/// Runs `body` in a world of its own; `name` is the test's full name.
+pub(crate) fn inside<F: Future<Output = ()>>(name: &str, body: impl FnOnce(PathBuf) -> F) {
+    assert!(nix::unistd::geteuid().is_root(), "the e2e tests make containers and need root");
+    if std::env::var_os(INSIDE).is_some_and(|inside| inside == name) {
+        let state = PathBuf::from(std::env::var_os("CONPAAS_E2E_STATE").expect("the outer test sets it"));
+        let runtime = tokio::runtime::Runtime::new().expect("the machine has threads");
+        runtime.block_on(body(state));
+        return;
+    }
+    let state = tempfile::Builder::new().prefix("conpaas-e2e-").tempdir_in("/var/tmp").expect("/var/tmp is writable");
+    fs::set_permissions(state.path(), fs::Permissions::from_mode(0o711)).expect("it is ours");
+    base();
+    let status = Command::new("unshare")
+        .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"])
+        .args(["sh", "-c", ENTER, "sh"])
+        .arg(std::env::current_exe().expect("a test has a file"))
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(INSIDE, name)
+        .env("CONPAAS_E2E_STATE", state.path())
+        .status()
+        .expect("util-linux has unshare");
+    // Control groups have no namespace; after a failure they are empty, but there.
+    for group in groups(Path::new("/sys/fs/cgroup"), &mark(state.path())) {
+        remove_group(&group);
+    }
+    assert!(status.success(), "{name} failed inside its world: {status}");
+}
+
+/// Whether this process was started by [`director`].
+pub(crate) fn is_director() -> bool {
+    std::env::var_os("CONPAAS_E2E_DIRECTOR").is_some()
+}
+
+/// Starts the test `name` again as a director that is killed after `life`.
+pub(crate) fn director(name: &str, life: Duration) -> ExitStatus {
+    let mut child = Command::new(std::env::current_exe().expect("a test has a file"))
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env("CONPAAS_E2E_DIRECTOR", "1")
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a test can start itself");
+    let end = Instant::now() + life;
+    while Instant::now() < end {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            return status;
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    child.kill().expect("it is our child");
+    child.wait().expect("it is our child")
+}
+
+/// The root file system of the nodes, built once on this machine.
+pub(crate) fn base() -> PathBuf {
+    let base = PathBuf::from("/var/tmp/conpaas-test/services");
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("images/services/build");
+    fs::create_dir_all("/var/tmp/conpaas-test").expect("/var/tmp is writable");
+    // One build at a time; all others wait for it and find it done.
+    let status = Command::new("flock").arg("/var/tmp/conpaas-test/lock").arg(recipe).arg(&base).status();
+    assert!(status.expect("util-linux has flock").success(), "the root file system cannot be built");
+    base
+}
+
+/// The usual settings in this world.
+pub(crate) fn settings(state: &Path) -> LxcSettings {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_conpaas"));
+    LxcSettings::usual(CloudName::default_cloud(), state.join("cloud"), base(), program)
+}
+
+/// A cloud in this world.
+pub(crate) fn cloud(settings: LxcSettings) -> LxcCloud {
+    LxcCloud::new(settings).expect("the settings are right")
+}
+
+/// An agent that is wanted.
+pub(crate) fn agent(tag: &str) -> NodeSpec {
+    let context = ContextFile { path: "/root/config.cfg".into(), mode: 0o600, content: b"[agent]\nA = 1\n".to_vec() };
+    NodeSpec {
+        tag: tag.parse().expect("it is a tag"),
+        role: NodeRole::Agent,
+        name: format!("conpaas-{tag}"),
+        context: std::sync::Arc::new(move |_| vec![context.clone()]),
+        instance_type: None,
+    }
+}
+
+/// Waits until `is_so` gives something, at most 20 s.
+pub(crate) fn wait_for<T>(what: &str, mut is_so: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = is_so() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The first process of a node, as seen from outside it.
+pub(crate) fn init_pid(vmid: &str) -> i32 {
+    let group = group(vmid, "memory").expect("a running node has control groups");
+    let procs = fs::read_to_string(group.join("cgroup.procs")).expect("it can be read");
+    procs.lines().filter_map(|line| line.parse().ok()).min().expect("a running node has a process")
+}
+
+/// A control group of a node.
+pub(crate) fn group(vmid: &str, controller: &str) -> Option<PathBuf> {
+    let number = vmid.rsplit('-').next()?;
+    let state = PathBuf::from(std::env::var_os("CONPAAS_E2E_STATE")?);
+    let name = format!("lxc.payload.{}{number}", mark(&state));
+    groups(Path::new("/sys/fs/cgroup"), &name).into_iter().find(|group| {
+        // Version 2 has all controllers in one tree.
+        !Path::new("/sys/fs/cgroup").join(controller).exists()
+            || group.components().any(|part| part.as_os_str() == controller)
+    })
+}
+
+/// All control groups below `top` that have `mark` in their name.
+fn groups(top: &Path, mark: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(top).into_iter().flatten().flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        if entry.file_name().to_string_lossy().contains(mark) {
+            found.push(entry.path());
+        } else {
+            found.extend(groups(&entry.path(), mark));
+        }
+    }
+    found
+}
+
+fn remove_group(group: &Path) {
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_group(&entry.path());
+        }
+    }
+    let _gone_or_busy = fs::remove_dir(group);
+}
+
+/// Runs a shell command in a node and gives its output and whether it succeeded.
+pub(crate) fn run_in(vmid: &str, script: &str) -> (bool, String) {
+    let pid = init_pid(vmid).to_string();
+    let group = group(vmid, "memory").expect("a running node has control groups");
+    let enter = r#"echo $$ > "$1/cgroup.procs"; exec nsenter -t "$2" -m -u -i -n -p -U -- sh -c "$3""#;
+    let output = Command::new("sh").args(["-c", enter, "sh"]).arg(group).arg(pid).arg(script).output();
+    let output = output.expect("util-linux has nsenter");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), text.trim().to_owned())
+}
+
+/// Everything of this cloud that is left outside its directory; empty when all is well.
+pub(crate) fn remains(state: &Path) -> Vec<String> {
+    let state = state.display().to_string();
+    let mut found = Vec::new();
+    let table = fs::read_to_string("/proc/self/mountinfo").expect("/proc is mounted");
+    found.extend(table.lines().filter(|line| line.contains(&state)).map(|line| format!("mount {line}")));
+    for entry in fs::read_dir("/sys/block").expect("/sys is mounted").flatten() {
+        let file = fs::read_to_string(entry.path().join("loop/backing_file")).unwrap_or_default();
+        if file.contains(&state) {
+            found.push(format!("loop device {}", entry.path().display()));
+        }
+    }
+    for entry in fs::read_dir("/sys/class/net").expect("/sys is mounted").flatten() {
+        if entry.file_name().to_string_lossy().starts_with("cp") {
+            found.push(format!("cable {:?}", entry.file_name()));
+        }
+    }
+    let groups = groups(Path::new("/sys/fs/cgroup"), &mark(Path::new(&state)));
+    found.extend(groups.iter().map(|group| format!("control group {}", group.display())));
+    for entry in fs::read_dir("/proc").expect("/proc is mounted").flatten() {
+        let words = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
+        if words.contains(&format!("{state}/cloud/nodes")) {
+            found.push(format!("process {}: {words}", entry.path().display()));
+        }
+    }
+    found
+}
+
+/// What the names of this cloud's containers begin with.
+fn mark(state: &Path) -> String {
+    use sha2::Digest;
+    let hash = sha2::Sha256::digest(state.join("cloud").as_os_str().as_encoded_bytes());
+    format!("cp{:02x}{:02x}-", hash[0], hash[1])
+}
