@@ -1,0 +1,6 @@
+//! The program without root: real processes, real SQLite, real TLS on loopback.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod node_agent;
+mod node_bench;
