@@ -4,3 +4,6 @@
 
 mod node_agent;
 mod node_bench;
+mod node_crash;
+mod node_director;
+mod node_manager;

@@ -146,7 +146,11 @@ impl Bench {
     pub(crate) async fn await_up(&self, address: Ipv4Addr) {
         let client = self.as_manager();
         let call = RpcCall::get(0, "check_process");
-        eventually("the node answers", async || client.call(&endpoint(address), &call).await.ok()).await;
+        let deadline = Instant::now() + LIMIT;
+        while client.call(&endpoint(address), &call).await.is_err() {
+            assert!(Instant::now() < deadline, "waited in vain until the node at {address} answers");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
