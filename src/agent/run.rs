@@ -11,7 +11,7 @@ use super::startup;
 use crate::config::AgentConfig;
 use crate::ops::Tasks;
 use crate::service::node::{
-    self, NodeCredentials, NodeError, Options, ensure_directories, install_log, run_until_stopped,
+    self, NodeCredentials, NodeError, Options, check_clock, ensure_directories, install_log, run_until_stopped,
 };
 use crate::service::{AgentEnvironment, find_agent_type};
 use crate::sys::file;
@@ -27,6 +27,7 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     ensure_directories(base)?;
     let log = install_log(base.rooted(&base.log_file))?;
     let kind = find_agent_type(&config.agent_type).ok_or_else(|| NodeError::UnknownType(config.agent_type.clone()))?;
+    check_clock(base).await?;
     startup::run_once(base).await?;
     let credentials = Arc::new(NodeCredentials::load(base)?);
     tracing::info!(

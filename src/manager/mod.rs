@@ -1,10 +1,19 @@
-//! The manager of one application.
+//! The manager of one application: its services, their nodes and volumes.
+//!
+//! A request that changes nodes or volumes is checked, recorded as an
+//! operation together with the service's new state in one transaction, and
+//! answered; [`operation`] then does the work. What the manager knows lies in
+//! one database, so that it can be killed at any moment: operations go on, or
+//! are undone, when it starts again.
+//!
+//! Must not know: clouds (the director's), what a kind of service does with
+//! its nodes (the kinds').
 
-use std::process::ExitCode;
+mod core;
+mod director;
+mod dispatch;
+mod method;
+mod operation;
+mod run;
 
-use crate::service::node::Options;
-
-/// placeholder until the next slice
-pub fn run(_options: &Options) -> ExitCode {
-    ExitCode::FAILURE
-}
+pub use run::run;

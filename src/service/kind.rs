@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::manager_kind::ManagerKind;
 use super::method::{Call, Method, MethodError, Reply};
 use crate::config::AgentConfig;
 use crate::ops::Tasks;
@@ -29,6 +30,8 @@ pub struct Kind {
     pub name: &'static str,
     /// The type of its agents; kinds may share one.
     pub agent_type: &'static str,
+    /// Its side in the manager.
+    pub manager: &'static dyn ManagerKind,
     /// Makes its side in a node.
     pub agent: fn(AgentEnvironment) -> Arc<dyn AgentKind>,
 }

@@ -1,16 +1,20 @@
 //! The kinds of service: what an application can be made of.
 //!
 //! A kind is one folder, `<kind>/{mod,manager,agent}.rs`, and one line in
-//! [`registry`]. Its manager side (`ManagerKind`) plans and directs, its
+//! [`registry`]. Its manager side ([`ManagerKind`]) plans and directs, its
 //! agent side ([`AgentKind`]) works in a node. Parts that several kinds need
-//! stand beside the folders: [`archive`], [`volume`].
+//! stand beside the folders: [`archive`], [`code`] (code versions), [`volume`].
 //! [`node`] is what a manager and an agent share as programs.
 //!
 //! Must not know: operations and their steps (the manager's), clouds, users,
 //! credits. `docs/new-service.md` shows how a kind is added.
 
+mod agents;
 pub mod archive;
+pub mod code;
+mod context;
 mod kind;
+mod manager_kind;
 mod method;
 pub mod node;
 mod registry;
@@ -19,7 +23,10 @@ pub mod volume;
 mod generic;
 mod helloworld;
 
-pub use kind::{AgentEnvironment, AgentKind, Kind, LogFile};
+pub use agents::Agents;
+pub use context::{ServiceContext, now, take_node};
+pub use kind::{AGENT_LOG, AgentEnvironment, AgentKind, Kind, LogFile};
+pub use manager_kind::{Counts, ManagerKind, WantedNode, WorkError, last_nodes};
 pub use method::{Call, Method, MethodError, Reply, respond};
 pub use registry::{KINDS, find_agent_type, find_kind};
 

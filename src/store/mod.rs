@@ -6,6 +6,7 @@
 //! committed survives a power cut. Writes are few, an SD card must last.
 
 pub mod director;
+pub mod manager;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,5 @@
 //! The program on real containers, as root, each test in a world of its own.
 
+mod init;
 mod lxc;
 mod world;

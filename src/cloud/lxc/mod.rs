@@ -237,13 +237,15 @@ impl Cloud for LxcCloud {
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let _node = self.nodes.hold(tag.as_str()).await;
         let Some(record) = self.record(tag).await? else { return Ok(()) };
-        let _no_other_volume_moves = self.volumes.lock().await;
         let fail = |reason| self.failed(format!("remove node {}", record.vmid), reason);
         let stopping = Node::new(&self.settings, &record);
         blocking(move || stopping.stop()).await.map_err(fail)?;
-        let of_node = tag.clone();
-        for volume in self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await? {
-            self.detach(&volume).await?;
+        {
+            let _no_other_volume_moves = self.volumes.lock().await;
+            let of_node = tag.clone();
+            for volume in self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await? {
+                self.detach(&volume).await?;
+            }
         }
         node::remove(&self.settings, &record).await.map_err(fail)
     }

@@ -208,7 +208,7 @@ impl Node {
             (&self.paths.work(), 0o700, (first, first)),
             (&self.paths.lower(), 0o700, (0, 0)),
             (&self.paths.root(), 0o755, (0, 0)),
-            (&self.paths.volumes(), 0o711, (0, 0)),
+            (&self.paths.volumes(), 0o755, (0, 0)),
         ] {
             file::ensure_directory(path)?;
             chown(path, Some(owner.0), Some(owner.1)).map_err(fail(path))?;

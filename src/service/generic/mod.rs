@@ -1,11 +1,15 @@
 //! The kind `generic`: runs the user's own five scripts on every node.
 
 mod agent;
+mod default_code;
+mod manager;
 mod scripts;
+mod work;
 
 use super::kind::{Kind, LogFile};
 
-pub(super) static KIND: Kind = Kind { name: "generic", agent_type: "generic", agent: agent::make };
+pub(super) static KIND: Kind =
+    Kind { name: "generic", agent_type: "generic", manager: &manager::Generic, agent: agent::make };
 
 /// Where scripts' standard output goes, inside the node.
 const AGENT_OUT: LogFile = LogFile { filename: "agent.out", description: "agent output", path: "/root/agent.out" };

@@ -2,7 +2,9 @@
 //! of `docs/new-service.md`.
 
 mod agent;
+mod manager;
 
 use super::kind::Kind;
 
-pub(super) static KIND: Kind = Kind { name: "helloworld", agent_type: "helloworld", agent: agent::make };
+pub(super) static KIND: Kind =
+    Kind { name: "helloworld", agent_type: "helloworld", manager: &manager::Helloworld, agent: agent::make };

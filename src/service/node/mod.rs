@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub use credentials::{NodeCredentials, NodeCredentialsError};
 pub use log::{Level, LogWriter, install as install_log};
-pub use runtime::{NodeError, ensure_directories, run_until_stopped};
+pub use runtime::{NodeError, check_clock, ensure_directories, run_until_stopped};
 pub use server::{Dispatch, listen};
 
 /// How a manager or an agent is started.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::credentials::NodeCredentialsError;
+use crate::clock::{self, Clock, ClockError, ClockSettings};
 use crate::config::{ConfigError, NodeBase};
 use crate::ops::{Tasks, stop_requested};
 use crate::store::StoreError;
@@ -51,8 +52,8 @@ pub enum NodeError {
         source: std::io::Error,
     },
     /// The clock is wrong.
-    #[error("{0}")]
-    Clock(String),
+    #[error(transparent)]
+    Clock(#[from] ClockError),
 }
 
 /// Runs `start`, which sets a role up with tasks, then waits until the
@@ -104,6 +105,20 @@ where
     stop.await.map_err(system)?;
     if !tasks.stop(STOP_GRACE).await {
         tracing::warn!("some tasks did not stop in time");
+    }
+    Ok(())
+}
+
+/// Refuses to go on with a clock with which no certificate would be valid.
+///
+/// # Errors
+/// It is wrong by more than a minute, or certainly in the past.
+pub async fn check_clock(base: &NodeBase) -> Result<(), NodeError> {
+    let mut settings = ClockSettings::new(base.time_servers.clone());
+    settings.record = Some(base.rooted(&base.var_tmp).join("clock"));
+    let verdict = clock::enforce(&settings, &Clock::system()).await?;
+    if let Some(warning) = verdict.warning() {
+        tracing::warn!("{warning}");
     }
     Ok(())
 }

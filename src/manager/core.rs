@@ -1,0 +1,152 @@
+//! What all parts of a manager hold on to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::director::Director;
+use crate::config::ManagerConfig;
+use crate::model::{ServiceId, State};
+use crate::ops::Tasks;
+use crate::service::node::{Level, LogWriter, NodeCredentials};
+use crate::service::{Agents, MethodError, ServiceContext, code, find_kind, now};
+use crate::store::manager::{self as store, ServiceRow};
+use crate::store::{Store, StoreError};
+
+/// The kind in the row of the manager itself.
+const OWN_KIND: &str = "manager";
+
+/// A manager's parts.
+pub(super) struct Manager {
+    pub(super) config: Arc<ManagerConfig>,
+    pub(super) store: Store,
+    pub(super) director: Director,
+    pub(super) tasks: Tasks,
+    /// Services of which some task carries out operations.
+    pub(super) at_work: Mutex<BTreeSet<ServiceId>>,
+    agents: Agents,
+    own_log: LogWriter,
+    logs: Mutex<BTreeMap<ServiceId, LogWriter>>,
+}
+
+impl Manager {
+    pub(super) fn new(
+        config: Arc<ManagerConfig>,
+        store: Store,
+        credentials: Arc<NodeCredentials>,
+        tasks: Tasks,
+        own_log: LogWriter,
+    ) -> Self {
+        Manager {
+            director: Director::new(Arc::clone(&config), Arc::clone(&credentials)),
+            agents: Agents::new(credentials, config.base.agent_port),
+            at_work: Mutex::new(BTreeSet::new()),
+            logs: Mutex::new(BTreeMap::new()),
+            config,
+            store,
+            tasks,
+            own_log,
+        }
+    }
+
+    /// Brings the manager's own row to `RUNNING` and cleans up after uploads
+    /// that were broken off.
+    pub(super) async fn begin(&self) -> Result<(), StoreError> {
+        let at = now();
+        let own = ServiceId::MANAGER;
+        let begun = self.store.write(move |tx| {
+            let found = store::find_service(tx, own)?;
+            if found.is_none() {
+                store::insert_service(tx, Some(own), OWN_KIND)?;
+                store::add_history(tx, own, State::Init, "", at)?;
+            }
+            if found.as_ref().is_none_or(|row| row.state != State::Running) {
+                store::set_state(tx, own, State::Running, "", at)?;
+            }
+            Ok::<_, StoreError>(found.is_none())
+        });
+        if begun.await? {
+            self.log_state(own, State::Init, "");
+        }
+        self.log_state(own, State::Running, "");
+        for row in self.store.read(store::list_services).await? {
+            if let Some(service) = self.service(&row)
+                && let Err(error) = code::remove_leftovers(&service).await
+            {
+                tracing::warn!("cannot clean the code repository of service {}: {error}", row.sid);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a kind works with; nothing for the manager itself, or a kind that is not built in.
+    pub(super) fn service(&self, row: &ServiceRow) -> Option<ServiceContext> {
+        let kind = find_kind(&row.kind)?;
+        Some(ServiceContext {
+            sid: row.sid,
+            kind,
+            store: self.store.clone(),
+            agents: self.agents.clone(),
+            config: Arc::clone(&self.config),
+            log: self.log(row.sid),
+        })
+    }
+
+    /// The service of this id.
+    pub(super) async fn find_service(
+        &self,
+        sid: ServiceId,
+    ) -> Result<Option<(ServiceRow, ServiceContext)>, StoreError> {
+        let row: Option<ServiceRow> = self.store.read(move |tx| store::find_service(tx, sid)).await?;
+        Ok(row.and_then(|row| self.service(&row).map(|service| (row, service))))
+    }
+
+    /// The log of a service, or the manager's own.
+    pub(super) fn log(&self, sid: ServiceId) -> LogWriter {
+        if sid == ServiceId::MANAGER {
+            return self.own_log.clone();
+        }
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = logs.entry(sid).or_insert_with(|| {
+            let own = self.own_log.path();
+            let stem = own.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            LogWriter::new(own.with_file_name(format!("{stem}{sid}.log")))
+        });
+        log.clone()
+    }
+
+    /// Writes a change of state to the log of its service.
+    pub(super) fn log_state(&self, sid: ServiceId, state: State, reason: &str) {
+        let name = logger(sid);
+        self.log(sid).line(Level::Debug, &name, &format!("STATE {state}: {reason}"));
+    }
+
+    /// Writes to the log of a service.
+    pub(super) fn note(&self, sid: ServiceId, level: Level, text: &str) {
+        self.log(sid).line(level, &logger(sid), text);
+    }
+
+    /// Changes the manager's own state for the time of `work`, as upstream shows it.
+    pub(super) async fn adapting<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&store::Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, MethodError> {
+        let own = ServiceId::MANAGER;
+        let outcome = self.store.write(move |tx| {
+            store::add_history(tx, own, State::Adapting, "", now())?;
+            let value = work(tx)?;
+            store::set_state(tx, own, State::Running, "", now())?;
+            Ok::<T, StoreError>(value)
+        });
+        let value = outcome.await?;
+        self.log_state(own, State::Adapting, "");
+        self.log_state(own, State::Running, "");
+        Ok(value)
+    }
+}
+
+fn logger(sid: ServiceId) -> String {
+    match sid {
+        ServiceId::MANAGER => "conpaas.core.manager".to_owned(),
+        sid => format!("conpaas.core.manager{sid}"),
+    }
+}

@@ -1,0 +1,228 @@
+//! What a manager asks of its director (reference: `director-api.md` §3.6).
+//!
+//! Every call may be repeated: those that make something carry the id of
+//! their operation, by which the director knows a repetition. So a director
+//! that does not answer is asked again and again for some minutes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::api::{NodeRequest, NodeView};
+use crate::config::ManagerConfig;
+use crate::model::ServiceId;
+use crate::rpc::{Answer, ClientError, FormBody};
+use crate::service::node::NodeCredentials;
+use crate::store::manager::VolumeRow;
+use crate::sys;
+
+/// The director waits up to five minutes for agents.
+const NODES_LIMIT: Duration = Duration::from_secs(420);
+const LIMIT: Duration = Duration::from_secs(180);
+/// For how long an unreachable director is asked again, by default.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// A caller waits for this one.
+const CREDIT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why the director did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DirectorError {
+    /// It did not answer in all the time it had.
+    #[error("the director does not answer: {0}")]
+    Unreachable(String),
+    /// It says no.
+    #[error("the director refused {action}: {words}")]
+    Refused {
+        /// The route.
+        action: &'static str,
+        /// Its words.
+        words: String,
+    },
+    /// An answer of a newer or broken director.
+    #[error("the director's answer to {action} cannot be understood: {words}")]
+    Malformed {
+        /// The route.
+        action: &'static str,
+        /// What is wrong with it.
+        words: String,
+    },
+}
+
+/// Nodes that are to be made.
+pub(super) struct CreateNodes<'a> {
+    pub(super) operation_id: &'a str,
+    pub(super) sid: ServiceId,
+    pub(super) service_type: &'a str,
+    pub(super) nodes: &'a [NodeRequest],
+    pub(super) context: &'a Map<String, Value>,
+    pub(super) startup_script: Option<String>,
+}
+
+pub(super) struct Director {
+    config: Arc<ManagerConfig>,
+    credentials: Arc<NodeCredentials>,
+    patience: Duration,
+}
+
+impl Director {
+    pub(super) fn new(config: Arc<ManagerConfig>, credentials: Arc<NodeCredentials>) -> Self {
+        let configured = config.base.extra.get("DIRECTOR_PATIENCE").and_then(|seconds| seconds.parse().ok());
+        let patience = configured.map_or(PATIENCE, Duration::from_secs);
+        Director { config, credentials, patience }
+    }
+
+    /// The owner's credit.
+    pub(super) async fn credit(&self) -> Result<i64, DirectorError> {
+        #[derive(Deserialize)]
+        struct Credit {
+            credit: i64,
+        }
+        let patience = CREDIT_PATIENCE.min(self.patience);
+        let credit: Credit = self.ask("/credit", FormBody::default(), LIMIT, patience).await?;
+        Ok(credit.credit)
+    }
+
+    /// Makes nodes, or gives those that this operation made before. The
+    /// director leaves out nodes that never came up.
+    pub(super) async fn create_nodes(&self, wanted: &CreateNodes<'_>) -> Result<Vec<NodeView>, DirectorError> {
+        let base = &self.config.base;
+        let mut form = FormBody::default()
+            .field("operation_id", wanted.operation_id)
+            .field("app_id", base.app_id.to_string())
+            .field("service_id", wanted.sid.to_string())
+            .field("service_type", wanted.service_type)
+            .field("manager_ip", base.my_ip.to_string())
+            .field("nodes_info", json!(wanted.nodes).to_string())
+            .field("context", json!(wanted.context).to_string());
+        if let Some(script) = &wanted.startup_script {
+            form = form.field("startup_script", script.as_str());
+        }
+        self.ask("/create_nodes", form, NODES_LIMIT, self.patience).await
+    }
+
+    /// Gives nodes back; those that are gone already are fine.
+    pub(super) async fn remove_nodes(&self, nodes: &[NodeView]) -> Result<(), DirectorError> {
+        if nodes.is_empty() {
+            return Ok(());
+        }
+        let form = FormBody::default().field("nodes", json!(nodes).to_string());
+        self.command("/remove_nodes", form).await
+    }
+
+    /// Makes a volume, or gives the one that this operation made before; gives its id.
+    pub(super) async fn create_volume(
+        &self,
+        operation_id: &str,
+        volume: &VolumeRow,
+        vmid: &str,
+    ) -> Result<String, DirectorError> {
+        #[derive(Deserialize)]
+        struct Created {
+            volume_id: String,
+        }
+        let form = FormBody::default()
+            .field("operation_id", operation_id)
+            .field("size", volume.size_mb.to_string())
+            .field("name", format!("vol-{}", volume.name))
+            .field("vm_id", vmid)
+            .field("cloud", volume.cloud.as_str());
+        let created: Created = self.ask("/create_volume", form, LIMIT, self.patience).await?;
+        Ok(created.volume_id)
+    }
+
+    /// Attaches a volume to its node; fine if it is so already.
+    pub(super) async fn attach_volume(
+        &self,
+        volume: &VolumeRow,
+        volume_id: &str,
+        vmid: &str,
+    ) -> Result<(), DirectorError> {
+        let form = FormBody::default()
+            .field("vm_id", vmid)
+            .field("volume_id", volume_id)
+            .field("device_name", volume.device.as_str())
+            .field("cloud", volume.cloud.as_str());
+        self.command("/attach_volume", form).await
+    }
+
+    /// Takes a volume from its node; fine if it is attached to none.
+    pub(super) async fn detach_volume(&self, cloud: &str, volume_id: &str) -> Result<(), DirectorError> {
+        let form = FormBody::default().field("volume_id", volume_id).field("cloud", cloud);
+        self.command("/detach_volume", form).await
+    }
+
+    /// Destroys a volume with its data; fine if it is gone already.
+    pub(super) async fn destroy_volume(&self, cloud: &str, volume_id: &str) -> Result<(), DirectorError> {
+        let form = FormBody::default().field("volume_id", volume_id).field("cloud", cloud);
+        self.command("/destroy_volume", form).await
+    }
+
+    async fn command(&self, route: &'static str, form: FormBody) -> Result<(), DirectorError> {
+        let _nothing_of_interest: Value = self.ask(route, form, LIMIT, self.patience).await?;
+        Ok(())
+    }
+
+    async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        route: &'static str,
+        form: FormBody,
+        limit: Duration,
+        patience: Duration,
+    ) -> Result<T, DirectorError> {
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(10))
+            .with_factor(1.7)
+            .with_jitter()
+            .with_total_delay(Some(patience))
+            .without_max_times();
+        let attempt = || async {
+            let client = self.credentials.to_director().with_timeout(limit);
+            let answer = client.post_form(self.credentials.director(), route, &form).await?;
+            // A director that is stopping or starting says 503.
+            if answer.status == 503 {
+                let endpoint = self.credentials.director().clone();
+                return Err(ClientError::Broken { endpoint, reason: "it is not ready".to_owned() });
+            }
+            Ok(answer)
+        };
+        let answer = attempt
+            .retry(backoff)
+            .when(|error: &ClientError| {
+                matches!(error, ClientError::Connect { .. } | ClientError::Broken { .. } | ClientError::Timeout { .. })
+            })
+            .notify(|error, pause| {
+                tracing::warn!(
+                    route,
+                    pause_ms = pause.as_millis() as u64,
+                    "asking the director again: {}",
+                    sys::chain(error)
+                );
+            })
+            .await
+            .map_err(|error| DirectorError::Unreachable(sys::chain(&error)))?;
+        read(route, &answer)
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(action: &'static str, answer: &Answer) -> Result<T, DirectorError> {
+    let text = String::from_utf8_lossy(&answer.body);
+    let words: String = text.chars().take(300).collect();
+    let value: Result<Value, _> = serde_json::from_str(&text);
+    match value {
+        _ if answer.status != 200 => {
+            Err(DirectorError::Refused { action, words: format!("status {}: {words}", answer.status) })
+        }
+        Ok(Value::Object(fields)) if fields.get("error").is_some_and(|error| !error.is_null()) => {
+            let error = fields.get("error").and_then(Value::as_str).unwrap_or("it gives no reason");
+            Err(DirectorError::Refused { action, words: error.to_owned() })
+        }
+        Ok(Value::Bool(false)) => Err(DirectorError::Refused { action, words: "it gives no reason".to_owned() }),
+        Ok(value) => serde_json::from_value(value)
+            .map_err(|error| DirectorError::Malformed { action, words: format!("{error}: {words}") }),
+        Err(error) => Err(DirectorError::Malformed { action, words: format!("{error}: {words}") }),
+    }
+}

@@ -1,0 +1,78 @@
+//! Adding and removing nodes.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::services::take_cloud;
+use super::{expect_credit, take_service};
+use crate::manager::core::Manager;
+use crate::manager::operation::{self, Task};
+use crate::model::State;
+use crate::service::{Call, Counts, MethodError, Reply, ServiceContext};
+use crate::store::manager::{self as store, NodePhase};
+
+const RUNNING: &[State] = &[State::Running];
+/// Upstream's word for "of the default role".
+const COUNT: &str = "count";
+/// More in one call is a slip of the finger.
+const MAX_NODES: i64 = 1000;
+
+pub(super) async fn add_nodes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let (_, service) = take_service(manager, &mut call, "service_id").await?;
+    let nodes = call.params.object("nodes")?;
+    let cloud = take_cloud(&mut call)?;
+    call.finish()?;
+    let counts = read_counts(&service, &nodes)?;
+    service.expect_state(RUNNING).await?;
+    service.kind.manager.check_addition(&service.nodes().await?, &counts)?;
+    expect_credit(manager).await?;
+    let task = Task::AddNodes { counts, cloud: cloud.to_string() };
+    operation::submit(manager, service.sid, task, RUNNING, State::Adapting, "").await?;
+    Ok(Reply::Value(json!({ "state": State::Adapting })))
+}
+
+pub(super) async fn remove_nodes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let (_, service) = take_service(manager, &mut call, "service_id").await?;
+    let nodes = call.params.object("nodes")?;
+    call.finish()?;
+    let counts = read_counts(&service, &nodes)?;
+    service.expect_state(RUNNING).await?;
+    let ids = service.kind.manager.plan_removal(&service.nodes().await?, &counts)?;
+    let task = Task::RemoveNodes { ids: ids.clone() };
+    let mark = move |tx: &store::Transaction<'_>| Ok(store::set_node_phase(tx, &ids, NodePhase::Leaving)?);
+    operation::submit_with(manager, service.sid, task, RUNNING, State::Adapting, "", mark).await?;
+    Ok(Reply::Value(json!({ "state": State::Adapting })))
+}
+
+/// Checks the roles and counts in upstream's order.
+fn read_counts(service: &ServiceContext, nodes: &Map<String, Value>) -> Result<Counts, MethodError> {
+    let kind = service.kind.manager;
+    let mut counts = Counts::new();
+    for (role, count) in nodes {
+        let count = match count {
+            Value::String(text) => text.trim().parse().ok(),
+            other => other.as_i64(),
+        };
+        let shown = nodes.get(role).map(Value::to_string).unwrap_or_default();
+        let count: i64 = count.ok_or_else(|| MethodError::refused(format!("Invalid number of nodes {shown}")))?;
+        let role = if role == COUNT { kind.default_role() } else { role.as_str() };
+        match counts.iter_mut().find(|(known, _)| known == role) {
+            Some((_, sum)) => *sum = sum.saturating_add(count),
+            None => counts.push((role.to_owned(), count)),
+        }
+    }
+    if counts.iter().fold(0_i64, |sum, (_, count)| sum.saturating_add(*count)) == 0 {
+        return Err(MethodError::refused("Need a positive value for at least one role"));
+    }
+    for (role, count) in &counts {
+        if *count < 0 || *count > MAX_NODES {
+            return Err(MethodError::refused(format!("Invalid number of nodes {count}")));
+        }
+        if !kind.roles().contains(&role.as_str()) {
+            let name = service.kind.name;
+            return Err(MethodError::refused(format!("Wrong node type '{role}' for service type '{name}'.")));
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,129 @@
+//! Volumes that users make.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::take_service;
+use crate::api::params::{bad, python_list};
+use crate::manager::core::Manager;
+use crate::manager::operation::{self, Task};
+use crate::model::{ServiceId, State, VolumeName};
+use crate::service::{Call, MethodError, Reply, take_node};
+use crate::store::StoreError;
+use crate::store::manager::{self as store, NodePhase, VolumeRow};
+
+const RUNNING: &[State] = &[State::Running];
+
+pub(super) async fn create_volume(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let found =
+        manager.store.read(|tx| Ok::<_, StoreError>((store::list_nodes(tx, None)?, store::list_volumes(tx, None)?)));
+    let (mut nodes, volumes) = found.await?;
+    nodes.retain(|node| node.phase == NodePhase::Active);
+    let name = call.params.string("volumeName")?;
+    let names: Vec<Value> = volumes.iter().map(|volume| volume.name.as_str().into()).collect();
+    if names.contains(&Value::from(name.as_str())) {
+        return Err(bad("volumeName", &format!("'{name}' must not be one of {}", python_list(&names))).into());
+    }
+    let size_mb = call.params.positive("volumeSize")?;
+    let node = take_node(&mut call, "agentId", &nodes)?.clone();
+    call.finish()?;
+    let name: VolumeName = name.parse().map_err(|error| MethodError::refused(format!("{error}")))?;
+    let (_, service) = find_owner(manager, node.sid).await?;
+    service.expect_state(RUNNING).await?;
+    service.kind.manager.can_change_volumes(&service, "create_volume").await?;
+    let devices: Vec<&str> =
+        volumes.iter().filter(|volume| volume.node_id == node.view.id).map(|volume| volume.device.as_str()).collect();
+    let volume = VolumeRow {
+        name: name.to_string(),
+        sid: node.sid,
+        size_mb,
+        device: free_device(&manager.config.dev_target, &devices)?,
+        cloud: node.view.cloud_name.clone(),
+        node_id: node.view.id.clone(),
+        volume_id: None,
+    };
+    let task = Task::CreateVolume { name: name.to_string() };
+    let record = move |tx: &store::Transaction<'_>| Ok(store::insert_volume(tx, &volume)?);
+    let reason = format!("Creating volume '{name}'");
+    operation::submit_with(manager, node.sid, task, RUNNING, State::Adapting, &reason, record).await?;
+    Ok(Reply::Value(json!({ "service_id": node.sid })))
+}
+
+pub(super) async fn delete_volume(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let volumes = manager.store.read(|tx| store::list_volumes(tx, None)).await?;
+    let names: Vec<Value> = volumes.iter().map(|volume| volume.name.as_str().into()).collect();
+    let name = call.params.one_of("volumeName", &names, &python_list(&names))?;
+    call.finish()?;
+    let found = volumes.into_iter().find(|volume| name == volume.name.as_str());
+    let volume = found.ok_or_else(|| MethodError::refused("no such volume"))?;
+    let (_, service) = find_owner(manager, volume.sid).await?;
+    service.expect_state(RUNNING).await?;
+    service.kind.manager.can_change_volumes(&service, "delete_volume").await?;
+    let reason = format!("Deleting volume '{}'", volume.name);
+    let task = Task::DeleteVolume { name: volume.name };
+    operation::submit(manager, volume.sid, task, RUNNING, State::Adapting, &reason).await?;
+    Ok(Reply::Value(json!({ "service_id": volume.sid })))
+}
+
+pub(super) async fn list_volumes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let wanted = match call.params.optional("service_id") {
+        None => None,
+        Some(Value::Number(zero)) if zero.as_i64() == Some(0) => None,
+        Some(Value::String(zero)) if zero.trim() == "0" => None,
+        Some(other) => {
+            let mut one = Call::new([("service_id".to_owned(), other)].into_iter().collect(), Default::default());
+            Some(take_service(manager, &mut one, "service_id").await?.0.sid)
+        }
+    };
+    call.finish()?;
+    let found = manager
+        .store
+        .read(move |tx| Ok::<_, StoreError>((store::list_services(tx)?, store::list_volumes(tx, wanted)?)));
+    let (services, volumes) = found.await?;
+    let shown = volumes.into_iter().map(|volume| {
+        let service = services.iter().find(|row| row.sid == volume.sid);
+        json!({
+            "vol_name": volume.name,
+            "vol_id": volume.volume_id.unwrap_or_default(),
+            "vol_size": volume.size_mb,
+            "vm_id": volume.node_id,
+            "dev_name": volume.device,
+            "cloud": volume.cloud,
+            "service_id": volume.sid,
+            "service_name": service.map(|row| row.kind.clone()).unwrap_or_default(),
+        })
+    });
+    Ok(Reply::Value(json!({ "volumes": shown.collect::<Vec<_>>() })))
+}
+
+async fn find_owner(
+    manager: &Manager,
+    sid: ServiceId,
+) -> Result<(store::ServiceRow, crate::service::ServiceContext), MethodError> {
+    let found = manager.find_service(sid).await?;
+    found.ok_or_else(|| MethodError::refused("Service not found"))
+}
+
+/// The first device name from `first` (`sdb`) on, by its last letter, that the node does not use.
+fn free_device(first: &str, used: &[&str]) -> Result<String, MethodError> {
+    let none = || MethodError::refused("the node has no free device for another volume");
+    let last = first.chars().next_back().ok_or_else(none)?;
+    let stem = &first[..first.len() - last.len_utf8()];
+    let mut names = (last..='z').map(|letter| format!("{stem}{letter}"));
+    names.find(|name| !used.contains(&name.as_str())).ok_or_else(none)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_free_device_is_taken() {
+        assert_eq!(free_device("sdb", &[]).unwrap(), "sdb");
+        assert_eq!(free_device("sdb", &["sdb", "sdd"]).unwrap(), "sdc");
+        let all: Vec<String> = ('b'..='z').map(|letter| format!("sd{letter}")).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        assert!(free_device("sdb", &all).is_err());
+    }
+}

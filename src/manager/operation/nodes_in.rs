@@ -1,0 +1,137 @@
+//! `start_service` and `add_nodes`: nodes are made, then put to work.
+
+use super::{Operation, StepError, Task};
+use crate::api::{NodeRequest, NodeView};
+use crate::manager::director::CreateNodes;
+use crate::model::{ServiceId, State};
+use crate::service::node::Level;
+use crate::service::{ServiceContext, WantedNode};
+use crate::store::StoreError;
+use crate::store::manager::{self as store, NodePhase, NodeRow, Transaction, VolumeRow};
+use crate::sys::{self, file};
+
+const MADE: u32 = 1;
+const WORKING: u32 = 2;
+
+impl Operation {
+    pub(super) async fn bring_nodes_in(&mut self) -> Result<(), StepError> {
+        let service = self.service().await?;
+        if !self.has_done(MADE) {
+            let made = self.make_nodes(&service).await?;
+            let sid = self.sid();
+            self.step_done(MADE, "nodes_recorded", move |tx| record_nodes(tx, sid, &made)).await?;
+        }
+        self.expect_wanted().await?;
+        let (before, added) = self.nodes_by_phase().await?;
+        if !self.has_done(WORKING) {
+            let kind = service.kind.manager;
+            match self.row.plan.task {
+                Task::StartService { .. } => kind.on_start(&service, &added).await?,
+                _ => kind.on_add_nodes(&service, &before, &added).await?,
+            }
+            self.step_done(WORKING, "agents_prepared", |_| Ok(())).await?;
+        }
+        self.expect_wanted().await?;
+        let ids: Vec<String> = added.into_iter().map(|node| node.view.id).collect();
+        self.finish(State::Running, "", None, move |tx| store::set_node_phase(tx, &ids, NodePhase::Active)).await
+    }
+
+    /// Gives the nodes of a failed operation back.
+    pub(super) async fn take_nodes_back(&mut self, state: State, failure: &str) -> Result<(), StepError> {
+        // A crash or a failure may lie between the making and the note of it;
+        // the director gives the same nodes once more, so that they can be given back.
+        if !self.has_done(MADE) && self.row.attempts > 0 {
+            let service = self.service().await?;
+            match self.make_nodes(&service).await {
+                Ok(made) => {
+                    let sid = self.sid();
+                    self.step_done(MADE, "nodes_recorded", move |tx| record_nodes(tx, sid, &made)).await?;
+                }
+                Err(error) => self.note(Level::Warning, &format!("no nodes to give back: {error}")),
+            }
+        }
+        let mut added = self.all_nodes().await?;
+        added.retain(|node| node.phase != NodePhase::Active);
+        let ids: Vec<String> = added.iter().map(|node| node.view.id.clone()).collect();
+        let leaving = ids.clone();
+        let noted = self.manager.store.write(move |tx| store::set_node_phase(tx, &leaving, NodePhase::Leaving));
+        noted.await?;
+        self.give_back(&added).await;
+        self.finish(state, failure, Some(failure.to_owned()), |_| Ok(())).await
+    }
+
+    async fn make_nodes(&self, service: &ServiceContext) -> Result<Vec<NodeView>, StepError> {
+        let kind = service.kind.manager;
+        let (wanted, cloud) = match &self.row.plan.task {
+            Task::AddNodes { counts, cloud } => (wanted_by_counts(service, counts), cloud.clone()),
+            Task::StartService { cloud } => (kind.nodes_at_start(service).await?, cloud.clone()),
+            _ => return Err(StepError::Gone("this operation makes no nodes".to_owned())),
+        };
+        let requests: Vec<NodeRequest> = wanted
+            .iter()
+            .map(|node| NodeRequest {
+                cloud: Some(cloud.clone()),
+                role: node.role.clone(),
+                volumes: node.volumes.clone(),
+                inst_type: None,
+            })
+            .collect();
+        let base = &service.config.base;
+        let script = base.rooted(base.conpaas_home.join(service.sid.to_string()).join("startup.sh"));
+        let startup_script = sys::blocking(move || file::read_text(&script).ok()).await;
+        let made = self
+            .manager
+            .director
+            .create_nodes(&CreateNodes {
+                operation_id: &self.row.id,
+                sid: service.sid,
+                service_type: service.kind.agent_type,
+                nodes: &requests,
+                context: &kind.context(),
+                startup_script,
+            })
+            .await?;
+        if made.len() == requests.len() {
+            return Ok(made);
+        }
+        let text = format!("only {} of {} nodes came up", made.len(), requests.len());
+        self.note(Level::Error, &text);
+        // They are not in the records, so they are given back here and now.
+        self.manager.director.remove_nodes(&made).await?;
+        Err(StepError::Gone(text))
+    }
+
+    /// The nodes that work, and those that this operation made.
+    async fn nodes_by_phase(&self) -> Result<(Vec<NodeRow>, Vec<NodeRow>), StoreError> {
+        let sid = self.sid();
+        let nodes = self.manager.store.read(move |tx| store::list_nodes(tx, Some(sid))).await?;
+        let of_phase = |phase| nodes.iter().filter(|node| node.phase == phase).cloned().collect();
+        Ok((of_phase(NodePhase::Active), of_phase(NodePhase::New)))
+    }
+}
+
+fn wanted_by_counts(service: &ServiceContext, counts: &[(String, i64)]) -> Vec<WantedNode> {
+    let kind = service.kind.manager;
+    let of_role = |(role, n): &(String, i64)| {
+        let n = usize::try_from(*n).unwrap_or(0);
+        std::iter::repeat_n(kind.wanted(role), n)
+    };
+    counts.iter().flat_map(of_role).collect()
+}
+
+fn record_nodes(tx: &Transaction<'_>, sid: ServiceId, made: &[NodeView]) -> Result<(), StoreError> {
+    store::insert_nodes(tx, sid, made)?;
+    for (node, volume) in made.iter().flat_map(|node| node.volumes.iter().map(move |volume| (node, volume))) {
+        let row = VolumeRow {
+            name: volume.vol_name.clone(),
+            sid,
+            size_mb: i64::try_from(volume.vol_size).unwrap_or(i64::MAX),
+            node_id: node.id.clone(),
+            cloud: volume.cloud.clone(),
+            device: volume.dev_name.clone(),
+            volume_id: Some(volume.vol_id.clone()),
+        };
+        store::insert_volume(tx, &row)?;
+    }
+    Ok(())
+}

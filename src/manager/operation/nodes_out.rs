@@ -1,0 +1,112 @@
+//! `remove_nodes`, `stop_service` and `remove_service`: nodes are given back.
+
+use super::{Operation, StepError};
+use crate::api::NodeView;
+use crate::model::{ServiceId, State};
+use crate::service::ServiceContext;
+use crate::service::node::Level;
+use crate::store::manager::{self as store, NodePhase, NodeRow};
+use crate::sys::{self, file};
+
+const TOLD: u32 = 1;
+const GIVEN_BACK: u32 = 2;
+
+impl Operation {
+    pub(super) async fn remove_nodes(&mut self, ids: &[String]) -> Result<(), StepError> {
+        let service = self.service().await?;
+        let nodes = self.all_nodes().await?;
+        let removed: Vec<NodeRow> = nodes.iter().filter(|node| ids.contains(&node.view.id)).cloned().collect();
+        if !self.has_done(TOLD) {
+            let left: Vec<NodeRow> = nodes.into_iter().filter(|node| node.phase == NodePhase::Active).collect();
+            // A node that does not answer must not keep others from going.
+            if let Err(error) = service.kind.manager.on_remove_nodes(&service, &left, &removed).await {
+                self.note(Level::Warning, &format!("not every agent was told of the removal: {error}"));
+            }
+            self.step_done(TOLD, "agents_told", |_| Ok(())).await?;
+        }
+        if !self.has_done(GIVEN_BACK) {
+            self.give_back(&removed).await;
+            self.step_done(GIVEN_BACK, "nodes_removed", |_| Ok(())).await?;
+        }
+        self.finish(State::Running, "", None, |_| Ok(())).await
+    }
+
+    pub(super) async fn stop_service(&mut self) -> Result<(), StepError> {
+        self.end_all_nodes().await?;
+        self.finish(State::Stopped, "", None, |_| Ok(())).await
+    }
+
+    pub(super) async fn remove_service(&mut self) -> Result<(), StepError> {
+        let service = self.service().await?;
+        self.end_all_nodes().await?;
+        // The record of a node must outlive the node.
+        if !self.all_nodes().await?.is_empty() {
+            return Err(StepError::Gone("some nodes could not be given back; remove the service again".to_owned()));
+        }
+        let base = &service.config.base;
+        let scripts = base.rooted(base.conpaas_home.join(service.sid.to_string()));
+        let code = service.code_repository();
+        let removal = sys::blocking(move || file::ensure_absent(&code).and_then(|()| file::ensure_absent(&scripts)));
+        if let Err(error) = removal.await {
+            self.note(Level::Warning, &format!("files of the service are left: {}", sys::chain(&error)));
+        }
+        let sid = self.sid();
+        self.finish(State::Stopped, "", None, move |tx| store::delete_service(tx, sid)).await?;
+        self.manager.note(ServiceId::MANAGER, Level::Info, &format!("Service {sid} is removed"));
+        Ok(())
+    }
+
+    async fn end_all_nodes(&mut self) -> Result<(), StepError> {
+        let service = self.service().await?;
+        let nodes = self.all_nodes().await?;
+        if !self.has_done(TOLD) {
+            let at_work: Vec<NodeRow> = nodes.iter().filter(|node| node.phase == NodePhase::Active).cloned().collect();
+            if let Err(error) = service.kind.manager.on_stop(&service, &at_work).await {
+                self.note(Level::Warning, &format!("not every agent stopped well: {error}"));
+            }
+            let ids: Vec<String> = nodes.iter().map(|node| node.view.id.clone()).collect();
+            self.step_done(TOLD, "agents_told", move |tx| store::set_node_phase(tx, &ids, NodePhase::Leaving)).await?;
+        }
+        if !self.has_done(GIVEN_BACK) {
+            self.give_back(&nodes).await;
+            self.destroy_volumes_of(&service).await;
+            self.step_done(GIVEN_BACK, "nodes_removed", |_| Ok(())).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives nodes back and forgets them, with the volumes that were attached
+    /// to them. Nodes that the director does not take now keep the phase
+    /// `Leaving`, and the sweeper gives them back later.
+    pub(super) async fn give_back(&self, nodes: &[NodeRow]) {
+        let views: Vec<NodeView> = nodes.iter().map(|node| node.view.clone()).collect();
+        let ids: Vec<String> = views.iter().map(|view| view.id.clone()).collect();
+        if let Err(error) = self.manager.director.remove_nodes(&views).await {
+            let ids = ids.join(", ");
+            self.note(Level::Error, &format!("nodes {ids} could not be given back yet: {}", sys::chain(&error)));
+            return;
+        }
+        let sid = self.sid();
+        let gone = ids.clone();
+        let volumes = self.manager.store.read(move |tx| store::list_volumes(tx, Some(sid))).await;
+        for volume in volumes.unwrap_or_default().iter().filter(|volume| ids.contains(&volume.node_id)) {
+            self.destroy_volume(volume).await;
+        }
+        if let Err(error) = self.manager.store.write(move |tx| store::delete_nodes(tx, &gone)).await {
+            self.note(Level::Error, &format!("cannot forget nodes: {}", sys::chain(&error)));
+        }
+    }
+
+    async fn destroy_volumes_of(&self, service: &ServiceContext) {
+        let sid = service.sid;
+        let volumes = self.manager.store.read(move |tx| store::list_volumes(tx, Some(sid))).await;
+        for volume in volumes.unwrap_or_default() {
+            self.destroy_volume(&volume).await;
+        }
+    }
+
+    pub(super) async fn all_nodes(&self) -> Result<Vec<NodeRow>, StepError> {
+        let sid = self.sid();
+        Ok(self.manager.store.read(move |tx| store::list_nodes(tx, Some(sid))).await?)
+    }
+}

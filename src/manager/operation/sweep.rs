@@ -1,0 +1,84 @@
+//! What could not be given back at the time is given back later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::api::NodeView;
+use crate::manager::core::Manager;
+use crate::manager::director::DirectorError;
+use crate::model::{ServiceId, State};
+use crate::service::node::Level;
+use crate::store::StoreError;
+use crate::store::manager::{self as store, NodePhase, NodeRow, VolumeRow};
+use crate::sys;
+
+use super::Plan;
+
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// Looks every minute for nodes and volumes that belong to nothing any more, until `stop`.
+pub(in crate::manager) async fn sweep(manager: Arc<Manager>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+        if let Err(error) = manager.sweep_once().await {
+            tracing::warn!("cannot look for what is left over: {}", sys::chain(&error));
+        }
+    }
+}
+
+impl Manager {
+    async fn sweep_once(&self) -> Result<(), StoreError> {
+        let (nodes, volumes) = self.store.read(left_over).await?;
+        if !nodes.is_empty() {
+            let views: Vec<NodeView> = nodes.iter().map(|node| node.view.clone()).collect();
+            let ids: Vec<String> = views.iter().map(|view| view.id.clone()).collect();
+            match self.director.remove_nodes(&views).await {
+                Ok(()) => self.store.write(move |tx| store::delete_nodes(tx, &ids)).await?,
+                Err(error) => tracing::warn!("nodes are still not given back: {}", sys::chain(&error)),
+            }
+        }
+        for volume in volumes {
+            if let Err(error) = self.give_volume_back(&volume).await {
+                let text = format!("volume '{}' is still not destroyed: {}", volume.name, sys::chain(&error));
+                self.note(ServiceId::MANAGER, Level::Warning, &text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Destroys a volume and forgets it.
+    pub(super) async fn give_volume_back(&self, volume: &VolumeRow) -> Result<(), super::StepError> {
+        if let Some(volume_id) = &volume.volume_id {
+            let detached: Result<(), DirectorError> = self.director.detach_volume(&volume.cloud, volume_id).await;
+            if let Err(error) = detached {
+                // Destroying detaches as well; its own words decide.
+                tracing::debug!("volume '{}': {}", volume.name, sys::chain(&error));
+            }
+            self.director.destroy_volume(&volume.cloud, volume_id).await?;
+        }
+        let name = volume.name.clone();
+        Ok(self.store.write(move |tx| store::delete_volume(tx, &name)).await?)
+    }
+}
+
+/// Nodes on their way out, and volumes without a node, of services that no operation changes.
+fn left_over(tx: &store::Transaction<'_>) -> Result<(Vec<NodeRow>, Vec<VolumeRow>), StoreError> {
+    let operations = store::list_operations::<Plan>(tx, None)?;
+    let is_quiet = |sid: ServiceId| !operations.iter().any(|operation| operation.sid == sid);
+    let states = store::list_services(tx)?;
+    let is_stopped = |sid: ServiceId| states.iter().any(|row| row.sid == sid && row.state == State::Stopped);
+    let all = store::list_nodes(tx, None)?;
+    let nodes: Vec<NodeRow> =
+        all.iter().filter(|node| node.phase != NodePhase::Active && is_quiet(node.sid)).cloned().collect();
+    let has_node =
+        |volume: &VolumeRow| all.iter().any(|node| node.view.id == volume.node_id && node.phase == NodePhase::Active);
+    let volumes = store::list_volumes(tx, None)?;
+    let volumes =
+        volumes.into_iter().filter(|volume| is_quiet(volume.sid) && (is_stopped(volume.sid) || !has_node(volume)));
+    Ok((nodes, volumes.collect()))
+}

@@ -1,0 +1,52 @@
+//! The composition root of a manager.
+
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::core::Manager;
+use super::dispatch::ManagerDispatch;
+use super::operation;
+use crate::config::ManagerConfig;
+use crate::ops::Tasks;
+use crate::service::node::{
+    self, NodeCredentials, NodeError, Options, check_clock, ensure_directories, install_log, run_until_stopped,
+};
+use crate::store::{Store, manager as store};
+use crate::sys::file;
+
+/// Runs a manager until it is asked to stop.
+pub fn run(options: &Options) -> ExitCode {
+    run_until_stopped("manager", |tasks| start(options.clone(), tasks))
+}
+
+async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
+    let config = Arc::new(read_config(&options)?);
+    let base = &config.base;
+    ensure_directories(base)?;
+    file::ensure_directory(&base.rooted(&config.code_repo))?;
+    let log = install_log(base.rooted(&base.log_file))?;
+    check_clock(base).await?;
+    let credentials = Arc::new(NodeCredentials::load(base)?);
+    let database = Store::open(&base.rooted(&base.var_cache).join("manager.db"), store::MIGRATIONS)?;
+    let manager = Arc::new(Manager::new(Arc::clone(&config), database, Arc::clone(&credentials), tasks.clone(), log));
+    manager.begin().await?;
+    operation::resume(&manager).await?;
+    let dispatch = Arc::new(ManagerDispatch { manager: Arc::clone(&manager) });
+    let address = options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let port = options.port.unwrap_or(base.manager_port);
+    node::listen(address, port, base.rooted(&base.var_tmp), &credentials, dispatch, &tasks).await?;
+    tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
+    tasks.spawn("sweeper", operation::sweep(manager, tasks.stopping()));
+    // Upstream's first line; whoever starts a manager may wait for it.
+    let _nobody_reads_it = writeln!(std::io::stdout(), "{address} {port}");
+    Ok(())
+}
+
+fn read_config(options: &Options) -> Result<ManagerConfig, NodeError> {
+    let Some(path) = &options.config else { return Ok(ManagerConfig::read(&options.root)?) };
+    let text = file::read_text(path)?;
+    Ok(ManagerConfig::parse(Path::new(path), &text, &options.root)?)
+}

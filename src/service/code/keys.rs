@@ -1,0 +1,106 @@
+//! SSH keys that may push code to the manager.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::config::NodeBase;
+use crate::service::method::{Call, MethodError, Reply};
+use crate::sys::{self, file};
+
+const MAX_BYTES: u64 = 64 * 1024;
+const KEY_TYPES: [&str; 7] = [
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ssh-dss",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+];
+
+/// `list_authorized_keys`: the lines that are keys.
+///
+/// # Errors
+/// A parameter is left.
+pub async fn list_authorized_keys(base: &NodeBase, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let path = path(base);
+    let keys = sys::blocking(move || lines(&file::read_text(&path).unwrap_or_default())).await;
+    Ok(Reply::Value(json!({ "authorizedKeys": keys })))
+}
+
+/// `upload_authorized_key`: adds the keys that are not there yet.
+///
+/// # Errors
+/// A line is no public key, or the file cannot be written.
+pub async fn upload_authorized_key(base: &NodeBase, mut call: Call) -> Result<Reply, MethodError> {
+    let upload = call.file("key")?;
+    call.finish()?;
+    let bytes = upload.read(MAX_BYTES).await.map_err(|error| MethodError::refused(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| MethodError::invalid("Not an SSH public key"))?;
+    let new = lines(&text);
+    if let Some(line) = new.iter().find(|line| !is_key(line)) {
+        let shown: String = line.chars().take(40).collect();
+        return Err(MethodError::invalid(format!("Not an SSH public key: '{shown}'")));
+    }
+    let path = path(base);
+    let n_added = sys::blocking(move || {
+        let mut keys = lines(&file::read_text(&path).unwrap_or_default());
+        let n_before = keys.len();
+        for key in new {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        if let Some(directory) = path.parent() {
+            file::ensure_directory(directory)?;
+        }
+        let text: String = keys.iter().map(|key| format!("{key}\n")).collect();
+        file::write_atomic(&path, text.as_bytes(), 0o600)?;
+        own_by_git(&path);
+        Ok::<_, file::FileError>(keys.len() - n_before)
+    })
+    .await?;
+    Ok(Reply::Value(json!({ "outcome": format!("{n_added} keys added to authorized_keys") })))
+}
+
+fn path(base: &NodeBase) -> PathBuf {
+    base.rooted("/home/git/.ssh/authorized_keys")
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+/// A type, base64, and perhaps a comment. Options before the type are
+/// refused: they could run programs.
+fn is_key(line: &str) -> bool {
+    use base64::Engine;
+    let mut words = line.split_whitespace();
+    let (Some(sort), Some(body)) = (words.next(), words.next()) else { return false };
+    KEY_TYPES.contains(&sort)
+        && !line.contains(char::is_control)
+        && base64::engine::general_purpose::STANDARD_NO_PAD.decode(body.trim_end_matches('=')).is_ok()
+}
+
+/// The SSH server reads the file as user `git`, where there is one.
+fn own_by_git(path: &std::path::Path) {
+    if let Ok(Some(user)) = nix::unistd::User::from_name("git") {
+        let _only_root_can = nix::unistd::chown(path, Some(user.uid), Some(user.gid));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_public_keys_are_taken() {
+        assert!(is_key("ssh-rsa AAAAB3NzaC1yc2E= me@home"));
+        assert!(is_key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE"));
+        for line in ["command=\"/bin/sh\" ssh-rsa AAAA", "ssh-rsa", "ssh-rsa !!!", "hello world"] {
+            assert!(!is_key(line), "{line}");
+        }
+    }
+}

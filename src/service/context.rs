@@ -1,0 +1,151 @@
+//! What the manager's side of a kind works with: one service of the application.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::agents::Agents;
+use super::kind::{AGENT_LOG, Kind};
+use super::method::{Call, MethodError, Reply};
+use super::node::{Level, LogWriter};
+use crate::api::params::python_list;
+use crate::api::texts;
+use crate::config::ManagerConfig;
+use crate::model::{ServiceId, State};
+use crate::store::manager::{self as store, NodePhase, NodeRow, ServiceRow};
+use crate::store::{Store, StoreError};
+
+/// One service. Cheap to clone.
+#[derive(Clone)]
+pub struct ServiceContext {
+    /// Its id.
+    pub sid: ServiceId,
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// The manager's database.
+    pub store: Store,
+    /// Calls its agents.
+    pub agents: Agents,
+    /// The manager's configuration.
+    pub config: Arc<ManagerConfig>,
+    /// Its own log.
+    pub log: LogWriter,
+}
+
+impl ServiceContext {
+    /// Its record.
+    ///
+    /// # Errors
+    /// The database fails, or it was removed meanwhile.
+    pub async fn row(&self) -> Result<ServiceRow, MethodError> {
+        let sid = self.sid;
+        let row: Option<ServiceRow> = self.store.read(move |tx| store::find_service(tx, sid)).await?;
+        row.ok_or_else(|| MethodError::refused("Service not found"))
+    }
+
+    /// Refuses a call in any other state.
+    ///
+    /// # Errors
+    /// Upstream's text, or the database fails.
+    pub async fn expect_state(&self, allowed: &[State]) -> Result<ServiceRow, MethodError> {
+        let row = self.row().await?;
+        if allowed.contains(&row.state) {
+            return Ok(row);
+        }
+        Err(MethodError::refused(texts::wrong_service_state(allowed, row.state)))
+    }
+
+    /// Its nodes that work, oldest first.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn nodes(&self) -> Result<Vec<NodeRow>, StoreError> {
+        let sid = self.sid;
+        let mut nodes = self.store.read(move |tx| store::list_nodes(tx, Some(sid))).await?;
+        nodes.retain(|node| node.phase == NodePhase::Active);
+        Ok(nodes)
+    }
+
+    /// Its nodes as `list_nodes` shows them: none unless it works.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn shown_nodes(&self) -> Result<Option<Vec<NodeRow>>, MethodError> {
+        let row = self.row().await?;
+        match row.state {
+            State::Running | State::Adapting => Ok(Some(self.nodes().await?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// `get_service_info`: state, type, and why the last operation was undone, if it was.
+    ///
+    /// # Errors
+    /// A parameter is left, or the database fails.
+    pub async fn service_info(&self, call: Call, shown_type: &str) -> Result<Reply, MethodError> {
+        call.finish()?;
+        let row = self.row().await?;
+        let mut info = json!({ "state": row.state, "type": shown_type });
+        if let (Some(failure), Some(fields)) = (row.last_failure, info.as_object_mut()) {
+            fields.insert("reason".to_owned(), failure.into());
+        }
+        Ok(Reply::Value(info))
+    }
+
+    /// `get_node_info`, with fields that only this kind has.
+    ///
+    /// # Errors
+    /// No such node, or the database fails.
+    pub async fn node_info(
+        &self,
+        mut call: Call,
+        own_fields: impl FnOnce(&NodeRow) -> Map<String, Value>,
+    ) -> Result<Reply, MethodError> {
+        let nodes = self.nodes().await?;
+        let node = take_node(&mut call, "serviceNodeId", &nodes)?;
+        call.finish()?;
+        let logs: Vec<_> = std::iter::once(&AGENT_LOG).chain(self.kind.manager.logs(&node.role)).collect();
+        let view = &node.view;
+        let mut fields = own_fields(node);
+        let common = json!({
+            "id": view.id, "ip": view.ip, "vmid": view.vmid, "cloud": view.cloud_name, "role": node.role, "logs": logs
+        });
+        if let Value::Object(common) = common {
+            fields.extend(common);
+        }
+        Ok(Reply::Value(json!({ "serviceNode": fields })))
+    }
+
+    /// Where its code versions lie.
+    #[must_use]
+    pub fn code_repository(&self) -> PathBuf {
+        self.config.base.rooted(&self.config.code_repo).join(self.sid.to_string())
+    }
+
+    /// Adds a line to its log.
+    pub fn note(&self, level: Level, text: &str) {
+        let name = match self.sid {
+            ServiceId::MANAGER => "conpaas.core.manager".to_owned(),
+            sid => format!("conpaas.core.manager{sid}"),
+        };
+        self.log.line(level, &name, text);
+    }
+}
+
+/// Takes a parameter that must be the id of one of `nodes`.
+///
+/// # Errors
+/// It is missing or none of them.
+pub fn take_node<'a>(call: &mut Call, name: &str, nodes: &'a [NodeRow]) -> Result<&'a NodeRow, MethodError> {
+    let ids: Vec<Value> = nodes.iter().map(|node| Value::from(node.view.id.clone())).collect();
+    let id = call.params.one_of(name, &ids, &python_list(&ids))?;
+    let found = nodes.iter().find(|node| id == node.view.id.as_str());
+    found.ok_or_else(|| MethodError::refused("no such node"))
+}
+
+/// Seconds since 1970.
+#[must_use]
+pub fn now() -> f64 {
+    chrono::Utc::now().timestamp_micros() as f64 / 1_000_000.0
+}

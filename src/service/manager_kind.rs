@@ -1,0 +1,150 @@
+//! A kind's side in the manager.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use super::context::ServiceContext;
+use super::kind::LogFile;
+use super::method::{Call, Method, MethodError, Reply};
+use crate::api::VolumeRequest;
+use crate::store::manager::NodeRow;
+
+/// How many nodes of each role, in the order in which they were asked for.
+pub type Counts = Vec<(String, i64)>;
+
+/// Why a kind did not get its nodes to work; the text names the node.
+pub type WorkError = MethodError;
+
+/// A node that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedNode {
+    /// Its role in the service.
+    pub role: String,
+    /// Volumes that are made and attached with it.
+    pub volumes: Vec<VolumeRequest>,
+}
+
+impl WantedNode {
+    /// A node without volumes.
+    #[must_use]
+    pub fn of_role(role: &str) -> Self {
+        WantedNode { role: role.to_owned(), volumes: Vec::new() }
+    }
+}
+
+/// What a kind does in the manager.
+///
+/// # Guarantees (of the caller)
+/// - The `on_` functions of one service never run at the same time.
+/// - An `on_` function that was broken off by a crash is called again with
+///   the same nodes: it must be repeatable.
+#[async_trait]
+pub trait ManagerKind: Send + Sync {
+    /// The roles of its nodes.
+    fn roles(&self) -> &'static [&'static str];
+
+    /// The role that is meant when a caller names none (`count`).
+    fn default_role(&self) -> &'static str;
+
+    /// The nodes that a start makes.
+    async fn nodes_at_start(&self, service: &ServiceContext) -> Result<Vec<WantedNode>, WorkError>;
+
+    /// A node to be added in this role; a kind that gives its nodes volumes says so here.
+    fn wanted(&self, role: &str) -> WantedNode {
+        WantedNode::of_role(role)
+    }
+
+    /// Values for the agents' configuration, by upstream's names.
+    fn context(&self) -> Map<String, Value> {
+        Map::new()
+    }
+
+    /// The logs of a node in this role, besides the agent's own.
+    fn logs(&self, role: &str) -> &'static [LogFile];
+
+    /// Called once, when a service of this kind is added.
+    async fn on_add_service(&self, _service: &ServiceContext) -> Result<(), WorkError> {
+        Ok(())
+    }
+
+    /// Refuses an addition that makes no sense.
+    ///
+    /// # Errors
+    /// The text for the caller.
+    fn check_addition(&self, _nodes: &[NodeRow], _counts: &Counts) -> Result<(), MethodError> {
+        Ok(())
+    }
+
+    /// Chooses the nodes (ids) that a removal takes.
+    ///
+    /// # Errors
+    /// The text for the caller: too many, or some that must stay.
+    fn plan_removal(&self, nodes: &[NodeRow], counts: &Counts) -> Result<Vec<String>, MethodError>;
+
+    /// Gets the nodes of a start to work.
+    async fn on_start(&self, service: &ServiceContext, nodes: &[NodeRow]) -> Result<(), WorkError>;
+
+    /// Gets `added` to work beside `before`.
+    async fn on_add_nodes(
+        &self,
+        service: &ServiceContext,
+        before: &[NodeRow],
+        added: &[NodeRow],
+    ) -> Result<(), WorkError>;
+
+    /// Tells `left` that `removed` are about to go.
+    async fn on_remove_nodes(
+        &self,
+        service: &ServiceContext,
+        left: &[NodeRow],
+        removed: &[NodeRow],
+    ) -> Result<(), WorkError>;
+
+    /// Called before all nodes go.
+    async fn on_stop(&self, _service: &ServiceContext, _nodes: &[NodeRow]) -> Result<(), WorkError> {
+        Ok(())
+    }
+
+    /// Does what a method's [`Reply::Adapt`] asked for.
+    async fn on_adapt(&self, _service: &ServiceContext, _work: &Value) -> Result<(), WorkError> {
+        Ok(())
+    }
+
+    /// Takes back what an [`ManagerKind::on_adapt`] that failed has done, as well as it can.
+    async fn undo_adapt(&self, _service: &ServiceContext, _work: &Value) {}
+
+    /// Whether `method` (`create_volume`, `delete_volume`) may be called now.
+    ///
+    /// # Errors
+    /// The text for the caller; by default that the kind has no volumes.
+    async fn can_change_volumes(&self, _service: &ServiceContext, method: &str) -> Result<(), MethodError> {
+        Err(MethodError::refused(format!("{method} method not currently supported for this service")))
+    }
+
+    /// Whether the manager's git repository holds code for services of this kind.
+    fn has_git_code(&self) -> bool {
+        false
+    }
+
+    /// Its methods, besides those of every service.
+    fn methods(&self) -> &'static [Method];
+
+    /// Calls one of [`ManagerKind::methods`].
+    async fn call(&self, service: &ServiceContext, method: &str, call: Call) -> Result<Reply, MethodError>;
+}
+
+/// Chooses the last nodes of the roles that are to shrink; at least `stay`
+/// nodes of `removable` must stay. Upstream's text names the role where a kind has several.
+///
+/// # Errors
+/// Fewer can be removed.
+pub fn last_nodes(removable: &[&NodeRow], n: i64, stay: usize, shown_role: &str) -> Result<Vec<String>, MethodError> {
+    let can = removable.len().saturating_sub(stay);
+    let n = usize::try_from(n).unwrap_or(0);
+    if n > can {
+        let can = if can == 0 { "none".to_owned() } else { format!("only {can}") };
+        let role = if shown_role.is_empty() { String::new() } else { format!(" {shown_role}") };
+        return Err(MethodError::refused(format!("Requesting to delete {n}{role} nodes while {can} can be removed")));
+    }
+    Ok(removable.iter().rev().take(n).map(|node| node.view.id.clone()).collect())
+}

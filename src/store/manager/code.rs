@@ -1,0 +1,72 @@
+//! Code versions of services.
+
+use rusqlite::{OptionalExtension, Row};
+
+use crate::model::ServiceId;
+use crate::store::{StoreError, Transaction};
+
+/// A code version. Its file lies in the code repository under its id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CodeRow {
+    /// `code-XXXXXX` or `git-<revision>`.
+    pub id: String,
+    /// The name that its file was uploaded under, or the git revision.
+    pub filename: String,
+    /// The user's words.
+    pub description: String,
+    /// `tar`, `zip` or `git`.
+    pub filetype: String,
+    /// When it came, seconds since 1970.
+    pub time: f64,
+}
+
+/// Adds a code version; one with the same id is replaced.
+///
+/// # Errors
+/// The database fails.
+pub fn insert_code(tx: &Transaction<'_>, sid: ServiceId, code: &CodeRow) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO code (sid, id, filename, description, filetype, time) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    tx.execute(sql, (sid.0, &code.id, &code.filename, &code.description, &code.filetype, code.time))?;
+    Ok(())
+}
+
+/// Forgets a code version.
+///
+/// # Errors
+/// The database fails.
+pub fn delete_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM code WHERE sid = ?1 AND id = ?2", (sid.0, id))?;
+    Ok(())
+}
+
+/// A code version, if it is there.
+///
+/// # Errors
+/// The database fails.
+pub fn find_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<Option<CodeRow>, StoreError> {
+    let sql = "SELECT id, filename, description, filetype, time FROM code WHERE sid = ?1 AND id = ?2";
+    Ok(tx.query_row(sql, (sid.0, id), read).optional()?)
+}
+
+/// All code versions of a service, newest first.
+///
+/// # Errors
+/// The database fails.
+pub fn list_codes(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<CodeRow>, StoreError> {
+    let sql =
+        "SELECT id, filename, description, filetype, time FROM code WHERE sid = ?1 ORDER BY time DESC, rowid DESC";
+    let mut statement = tx.prepare(sql)?;
+    let rows = statement.query_map([sid.0], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<CodeRow> {
+    Ok(CodeRow {
+        id: row.get(0)?,
+        filename: row.get(1)?,
+        description: row.get(2)?,
+        filetype: row.get(3)?,
+        time: row.get(4)?,
+    })
+}

@@ -1,0 +1,36 @@
+//! What the manager of an application keeps: services, their nodes, code
+//! versions, volumes and history, and the operations under way.
+
+mod code;
+mod node;
+mod operation;
+mod service;
+mod volume;
+
+use super::StoreError;
+
+pub use super::Transaction;
+
+pub use code::{CodeRow, delete_code, find_code, insert_code, list_codes};
+pub use node::{NodePhase, NodeRow, delete_nodes, insert_nodes, list_nodes, set_node_phase};
+pub use operation::{
+    OperationRow, delete_operation, insert_operation, list_operations, save_operation, set_operation_failure,
+};
+pub use service::{
+    HistoryRow, ServiceRow, add_history, delete_service, find_service, history, insert_service, list_services,
+    set_active_code, set_last_failure, set_state,
+};
+pub use volume::{VolumeRow, delete_volume, find_volume, insert_volume, list_volumes, set_volume_id};
+
+/// The numbered migrations of the manager's database.
+pub const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql")];
+
+/// Reads a column that holds JSON.
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// Writes a column that holds JSON.
+fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
+}

@@ -1,0 +1,99 @@
+//! Nodes of services.
+
+use rusqlite::Row;
+
+use crate::api::NodeView;
+use crate::model::ServiceId;
+use crate::store::{StoreError, Transaction};
+
+/// How far a node has come in its service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodePhase {
+    /// Made for an operation that is not done; given back if that fails.
+    New,
+    /// Works in its service.
+    Active,
+    /// Being removed.
+    Leaving,
+}
+
+impl NodePhase {
+    fn as_str(self) -> &'static str {
+        match self {
+            NodePhase::New => "new",
+            NodePhase::Active => "active",
+            NodePhase::Leaving => "leaving",
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, StoreError> {
+        let all = [NodePhase::New, NodePhase::Active, NodePhase::Leaving];
+        let found = all.into_iter().find(|phase| phase.as_str() == text);
+        found.ok_or_else(|| StoreError::Corrupt(format!("node phase '{text}'")))
+    }
+}
+
+/// A node of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeRow {
+    /// Its service.
+    pub sid: ServiceId,
+    /// Its role in the service.
+    pub role: String,
+    /// How far it has come.
+    pub phase: NodePhase,
+    /// What the director says of it.
+    pub view: NodeView,
+}
+
+/// Adds nodes in phase `New`; those that are there already stay as they are.
+///
+/// # Errors
+/// The database fails.
+pub fn insert_nodes(tx: &Transaction<'_>, sid: ServiceId, nodes: &[NodeView]) -> Result<(), StoreError> {
+    let sql = "INSERT OR IGNORE INTO node (sid, id, role, phase, view) VALUES (?1, ?2, ?3, ?4, ?5)";
+    for node in nodes {
+        let view = super::to_json(node)?;
+        tx.execute(sql, (sid.0, &node.id, &node.role, NodePhase::New.as_str(), view))?;
+    }
+    Ok(())
+}
+
+/// The nodes of a service, or of all services, oldest first.
+///
+/// # Errors
+/// The database fails.
+pub fn list_nodes(tx: &Transaction<'_>, sid: Option<ServiceId>) -> Result<Vec<NodeRow>, StoreError> {
+    let sql = "SELECT sid, role, phase, view FROM node WHERE ?1 IS NULL OR sid = ?1 ORDER BY number";
+    let mut statement = tx.prepare(sql)?;
+    let rows = statement.query_map([sid.map(|sid| sid.0)], read)?;
+    rows.map(|row| row?).collect()
+}
+
+/// Says how far nodes have come.
+///
+/// # Errors
+/// The database fails.
+pub fn set_node_phase(tx: &Transaction<'_>, ids: &[String], phase: NodePhase) -> Result<(), StoreError> {
+    for id in ids {
+        tx.execute("UPDATE node SET phase = ?2 WHERE id = ?1", (id, phase.as_str()))?;
+    }
+    Ok(())
+}
+
+/// Forgets nodes.
+///
+/// # Errors
+/// The database fails.
+pub fn delete_nodes(tx: &Transaction<'_>, ids: &[String]) -> Result<(), StoreError> {
+    for id in ids {
+        tx.execute("DELETE FROM node WHERE id = ?1", [id])?;
+    }
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Result<NodeRow, StoreError>> {
+    let (sid, role, phase, view): (i64, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+    Ok(NodePhase::read(&phase)
+        .and_then(|phase| Ok(NodeRow { sid: ServiceId(sid), role, phase, view: super::from_json(&view)? })))
+}

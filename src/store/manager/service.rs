@@ -1,0 +1,150 @@
+//! Services and their history.
+
+use rusqlite::{OptionalExtension, Row};
+
+use crate::model::{ServiceId, State};
+use crate::store::{StoreError, Transaction};
+
+/// Entries of a service's history that are kept.
+const MAX_HISTORY: i64 = 2000;
+
+/// A service; 0 is the manager itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceRow {
+    /// Its id.
+    pub sid: ServiceId,
+    /// Its kind's name; `manager` for 0.
+    pub kind: String,
+    /// Its state.
+    pub state: State,
+    /// Its active code version, where its kind has code.
+    pub active_code: Option<String>,
+    /// Why its last operation was undone, if it was.
+    pub last_failure: Option<String>,
+}
+
+/// One change of state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryRow {
+    /// Seconds since 1970.
+    pub time: f64,
+    /// The new state.
+    pub state: State,
+    /// Why.
+    pub reason: String,
+}
+
+/// Adds a service in state `INIT` and gives its id; `sid` only for the manager itself.
+///
+/// # Errors
+/// The database fails.
+pub fn insert_service(tx: &Transaction<'_>, sid: Option<ServiceId>, kind: &str) -> Result<ServiceId, StoreError> {
+    let sid = sid.map(|sid| sid.0);
+    tx.execute("INSERT INTO service (sid, kind, state) VALUES (?1, ?2, ?3)", (sid, kind, State::Init.as_str()))?;
+    Ok(ServiceId(tx.last_insert_rowid()))
+}
+
+/// Removes a service with all that belongs to it.
+///
+/// # Errors
+/// The database fails.
+pub fn delete_service(tx: &Transaction<'_>, sid: ServiceId) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM service WHERE sid = ?1", [sid.0])?;
+    Ok(())
+}
+
+/// A service, if it is there.
+///
+/// # Errors
+/// The database fails.
+pub fn find_service(tx: &Transaction<'_>, sid: ServiceId) -> Result<Option<ServiceRow>, StoreError> {
+    let sql = "SELECT sid, kind, state, active_code, last_failure FROM service WHERE sid = ?1";
+    let found = tx.query_row(sql, [sid.0], read_service).optional()?;
+    found.transpose()
+}
+
+/// All services by id, the manager itself first.
+///
+/// # Errors
+/// The database fails.
+pub fn list_services(tx: &Transaction<'_>) -> Result<Vec<ServiceRow>, StoreError> {
+    let mut statement = tx.prepare("SELECT sid, kind, state, active_code, last_failure FROM service ORDER BY sid")?;
+    let rows = statement.query_map([], read_service)?;
+    rows.map(|row| row?).collect()
+}
+
+/// Changes a service's state, with an entry in its history.
+///
+/// # Errors
+/// The database fails.
+pub fn set_state(
+    tx: &Transaction<'_>,
+    sid: ServiceId,
+    state: State,
+    reason: &str,
+    time: f64,
+) -> Result<(), StoreError> {
+    tx.execute("UPDATE service SET state = ?2 WHERE sid = ?1", (sid.0, state.as_str()))?;
+    add_history(tx, sid, state, reason, time)
+}
+
+/// Adds an entry to a service's history.
+///
+/// # Errors
+/// The database fails.
+pub fn add_history(
+    tx: &Transaction<'_>,
+    sid: ServiceId,
+    state: State,
+    reason: &str,
+    time: f64,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO history (sid, time, state, reason) VALUES (?1, ?2, ?3, ?4)";
+    tx.execute(sql, (sid.0, time, state.as_str(), reason))?;
+    let sql = "DELETE FROM history WHERE sid = ?1 AND number <= \
+               (SELECT max(number) FROM history WHERE sid = ?1) - ?2";
+    tx.execute(sql, (sid.0, MAX_HISTORY))?;
+    Ok(())
+}
+
+/// A service's history, oldest first.
+///
+/// # Errors
+/// The database fails.
+pub fn history(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<HistoryRow>, StoreError> {
+    let mut statement = tx.prepare("SELECT time, state, reason FROM history WHERE sid = ?1 ORDER BY number")?;
+    let rows = statement
+        .query_map([sid.0], |row| Ok((row.get::<_, f64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
+    rows.map(|row| {
+        let (time, state, reason) = row?;
+        Ok(HistoryRow { time, state: state.parse().map_err(StoreError::Corrupt)?, reason })
+    })
+    .collect()
+}
+
+/// Says which code version is active.
+///
+/// # Errors
+/// The database fails.
+pub fn set_active_code(tx: &Transaction<'_>, sid: ServiceId, code: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE service SET active_code = ?2 WHERE sid = ?1", (sid.0, code))?;
+    Ok(())
+}
+
+/// Says why the last operation was undone, or that it was not.
+///
+/// # Errors
+/// The database fails.
+pub fn set_last_failure(tx: &Transaction<'_>, sid: ServiceId, failure: Option<&str>) -> Result<(), StoreError> {
+    tx.execute("UPDATE service SET last_failure = ?2 WHERE sid = ?1", (sid.0, failure))?;
+    Ok(())
+}
+
+fn read_service(row: &Row<'_>) -> rusqlite::Result<Result<ServiceRow, StoreError>> {
+    let state: String = row.get(2)?;
+    let (sid, kind, active_code, last_failure) = (ServiceId(row.get(0)?), row.get(1)?, row.get(3)?, row.get(4)?);
+    Ok(match state.parse() {
+        Ok(state) => Ok(ServiceRow { sid, kind, state, active_code, last_failure }),
+        Err(error) => Err(StoreError::Corrupt(error)),
+    })
+}

@@ -1,0 +1,88 @@
+//! Volumes of services.
+
+use rusqlite::{OptionalExtension, Row};
+
+use crate::model::ServiceId;
+use crate::store::{StoreError, Transaction};
+
+/// A volume, from the moment it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeRow {
+    /// The user's name for it; unique in the application.
+    pub name: String,
+    /// Its service.
+    pub sid: ServiceId,
+    /// Its size in MB.
+    pub size_mb: i64,
+    /// The node that it is attached to.
+    pub node_id: String,
+    /// The internal name of its cloud.
+    pub cloud: String,
+    /// Its device in the node, such as `sdb`.
+    pub device: String,
+    /// The cloud's id of it, once it is known.
+    pub volume_id: Option<String>,
+}
+
+/// Adds a volume; one that is there stays as it is.
+///
+/// # Errors
+/// The database fails.
+pub fn insert_volume(tx: &Transaction<'_>, volume: &VolumeRow) -> Result<(), StoreError> {
+    let sql = "INSERT OR IGNORE INTO volume (name, sid, size_mb, node_id, cloud, device, volume_id) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let VolumeRow { name, sid, size_mb, node_id, cloud, device, volume_id } = volume;
+    tx.execute(sql, (name, sid.0, size_mb, node_id, cloud, device, volume_id))?;
+    Ok(())
+}
+
+/// Notes the cloud's id of a volume.
+///
+/// # Errors
+/// The database fails.
+pub fn set_volume_id(tx: &Transaction<'_>, name: &str, volume_id: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE volume SET volume_id = ?2 WHERE name = ?1", (name, volume_id))?;
+    Ok(())
+}
+
+/// Forgets a volume.
+///
+/// # Errors
+/// The database fails.
+pub fn delete_volume(tx: &Transaction<'_>, name: &str) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM volume WHERE name = ?1", [name])?;
+    Ok(())
+}
+
+/// A volume, if it is there.
+///
+/// # Errors
+/// The database fails.
+pub fn find_volume(tx: &Transaction<'_>, name: &str) -> Result<Option<VolumeRow>, StoreError> {
+    let sql = "SELECT name, sid, size_mb, node_id, cloud, device, volume_id FROM volume WHERE name = ?1";
+    Ok(tx.query_row(sql, [name], read).optional()?)
+}
+
+/// The volumes of a service, or of all services, oldest first.
+///
+/// # Errors
+/// The database fails.
+pub fn list_volumes(tx: &Transaction<'_>, sid: Option<ServiceId>) -> Result<Vec<VolumeRow>, StoreError> {
+    let sql = "SELECT name, sid, size_mb, node_id, cloud, device, volume_id FROM volume \
+               WHERE ?1 IS NULL OR sid = ?1 ORDER BY rowid";
+    let mut statement = tx.prepare(sql)?;
+    let rows = statement.query_map([sid.map(|sid| sid.0)], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<VolumeRow> {
+    Ok(VolumeRow {
+        name: row.get(0)?,
+        sid: ServiceId(row.get(1)?),
+        size_mb: row.get(2)?,
+        node_id: row.get(3)?,
+        cloud: row.get(4)?,
+        device: row.get(5)?,
+        volume_id: row.get(6)?,
+    })
+}
