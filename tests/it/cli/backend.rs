@@ -1,9 +1,12 @@
 //! The real director on this machine, with two clouds of plain programs.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
 use super::place::{Outcome, Place};
@@ -11,6 +14,7 @@ use super::place::{Outcome, Place};
 /// A running director; it and its nodes end with this value.
 pub(crate) struct Backend {
     director: Child,
+    directory: PathBuf,
 }
 
 impl Backend {
@@ -63,7 +67,7 @@ impl Backend {
             assert!(Instant::now() < limit, "the director does not listen:\n{log}");
             tokio::task::yield_now().await;
         }
-        Backend { director }
+        Backend { director, directory }
     }
 
     /// Stops the user's applications, then the director, as an operator would.
@@ -78,8 +82,24 @@ impl Backend {
         while place.run(&["cps-cloud", "list_resources"]).await.stdout != "No existing resources\n" {
             assert!(Instant::now() < limit, "nodes are left");
         }
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.director.id().unwrap()).unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        let pid = Pid::from_raw(i32::try_from(self.director.id().unwrap()).unwrap());
+        kill(pid, Signal::SIGTERM).unwrap();
         assert!(self.director.wait().await.unwrap().success(), "the director stops cleanly");
+    }
+}
+
+impl Drop for Backend {
+    /// After a failure nodes still run, and their director, who would end
+    /// them, is gone: every process that names this test's own directory is theirs.
+    fn drop(&mut self) {
+        let _may_have_ended = self.director.start_kill();
+        let directory = self.directory.display().to_string();
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            if let Some(pid) = pid.filter(|_| String::from_utf8_lossy(&command).contains(&directory)) {
+                let _may_have_ended = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
     }
 }

@@ -5,4 +5,5 @@ mod certificate;
 mod ours;
 mod place;
 mod real;
+mod replay;
 mod session;
