@@ -208,10 +208,10 @@ impl StandInDirector {
     fn create_volume(&self, form: &Form) -> Value {
         let mut state = self.state.lock().unwrap();
         let operation = form.get("operation_id").unwrap().to_owned();
-        if let Some(id) = state.volume_of_operation.get(&operation).cloned() {
-            if state.volumes.contains_key(&id) {
-                return json!({ "volume_id": id });
-            }
+        if let Some(id) = state.volume_of_operation.get(&operation).cloned()
+            && state.volumes.contains_key(&id)
+        {
+            return json!({ "volume_id": id });
         }
         let id = format!("vol-{}", state.volume_of_operation.len());
         let directory = self.bench.path(&format!("{id}-{operation}"));
