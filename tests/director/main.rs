@@ -2,6 +2,7 @@
 //! and the process cloud. Needs no root.
 
 mod bad_input;
+mod crash;
 mod matrix;
 mod recorded;
 mod world;

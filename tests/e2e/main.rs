@@ -2,4 +2,7 @@
 
 mod init;
 mod lxc;
+mod nutshell;
+#[path = "../nutshell/session.rs"]
+mod nutshell_session;
 mod world;
