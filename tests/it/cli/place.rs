@@ -48,6 +48,9 @@ impl Place {
         let director = scripted_director(&uploads, authority, Arc::clone(&script)).await;
         let place = Place { directory, script, director, manager };
         place.configure(place.director.port);
+        // As if the clock had just been checked: what this machine's time server says is no matter here.
+        let checked = serde_json::json!({ "director": "127.0.0.1", "at": chrono::Utc::now(), "is_confirmed": true });
+        std::fs::write(place.state_dir().join("clock-checked.json"), checked.to_string()).unwrap();
         place
     }
 
