@@ -62,6 +62,17 @@ impl Session<'_> {
         }
     }
 
+    /// Calls a method that is refused while a script runs: waits for the script's end.
+    async fn call_after_scripts(&self, call: &RpcCall) {
+        eventually("no script runs", || async {
+            match self.call(call).await {
+                Some(Err(text)) if text.contains("Scripts are still running") => None,
+                _ => Some(()),
+            }
+        })
+        .await;
+    }
+
     async fn state(&self) -> Option<String> {
         let info = self.call(&RpcCall::get(1, "get_service_info")).await?.ok()?;
         info["state"].as_str().map(str::to_owned)
@@ -121,10 +132,10 @@ async fn act(session: &Session<'_>, action: &str) {
         "create volume" => {
             let Some(nodes) = session.nodes().await else { return };
             let call = RpcCall::post(0, "create_volume").param("volumeName", "data").param("volumeSize", 8);
-            session.call(&call.param("agentId", nodes[0].as_str())).await;
+            session.call_after_scripts(&call.param("agentId", nodes[0].as_str())).await;
         }
         "delete volume" => {
-            session.call(&RpcCall::post(0, "delete_volume").param("volumeName", "data")).await;
+            session.call_after_scripts(&RpcCall::post(0, "delete_volume").param("volumeName", "data")).await;
         }
         "remove nodes" => {
             let call = RpcCall::post(0, "remove_nodes").param("service_id", 1).param("nodes", json!({"node": 1}));
