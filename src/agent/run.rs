@@ -34,7 +34,7 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
         target: "conpaas.core.agent",
         "'{}' agent started (uid={}, sid={})", config.agent_type, base.user_id, config.service_id
     );
-    let agent = (kind.agent)(AgentEnvironment { config: Arc::clone(&config), tasks: tasks.clone() });
+    let agent = (kind.agent)(&AgentEnvironment { config: Arc::clone(&config), tasks: tasks.clone() });
     agent.resume().await;
     let dispatch = Arc::new(AgentDispatch { config: Arc::clone(&config), agent, log });
     let address = options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);

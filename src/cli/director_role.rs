@@ -1,7 +1,7 @@
 //! `conpaas director`, `conpaas director init`, `conpaas director check`.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -72,7 +72,7 @@ pub(super) fn run(words: &[String]) -> ExitCode {
         Some(DirectorRoleCommand::Init { hostname, set }) => {
             init(&SetupOptions { config: locate_director_cfg(line.place.config.as_deref()), hostname, set })
         }
-        Some(DirectorRoleCommand::Check { json }) => check(line.place.config, json),
+        Some(DirectorRoleCommand::Check { json }) => check(line.place.config.as_deref(), json),
     }
 }
 
@@ -94,7 +94,7 @@ fn init(options: &SetupOptions) -> ExitCode {
     }
 }
 
-fn check(config: Option<PathBuf>, is_json: bool) -> ExitCode {
+fn check(config: Option<&Path>, is_json: bool) -> ExitCode {
     install_crypto();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -103,7 +103,7 @@ fn check(config: Option<PathBuf>, is_json: bool) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let findings = runtime.block_on(director::check(&locate_director_cfg(config.as_deref())));
+    let findings = runtime.block_on(director::check(&locate_director_cfg(config)));
     if is_json {
         let values: Vec<_> = findings
             .iter()

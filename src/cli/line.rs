@@ -83,13 +83,14 @@ pub(super) struct GlobalOptions {
 }
 
 /// Reads `words` for `group`, called `program`, runs them, and gives the exit code.
-pub(super) fn run(group: &Group, program: &str, words: Vec<String>) -> u8 {
+pub(super) fn run(group: &Group, program: &str, words: &[String]) -> u8 {
     let command = group.command(program);
     let is_json = words.iter().any(|word| word == "--json");
-    let matches = match command.clone().try_get_matches_from(std::iter::once(program.to_owned()).chain(words.clone())) {
-        Ok(matches) => matches,
-        Err(error) => return refused(program, &command, &words, is_json, &error),
-    };
+    let matches =
+        match command.clone().try_get_matches_from(std::iter::once(program.to_owned()).chain(words.iter().cloned())) {
+            Ok(matches) => matches,
+            Err(error) => return refused(program, &command, words, is_json, &error),
+        };
     if matches.subcommand_name() == Some("help") {
         write_out(&help(command, program));
         return 0;
@@ -98,7 +99,7 @@ pub(super) fn run(group: &Group, program: &str, words: Vec<String>) -> u8 {
     let read = GlobalOptions::from_arg_matches(&matches).and_then(|options| Ok((options, (group.read)(&matches)?)));
     let (options, action) = match read {
         Ok(read) => read,
-        Err(error) => return refused(program, &command, &words, is_json, &error),
+        Err(error) => return refused(program, &command, words, is_json, &error),
     };
     let session = match settings(&options, printer) {
         Ok((settings, printer)) => Session::new(printer, settings),

@@ -92,7 +92,7 @@ pub fn main() -> ExitCode {
 fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
     if let Some(name) = program.strip_prefix("cps-").filter(|name| *name != "tools") {
         return match find(name) {
-            Some(group) => ExitCode::from(line::run(group, program, words)),
+            Some(group) => ExitCode::from(line::run(group, program, &words)),
             None => unknown(program, name),
         };
     }
@@ -112,7 +112,7 @@ fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
     }
     let first = words.remove(0);
     match (first.as_str(), find(&first)) {
-        (_, Some(group)) => ExitCode::from(line::run(group, &format!("{program} {first}"), words)),
+        (_, Some(group)) => ExitCode::from(line::run(group, &format!("{program} {first}"), &words)),
         ("help" | "-h" | "--help", None) => {
             write_out(&whole(&program).render_help().to_string());
             ExitCode::SUCCESS

@@ -248,3 +248,93 @@ fn filled(parts: &[String], indent: usize, width: usize) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{GROUPS, find};
+    use super::*;
+
+    fn said(group: &str, line: &str) -> Option<(String, String)> {
+        let program = format!("cps-{group}");
+        let command = find(group).unwrap().command(&program);
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        explain(&program, &command, &words).map(|error| (error.usage, error.text))
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_argparses_words() {
+        let table = [
+            ("application", "", "too few arguments"),
+            ("application", "rename a", "too few arguments"),
+            ("application", "start -c", "argument -c/--cloud: expected one argument"),
+            ("application", "start -c -d a", "argument -c/--cloud: expected one argument"),
+            ("application", "start a b --x c", "unrecognized arguments: b --x c"),
+            ("application", "list --debug", "unrecognized arguments: --debug"),
+            ("generic", "add_nodes a b --count x", "argument --count: invalid int value: 'x'"),
+            ("generic", "create_volume a v 1G n", "argument vol_size: invalid int value: '1G'"),
+            ("user", "add_credit u x", "argument credit: invalid int value: 'x'"),
+            ("user", "create_free u --e x --af y --l z --f=w q", "unrecognized arguments: q"),
+        ];
+        for (group, line, text) in table {
+            assert_eq!(said(group, line).unwrap().1, text, "{group} {line}");
+        }
+    }
+
+    #[test]
+    fn a_beginning_of_several_options_is_ambiguous() {
+        let text = said("user", "--d x list").unwrap().1;
+        let (start, names) = text.split_once(" could match ").unwrap();
+        assert_eq!(start, "ambiguous option: --d");
+        assert!(names.contains("--debug") && names.contains("--director_url"), "{names}");
+    }
+
+    #[test]
+    fn what_argparse_takes_is_not_wrong() {
+        for (group, line) in [
+            ("application", "--dir h --user u start -cx a"),
+            ("application", "start a --clo=x"),
+            ("generic", "add_nodes --count -1 a b"),
+            ("user", "create_free u --cred 5 --email -"),
+            ("user", "list --json"),
+        ] {
+            assert_eq!(said(group, line), None, "{group} {line}");
+        }
+    }
+
+    #[test]
+    fn usages_wrap_as_argparses() {
+        let (usage, _) = said("generic", "add_nodes").unwrap();
+        assert_eq!(
+            usage,
+            "usage: cps-generic add_nodes [-h] [--count COUNT] [-c CLOUD]\n\
+             \u{20}                            app_name_or_id serv_name_or_id"
+        );
+        let (usage, _) = said("user", "create_free").unwrap();
+        assert_eq!(
+            usage,
+            "usage: cps-user create_free [-h] [--email EMAIL] [--fname FNAME]\n\
+             \u{20}                           [--lname LNAME] [--affiliation AFFILIATION]\n\
+             \u{20}                           [--password PASSWORD] [--credit CRED]\n\
+             \u{20}                           username"
+        );
+    }
+
+    #[test]
+    fn every_tree_is_sound_and_counts_upstreams_commands() {
+        let counts = [
+            ("user", 8),
+            ("cloud", 3),
+            ("application", 10),
+            ("service", 18),
+            ("director", 2),
+            ("generic", 31),
+            ("helloworld", 18),
+        ];
+        for (name, count) in counts {
+            let command = find(name).unwrap().command("x");
+            command.clone().debug_assert();
+            assert_eq!(command.get_subcommands().count(), count, "{name}");
+        }
+        assert_eq!(GROUPS.len(), counts.len(), "count the new group's commands too");
+    }
+}

@@ -22,6 +22,9 @@ use tokio_util::task::TaskTracker;
 use super::response::Response;
 use crate::pki::Identity;
 
+const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Bounds of one listener.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -130,11 +133,25 @@ impl Request {
         let deadline = tokio::time::Instant::now() + self.limits.body_timeout;
         while let Some(piece) = self.next_piece(deadline).await? {
             if (whole.len() + piece.len()) as u64 > max_bytes {
+                self.discard().await;
                 return Err(BodyError::TooLarge(max_bytes));
             }
             whole.extend_from_slice(&piece);
         }
         Ok(whole.into())
+    }
+
+    /// Reads on for a while without keeping anything: a caller that still
+    /// sends would not see an answer, but a broken connection.
+    pub(super) async fn discard(&mut self) {
+        let deadline = tokio::time::Instant::now() + DISCARD_TIMEOUT;
+        let mut n_bytes = 0;
+        while let Ok(Some(piece)) = self.next_piece(deadline).await {
+            n_bytes += piece.len() as u64;
+            if n_bytes > MAX_DISCARDED_BYTES {
+                return;
+            }
+        }
     }
 
     pub(super) fn max_body_bytes(&self) -> u64 {

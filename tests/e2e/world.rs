@@ -12,8 +12,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use conpaas::cloud::lxc::{LxcCloud, LxcSettings};
-use conpaas::cloud::{ContextFile, NodeRole, NodeSpec};
-use conpaas::model::CloudName;
+use conpaas::cloud::{Cloud, CloudNode, ContextFile, NodeRole, NodeSpec};
+use conpaas::model::{CloudName, NodeTag};
 
 const INSIDE: &str = "CONPAAS_E2E_INSIDE";
 
@@ -55,6 +55,9 @@ pub(crate) fn inside<F: Future<Output = ()>>(name: &str, body: impl FnOnce(PathB
     for group in groups(Path::new("/sys/fs/cgroup"), &mark(state.path())) {
         remove_group(&group);
     }
+    // liblxc keeps a directory for its locks by the path of the state directory.
+    let locks = Path::new("/run/lxc/lock").join(state.path().strip_prefix("/").expect("it is absolute"));
+    let _none_or_gone = fs::remove_dir_all(locks);
     assert!(status.success(), "{name} failed inside its world: {status}");
 }
 
@@ -69,6 +72,7 @@ pub(crate) fn director(name: &str, life: Duration) -> ExitStatus {
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env("CONPAAS_E2E_DIRECTOR", "1")
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .expect("a test can start itself");
     let end = Instant::now() + life;
@@ -86,6 +90,9 @@ pub(crate) fn director(name: &str, life: Duration) -> ExitStatus {
 pub(crate) fn base() -> PathBuf {
     let base = PathBuf::from("/var/tmp/conpaas-test/services");
     let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("images/services/build");
+    if std::env::var_os(INSIDE).is_some() {
+        return base;
+    }
     fs::create_dir_all("/var/tmp/conpaas-test").expect("/var/tmp is writable");
     // One build at a time; all others wait for it and find it done.
     let status = Command::new("flock").arg("/var/tmp/conpaas-test/lock").arg(recipe).arg(&base).status();
@@ -114,6 +121,18 @@ pub(crate) fn agent(tag: &str) -> NodeSpec {
         context: std::sync::Arc::new(move |_| vec![context.clone()]),
         instance_type: None,
     }
+}
+
+/// Whether the node runs.
+pub(crate) fn is_running(cloud: &LxcCloud, node: &CloudNode) -> bool {
+    let nodes = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(cloud.list_nodes()));
+    let nodes = nodes.expect("nodes can be listed");
+    nodes.iter().any(|other| other.tag == node.tag && other.is_running)
+}
+
+/// What the node's console says.
+pub(crate) fn console(cloud: &LxcCloud, tag: &NodeTag) -> String {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(cloud.console(tag)))
 }
 
 /// Waits until `is_so` gives something, at most 20 s.
@@ -176,7 +195,10 @@ fn remove_group(group: &Path) {
 pub(crate) fn run_in(vmid: &str, script: &str) -> (bool, String) {
     let pid = init_pid(vmid).to_string();
     let group = group(vmid, "memory").expect("a running node has control groups");
-    let enter = r#"echo $$ > "$1/cgroup.procs"; exec nsenter -t "$2" -m -u -i -n -p -U -- sh -c "$3""#;
+    // A privileged node shares our user namespace, which cannot be entered again.
+    let enter = r#"echo $$ > "$1/cgroup.procs"
+        [ "$(readlink /proc/self/ns/user)" = "$(readlink "/proc/$2/ns/user")" ] || user=-U
+        exec nsenter -t "$2" -m -u -i -n -p $user -- sh -c "$3""#;
     let output = Command::new("sh").args(["-c", enter, "sh"]).arg(group).arg(pid).arg(script).output();
     let output = output.expect("util-linux has nsenter");
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

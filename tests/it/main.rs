@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cli;
 mod node_agent;
 mod node_bench;
 mod node_crash;
 mod node_director;
 mod node_manager;
+mod scripted;

@@ -147,7 +147,7 @@ impl LxcCloud {
         }
         let (preparing, settings) = (node.clone(), Arc::clone(&self.settings));
         let (of_record, of_spec) = (record.clone(), spec.clone());
-        blocking(move || {
+        let order = blocking(move || {
             preparing.stop()?;
             preparing.prepare(&settings, &of_record, &of_spec)
         })
@@ -163,7 +163,7 @@ impl LxcCloud {
                 volume::ensure_mounted(&directory, &node.paths, &place.device).await.map_err(fail)?;
             }
         }
-        node.start(&self.settings.program).await.map_err(fail)
+        node.start(&self.settings.program, &order).await.map_err(fail)
     }
 
     /// To be called with the node's lock and the volumes' lock.
@@ -237,13 +237,15 @@ impl Cloud for LxcCloud {
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let _node = self.nodes.hold(tag.as_str()).await;
         let Some(record) = self.record(tag).await? else { return Ok(()) };
-        let _no_other_volume_moves = self.volumes.lock().await;
         let fail = |reason| self.failed(format!("remove node {}", record.vmid), reason);
         let stopping = Node::new(&self.settings, &record);
         blocking(move || stopping.stop()).await.map_err(fail)?;
-        let of_node = tag.clone();
-        for volume in self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await? {
-            self.detach(&volume).await?;
+        {
+            let _no_other_volume_moves = self.volumes.lock().await;
+            let of_node = tag.clone();
+            for volume in self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await? {
+                self.detach(&volume).await?;
+            }
         }
         node::remove(&self.settings, &record).await.map_err(fail)
     }

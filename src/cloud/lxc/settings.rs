@@ -213,8 +213,9 @@ mod tests {
 
     #[test]
     fn each_wrong_setting_is_refused_in_words() {
+        type Change = fn(&mut LxcSettings);
         let address = |last: u8| Ipv4Addr::new(172, 16, 0, last);
-        let table: [(&str, fn(&mut LxcSettings)); 8] = [
+        let table: [(&str, Change); 8] = [
             ("state directory", |settings| settings.state_directory = "relative".into()),
             ("root file system", |settings| settings.root_file_system = "/a,b".into()),
             ("bridge", |settings| settings.bridge = "a;b".to_owned()),

@@ -402,7 +402,7 @@ mod tests {
         assert_eq!(fs::metadata(root.join("root/config.cfg")).unwrap().permissions().mode() & 0o777, 0o600);
 
         let second = cloud(directory.path());
-        assert_eq!(second.list_nodes().await.unwrap(), [node.clone()]);
+        assert_eq!(second.list_nodes().await.unwrap(), std::slice::from_ref(&node));
         assert_eq!(second.ensure_node(&spec("a")).await.unwrap(), node);
         assert_eq!(second.console(&node.tag).await, "up\n");
         second.remove_node(&node.tag).await.unwrap();

@@ -14,7 +14,7 @@ struct HelloworldAgent {
     text: String,
 }
 
-pub(super) fn make(environment: AgentEnvironment) -> Arc<dyn AgentKind> {
+pub(super) fn make(environment: &AgentEnvironment) -> Arc<dyn AgentKind> {
     let text = environment.config.base.extra.get("STRING_TO_GENERATE").cloned().unwrap_or_default();
     Arc::new(HelloworldAgent { text })
 }

@@ -1,0 +1,51 @@
+//! Pinning: the first certificate authority is trusted, another one is refused.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::place::Place;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_authority_is_pinned_and_another_one_refused() {
+    let place = Place::new().await;
+    let first = place.run(&["cps-user", "get_certificate"]).await;
+    assert_eq!((first.code, first.stdout.as_str()), (0, "User certificates installed successfully.\n"));
+    let authority = std::fs::read_to_string(place.state_dir().join("ca_cert.pem")).unwrap();
+    let fingerprint = conpaas::pki::fingerprint(&authority).unwrap();
+    assert!(first.stderr.contains(&fingerprint), "{}", first.stderr);
+    let mode = |name: &str| std::fs::metadata(place.state_dir().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("."), mode("key.pem")), (0o700, 0o600));
+
+    let again = place.run(&["cps-user", "get_certificate"]).await;
+    assert_eq!((again.code, again.stderr.as_str()), (0, ""), "a known authority needs no words");
+
+    let other = Place::new().await;
+    place.configure(other.director.port);
+    let refused = place.run(&["cps-user", "get_certificate"]).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
+    assert!(refused.stderr.contains("You may be the victim of a man-in-the-middle attack"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--accept-new-ca"), "{}", refused.stderr);
+    let refused = place.run(&["cps-user", "get_credit"]).await;
+    assert!(refused.stderr.contains("SSL certificate failed verification"), "{}", refused.stderr);
+    let accepted = place.run(&["cps-user", "get_certificate", "--accept-new-ca"]).await;
+    assert_eq!(accepted.code, 0, "{}", accepted.stderr);
+    other.script.lock().unwrap().set("director user_credit", &["7"]);
+    assert_eq!(place.run(&["cps-user", "get_credit"]).await.stdout, "7\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failures_say_what_is_missing_and_leave_nothing() {
+    let place = Place::new().await;
+    let wrong = place.run(&["cps-user", "--password", "wrong", "get_certificate"]).await;
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.stderr.ends_with("ERROR: User authentication failed\n"), "{}", wrong.stderr);
+    assert!(!place.state_dir().join("ca_cert.pem").exists());
+    let early = place.run(&["cps-application", "list"]).await;
+    assert_eq!(
+        (early.code, early.stderr.as_str()),
+        (
+            1,
+            "ERROR: Cannot call the ConPaaS director: user certificates are not present.\n\
+             Try to run 'cps-user get_certificate' first.\n"
+        )
+    );
+}
