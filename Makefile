@@ -11,6 +11,7 @@ BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/conpaas
 UNITDIR ?= /usr/lib/systemd/system
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 
 # The nutshell: its cloud (lxc needs root, process does not) and, if it shall
 # keep to itself, the name of a network namespace.
@@ -78,14 +79,15 @@ doc: ## the documentation of the code, in target/doc
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --locked --document-private-items
 
 .PHONY: install
-install: ## the program, its client names, configuration and units (run `make build` first)
+install: ## the program, its client names, configuration, units, completion (run `make build` first)
 	install -D -m 0755 $(RELEASE) $(DESTDIR)$(BINDIR)/conpaas
 	for name in tools application cloud director generic helloworld service user; do \
 		ln -sf conpaas $(DESTDIR)$(BINDIR)/cps-$$name; done
 	for file in director.cfg cps-tools.conf; do \
 		install -D -m 0644 config/$$file $(DESTDIR)$(DOCDIR)/$$file; done
 	for file in README.md LICENSE; do install -D -m 0644 $$file $(DESTDIR)$(DOCDIR)/$$file; done
-	install -d -m 0755 $(DESTDIR)$(UNITDIR)
+	install -d -m 0755 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(COMPLETIONDIR)
+	$(RELEASE) completion bash > $(DESTDIR)$(COMPLETIONDIR)/conpaas
 	sed 's#/usr/bin/conpaas#$(BINDIR)/conpaas#' systemd/conpaas-director.service \
 		> $(DESTDIR)$(UNITDIR)/conpaas-director.service
 	install -D -m 0644 systemd/conpaas.tmpfiles $(DESTDIR)$(TMPFILESDIR)/conpaas.conf

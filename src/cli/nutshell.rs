@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::printer::write_out;
 use crate::model::Ipv4Network;
 use crate::nutshell::{Action, Data, NutshellCloud, NutshellError, Place, Settings, run};
 
@@ -102,7 +103,7 @@ fn act(command: NutshellCommand) -> Result<u8, Box<dyn std::error::Error>> {
     };
     let place = find(options)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(run(&place, action, &|line| println!("{line}")))?)
+    Ok(runtime.block_on(run(&place, action, &|line| write_out(&format!("{line}\n"))))?)
 }
 
 fn find(options: Options) -> Result<Place, NutshellError> {

@@ -152,10 +152,11 @@ fn shown_time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// The two largest units that say something.
+/// The two largest units that say something, rounded to whole seconds from a minute up.
 fn shown_offset(offset: TimeDelta) -> String {
     let offset = offset.abs();
-    let seconds = offset.num_seconds();
+    let rounded = (offset + TimeDelta::milliseconds(500)).num_seconds();
+    let seconds = if rounded < 60 { offset.num_seconds() } else { rounded };
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     if days > 0 {
         format!("{days} d {hours} h")
@@ -201,7 +202,15 @@ mod tests {
 
     #[test]
     fn offsets_are_told_in_units_that_fit() {
-        let table = [(7, "0.007 s"), (-61_000, "1 min 1 s"), (7_260_000, "2 h 1 min"), (-90_000_000, "1 d 1 h")];
+        let table = [
+            (7, "0.007 s"),
+            (59_400, "59.400 s"),
+            (59_999, "1 min 0 s"),
+            (99_999, "1 min 40 s"),
+            (-61_000, "1 min 1 s"),
+            (7_260_000, "2 h 1 min"),
+            (-90_000_000, "1 d 1 h"),
+        ];
         for (milliseconds, text) in table {
             assert_eq!(shown_offset(TimeDelta::milliseconds(milliseconds)), text);
         }

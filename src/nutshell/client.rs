@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{NutshellError, Place};
-use crate::sys::program;
+use crate::sys::program::{self, ProgramError};
 
 /// The longest that a command may take: starting nodes on a slow machine.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -30,7 +30,10 @@ pub(super) async fn type_with_answers(place: &Place, words: &[&str], answers: &s
     arguments.push(pair);
     arguments.push(place.program.clone().into());
     arguments.extend(words.iter().map(OsString::from));
-    Ok(program::run_with_input("env", &arguments, answers, LIMIT).await?)
+    program::run_with_input("env", &arguments, answers, LIMIT).await.map_err(|error| match error {
+        ProgramError::Failed { stderr, .. } => NutshellError::Command { command: words.join(" "), said: stderr },
+        other => other.into(),
+    })
 }
 
 /// As [`type_command`] with `--json`, and gives the rows of its answer.

@@ -4,10 +4,9 @@ use std::path::Path;
 
 use super::client::{field, rows, type_command};
 use super::namespace::mount_points;
-use super::{NutshellCloud, NutshellError, Place, Say, daemon};
-use crate::config::{DirectorConfig, DriverConfig};
+use super::{NutshellError, Place, Say, daemon, machine};
 use crate::sys::file;
-use crate::sys::program::{self, LIMIT};
+use crate::sys::program::LIMIT;
 
 /// What becomes of users, applications and certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +25,11 @@ pub enum Data {
 /// What is left.
 pub(super) async fn down(place: &Place, data: Data, say: Say<'_>) -> Result<(), NutshellError> {
     let mut left = Vec::new();
-    if daemon::running(place).is_none() && place.cert_dir().join("key.pem").exists() && has_remains(place)? {
-        // Only a director knows how to take its nodes down properly.
-        say("Starting the director once more, to clean up.");
+    if daemon::running(place).is_none() && has_nodes(place) {
+        // A director that was killed left them; its records shall say that they are gone.
+        say("Starting the director once more, to stop what it runs.");
         if let Err(error) = daemon::ensure_started(place).await {
-            left.push(error.to_string());
+            say(&format!("It does not start, so its nodes are removed without it: {error}"));
         }
     }
     if daemon::running(place).is_some() {
@@ -42,8 +41,9 @@ pub(super) async fn down(place: &Place, data: Data, say: Say<'_>) -> Result<(), 
             left.push(error.to_string());
         }
     }
-    if let Err(error) = remove_bridge(place).await {
-        left.push(error.to_string());
+    match machine::clear(place).await {
+        Ok(failures) => left.extend(failures),
+        Err(error) => left.push(error.to_string()),
     }
     let mounted = mounts_under(&place.directory)?;
     left.extend(mounted.iter().map(|path| format!("a mount on {path}")));
@@ -59,11 +59,11 @@ pub(super) async fn down(place: &Place, data: Data, say: Say<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Whether nodes of an earlier director may be there.
-fn has_remains(place: &Place) -> Result<bool, NutshellError> {
+/// Whether an earlier director's nodes may be there.
+fn has_nodes(place: &Place) -> bool {
     let clouds = place.directory.join("clouds");
-    let is_used = std::fs::read_dir(clouds).is_ok_and(|mut entries| entries.next().is_some());
-    Ok(is_used || !mounts_under(&place.directory)?.is_empty())
+    let is_known = place.cert_dir().join("key.pem").exists() && place.home().join(".conpaas/cert.pem").exists();
+    is_known && std::fs::read_dir(clouds).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 async fn stop_applications(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
@@ -94,20 +94,6 @@ async fn wait_for_no_nodes(place: &Place) -> Result<(), NutshellError> {
         }
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
-}
-
-/// The bridge goes with its namespace; without one it is removed by name.
-async fn remove_bridge(place: &Place) -> Result<(), NutshellError> {
-    if place.settings.cloud == NutshellCloud::Process || !place.director_cfg().exists() {
-        return Ok(());
-    }
-    for cloud in DirectorConfig::read(&place.director_cfg())?.clouds {
-        let DriverConfig::Lxc(lxc) = cloud.driver else { continue };
-        if Path::new("/sys/class/net").join(&lxc.bridge).join("bridge").exists() {
-            program::run("ip", &["link", "delete", &lxc.bridge, "type", "bridge"], LIMIT).await?;
-        }
-    }
-    Ok(())
 }
 
 fn mounts_under(directory: &Path) -> Result<Vec<String>, NutshellError> {

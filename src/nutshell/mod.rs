@@ -18,6 +18,7 @@ mod daemon;
 mod demo;
 mod down;
 mod example;
+mod machine;
 mod namespace;
 mod place;
 mod run;
@@ -93,6 +94,17 @@ pub enum NutshellError {
     /// Something is left after `down`.
     #[error("not all of the nutshell is gone: {0}")]
     Left(String),
+    /// A command of this program failed.
+    #[error("`conpaas {command}` failed: {said}")]
+    Command {
+        /// The command.
+        command: String,
+        /// The end of what it said, on one line.
+        said: String,
+    },
+    /// A cloud failed.
+    #[error(transparent)]
+    Cloud(#[from] crate::cloud::CloudError),
     /// A program failed.
     #[error(transparent)]
     Program(#[from] ProgramError),

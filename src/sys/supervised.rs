@@ -73,13 +73,13 @@ struct Record {
     code: Option<i32>,
 }
 
-/// Starts a program, and gives its supervisor once the program's process is
-/// written down. The supervisor must be waited for; it ends with the program.
+/// Starts a program, and gives back once its process is written down. A task
+/// of the runtime waits for the supervisor, so that it leaves no zombie.
 ///
 /// # Errors
 /// The supervisor or the program cannot be started; the reason of the latter
 /// is in the file that `stderr` names.
-pub async fn start(wanted: &Supervised) -> io::Result<tokio::process::Child> {
+pub async fn start(wanted: &Supervised) -> io::Result<()> {
     let errors = OpenOptions::new().append(true).create(true).open(&wanted.stderr)?;
     let mut command = tokio::process::Command::new(THIS_PROGRAM);
     command
@@ -100,7 +100,10 @@ pub async fn start(wanted: &Supervised) -> io::Result<tokio::process::Child> {
         None => Err(io::ErrorKind::BrokenPipe.into()),
     };
     match outcome {
-        Ok(_) => Ok(supervisor),
+        Ok(_) => {
+            tokio::spawn(async move { supervisor.wait().await });
+            Ok(())
+        }
         Err(_) => {
             let status = supervisor.wait().await?;
             Err(io::Error::other(format!("its supervisor ended with {status}")))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use conpaas::cloud::lxc::Privilege;
+use conpaas::cloud::lxc::{Nat, Privilege};
 use conpaas::cloud::{Cloud, CloudError, CloudNode, Verdict, VolumeSpec};
 
 use crate::world;
@@ -212,11 +212,13 @@ fn a_director_killed_at_any_moment_leaves_nothing_that_cannot_be_finished_or_rem
             if step % 2 == 0 {
                 // Finished: the next director asks again.
                 let node = cloud.ensure_node(&spec).await.unwrap();
-                assert!(world::run_in(&node.vmid, "test -s /root/config.cfg").0, "step {step}");
+                let (has_context, text) = world::run_in(&node.vmid, "test -s /root/config.cfg");
+                assert!(has_context, "step {step}: {text} {}", cloud.console(&spec.tag).await);
                 cloud.ensure_volume(&volume).await.unwrap();
                 cloud.detach_volume(&volume.tag).await.unwrap();
                 cloud.attach_volume(&volume.tag, &spec.tag, "sdd").await.unwrap();
-                assert!(world::run_in(&node.vmid, "echo x > /run/conpaas/volumes/sdd/x").0, "step {step}");
+                let (is_written, text) = world::run_in(&node.vmid, "echo x > /run/conpaas/volumes/sdd/x");
+                assert!(is_written, "step {step}: {text}");
             }
             // Undone: what is listed is removed.
             for node in cloud.list_nodes().await.unwrap() {
@@ -276,6 +278,29 @@ fn an_examination_names_what_is_wrong_and_what_to_do() {
         );
         let missing = world::cloud(world::settings(&state)).console(&"none".parse().unwrap()).await;
         assert_eq!(missing, "");
+    });
+}
+
+#[test]
+fn nat_is_there_when_wanted_and_goes_with_the_network() {
+    world::inside("lxc::nat_is_there_when_wanted_and_goes_with_the_network", |state| async move {
+        let rules = || {
+            let output = std::process::Command::new("nft").args(["list", "ruleset"]).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let forwarding = || fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap().trim().to_owned();
+        let before = forwarding();
+        let mut settings = world::settings(&state);
+        settings.nat = Nat::On;
+        let cloud = world::cloud(settings);
+        cloud.ensure_network().await.unwrap();
+        cloud.ensure_network().await.unwrap();
+        assert_eq!(rules().matches("masquerade").count(), 1, "{}", rules());
+        assert_eq!(forwarding(), "1");
+        cloud.remove_network().await.unwrap();
+        cloud.remove_network().await.unwrap();
+        assert_eq!(rules(), "");
+        assert_eq!(forwarding(), before);
     });
 }
 

@@ -55,6 +55,9 @@ pub(crate) fn inside<F: Future<Output = ()>>(name: &str, body: impl FnOnce(PathB
     for group in groups(Path::new("/sys/fs/cgroup"), &mark(state.path())) {
         remove_group(&group);
     }
+    // liblxc keeps a directory for its locks by the path of the state directory.
+    let locks = Path::new("/run/lxc/lock").join(state.path().strip_prefix("/").expect("it is absolute"));
+    let _none_or_gone = fs::remove_dir_all(locks);
     assert!(status.success(), "{name} failed inside its world: {status}");
 }
 

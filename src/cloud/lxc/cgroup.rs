@@ -113,7 +113,6 @@ impl Cgroups {
     /// A process cannot be killed (it hangs in the kernel), in words.
     pub(super) fn clear(&self, container: &str, limit: Duration) -> Result<(), String> {
         let end = Instant::now() + limit;
-        // The payload first: its monitor then ends by itself and cleans up.
         for kind in ["lxc.payload", "lxc.monitor"] {
             let groups: Vec<PathBuf> = self.tops.iter().map(|top| top.join(format!("{kind}.{container}"))).collect();
             let members = || groups.iter().flat_map(|group| members(group)).collect();

@@ -147,7 +147,7 @@ impl LxcCloud {
         }
         let (preparing, settings) = (node.clone(), Arc::clone(&self.settings));
         let (of_record, of_spec) = (record.clone(), spec.clone());
-        blocking(move || {
+        let order = blocking(move || {
             preparing.stop()?;
             preparing.prepare(&settings, &of_record, &of_spec)
         })
@@ -163,7 +163,7 @@ impl LxcCloud {
                 volume::ensure_mounted(&directory, &node.paths, &place.device).await.map_err(fail)?;
             }
         }
-        node.start(&self.settings.program).await.map_err(fail)
+        node.start(&self.settings.program, &order).await.map_err(fail)
     }
 
     /// To be called with the node's lock and the volumes' lock.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::cgroup::Cgroups;
 use super::liblxc::{self, Container};
-use super::plan::{self, Machine, NodePaths, container_name, host_name};
+use super::plan::{self, Machine, NodePaths, ORDER_PREFIX, container_name, host_name};
 use super::settings::{LxcSettings, Nat, Privilege};
 use super::start::{COMMAND, Order};
 use super::{network, volume};
@@ -59,8 +59,13 @@ impl Node {
         self.open().ok().and_then(|container| container.init_pid())
     }
 
-    /// Writes everything a start needs. The node must not run. Blocking.
-    pub(super) fn prepare(&self, settings: &LxcSettings, record: &NodeRecord, spec: &NodeSpec) -> Result<(), String> {
+    /// Writes everything a start needs, and gives the order for [`Node::start`]. The node must not run. Blocking.
+    pub(super) fn prepare(
+        &self,
+        settings: &LxcSettings,
+        record: &NodeRecord,
+        spec: &NodeSpec,
+    ) -> Result<PathBuf, String> {
         let words = |error: FileError| chain(&error);
         self.make_directories(settings).map_err(words)?;
         let owner = owner(settings.privilege);
@@ -86,13 +91,13 @@ impl Node {
             items: plan::plan_items(settings, record, &machine),
         };
         let bytes = serde_json::to_vec_pretty(&order).expect("an order holds only texts and numbers");
-        fs::write(self.paths.order(), bytes)
-            .map_err(|source| words(FileError::new("write", &self.paths.order(), source)))
+        let path = self.paths.order(&crate::sys::random::alphanumeric(8));
+        fs::write(&path, bytes).map_err(|source| words(FileError::new("write", &path, source)))?;
+        Ok(path)
     }
 
     /// Starts what was prepared.
-    pub(super) async fn start(&self, program: &Path) -> Result<(), String> {
-        let order = self.paths.order();
+    pub(super) async fn start(&self, program: &Path, order: &Path) -> Result<(), String> {
         let program = program.to_string_lossy();
         let outcome = program::run(&program, &[COMMAND.as_ref(), order.as_os_str()], START).await;
         outcome.map(drop).map_err(|error| chain(&error))
@@ -101,6 +106,8 @@ impl Node {
     /// Ends the node: cleanly if it can, by force if it must. Afterwards no
     /// process, control group or mount of it is left. Blocking.
     pub(super) fn stop(&self) -> Result<(), String> {
+        // A start whose director was killed may be about to read its order; one that has read it is found below.
+        self.withdraw_orders()?;
         let container = self.open()?;
         self.wait_until_settled(&container);
         if container.state() != "STOPPED" && !container.shut_down(CLEAN_STOP) {
@@ -164,22 +171,30 @@ impl Node {
         {
             std::thread::sleep(Duration::from_millis(1));
         }
-        cgroups.clear(&self.container, KILL)?;
-        if process::kill_all(|| self.monitors(), KILL) {
-            Ok(())
-        } else {
-            Err(format!("the monitor of container {} does not end", self.container))
+        // Monitors first: without them nothing new gets into the control groups.
+        if !process::kill_all(|| self.monitors(), KILL) {
+            return Err(format!("the monitor of container {} does not end", self.container));
         }
+        cgroups.clear(&self.container, KILL)
+    }
+
+    fn withdraw_orders(&self) -> Result<(), String> {
+        for entry in fs::read_dir(&self.paths.0).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(ORDER_PREFIX) {
+                file::ensure_absent(&entry.path()).map_err(|error| chain(&error))?;
+            }
+        }
+        Ok(())
     }
 
     /// Monitors of this container, and starts of it that are under way. A
     /// monitor renames itself where it may; else it still shows our order.
     fn monitors(&self) -> Vec<ProcessId> {
-        let order = self.paths.order();
+        let order = self.paths.0.join(ORDER_PREFIX);
         let title = format!("[lxc monitor] {} {}", self.lxc_path.display(), self.container);
         process::find("cmdline", |words| {
             let mut words = words.split(|byte| *byte == 0);
-            words.any(|word| word == order.as_os_str().as_encoded_bytes() || word == title.as_bytes())
+            words.any(|word| word.starts_with(order.as_os_str().as_encoded_bytes()) || word == title.as_bytes())
         })
     }
 

@@ -43,9 +43,9 @@ impl NodePaths {
     pub(super) fn volumes(&self) -> PathBuf {
         self.0.join("volumes")
     }
-    /// What the hidden sub-command is to do.
-    pub(super) fn order(&self) -> PathBuf {
-        self.0.join("start.json")
+    /// What the hidden sub-command is to do; `ticket` is new for each start.
+    pub(super) fn order(&self, ticket: &str) -> PathBuf {
+        self.0.join(format!("{ORDER_PREFIX}{ticket}.json"))
     }
     /// What the node's first process says.
     pub(super) fn console(&self) -> PathBuf {
@@ -56,6 +56,9 @@ impl NodePaths {
         self.0.join("lxc.log")
     }
 }
+
+/// What names of orders begin with.
+pub(super) const ORDER_PREFIX: &str = "start-";
 
 /// Where a volume attached as `sdb` is found in the node: `<this>/sdb`, mounted.
 pub(super) const VOLUMES_INSIDE: &str = "/run/conpaas/volumes";

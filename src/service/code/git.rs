@@ -1,6 +1,6 @@
 //! Code that comes by `git push` into the manager's repository.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::config::NodeBase;
 use crate::service::context::ServiceContext;
@@ -27,7 +27,7 @@ pub async fn repository_head(base: &NodeBase) -> Result<GitVersion, MethodError>
     if !repository.exists() {
         return Ok(GitVersion::default());
     }
-    let directory = git_directory(repository);
+    let directory = git_directory(&repository);
     let arguments = [directory.as_str(), "log", "-1", "--abbrev=7", "--format=%h%n%s", "--branches"];
     let text = match program::run("git", &arguments, program::LIMIT).await {
         Ok(text) => text,
@@ -51,7 +51,7 @@ pub(super) async fn archive(service: &ServiceContext, revision: &str) -> Result<
         .tempfile_in(base.rooted(&base.var_tmp))
         .map_err(|error| MethodError::refused(format!("cannot make a temporary file: {error}")))?
         .into_temp_path();
-    let directory = git_directory(base.rooted(REPOSITORY));
+    let directory = git_directory(&base.rooted(REPOSITORY));
     let target = format!("--output={}", output.display());
     let tree = format!("{revision}:{}", service.sid);
     let arguments = [directory.as_str(), "archive", "--format=tar", &target, "--end-of-options", &tree];
@@ -60,6 +60,6 @@ pub(super) async fn archive(service: &ServiceContext, revision: &str) -> Result<
     Ok(output)
 }
 
-fn git_directory(repository: PathBuf) -> String {
+fn git_directory(repository: &Path) -> String {
     format!("--git-dir={}", repository.display())
 }

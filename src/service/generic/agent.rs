@@ -152,7 +152,7 @@ impl Inner {
         })
         .await?;
         tracing::info!(target: LOGGER, "Code updated, executing the 'init' command");
-        self.start("init.sh", "").await?;
+        self.scripts.start("init.sh", "").await?;
         Ok(Reply::nothing())
     }
 
@@ -203,7 +203,7 @@ impl Inner {
             (_, true, _) => {
                 tracing::warn!(target: LOGGER, "Scripts are already running, '{command}' is not executed");
             }
-            (_, false, _) => self.start(&format!("{command}.sh"), &parameters).await?,
+            (_, false, _) => self.scripts.start(&format!("{command}.sh"), &parameters).await?,
         }
         Ok(Reply::nothing())
     }
@@ -211,7 +211,7 @@ impl Inner {
     /// Runs `interrupt.sh`, then ends what still runs.
     async fn interrupt(self: &Arc<Self>, parameters: &str) -> Result<(), MethodError> {
         self.scripts.set_interrupting(true)?;
-        if let Err(error) = self.start("interrupt.sh", parameters).await {
+        if let Err(error) = self.scripts.start("interrupt.sh", parameters).await {
             tracing::error!(target: LOGGER, "Failed to interrupt by script: {error}");
         }
         let inner = Arc::clone(self);
@@ -264,14 +264,6 @@ impl Inner {
         let outcome = self.volumes.unmount(&name).await;
         outcome.map_err(|error| failed("unmount", &error))?;
         Ok(Reply::nothing())
-    }
-
-    async fn start(&self, name: &str, parameters: &str) -> Result<(), MethodError> {
-        if let Some(mut supervisor) = self.scripts.start(name, parameters).await? {
-            // It ends with the script; whoever waits for it then leaves no zombie behind.
-            tokio::spawn(async move { supervisor.wait().await });
-        }
-        Ok(())
     }
 
     /// Blocking.

@@ -88,17 +88,12 @@ impl Scripts {
         matches!(supervised::progress(&self.record(name)), Progress::Running(_))
     }
 
-    /// Starts a script of the active code; gives its supervisor, or nothing
-    /// if the code has no such script.
-    pub(super) async fn start(
-        &self,
-        name: &str,
-        parameters: &str,
-    ) -> Result<Option<tokio::process::Child>, MethodError> {
+    /// Starts a script of the active code, if the code has it.
+    pub(super) async fn start(&self, name: &str, parameters: &str) -> Result<(), MethodError> {
         let script = self.code.join(name);
         if !script.is_file() {
             tracing::error!(target: super::agent::LOGGER, "Script '{name}' does not exist in the active code tarball");
-            return Ok(None);
+            return Ok(());
         }
         let mut arguments = vec![OsString::from("bash"), script.into_os_string()];
         arguments.extend(parameters.split_whitespace().map(OsString::from));
@@ -111,10 +106,10 @@ impl Scripts {
             stdout: self.stdout.clone(),
             stderr: self.stderr.clone(),
         };
-        let child = supervised::start(&wanted).await;
-        let child = child.map_err(|error| MethodError::refused(format!("cannot run script '{name}': {error}")))?;
+        let started = supervised::start(&wanted).await;
+        started.map_err(|error| MethodError::refused(format!("cannot run script '{name}': {error}")))?;
         tracing::info!(target: super::agent::LOGGER, "Script '{name}' is running");
-        Ok(Some(child))
+        Ok(())
     }
 
     /// Ends all running scripts with everything in their process groups.

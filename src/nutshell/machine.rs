@@ -1,0 +1,62 @@
+//! What the nutshell's clouds of containers have on this machine, and what
+//! must be gone after the director has ended, whatever it left.
+
+use super::{NutshellError, Place};
+use crate::cloud::lxc::{Ipv4Network, LxcCloud, LxcSettings, Nat};
+use crate::cloud::{Cloud, CloudError};
+use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
+
+/// Removes containers, mounts, loop devices and bridges that are still
+/// there; volumes keep their data. Goes on after a failure and gives all of them.
+pub(super) async fn clear(place: &Place) -> Result<Vec<String>, NutshellError> {
+    let mut failures = Vec::new();
+    for cloud in clouds(place)? {
+        failures.extend(clear_cloud(&cloud).await);
+    }
+    Ok(failures)
+}
+
+async fn clear_cloud(cloud: &LxcCloud) -> Vec<String> {
+    let mut outcomes: Vec<Result<(), CloudError>> = Vec::new();
+    match cloud.list_nodes().await {
+        Ok(nodes) => {
+            for node in nodes {
+                outcomes.push(cloud.remove_node(&node.tag).await);
+            }
+        }
+        Err(error) => outcomes.push(Err(error)),
+    }
+    match cloud.list_volumes().await {
+        Ok(volumes) => {
+            for volume in volumes {
+                outcomes.push(cloud.detach_volume(&volume.tag).await);
+            }
+        }
+        Err(error) => outcomes.push(Err(error)),
+    }
+    outcomes.push(cloud.remove_network().await);
+    outcomes.into_iter().filter_map(|outcome| outcome.err().map(|error| error.to_string())).collect()
+}
+
+fn clouds(place: &Place) -> Result<Vec<LxcCloud>, NutshellError> {
+    if !place.director_cfg().exists() {
+        return Ok(Vec::new());
+    }
+    let config = DirectorConfig::read(&place.director_cfg())?;
+    let made = config.clouds.iter().filter_map(|cloud| settings(place, cloud));
+    Ok(made.map(LxcCloud::new).collect::<Result<_, _>>()?)
+}
+
+fn settings(place: &Place, cloud: &CloudConfig) -> Option<LxcSettings> {
+    let DriverConfig::Lxc(lxc) = &cloud.driver else { return None };
+    let program = lxc.program.clone().unwrap_or_else(|| place.program.clone());
+    Some(LxcSettings {
+        bridge: lxc.bridge.clone(),
+        network: Ipv4Network { address: lxc.network.address(), prefix_length: lxc.network.prefix() },
+        gateway: lxc.gateway,
+        first_address: lxc.first_address,
+        last_address: lxc.last_address,
+        nat: if lxc.is_nat { Nat::On } else { Nat::Off },
+        ..LxcSettings::usual(cloud.name.clone(), lxc.state_dir.clone(), lxc.image.clone(), program)
+    })
+}
