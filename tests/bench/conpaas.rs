@@ -80,8 +80,7 @@ fn measure(state: &Path, options: &Options) -> anyhow::Result<Figures> {
     let runtime = Runtime::new()?;
     let product = Product::up(state)?;
     let floor = Floor::new(state, &product)?;
-    let mut figures = Figures::default();
-    figures.idle_director = memory::of(product.director_pid()?)?;
+    let mut figures = Figures { idle_director: memory::of(product.director_pid()?)?, ..Figures::default() };
     for round in 1..=options.rounds {
         talk(format_args!("round {round} of {}: floor, application start, service start", options.rounds));
         // In turns, so that whatever else the machine does disturbs all of them alike.
@@ -90,7 +89,9 @@ fn measure(state: &Path, options: &Options) -> anyhow::Result<Figures> {
             .application_start
             .push(timed(|| product.type_command(&["application", "start", product::APPLICATION]))?);
         product.add_service()?;
-        figures.service_start.push(timed(|| product.type_command(&["generic", "start", "1", &product.service()?]))?);
+        figures
+            .service_start
+            .push(timed(|| product.type_command(&["generic", "start", product::APPLICATION, &product.service()?]))?);
         figures.in_manager.push(product.time_of_service_start()?);
         if round < options.rounds {
             product.stop_application()?;

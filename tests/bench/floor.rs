@@ -57,7 +57,7 @@ impl Floor {
         let (user, application) = (UserId(1), ApplicationId(1));
         let authority = Authority::load(&product.certificates())?;
         let director = Credentials::load(&product.certificates())?;
-        let director_url: DirectorUrl = format!("https://{GATEWAY}:5555").parse()?;
+        let director_url: DirectorUrl = format!("https://{GATEWAY}:5555").parse().map_err(anyhow::Error::msg)?;
         let config = AgentConfig {
             base: NodeBase::for_agent(user, application, ADDRESS, director_url),
             agent_type: "generic".to_owned(),
