@@ -89,9 +89,9 @@ fn measure(state: &Path, options: &Options) -> anyhow::Result<Figures> {
             .application_start
             .push(timed(|| product.type_command(&["application", "start", product::APPLICATION]))?);
         product.add_service()?;
-        figures
-            .service_start
-            .push(timed(|| product.type_command(&["generic", "start", product::APPLICATION, &product.service()?]))?);
+        let sid = product.service()?;
+        let start_service = ["generic", "start", product::APPLICATION, &sid];
+        figures.service_start.push(timed(|| product.type_command(&start_service))?);
         figures.in_manager.push(product.time_of_service_start()?);
         if round < options.rounds {
             product.stop_application()?;
