@@ -12,8 +12,11 @@ use super::session::Session;
 use crate::model::{ApplicationId, State};
 use crate::rpc::RpcCall;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Each pause is this part of the time waited so far: what takes a moment is
+/// seen at once, what takes minutes is asked for once a second.
+const PART: u32 = 10;
 /// For how long nobody may answer before the waiting is given up: a manager
 /// that restarts is back much sooner.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
@@ -92,8 +95,8 @@ async fn poll(
     ends: &[State],
     ask: impl AsyncFn() -> Result<Progress, Failure>,
 ) -> Result<Progress, Failure> {
-    let mut pause = FIRST_PAUSE;
-    let mut last_answer = Instant::now();
+    let began = Instant::now();
+    let mut last_answer = began;
     loop {
         match ask().await {
             Ok(progress) if progress.state == State::Error || ends.contains(&progress.state) => return Ok(progress),
@@ -104,8 +107,7 @@ async fn poll(
             Err(failure) if failure.is_passing && last_answer.elapsed() < SILENCE_LIMIT => waiting.step("no answer"),
             Err(failure) => return Err(failure),
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        tokio::time::sleep((began.elapsed() / PART).clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
     }
 }
 

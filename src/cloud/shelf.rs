@@ -28,8 +28,19 @@ pub(in crate::cloud) struct Shelf {
     state_directory: PathBuf,
     first_address: Ipv4Addr,
     last_address: Ipv4Addr,
-    allocation: Mutex<()>,
+    allocation: Mutex<Numbers>,
 }
+
+/// Numbers that are recorded as given but are not given yet. A restart skips
+/// them: the disk is waited for once for many nodes.
+#[derive(Debug, Default)]
+struct Numbers {
+    next: u64,
+    end: u64,
+}
+
+/// How many numbers are recorded as given at once.
+const BLOCK: u64 = 16;
 
 /// What is recorded of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +80,7 @@ pub(in crate::cloud) struct Attachment {
 impl Shelf {
     pub(in crate::cloud) fn new(cloud: CloudName, state: &Path, first: Ipv4Addr, last: Ipv4Addr) -> Self {
         let state_directory = state.to_owned();
-        Shelf { cloud, state_directory, first_address: first, last_address: last, allocation: Mutex::new(()) }
+        Shelf { cloud, state_directory, first_address: first, last_address: last, allocation: Mutex::default() }
     }
 
     /// `<state>/nodes`.
@@ -89,7 +100,7 @@ impl Shelf {
 
     /// Gives the record of the node, made now with a free address if there is none.
     pub(in crate::cloud) fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeRecord, CloudError> {
-        let _allocating = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(record) = self.node(&spec.tag)? {
             return Ok(record);
         }
@@ -103,7 +114,7 @@ impl Shelf {
                 self.first_address, self.last_address
             ),
         })?;
-        let number = self.next_number()?;
+        let number = self.next_number(&mut numbers)?;
         let record = NodeRecord {
             tag: spec.tag.clone(),
             number,
@@ -142,13 +153,13 @@ impl Shelf {
 
     /// Gives the record of the volume, made now if there is none.
     pub(in crate::cloud) fn ensure_volume(&self, spec: &VolumeSpec) -> Result<VolumeRecord, CloudError> {
-        let _allocating = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(record) = self.volume(&spec.tag)? {
             return Ok(record);
         }
         let record = VolumeRecord {
             tag: spec.tag.clone(),
-            volume_id: self.shown_id("vol", self.next_number()?),
+            volume_id: self.shown_id("vol", self.next_number(&mut numbers)?),
             name: spec.name.clone(),
             size_mb: spec.size_mb,
             attached: None,
@@ -233,13 +244,17 @@ impl Shelf {
         }
     }
 
-    fn next_number(&self) -> Result<u64, CloudError> {
-        let path = self.state_directory.join("last-number");
-        let recorded: u64 = self.read(&path)?.unwrap_or(0);
-        let highest = self.nodes()?.into_iter().map(|record| record.number).max().unwrap_or(0);
-        let number = recorded.max(highest) + 1;
-        self.write(&path, &number)?;
-        Ok(number)
+    fn next_number(&self, numbers: &mut Numbers) -> Result<u64, CloudError> {
+        if numbers.next == numbers.end {
+            let path = self.state_directory.join("last-number");
+            let recorded: u64 = self.read(&path)?.unwrap_or(0);
+            let highest = self.nodes()?.into_iter().map(|record| record.number).max().unwrap_or(0);
+            let next = recorded.max(highest) + 1;
+            self.write(&path, &(next + BLOCK - 1))?;
+            *numbers = Numbers { next, end: next + BLOCK };
+        }
+        numbers.next += 1;
+        Ok(numbers.next - 1)
     }
 
     /// Makes `<parent>/<tag>` with its record in one step.
@@ -249,7 +264,9 @@ impl Shelf {
         let fail = |source: FileError| self.failed(&format!("record {tag}"), &source);
         file::ensure_absent(&temporary).map_err(fail)?;
         file::ensure_directory(&temporary).map_err(fail)?;
-        self.write(&temporary.join(name), record)?;
+        // A file system that loses the name of a synced file leaves a directory without a record: that is listed.
+        let file = temporary.join(name);
+        file::write_synced(&file, &bytes(record), 0o600).map_err(fail)?;
         // An empty directory is what an unfinished removal leaves, and is replaced. One with content but
         // without a record may have file systems mounted in it: only a removal knows how to clear that.
         let target = parent.join(tag.as_str());
@@ -282,13 +299,16 @@ impl Shelf {
     }
 
     fn write<T: Serialize>(&self, path: &Path, record: &T) -> Result<(), CloudError> {
-        let bytes = serde_json::to_vec_pretty(record).expect("records hold only texts and numbers");
-        file::write_atomic(path, &bytes, 0o600).map_err(|source| self.failed("write its records", &source))
+        file::write_atomic(path, &bytes(record), 0o600).map_err(|source| self.failed("write its records", &source))
     }
 
     fn failed(&self, action: &str, source: &FileError) -> CloudError {
         CloudError::Failed { cloud: self.cloud.clone(), action: action.to_owned(), reason: chain(source) }
     }
+}
+
+fn bytes(record: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec_pretty(record).expect("records hold only texts and numbers")
 }
 
 const NODE_FILE: &str = "node.json";

@@ -17,8 +17,10 @@ use crate::store::StoreError;
 use crate::store::director::node::{self, Node, Phase, Place};
 
 /// Answers come within tens of milliseconds; a Pi may take seconds.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// Each pause is this part of the time waited so far, so that it adds little to it.
+const PART: u32 = 16;
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const CONSOLE_LINES: usize = 5;
 
@@ -115,7 +117,8 @@ async fn bring_up_manager(director: &Arc<Director>, node: &Node) {
         }
     }
     let row = node.clone();
-    let recorded = director.store.write(move |tx| record_started(tx, &row, reason.as_deref().map_or(Ok(()), Err)));
+    // Taken back by a power cut, the start is gone on with.
+    let recorded = director.store.note(move |tx| record_started(tx, &row, reason.as_deref().map_or(Ok(()), Err)));
     if let Err(error) = recorded.await {
         tracing::error!(app.id = aid.0, error = %chain(&error), "cannot record how the start ended");
     }
@@ -132,7 +135,8 @@ pub(super) async fn bring_up(director: &Arc<Director>, node: &Node) -> Result<Pl
     crash_point("bring_up.made");
     let place = place_of(&made);
     let (rid, written) = (node.rid, place.clone());
-    if !director.store.write(move |tx| node::set_place(tx, rid, &written)).await? {
+    // After a power cut no container runs, and the node is made once more.
+    if !director.store.note(move |tx| node::set_place(tx, rid, &written)).await? {
         return Err(BringUpError::Unwanted);
     }
     crash_point("bring_up.placed");
@@ -150,8 +154,7 @@ async fn wait_until_answers(director: &Director, node: &Node, place: &Place) -> 
     let client = Client::new(Some(&director.credentials), rule)?.with_timeout(ANSWER_LIMIT);
     let endpoint = Endpoint { host: place.ip.to_string(), port: place.port };
     let limit = director.config.node_start_timeout;
-    let deadline = Instant::now() + limit;
-    let mut pause = FIRST_PAUSE;
+    let began = Instant::now();
     let mut reported = HashSet::new();
     loop {
         let Err(last) = client.call(&endpoint, &RpcCall::get(0, "check_process")).await else { return Ok(()) };
@@ -160,12 +163,11 @@ async fn wait_until_answers(director: &Director, node: &Node, place: &Place) -> 
         if !is_expected && reported.insert(text.clone()) {
             tracing::warn!(node.tag = %node.wanted.tag, error = text, "a new node does not answer as it should yet");
         }
-        if Instant::now() >= deadline {
+        if began.elapsed() >= limit {
             let console = last_lines(&console_of(director, node).await);
             return Err(BringUpError::Silent { endpoint, limit, last: text, console });
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 5 / 4).min(LONGEST_PAUSE);
+        tokio::time::sleep((began.elapsed() / PART).clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
     }
 }
 

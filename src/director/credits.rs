@@ -38,7 +38,7 @@ pub(super) async fn decrement(director: Arc<Director>, call: Call) -> Result<Res
 /// at any time and any number of times.
 pub(super) async fn charge(director: &Director) {
     let now = chrono::Utc::now().timestamp();
-    match director.store.write(move |tx| charge_all(tx, now)).await {
+    match director.store.note(move |tx| charge_all(tx, now)).await {
         Ok(0) => {}
         Ok(n_stopped) => {
             tracing::warn!(n_applications = n_stopped, "applications stopped: credit is used up");

@@ -53,7 +53,8 @@ impl Manager {
     pub(super) async fn begin(&self) -> Result<(), StoreError> {
         let at = now();
         let own = ServiceId::MANAGER;
-        let begun = self.store.write(move |tx| {
+        // Every start writes it again.
+        let begun = self.store.note(move |tx| {
             let found = store::find_service(tx, own)?;
             if found.is_none() {
                 store::insert_service(tx, Some(own), OWN_KIND)?;

@@ -4,10 +4,13 @@
 //! migrations and one file per noun; their functions take a [`Transaction`].
 //! Databases run in WAL mode with `synchronous=FULL`: what a transaction
 //! committed survives a power cut. Writes are few, an SD card must last.
+//! What would be found out again anyway is only noted ([`Store::note`]).
 
 pub mod director;
 pub mod manager;
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,6 +32,15 @@ pub enum StoreError {
         /// SQLite's words.
         #[source]
         source: rusqlite::Error,
+    },
+    /// A new file cannot be put in its place.
+    #[error("cannot make the database {}", path.display())]
+    Make {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// It was written by a newer version of this program.
     #[error("the database {} has version {found}, this program knows {known}: install the newer program again", path.display())]
@@ -80,6 +92,9 @@ impl Store {
     /// # Errors
     /// The file cannot be opened or written, or is of a newer version.
     pub fn open(path: &Path, migrations: &[&str]) -> Result<Self, StoreError> {
+        if !path.exists() {
+            make(path, migrations)?;
+        }
         let fail = |source| StoreError::Open { path: path.to_owned(), source };
         let mut connection = Connection::open(path).map_err(fail)?;
         restrict(path);
@@ -88,20 +103,7 @@ impl Store {
         connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
         connection.pragma_update(None, "cache_size", -512).map_err(fail)?;
-        let found: usize = connection
-            .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
-            .map_err(fail)?
-            .try_into()
-            .unwrap_or(usize::MAX);
-        if found > migrations.len() {
-            return Err(StoreError::Newer { path: path.to_owned(), found, known: migrations.len() });
-        }
-        for (index, script) in migrations.iter().enumerate().skip(found) {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
-            transaction.execute_batch(script).map_err(fail)?;
-            transaction.pragma_update(None, "user_version", index as i64 + 1).map_err(fail)?;
-            transaction.commit().map_err(fail)?;
-        }
+        migrate(&mut connection, path, migrations)?;
         Ok(Store { connection: Arc::new(Mutex::new(connection)) })
     }
 
@@ -122,7 +124,29 @@ impl Store {
         sys::blocking(move || store.write_blocking(work)).await
     }
 
-    /// The same on this very thread. Blocking.
+    /// As [`Store::write`], without waiting for the disk: it survives a crash
+    /// of this process, but a power cut may take it back together with what
+    /// was noted after it. For what is then found out, or done, once more.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn note<T, E>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let store = self.clone();
+        sys::blocking(move || {
+            let mut connection = store.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            connection.pragma_update(None, "synchronous", "NORMAL").map_err(StoreError::from)?;
+            let outcome = run(&mut connection, TransactionBehavior::Immediate, work);
+            connection.pragma_update(None, "synchronous", "FULL").map_err(StoreError::from)?;
+            outcome
+        })
+        .await
+    }
+
+    /// [`Store::write`] on this very thread. Blocking.
     ///
     /// # Errors
     /// As [`Store::write`].
@@ -151,12 +175,70 @@ impl Store {
         behavior: TransactionBehavior,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = connection.transaction_with_behavior(behavior).map_err(StoreError::from)?;
-        let value = work(&transaction)?;
-        transaction.commit().map_err(StoreError::from)?;
-        Ok(value)
+        run(&mut self.connection.lock().unwrap_or_else(PoisonError::into_inner), behavior, work)
     }
+}
+
+fn run<T, E: From<StoreError>>(
+    connection: &mut Connection,
+    behavior: TransactionBehavior,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let transaction = connection.transaction_with_behavior(behavior).map_err(StoreError::from)?;
+    let value = work(&transaction)?;
+    transaction.commit().map_err(StoreError::from)?;
+    Ok(value)
+}
+
+/// Makes the database beside its place and then puts it there, so that a
+/// power cut leaves a whole one or none, and the disk is waited for once
+/// instead of at every step. Fine if another process was faster.
+fn make(path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}.new", sys::random::alphanumeric(8)));
+    let temporary = PathBuf::from(temporary);
+    let outcome = fill(&temporary, migrations).and_then(|()| {
+        let words = |error: std::io::Error| StoreError::Make { path: path.to_owned(), source: error };
+        File::open(&temporary).and_then(|file| file.sync_all()).map_err(words)?;
+        match std::fs::hard_link(&temporary, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            other => other.map_err(words)?,
+        }
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(directory.unwrap_or(Path::new("."))).and_then(|file| file.sync_all()).map_err(words)
+    });
+    let _gone_or_never_made = std::fs::remove_file(&temporary);
+    outcome
+}
+
+fn fill(path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
+    let fail = |source| StoreError::Open { path: path.to_owned(), source };
+    let mut connection = Connection::open(path).map_err(fail)?;
+    restrict(path);
+    connection.pragma_update(None, "synchronous", "OFF").map_err(fail)?;
+    connection.pragma_update(None, "journal_mode", "MEMORY").map_err(fail)?;
+    migrate(&mut connection, path, migrations)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
+    connection.close().map_err(|(_, source)| fail(source))
+}
+
+fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
+    let fail = |source| StoreError::Open { path: path.to_owned(), source };
+    let found: usize = connection
+        .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+        .map_err(fail)?
+        .try_into()
+        .unwrap_or(usize::MAX);
+    if found > migrations.len() {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: migrations.len() });
+    }
+    for (index, script) in migrations.iter().enumerate().skip(found) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        transaction.execute_batch(script).map_err(fail)?;
+        transaction.pragma_update(None, "user_version", index as i64 + 1).map_err(fail)?;
+        transaction.commit().map_err(fail)?;
+    }
+    Ok(())
 }
 
 fn restrict(path: &Path) {

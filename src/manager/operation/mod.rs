@@ -298,7 +298,7 @@ impl Operation {
     ) -> Result<(), StepError> {
         self.row.plan.steps_done = n;
         let row = self.row.clone();
-        let noted = self.manager.store.write(move |tx| {
+        let noted = self.manager.store.note(move |tx| {
             more(tx)?;
             store::save_operation(tx, &row)
         });

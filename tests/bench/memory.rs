@@ -1,0 +1,36 @@
+//! Memory of processes, as the kernel counts it.
+
+use std::fs;
+
+use anyhow::{Context, bail};
+
+use crate::figures::Memory;
+
+/// The memory of a process.
+pub(crate) fn of(pid: i32) -> anyhow::Result<Memory> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let bytes = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        let kilobytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+        kilobytes.map(|kilobytes| kilobytes * 1024).with_context(|| format!("{path} has no {name}"))
+    };
+    Ok(Memory { rss: bytes("Rss:")?, pss: bytes("Pss:")? })
+}
+
+/// The one process that runs `role` in a container.
+pub(crate) fn only_process(role: &str) -> anyhow::Result<i32> {
+    let wanted = format!("/usr/sbin/conpaas\0{role}\0");
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if words.starts_with(wanted.as_bytes()) {
+            found.push(pid);
+        }
+    }
+    match found.as_slice() {
+        [pid] => Ok(*pid),
+        _ => bail!("{} processes are a {role} instead of one", found.len()),
+    }
+}
