@@ -42,7 +42,7 @@ pub(super) async fn get(session: &Session, accept_new_ca: bool) -> Result<Reply,
     if is_new {
         session.printer.note(&format!(
             "From now on only the director of this certificate authority is trusted. Compare its SHA-256 \
-             fingerprint with the one that `conpaas director check` shows on the director's machine:\n{shown}"
+             fingerprint with the one that `conpaas director init` showed on the director's machine:\n{shown}"
         ));
     }
     let text = "User certificates installed successfully.";

@@ -154,10 +154,7 @@ async fn wait_until_answers(director: &Director, node: &Node, place: &Place) -> 
     let mut pause = FIRST_PAUSE;
     let mut reported = HashSet::new();
     loop {
-        let last = match client.call(&endpoint, &RpcCall::get(0, "check_process")).await {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
+        let Err(last) = client.call(&endpoint, &RpcCall::get(0, "check_process")).await else { return Ok(()) };
         let text = chain(&last);
         let is_expected = matches!(&last, crate::rpc::CallError::Client(ClientError::Connect { .. }));
         if !is_expected && reported.insert(text.clone()) {

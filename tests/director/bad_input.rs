@@ -43,6 +43,9 @@ fn multipart(body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// A name, who sends what, the status and a part of the answer's text.
+type Row<'a> = (&'a str, Option<&'a Credentials>, Vec<u8>, u16, &'a str);
+
 #[tokio::test]
 async fn wrong_input_gets_a_clear_answer_and_the_director_goes_on() {
     let mut world = World::start_with(
@@ -58,7 +61,7 @@ async fn wrong_input_gets_a_clear_answer_and_the_director_goes_on() {
         "a".repeat(9_000_000)
     );
     let boundary = "------------_BoUnDaRy_StRiNg_$";
-    let table: Vec<(&str, Option<&Credentials>, Vec<u8>, u16, &str)> = vec![
+    let table: Vec<Row<'_>> = vec![
         ("an old client's multipart", Some(&alice), multipart(&format!("{boundary}\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nshop\r\n{boundary}--\r\n\r\n")), 200, "\"name\": \"shop\""),
         ("multipart cut short", Some(&alice), multipart(&format!("{boundary}\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nsh")), 400, "malformed"),
         ("multipart without a boundary", Some(&alice), b"POST /createapp HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data\r\nContent-Length: 3\r\n\r\nabc".to_vec(), 400, "malformed"),

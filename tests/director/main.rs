@@ -1,7 +1,10 @@
 //! The director through its own door: real TLS, real SQLite, a real process,
 //! and the process cloud. Needs no root.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod bad_input;
+mod crash;
 mod matrix;
 mod recorded;
 mod world;

@@ -1,5 +1,7 @@
 //! The program on real containers, as root, each test in a world of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod init;
 mod lxc;
 mod nutshell;

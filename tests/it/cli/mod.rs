@@ -1,6 +1,9 @@
 //! The command line client against stand-ins for the director and a manager.
 
+mod backend;
 mod certificate;
 mod ours;
 mod place;
+mod real;
+mod replay;
 mod session;

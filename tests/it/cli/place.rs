@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use conpaas::pki::Authority;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 
 use crate::scripted::{Script, Standin, scripted_director, scripted_manager};
 
@@ -47,6 +48,9 @@ impl Place {
         let director = scripted_director(&uploads, authority, Arc::clone(&script)).await;
         let place = Place { directory, script, director, manager };
         place.configure(place.director.port);
+        // As if the clock had just been checked: what this machine's time server says is no matter here.
+        let checked = serde_json::json!({ "director": "127.0.0.1", "at": chrono::Utc::now(), "is_confirmed": true });
+        std::fs::write(place.state_dir().join("clock-checked.json"), checked.to_string()).unwrap();
         place
     }
 
@@ -65,25 +69,35 @@ impl Place {
         self.directory.path().join("work")
     }
 
-    /// Types a command.
+    /// Types a command on a machine without a director.
     pub(crate) async fn run(&self, words: &[&str]) -> Outcome {
-        run_as(words, self.directory.path()).await
+        run_as(words, self.directory.path(), &self.directory.path().join("no-director.cfg"), "").await
+    }
+
+    /// Types a command on the director's machine; `answers` are the lines for what it asks.
+    pub(crate) async fn run_on_director(&self, words: &[&str], answers: &str) -> Outcome {
+        run_as(words, self.directory.path(), &self.work().join("director/director.cfg"), answers).await
     }
 }
 
-async fn run_as(words: &[&str], directory: &Path) -> Outcome {
-    let output = tokio::process::Command::new(directory.join("bin").join(words[0]))
+async fn run_as(words: &[&str], directory: &Path, director_cfg: &Path, answers: &str) -> Outcome {
+    let mut child = tokio::process::Command::new(directory.join("bin").join(words[0]))
         .args(&words[1..])
         .current_dir(directory.join("work"))
         .env_clear()
         .env("HOME", directory.join("home"))
         .env("TZ", "UTC")
-        .env("DIRECTOR_CFG", directory.join("no-director.cfg"))
-        .stdin(Stdio::null())
+        .env("DIRECTOR_CFG", director_cfg)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .output()
-        .await
+        .spawn()
         .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(answers.as_bytes()).await.unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().await.unwrap();
     Outcome {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),

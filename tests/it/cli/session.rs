@@ -5,14 +5,22 @@ use std::fmt::Write;
 
 use super::place::{Outcome, Place};
 
+/// One command of the session.
 #[derive(Default)]
-struct Step {
+pub(super) struct Step {
     answers: Vec<String>,
     calls: Vec<String>,
-    command: String,
-    stdout: String,
-    stderr: String,
-    code: i32,
+    pub(super) command: String,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+    pub(super) code: i32,
+}
+
+/// The whole session.
+pub(super) fn recorded() -> Vec<Step> {
+    let steps = steps(include_str!("session.txt"));
+    assert!(steps.len() > 80, "the session is not whole");
+    steps
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -24,8 +32,7 @@ async fn the_recorded_session_is_the_same_with_ours() {
     std::fs::write(place.work().join("m.json"), r#"{"Application": "wiki", "Services": [{"Type": "php"}]}"#).unwrap();
     std::fs::write(place.work().join("m2.json"), r#"{"Application": "empty", "Services": []}"#).unwrap();
     std::fs::write(place.work().join("m3.json"), "{").unwrap();
-    let steps = steps(include_str!("session.txt"));
-    assert!(steps.len() > 80, "the session is not whole");
+    let steps = recorded();
     let mut differences = String::new();
     for step in steps {
         if let Err(difference) = take(&place, &step).await {
