@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::dispatch::AgentDispatch;
-use super::startup;
+use super::{outputs, startup};
 use crate::config::AgentConfig;
 use crate::ops::Tasks;
 use crate::service::node::{
@@ -34,8 +34,9 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
         target: "conpaas.core.agent",
         "'{}' agent started (uid={}, sid={})", config.agent_type, base.user_id, config.service_id
     );
-    let agent = (kind.agent)(AgentEnvironment { config: Arc::clone(&config), tasks: tasks.clone() });
+    let agent = (kind.agent)(&AgentEnvironment { config: Arc::clone(&config), tasks: tasks.clone() });
     agent.resume().await;
+    tasks.spawn("outputs", outputs::keep_small(base.clone(), agent.logs(), tasks.stopping()));
     let dispatch = Arc::new(AgentDispatch { config: Arc::clone(&config), agent, log });
     let address = options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);
     let port = options.port.unwrap_or(base.agent_port);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use crate::api;
-use crate::cloud::lxc::{IdMap, Ipv4Network, Limits, LxcCloud, LxcSettings, Nat, Privilege};
+use crate::cloud::lxc::{LxcCloud, LxcSettings};
 use crate::cloud::process::{ProcessCloud, ProcessSettings};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
@@ -72,24 +72,10 @@ impl Clouds {
 
 fn make(cloud: &CloudConfig) -> Result<Arc<dyn Cloud>, CloudError> {
     match &cloud.driver {
-        DriverConfig::Lxc(lxc) => Ok(Arc::new(LxcCloud::new(LxcSettings {
-            name: cloud.name.clone(),
-            state_directory: lxc.state_dir.clone(),
-            root_file_system: lxc.image.clone(),
-            program: program(&cloud.name, lxc.program.as_ref())?,
-            bridge: lxc.bridge.clone(),
-            network: Ipv4Network { address: lxc.network.address(), prefix_length: lxc.network.prefix() },
-            gateway: lxc.gateway,
-            first_address: lxc.first_address,
-            last_address: lxc.last_address,
-            privilege: if lxc.is_unprivileged {
-                Privilege::Unprivileged(IdMap { first: lxc.id_base, count: lxc.id_count })
-            } else {
-                Privilege::Privileged
-            },
-            limits: Limits { memory_bytes: lxc.memory_bytes, cpu_percent: lxc.cpu_percent, processes: lxc.max_pids },
-            nat: if lxc.is_nat { Nat::On } else { Nat::Off },
-        })?)),
+        DriverConfig::Lxc(lxc) => {
+            let program = program(&cloud.name, lxc.program.as_ref())?;
+            Ok(Arc::new(LxcCloud::new(LxcSettings::configured(&cloud.name, lxc, program))?))
+        }
         DriverConfig::Process(process) => Ok(Arc::new(ProcessCloud::new(ProcessSettings {
             name: cloud.name.clone(),
             state_directory: process.state_dir.clone(),

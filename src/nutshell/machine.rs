@@ -2,7 +2,7 @@
 //! must be gone after the director has ended, whatever it left.
 
 use super::{NutshellError, Place};
-use crate::cloud::lxc::{Ipv4Network, LxcCloud, LxcSettings, Nat};
+use crate::cloud::lxc::{LxcCloud, LxcSettings};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
 
@@ -50,13 +50,5 @@ fn clouds(place: &Place) -> Result<Vec<LxcCloud>, NutshellError> {
 fn settings(place: &Place, cloud: &CloudConfig) -> Option<LxcSettings> {
     let DriverConfig::Lxc(lxc) = &cloud.driver else { return None };
     let program = lxc.program.clone().unwrap_or_else(|| place.program.clone());
-    Some(LxcSettings {
-        bridge: lxc.bridge.clone(),
-        network: Ipv4Network { address: lxc.network.address(), prefix_length: lxc.network.prefix() },
-        gateway: lxc.gateway,
-        first_address: lxc.first_address,
-        last_address: lxc.last_address,
-        nat: if lxc.is_nat { Nat::On } else { Nat::Off },
-        ..LxcSettings::usual(cloud.name.clone(), lxc.state_dir.clone(), lxc.image.clone(), program)
-    })
+    Some(LxcSettings::configured(&cloud.name, lxc, program))
 }

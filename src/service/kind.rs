@@ -33,7 +33,7 @@ pub struct Kind {
     /// Its side in the manager.
     pub manager: &'static dyn ManagerKind,
     /// Makes its side in a node.
-    pub agent: fn(AgentEnvironment) -> Arc<dyn AgentKind>,
+    pub agent: fn(&AgentEnvironment) -> Arc<dyn AgentKind>,
 }
 
 /// What the agent's side of a kind is given.

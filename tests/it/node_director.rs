@@ -163,7 +163,7 @@ impl StandInDirector {
         }
         let mut made = Vec::new();
         for request in &wanted[n_missing.min(wanted.len())..] {
-            made.push(self.make_node(request, form.get("service_type").unwrap()));
+            made.push(self.make_node(request, form.get("service_type").unwrap(), form.filled("startup_script")));
         }
         for node in &made {
             self.bench.await_up(node.ip.parse().unwrap()).await;
@@ -172,11 +172,14 @@ impl StandInDirector {
         json!(made)
     }
 
-    fn make_node(&self, request: &NodeRequest, service_type: &str) -> NodeView {
+    fn make_node(&self, request: &NodeRequest, service_type: &str, startup_script: Option<&str>) -> NodeView {
         let address: Ipv4Addr = self.bench.address();
         let vmid = format!("n{}", address.octets()[3]);
         let id = format!("iaas{vmid}");
         let root = self.bench.lay_agent(&id, service_type, address, &self.endpoint);
+        if let Some(script) = startup_script {
+            fs::write(root.join("root/startup.sh"), script).unwrap();
+        }
         let pid = self.bench.start("agent", &root, address, &[]);
         self.state.lock().unwrap().nodes.insert(id.clone(), (pid, root));
         NodeView {

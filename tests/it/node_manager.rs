@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conpaas::model::{ApplicationId, UserId};
-use conpaas::pki::Subject;
+use conpaas::pki::{Credentials, Subject};
 use conpaas::rpc::{Client, RpcCall};
+use conpaas::service::node::NodeCredentials;
 use serde_json::{Value, json};
 
 use crate::node_bench::{APPLICATION, Bench, USER, endpoint, eventually, ok, refused, status, tar_of};
@@ -261,6 +262,8 @@ async fn a_generic_service_lives_its_whole_life() {
     world.start_service(sid).await;
     world.await_no_scripts(sid).await;
     let master = world.node_ids().await.remove(0);
+    let out = fs::read_to_string(world.director.node(&master).1.join("root/agent.out")).unwrap();
+    assert_eq!(out, "startup ran\n");
     let nodes = world.ok(RpcCall::get(sid, "list_nodes")).await;
     assert_eq!(nodes, json!({"master": [master], "node": []}));
     let node = world.ok(RpcCall::get(sid, "get_node_info").param("serviceNodeId", master.as_str())).await;
@@ -545,4 +548,86 @@ async fn an_idle_manager_and_agent_are_small_and_stop_quickly() {
     let pid = nix::unistd::Pid::from_raw(world.pid.cast_signed());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     assert!(world.bench.wait_end(world.pid, Duration::from_millis(600)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_comes_by_git_as_well() {
+    let world = World::start(&[]).await;
+    let sid = world.add("generic").await;
+    let work = world.bench.path("work");
+    let bare = world.root.join("home/git/code");
+    let git = |arguments: &[&str]| {
+        let outcome = std::process::Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@x.y", "-c", "init.defaultBranch=master", "-C"])
+            .arg(&work)
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(outcome.status.success(), "{arguments:?}: {outcome:?}");
+        String::from_utf8(outcome.stdout).unwrap().trim().to_owned()
+    };
+    fs::create_dir_all(work.join(sid.to_string())).unwrap();
+    fs::create_dir_all(&bare).unwrap();
+    fs::write(work.join(sid.to_string()).join("init.sh"), "echo from git\n").unwrap();
+    git(&["init", "-q", "--bare", bare.to_str().unwrap()]);
+    assert_eq!(world.ok(RpcCall::post(0, "git_push_hook")).await, json!("code version: git-"), "nothing was pushed");
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "First words"]);
+    git(&["push", "-q", bare.to_str().unwrap(), "HEAD:master"]);
+    let id = format!("git-{}", &git(&["rev-parse", "HEAD"])[..7]);
+    assert_eq!(world.ok(RpcCall::post(0, "git_push_hook")).await, json!(format!("code version: {id}")));
+    let versions = world.ok(RpcCall::get(sid, "list_code_versions")).await;
+    assert_eq!(versions["codeVersions"][0]["codeVersionId"], id.as_str());
+    assert_eq!(versions["codeVersions"][0]["description"], "First words");
+    world.ok(RpcCall::post(sid, "enable_code").param("codeVersionId", id)).await;
+    let error = world.refused(RpcCall::get(sid, "download_code_version")).await;
+    assert_eq!(error, "ERROR: To download this code, please clone the git repository");
+    world.start_service(sid).await;
+    world.await_no_scripts(sid).await;
+    let node = world.node_ids().await.remove(0);
+    let out = fs::read_to_string(world.director.node(&node).1.join("root/agent.out")).unwrap();
+    assert_eq!(out, "from git\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_renewed_and_survives_a_crash_in_the_middle() {
+    let world = World::start(&[]).await;
+    let config = conpaas::config::ManagerConfig::read(&world.root).unwrap();
+    let directory = world.root.join("etc/cpsmanager/certs");
+    let before = Credentials::load(&directory).unwrap();
+    let node = NodeCredentials::load(&config.base).unwrap();
+    node.renew().await.unwrap();
+    let after = Credentials::load(&directory).unwrap();
+    assert_ne!(before.certificate_pem, after.certificate_pem);
+    assert_eq!(before.identity().unwrap().subject, after.identity().unwrap().subject);
+    Client::new(Some(&after), conpaas::rpc::PeerRule::Director).unwrap();
+    assert!(!directory.join("renewed").exists() && !directory.join("request.pem").exists());
+    // The new key is there, and its certificate is not: a crash between the two.
+    let newer = world.bench.credentials(&Subject::manager(USER, APPLICATION));
+    fs::create_dir(directory.join("renewed")).unwrap();
+    newer.save(&directory.join("renewed")).unwrap();
+    fs::write(directory.join("key.pem"), &newer.key_pem).unwrap();
+    NodeCredentials::load(&config.base).unwrap();
+    assert_eq!(Credentials::load(&directory).unwrap().certificate_pem, newer.certificate_pem);
+    assert!(!directory.join("renewed").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_start_says_why_in_one_line() {
+    let world = World::start(&[]).await;
+    let second = world.bench.start("manager", &world.root, world.address, &[]);
+    assert!(world.bench.wait_end(second, Duration::from_secs(10)));
+    let console = fs::read_to_string(world.root.join("root/console")).unwrap();
+    let line = console.lines().last().unwrap();
+    assert_eq!(
+        line,
+        format!("conpaas manager: cannot listen on {}:15555: Address already in use (os error 98)", world.address)
+    );
+    let other = world.bench.lay_agent("odd", "nonsense", world.address, &world.director.endpoint);
+    let odd = world.bench.start("agent", &other, world.address, &[]);
+    assert!(world.bench.wait_end(odd, Duration::from_secs(10)));
+    let console = fs::read_to_string(other.join("root/console")).unwrap();
+    assert_eq!(console, "conpaas agent: unknown agent type 'nonsense'\n");
+    world.ok(RpcCall::get(0, "check_process")).await;
 }

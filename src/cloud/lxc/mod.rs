@@ -42,7 +42,7 @@ use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeRole,
 use crate::model::{CloudName, NodeTag};
 use crate::sys::{blocking, file};
 
-pub use self::settings::{IdMap, Ipv4Network, Limits, LxcSettings, Nat, Privilege, SettingsError};
+pub use self::settings::{IdMap, Limits, LxcSettings, Nat, Privilege, SettingsError};
 pub use self::start::hidden;
 
 /// Disk that volumes must leave free, in bytes.

@@ -31,7 +31,7 @@ pub(super) async fn ensure(settings: &LxcSettings) -> Result<(), String> {
             other => other?,
         }
     }
-    let address = format!("{}/{}", settings.gateway, settings.network.prefix_length);
+    let address = format!("{}/{}", settings.gateway, settings.network.prefix());
     ip(&["address", "replace", &address, "dev", bridge]).await?;
     ip(&["link", "set", bridge, "up"]).await?;
     if settings.nat == Nat::On { ensure_nat(settings).await } else { Ok(()) }
@@ -79,7 +79,7 @@ async fn ensure_nat(settings: &LxcSettings) -> Result<(), String> {
         std::fs::write(FORWARDING, "1\n").map_err(|error| format!("cannot write {FORWARDING}: {error}"))?;
     }
     let (table, bridge) = (table(settings), &settings.bridge);
-    let network = format!("{}/{}", settings.network.address, settings.network.prefix_length);
+    let network = format!("{}/{}", settings.network.address(), settings.network.prefix());
     let rules = format!(
         "table ip {table} {{}}\ndelete table ip {table}\ntable ip {table} {{\n  chain postrouting {{\n    \
          type nat hook postrouting priority srcnat; policy accept;\n    \

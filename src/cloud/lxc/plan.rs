@@ -128,7 +128,7 @@ fn add_network(items: &mut Items, settings: &LxcSettings, record: &NodeRecord, c
     items.add("lxc.net.0.veth.pair", container);
     // Made of the address, so that neighbours' tables stay right when an address is used again.
     items.add("lxc.net.0.hwaddr", format_args!("02:c0:{a:02x}:{b:02x}:{c:02x}:{d:02x}"));
-    items.add("lxc.net.0.ipv4.address", format_args!("{}/{}", record.ip, settings.network.prefix_length));
+    items.add("lxc.net.0.ipv4.address", format_args!("{}/{}", record.ip, settings.network.prefix()));
     items.add("lxc.net.0.ipv4.gateway", settings.gateway);
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::CloudName;
+use crate::config::LxcConfig;
+use crate::model::{CloudName, Ipv4Network};
 
 /// What a cloud of containers is told. Checked by [`super::LxcCloud::new`].
 #[derive(Debug, Clone)]
@@ -49,13 +50,40 @@ impl LxcSettings {
             root_file_system,
             program,
             bridge: "conpaas0".to_owned(),
-            network: Ipv4Network { address: Ipv4Addr::new(172, 16, 0, 0), prefix_length: 24 },
+            network: "172.16.0.0/24".parse().expect("it is a network"),
             gateway: Ipv4Addr::new(172, 16, 0, 1),
             first_address: Ipv4Addr::new(172, 16, 0, 2),
             last_address: Ipv4Addr::new(172, 16, 0, 254),
             privilege: Privilege::Unprivileged(IdMap { first: 100_000, count: 65_536 }),
             limits: Limits { memory_bytes: Some(512 << 20), cpu_percent: None, processes: Some(512) },
             nat: Nat::Off,
+        }
+    }
+
+    /// The settings that `director.cfg` gives a cloud; nodes run `program`.
+    #[must_use]
+    pub fn configured(name: &CloudName, config: &LxcConfig, program: PathBuf) -> Self {
+        LxcSettings {
+            name: name.clone(),
+            state_directory: config.state_dir.clone(),
+            root_file_system: config.image.clone(),
+            program,
+            bridge: config.bridge.clone(),
+            network: config.network,
+            gateway: config.gateway,
+            first_address: config.first_address,
+            last_address: config.last_address,
+            privilege: if config.is_unprivileged {
+                Privilege::Unprivileged(IdMap { first: config.id_base, count: config.id_count })
+            } else {
+                Privilege::Privileged
+            },
+            limits: Limits {
+                memory_bytes: config.memory_bytes,
+                cpu_percent: config.cpu_percent,
+                processes: config.max_pids,
+            },
+            nat: if config.is_nat { Nat::On } else { Nat::Off },
         }
     }
 
@@ -82,17 +110,11 @@ impl LxcSettings {
                 self.bridge
             ));
         }
-        let Ipv4Network { address, prefix_length } = self.network;
-        if !(8..=30).contains(&prefix_length) || u32::from(address) & !self.network.mask() != 0 {
-            return wrong(format!(
-                "{address}/{prefix_length} is not a network: use a prefix from 8 to 30 and zeros after it"
-            ));
-        }
         for (what, host) in
             [("gateway", self.gateway), ("first address", self.first_address), ("last address", self.last_address)]
         {
-            if !self.network.has_host(host) {
-                return wrong(format!("the {what} {host} is not in the network {address}/{prefix_length}"));
+            if !self.network.contains_host(host) {
+                return wrong(format!("the {what} {host} is not in the network {}", self.network));
             }
         }
         if self.first_address > self.last_address || (self.first_address..=self.last_address).contains(&self.gateway) {
@@ -114,27 +136,6 @@ impl LxcSettings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(String);
-
-/// An IPv4 network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ipv4Network {
-    /// Its first address.
-    pub address: Ipv4Addr,
-    /// Bits that all its addresses share.
-    pub prefix_length: u8,
-}
-
-impl Ipv4Network {
-    fn mask(self) -> u32 {
-        u32::MAX.checked_shl(32 - u32::from(self.prefix_length)).unwrap_or(0)
-    }
-
-    fn has_host(self, host: Ipv4Addr) -> bool {
-        let number = u32::from(host);
-        let rest = number & !self.mask();
-        number & self.mask() == u32::from(self.address) && rest != 0 && rest != !self.mask()
-    }
-}
 
 /// Whether root in a node is root outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,12 +215,10 @@ mod tests {
     #[test]
     fn each_wrong_setting_is_refused_in_words() {
         type Change = fn(&mut LxcSettings);
-        let address = |last: u8| Ipv4Addr::new(172, 16, 0, last);
-        let table: [(&str, Change); 8] = [
+        let table: [(&str, Change); 7] = [
             ("state directory", |settings| settings.state_directory = "relative".into()),
             ("root file system", |settings| settings.root_file_system = "/a,b".into()),
             ("bridge", |settings| settings.bridge = "a;b".to_owned()),
-            ("not a network", |settings| settings.network.address = Ipv4Addr::new(172, 16, 0, 9)),
             ("not in the network", |settings| settings.last_address = Ipv4Addr::new(172, 16, 0, 255)),
             ("leave out the gateway", |settings| settings.first_address = Ipv4Addr::new(172, 16, 0, 1)),
             ("65536", |settings| settings.privilege = Privilege::Unprivileged(IdMap { first: 0, count: 65_536 })),
@@ -231,6 +230,5 @@ mod tests {
             let error = settings.check().unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
-        assert!(usual().network.has_host(address(254)) && !usual().network.has_host(address(0)));
     }
 }

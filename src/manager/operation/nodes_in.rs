@@ -4,6 +4,7 @@ use super::{Operation, StepError, Task};
 use crate::api::{NodeRequest, NodeView};
 use crate::manager::director::CreateNodes;
 use crate::model::{ServiceId, State};
+use crate::ops::crash_point;
 use crate::service::node::Level;
 use crate::service::{ServiceContext, WantedNode};
 use crate::store::StoreError;
@@ -91,6 +92,7 @@ impl Operation {
                 startup_script,
             })
             .await?;
+        crash_point(&format!("{}.nodes_made", self.name()));
         if made.len() == requests.len() {
             return Ok(made);
         }

@@ -3,6 +3,7 @@
 use super::{Operation, StepError};
 use crate::api::NodeView;
 use crate::model::{ServiceId, State};
+use crate::ops::crash_point;
 use crate::service::ServiceContext;
 use crate::service::node::Level;
 use crate::store::manager::{self as store, NodePhase, NodeRow};
@@ -86,6 +87,7 @@ impl Operation {
             self.note(Level::Error, &format!("nodes {ids} could not be given back yet: {}", sys::chain(&error)));
             return;
         }
+        crash_point(&format!("{}.nodes_given_back", self.name()));
         let sid = self.sid();
         let gone = ids.clone();
         let volumes = self.manager.store.read(move |tx| store::list_volumes(tx, Some(sid))).await;

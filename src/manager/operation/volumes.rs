@@ -2,6 +2,7 @@
 
 use super::{Operation, StepError};
 use crate::model::State;
+use crate::ops::crash_point;
 use crate::rpc::RpcCall;
 use crate::service::node::Level;
 use crate::store::manager::{self as store, NodeRow, VolumeRow};
@@ -23,6 +24,7 @@ impl Operation {
         let director = &self.manager.director;
         if !self.has_done(MADE) {
             let volume_id = director.create_volume(&self.row.id, &volume, &node.view.vmid).await?;
+            crash_point("create_volume.volume_made");
             let name = name.to_owned();
             self.step_done(MADE, "volume_recorded", move |tx| store::set_volume_id(tx, &name, &volume_id)).await?;
         }

@@ -31,11 +31,11 @@ const METHODS: &[Method] = &[
 const COMMANDS: [&str; 4] = ["notify", "run", "interrupt", "cleanup"];
 const LONGEST_INTERRUPT: Duration = Duration::from_secs(3600);
 
-pub(super) fn make(environment: AgentEnvironment) -> Arc<dyn AgentKind> {
+pub(super) fn make(environment: &AgentEnvironment) -> Arc<dyn AgentKind> {
     Arc::new(GenericAgent(Arc::new(Inner {
         scripts: Scripts::new(&environment.config),
         volumes: Volumes::new(&environment.config.base),
-        environment,
+        environment: environment.clone(),
         change: Mutex::new(()),
     })))
 }

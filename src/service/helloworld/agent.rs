@@ -14,8 +14,7 @@ struct HelloworldAgent {
     text: String,
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "every kind's maker has this shape")]
-pub(super) fn make(environment: AgentEnvironment) -> Arc<dyn AgentKind> {
+pub(super) fn make(environment: &AgentEnvironment) -> Arc<dyn AgentKind> {
     let text = environment.config.base.extra.get("STRING_TO_GENERATE").cloned().unwrap_or_default();
     Arc::new(HelloworldAgent { text })
 }
