@@ -6,5 +6,6 @@
 mod bad_input;
 mod crash;
 mod matrix;
+mod old_client;
 mod recorded;
 mod world;
