@@ -58,7 +58,8 @@ impl Printer {
     /// Writes a reply and gives the exit code. A reader that has gone is no failure.
     pub(super) fn reply(&self, reply: &Reply) -> u8 {
         let text = if self.is_json { format!("{}\n", reply.value) } else { reply.text.clone() };
-        write_out(&text);
+        // What others wrote (logs, descriptions) must not command a terminal; a file gets it as it is.
+        write_out(&if io::stdout().is_terminal() { harmless(&text) } else { text });
         match &reply.failure {
             Some(failure) => self.failure(failure),
             None => 0,
@@ -111,6 +112,7 @@ impl Printer {
             return eprintln!("{}", json!({ "error": text }));
         }
         let whole = if text.starts_with("ERROR") { text.to_owned() } else { format!("ERROR: {text}") };
+        let whole = if io::stderr().is_terminal() { harmless(&whole) } else { whole };
         if is_coloured() { eprintln!("\x1b[31m{whole}\x1b[0m") } else { eprintln!("{whole}") }
     }
 }
@@ -144,6 +146,15 @@ pub(super) fn write_out(text: &str) {
     let _reader_may_be_gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// The text with control characters spelt out, but for line ends and tabs.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && !matches!(c, '\n' | '\t') { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
 fn moving_line(words: &str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
@@ -157,4 +168,14 @@ fn moving_line(words: &str) -> ProgressBar {
 fn is_coloured() -> bool {
     let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !is_unwanted && io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_not_commanded_by_what_others_wrote() {
+        assert_eq!(harmless("a\tb\nc\u{1b}[2J\r\u{9b}31mz\u{7}"), "a\tb\nc\\u{1b}[2J\\r\\u{9b}31mz\\u{7}");
+    }
 }

@@ -33,6 +33,10 @@ pub(super) async fn new_user(director: Arc<Director>, call: Call) -> Result<Resp
         if text.chars().count() > MAX_FIELD_CHARS {
             return Err(Failure::Application(format!("Field '{field}' is longer than {MAX_FIELD_CHARS} characters")));
         }
+        // Names go into certificates, logs and terminals.
+        if field != "password" && text.chars().any(char::is_control) {
+            return Err(Failure::Application(format!("Field '{field}' has characters that cannot be printed")));
+        }
     }
     let username = form.get("username").unwrap_or_default().to_owned();
     let email = form.get("email").unwrap_or_default().to_owned();

@@ -23,6 +23,8 @@ use crate::sys;
 
 const MAX_NODES_OF_A_CALL: usize = 64;
 const MAX_SCRIPT_BYTES: usize = 1024 * 1024;
+/// A node has devices sdb to sdz.
+const MAX_VOLUMES_OF_A_NODE: usize = 25;
 
 /// What was asked for with a node: enough to make its context again.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -134,6 +136,13 @@ impl Order {
         let requests: Vec<NodeRequest> = structured(form.get("nodes_info"), "nodes_info")?;
         if requests.is_empty() || requests.len() > MAX_NODES_OF_A_CALL {
             return Err(wrong("nodes_info", format!("ask for 1 to {MAX_NODES_OF_A_CALL} nodes")));
+        }
+        if requests.iter().any(|request| request.volumes.len() > MAX_VOLUMES_OF_A_NODE) {
+            return Err(wrong("nodes_info", format!("a node has at most {MAX_VOLUMES_OF_A_NODE} volumes")));
+        }
+        let sizes = requests.iter().flat_map(|request| &request.volumes).map(|volume| volume.vol_size);
+        if let Some(size) = sizes.into_iter().find(|size| !volumes::SIZES_MB.contains(size)) {
+            return Err(wrong("nodes_info", format!("'{size}' is no number of MB for a volume")));
         }
         let context: BTreeMap<String, serde_json::Value> = match form.filled("context") {
             None => BTreeMap::new(),

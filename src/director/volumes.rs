@@ -16,7 +16,8 @@ use crate::rpc::Response;
 use crate::store::director::node::{self, Node};
 use crate::store::director::volume::{self, NewVolume, Phase, Volume};
 
-const MAX_SIZE_MB: u64 = 16 * 1024 * 1024;
+/// Sizes of a volume that can be asked for, in MB.
+pub(super) const SIZES_MB: std::ops::RangeInclusive<u64> = 1..=16 * 1024 * 1024;
 
 /// Makes a volume. With `operation_id` (ours) a repeated call gives the same one.
 pub(super) async fn create(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
@@ -164,8 +165,9 @@ async fn attach_to(director: &Arc<Director>, found: &Volume, target: &Node, devi
 
 fn read_new(director: &Director, call: &Call) -> Result<NewVolume, Failure> {
     let size = required(call, "size")?;
-    let size_mb = size.trim().parse::<u64>().ok().filter(|size| (1..=MAX_SIZE_MB).contains(size)).ok_or_else(|| {
-        Failure::Application(format!("\"size\" is not usable: '{size}' is no number of MB from 1 to {MAX_SIZE_MB}"))
+    let size_mb = size.trim().parse::<u64>().ok().filter(|size| SIZES_MB.contains(size)).ok_or_else(|| {
+        let max = SIZES_MB.end();
+        Failure::Application(format!("\"size\" is not usable: '{size}' is no number of MB from 1 to {max}"))
     })?;
     Ok(NewVolume {
         tag: new_tag(),

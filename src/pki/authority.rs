@@ -18,7 +18,9 @@ use super::subject::Subject;
 use crate::model::CertificateRole;
 use crate::sys::file::{self, FileError};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+/// By how much the begin of a certificate's validity lies before its issue,
+/// so that a peer whose clock is a little behind takes it.
+pub const BACKDATED_SECONDS: i64 = 24 * 3600;
 
 /// How long a certificate is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,12 +205,11 @@ impl Authority {
     }
 }
 
-/// Valid from a day ago, so that a peer whose clock is a little behind takes it.
 fn parameters(subject: &Subject, lifetime: Lifetime) -> CertificateParams {
     let now = OffsetDateTime::now_utc();
     let mut params = CertificateParams::default();
     params.distinguished_name = subject.to_distinguished_name();
-    params.not_before = now - DAY;
+    params.not_before = now - time::Duration::seconds(BACKDATED_SECONDS);
     params.not_after = now + lifetime.0;
     params.serial_number = Some(SerialNumber::from_slice(&random_serial()));
     params

@@ -26,6 +26,8 @@ pub struct Identity {
     pub role: crate::model::CertificateRole,
     /// The serial number, hexadecimal.
     pub serial: String,
+    /// Begin of validity, seconds since 1970.
+    pub not_before: i64,
     /// End of validity, seconds since 1970.
     pub not_after: i64,
 }
@@ -44,6 +46,7 @@ impl Identity {
         Ok(Identity {
             role,
             serial: certificate.raw_serial_as_string().replace(':', ""),
+            not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
             subject,
         })

@@ -14,7 +14,7 @@ mod credentials;
 mod identity;
 mod subject;
 
-pub use authority::{Authority, AuthorityError, CertificateName, Lifetime};
+pub use authority::{Authority, AuthorityError, BACKDATED_SECONDS, CertificateName, Lifetime};
 pub use credentials::{Credentials, CredentialsError, fingerprint};
 pub use identity::{Identity, IdentityError};
 pub use subject::Subject;

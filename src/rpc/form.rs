@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::stream;
 use tempfile::TempPath;
@@ -10,8 +12,11 @@ use tokio::io::AsyncWriteExt;
 
 use super::server::{BodyError, Request};
 
-const MAX_FIELD_BYTES: u64 = 4 * 1024 * 1024;
+/// All texts of a form together: they are kept in memory.
+const MAX_TEXT_BYTES: u64 = 4 * 1024 * 1024;
 const MAX_FIELDS: usize = 256;
+/// What may come without completing the head of a part: the parser keeps it in memory.
+const MAX_PENDING_BYTES: u64 = 256 * 1024;
 
 /// A file that came with a form. It lies in a temporary place and is removed
 /// with this value.
@@ -81,7 +86,7 @@ impl Form {
             }
             outcome?;
         } else if content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
-            let body = request.read_body(MAX_FIELD_BYTES).await?;
+            let body = request.read_body(MAX_TEXT_BYTES).await?;
             form.add_pairs(&body);
         }
         Ok(form)
@@ -98,24 +103,40 @@ impl Form {
         let max_bytes = request.max_body_bytes();
         let directory = request.limits.upload_directory.clone();
         let deadline = tokio::time::Instant::now() + request.limits.body_timeout;
-        let pieces = stream::unfold(Some(request), move |request| async move {
-            let request = request?;
-            match request.next_piece(deadline).await {
-                Ok(Some(piece)) => Some((Ok(piece), Some(request))),
-                Ok(None) => None,
-                Err(error) => Some((Err(std::io::Error::other(error)), None)),
+        let pending = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&pending);
+        let pieces = stream::unfold(Some(request), move |request| {
+            let pending = Arc::clone(&counted);
+            async move {
+                let request = request?;
+                // The parser takes whatever is there before it looks at it; this makes it look.
+                tokio::task::yield_now().await;
+                if pending.load(Ordering::Relaxed) > MAX_PENDING_BYTES {
+                    let error = BodyError::Malformed("the head of a part does not end".to_owned());
+                    return Some((Err(std::io::Error::other(error)), None));
+                }
+                match request.next_piece(deadline).await {
+                    Ok(Some(piece)) => {
+                        pending.fetch_add(piece.len() as u64, Ordering::Relaxed);
+                        Some((Ok(piece), Some(request)))
+                    }
+                    Ok(None) => None,
+                    Err(error) => Some((Err(std::io::Error::other(error)), None)),
+                }
             }
         });
         let limits = multer::SizeLimit::new().whole_stream(max_bytes);
         let constraints = multer::Constraints::new().size_limit(limits);
         let mut multipart = multer::Multipart::with_constraints(pieces, boundary, constraints);
         let mut n_fields = 0;
+        let mut limits = FieldLimits { max_bytes, text_bytes: MAX_TEXT_BYTES, pending };
         while let Some(field) = multipart.next_field().await.map_err(|error| body_error(error, max_bytes))? {
+            limits.pending.store(0, Ordering::Relaxed);
             n_fields += 1;
             if n_fields > MAX_FIELDS {
                 return Err(BodyError::Malformed(format!("more than {MAX_FIELDS} fields")));
             }
-            self.read_field(field, &directory, max_bytes).await?;
+            self.read_field(field, &directory, &mut limits).await?;
         }
         Ok(())
     }
@@ -124,14 +145,15 @@ impl Form {
         &mut self,
         mut field: multer::Field<'_>,
         directory: &Path,
-        max_bytes: u64,
+        limits: &mut FieldLimits,
     ) -> Result<(), BodyError> {
         let name = field.name().unwrap_or_default().to_owned();
         let Some(filename) = field.file_name().map(str::to_owned) else {
             let mut text = Vec::new();
-            while let Some(piece) = field.chunk().await.map_err(|error| body_error(error, max_bytes))? {
-                if (text.len() + piece.len()) as u64 > MAX_FIELD_BYTES {
-                    return Err(BodyError::TooLarge(MAX_FIELD_BYTES));
+            while let Some(piece) = limits.next(&mut field).await? {
+                limits.text_bytes = limits.text_bytes.saturating_sub(piece.len() as u64);
+                if limits.text_bytes == 0 {
+                    return Err(BodyError::TooLarge(MAX_TEXT_BYTES));
                 }
                 text.extend_from_slice(&piece);
             }
@@ -143,13 +165,29 @@ impl Form {
             tempfile::Builder::new().prefix("upload-").tempfile_in(directory).map_err(BodyError::Storage)?.into_parts();
         let mut file = tokio::fs::File::from_std(file);
         let mut size = 0;
-        while let Some(piece) = field.chunk().await.map_err(|error| body_error(error, max_bytes))? {
+        while let Some(piece) = limits.next(&mut field).await? {
             size += piece.len() as u64;
             file.write_all(&piece).await.map_err(BodyError::Storage)?;
         }
         file.flush().await.map_err(BodyError::Storage)?;
         self.files.entry(name).or_insert(Upload { filename, size, path });
         Ok(())
+    }
+}
+
+/// What the parts of one form may still take.
+struct FieldLimits {
+    max_bytes: u64,
+    text_bytes: u64,
+    /// Bytes that the parser was given since it last gave something back.
+    pending: Arc<AtomicU64>,
+}
+
+impl FieldLimits {
+    async fn next(&self, field: &mut multer::Field<'_>) -> Result<Option<bytes::Bytes>, BodyError> {
+        let piece = field.chunk().await.map_err(|error| body_error(error, self.max_bytes))?;
+        self.pending.store(0, Ordering::Relaxed);
+        Ok(piece)
     }
 }
 

@@ -9,7 +9,8 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -93,6 +94,7 @@ impl Response {
         let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let title = code.canonical_reason().unwrap_or("Error");
         let status = code.as_u16();
+        let reason = reason.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let page = format!("{DOCTYPE}\n<title>{status} {title}</title>\n<h1>{title}</h1>\n<p>{reason}</p>\n");
         Response::refusal(status, &page)
     }
@@ -144,8 +146,13 @@ impl Response {
         response
     }
 
+    /// Upstream labels JSON with users' texts in it as HTML; a browser that
+    /// shows such an answer must not run what is in it.
     fn with_body(status: StatusCode, body: ResponseBody) -> Self {
-        Response { status, headers: HeaderMap::new(), body }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        Response { status, headers, body }
     }
 
     fn open_to_browsers(mut self) -> Self {

@@ -8,7 +8,9 @@
 //! # Guarantees
 //! - Only a block device that holds nothing at all is formatted.
 //! - Mounting what is mounted, and unmounting what is not, succeeds.
+//! - What was mounted when the node lost its power is mounted again by [`Volumes::resume`].
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, symlink};
@@ -24,6 +26,8 @@ use crate::sys::program::{self, ProgramError};
 use crate::sys::{self, process};
 
 const DEVICE_LIMIT: Duration = Duration::from_secs(30);
+/// Whoever starts the node attached its volumes before.
+const RESUME_LIMIT: Duration = Duration::from_secs(5);
 const PROBED_BYTES: u64 = 128 * 1024;
 const UNMOUNT_TRIES: u32 = 50;
 const KILL_LIMIT: Duration = Duration::from_secs(2);
@@ -69,6 +73,8 @@ pub struct Volumes {
     root: PathBuf,
     media: PathBuf,
     directories: PathBuf,
+    /// Device by name of the volume, of those that are to be mounted.
+    record: PathBuf,
     /// The mark of the node's processes where it shares its machine with others.
     node_variable: Option<String>,
     device_limit: Duration,
@@ -88,6 +94,7 @@ impl Volumes {
             root: base.root.clone(),
             media: base.rooted("/media"),
             directories: base.rooted("/run/conpaas/volumes"),
+            record: base.rooted(&base.var_tmp).join("volumes.json"),
             node_variable: tag.map(|tag| format!("CONPAAS_NODE={tag}")),
             device_limit: DEVICE_LIMIT,
         }
@@ -106,9 +113,29 @@ impl Volumes {
         match self.wait_for(device).await? {
             Device::Directory(directory) => {
                 let volumes = self.clone();
-                sys::blocking(move || volumes.show_directory(&directory, &place)).await
+                sys::blocking(move || volumes.show_directory(&directory, &place)).await?;
             }
-            Device::Block(device) => mount_block(&device, &place).await,
+            Device::Block(device) => mount_block(&device, &place).await?,
+        }
+        let (name, device) = (name.as_str().to_owned(), device.to_owned());
+        self.remember(move |mounted| mounted.insert(name, device)).await
+    }
+
+    /// Mounts again what was mounted before the node stopped; what cannot be
+    /// mounted is said in the log, and the node goes on without it.
+    pub async fn resume(&self) {
+        let volumes = self.clone();
+        let mounted = sys::blocking(move || volumes.remembered()).await;
+        let soon = Volumes { device_limit: self.device_limit.min(RESUME_LIMIT), ..self.clone() };
+        for (name, device) in mounted {
+            let outcome = match name.parse::<VolumeName>() {
+                Ok(name) => soon.mount(&device, &name).await.map_err(|error| sys::chain(&error)),
+                Err(error) => Err(error.to_string()),
+            };
+            match outcome {
+                Ok(()) => tracing::info!(volume = name, device, "volume mounted again"),
+                Err(reason) => tracing::error!(volume = name, device, reason, "volume cannot be mounted again"),
+            }
         }
     }
 
@@ -118,6 +145,9 @@ impl Volumes {
     /// It is still in use.
     pub async fn unmount(&self, name: &VolumeName) -> Result<(), VolumeError> {
         let place = self.media.join(name.as_str());
+        // First of all: an unmounting that a power cut breaks off must not be undone.
+        let forgotten = name.as_str().to_owned();
+        self.remember(move |mounted| mounted.remove(&forgotten)).await?;
         for attempt in 1..=UNMOUNT_TRIES {
             let (volumes, place) = (self.clone(), place.clone());
             match sys::blocking(move || volumes.let_go(&place)).await {
@@ -127,6 +157,29 @@ impl Volumes {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())
+    }
+
+    async fn remember<T>(
+        &self,
+        change: impl FnOnce(&mut BTreeMap<String, String>) -> T + Send + 'static,
+    ) -> Result<(), VolumeError> {
+        let volumes = self.clone();
+        sys::blocking(move || {
+            let before = volumes.remembered();
+            let mut mounted = before.clone();
+            change(&mut mounted);
+            if mounted == before {
+                return Ok(());
+            }
+            let bytes = serde_json::to_vec(&mounted).expect("texts by texts are plain data");
+            Ok(file::write_atomic(&volumes.record, &bytes, 0o600)?)
+        })
+        .await
+    }
+
+    /// Blocking.
+    fn remembered(&self) -> BTreeMap<String, String> {
+        serde_json::from_slice(&file::read(&self.record).unwrap_or_default()).unwrap_or_default()
     }
 
     async fn wait_for(&self, device: &str) -> Result<Device, VolumeError> {
@@ -281,6 +334,7 @@ mod tests {
             root: root.to_owned(),
             media: root.join("media"),
             directories: root.join("run/conpaas/volumes"),
+            record: root.join("volumes.json"),
             node_variable: Some("CONPAAS_NODE=none-has-this".to_owned()),
             device_limit: Duration::from_millis(50),
         }
@@ -300,9 +354,14 @@ mod tests {
             volumes.mount("sdb", &name).await.unwrap();
         }
         fs::write(root.path().join("media/v1/f"), b"data").unwrap();
+        // As after a power cut, when nothing is mounted any more.
+        fs::remove_file(root.path().join("media/v1")).unwrap();
+        volumes.resume().await;
+        assert_eq!(fs::read(root.path().join("media/v1/f")).unwrap(), b"data");
         for _ in 0..2 {
             volumes.unmount(&name).await.unwrap();
         }
+        volumes.resume().await;
         assert!(fs::symlink_metadata(root.path().join("media/v1")).is_err());
         assert_eq!(fs::read(store.path().join("f")).unwrap(), b"data");
         assert!(matches!(volumes.mount("../x", &name).await, Err(VolumeError::Name(_))));

@@ -5,7 +5,7 @@
 //! one is found by the file behind it.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,7 +45,10 @@ pub(super) async fn ensure_file_system(directory: &Path, size_mb: u64, privilege
     crate::sys::blocking(move || {
         file::ensure_absent(&making)?;
         let fail = |source| FileError::new("make", &making, source);
-        fs::File::create_new(&making).and_then(|file| file.set_len(size_mb << 20)).map_err(fail)
+        // Users' data: no other account of this machine may read it.
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(&making);
+        file.and_then(|file| file.set_len(size_mb << 20)).map_err(fail)
     })
     .await
     .map_err(|error| chain(&error))?;

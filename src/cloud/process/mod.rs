@@ -91,7 +91,8 @@ impl ProcessCloud {
             let reason = format!("the nodes' addresses {first} to {last} must be in order and in 127.0.0.0/8");
             return Err(fail(&settings, reason));
         }
-        file::ensure_directory(&settings.state_directory).map_err(|error| fail(&settings, chain(&error)))?;
+        // Keys, code and volumes of users: no other account of this machine may read them.
+        file::ensure_private_directory(&settings.state_directory).map_err(|error| fail(&settings, chain(&error)))?;
         let state_directory = settings.state_directory.canonicalize();
         settings.state_directory = state_directory.map_err(|error| fail(&settings, error.to_string()))?;
         let shelf = Shelf::new(settings.name.clone(), &settings.state_directory, first, last);

@@ -187,6 +187,22 @@ fn limits_hold() {
 }
 
 #[test]
+fn a_name_is_not_read_into_memory_without_end() {
+    let name = vec![b'n'; 3 << 20];
+    let long = Member { content: &name, ..special("././@LongLink", tar::EntryType::GNULongName) };
+    for bytes in [
+        tar_of(&[long, file("a")]),
+        tar_of(&[file("a"), Member { content: &name, ..special("x", tar::EntryType::XHeader) }, file("b")]),
+    ] {
+        let bench = Bench::new();
+        let error = bench.unpack(&gzip(&bytes), &ArchiveLimits::default()).unwrap_err().to_string();
+        assert!(error.contains("the head of a member is too long"), "{error}");
+    }
+    let large = Member { content: &name, ..file("large") };
+    Bench::new().unpack(&tar_of(&[large, file("b")]), &ArchiveLimits::default()).unwrap();
+}
+
+#[test]
 fn what_an_earlier_process_left_is_removed() {
     let bench = Bench::new();
     std::fs::create_dir_all(bench.directory.path().join(".bin-unpack-abc/d")).unwrap();

@@ -1,5 +1,6 @@
 //! Reading the formats, bounded.
 
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ const XZ_MEMORY_BYTES: u64 = 96 * 1024 * 1024;
 /// Below this many unpacked bytes the ratio does not matter.
 const RATIO_FLOOR_BYTES: u64 = 16 * 1024 * 1024;
 const MAX_LINK_BYTES: u64 = 4096;
+/// Names and attributes of a tar member, which the tar library keeps in memory.
+const MAX_HEAD_BYTES: u64 = 1024 * 1024;
 
 /// Reads the whole archive and gives every member to `sink`.
 pub(super) fn read(archive: &Path, limits: &ArchiveLimits, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
@@ -80,13 +83,20 @@ impl Budget {
 struct Counting<'a, R> {
     inner: R,
     budget: &'a mut Budget,
-    exceeded: &'a std::cell::RefCell<Option<ArchiveError>>,
+    exceeded: &'a RefCell<Option<ArchiveError>>,
+    /// What may be read until it is set again: little while the head of a member is read.
+    allowance: &'a Cell<u64>,
 }
 
 impl<R: Read> Read for Counting<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
         self.budget.bytes += n as u64;
+        let Some(left) = self.allowance.get().checked_sub(n as u64) else {
+            *self.exceeded.borrow_mut() = Some(ArchiveError::TooLarge("the head of a member is too long".to_owned()));
+            return Err(io::Error::other("too large"));
+        };
+        self.allowance.set(left);
         if let Err(error) = self.budget.check_bytes(self.budget.bytes) {
             *self.exceeded.borrow_mut() = Some(error);
             return Err(io::Error::other("too large"));
@@ -96,12 +106,13 @@ impl<R: Read> Read for Counting<'_, R> {
 }
 
 fn read_tar(plain: Box<dyn Read>, budget: &mut Budget, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
-    let exceeded = std::cell::RefCell::new(None);
+    let exceeded = RefCell::new(None);
     // The stream itself is counted: headers, long names and padding cost time and memory as well.
     let mut stream = Budget { entries: 0, bytes: 0, limits: budget.limits.clone(), ratio_bytes: budget.ratio_bytes };
-    let counting = Counting { inner: plain, budget: &mut stream, exceeded: &exceeded };
+    let allowance = Cell::new(MAX_HEAD_BYTES);
+    let counting = Counting { inner: plain, budget: &mut stream, exceeded: &exceeded, allowance: &allowance };
     let mut tar = tar::Archive::new(counting);
-    let outcome = read_members(&mut tar, budget, sink);
+    let outcome = read_members(&mut tar, budget, sink, &allowance);
     match exceeded.into_inner() {
         Some(error) => Err(error),
         None => outcome,
@@ -112,6 +123,7 @@ fn read_members<R: Read>(
     tar: &mut tar::Archive<R>,
     budget: &mut Budget,
     sink: &mut dyn Sink,
+    allowance: &Cell<u64>,
 ) -> Result<(), ArchiveError> {
     let mut any = false;
     for member in tar.entries().map_err(|_| ArchiveError::Format)? {
@@ -139,8 +151,11 @@ fn read_members<R: Read>(
         budget.bytes = budget.bytes.saturating_add(member.size());
         budget.check_bytes(budget.bytes)?;
         if let Some(entry) = Entry::new(&name, sort, mode)? {
+            allowance.set(u64::MAX);
             sink.put(&entry, &mut member)?;
+            io::copy(&mut member, &mut io::sink()).map_err(|_| ArchiveError::Format)?;
         }
+        allowance.set(MAX_HEAD_BYTES);
     }
     if any { Ok(()) } else { Err(ArchiveError::Format) }
 }
@@ -169,8 +184,9 @@ fn read_zip(mut file: File, budget: &mut Budget, sink: &mut dyn Sink) -> Result<
             _ => return Err(ArchiveError::Sort(name.display().to_string())),
         };
         if let Some(entry) = Entry::new(&name, sort, mode)? {
-            let exceeded = std::cell::RefCell::new(None);
-            let mut counting = Counting { inner: &mut member, budget, exceeded: &exceeded };
+            let exceeded = RefCell::new(None);
+            let allowance = Cell::new(u64::MAX);
+            let mut counting = Counting { inner: &mut member, budget, exceeded: &exceeded, allowance: &allowance };
             let outcome = sink.put(&entry, &mut counting);
             if let Some(error) = exceeded.into_inner() {
                 return Err(error);

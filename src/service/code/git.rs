@@ -28,7 +28,17 @@ pub async fn repository_head(base: &NodeBase) -> Result<GitVersion, MethodError>
         return Ok(GitVersion::default());
     }
     let directory = git_directory(&repository);
-    let arguments = [directory.as_str(), "log", "-1", "--abbrev=7", "--format=%h%n%s", "--branches"];
+    // The repository belongs to whoever may push; its configuration must not make git run a program.
+    let arguments = [
+        "-c",
+        "log.showSignature=false",
+        directory.as_str(),
+        "log",
+        "-1",
+        "--abbrev=7",
+        "--format=%h%n%s",
+        "--branches",
+    ];
     let text = match program::run("git", &arguments, program::LIMIT).await {
         Ok(text) => text,
         // An empty repository has no branch to show.

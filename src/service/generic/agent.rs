@@ -73,6 +73,7 @@ impl AgentKind for GenericAgent {
             tracing::error!(target: LOGGER, "Failed to prepare the directories of scripts: {error}");
         }
         archive::remove_leftovers(&inner.scripts.code);
+        inner.volumes.resume().await;
         if inner.scripts.was_interrupting() {
             self.0.environment.tasks.spawn("interrupt", async move { inner.finish_interrupt().await });
         }

@@ -2,7 +2,8 @@
 //!
 //! What is known of them lies in files, so that an agent that was killed and
 //! started again knows as much as before: one record per script in
-//! `<VAR_RUN>/scripts`, the environment in `<VAR_TMP>/environment.json`.
+//! `<VAR_TMP>/scripts`, the environment in `<VAR_TMP>/environment.json`. Both
+//! survive a power cut, which `<VAR_RUN>` does not.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -55,7 +56,7 @@ impl Scripts {
         Scripts {
             code: cache.join("bin"),
             agents_json: cache.join("agents.json"),
-            records: base.rooted(&base.var_run).join("scripts"),
+            records: base.rooted(&base.var_tmp).join("scripts"),
             environment: base.rooted(&base.var_tmp).join("environment.json"),
             interrupting: base.rooted(&base.var_tmp).join("interrupting"),
             home: base.rooted(&base.conpaas_home),

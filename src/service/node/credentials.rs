@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{DirectorUrl, NodeBase};
-use crate::pki::{Authority, AuthorityError, Credentials, CredentialsError, Identity, Lifetime};
+use crate::pki::{Authority, AuthorityError, BACKDATED_SECONDS, Credentials, CredentialsError, Identity};
 use crate::rpc::{Client, ClientAuthentication, ClientError, Endpoint, FormBody, PeerRule, TlsError, server_config};
 use crate::sys;
 use crate::sys::file::{self, FileError};
@@ -109,16 +109,16 @@ impl NodeCredentials {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            pause = LOOK_AGAIN;
-            if self.seconds_left() > (Lifetime::NODE.0 / 3).as_secs().cast_signed() {
+            let (seconds_left, seconds_in_all) = self.lifetime();
+            pause = Duration::from_secs((seconds_in_all / 12).unsigned_abs()).clamp(FIRST_LOOK, LOOK_AGAIN);
+            if seconds_left > seconds_in_all / 3 {
                 continue;
             }
             match self.renew().await {
-                Ok(()) => tracing::info!(seconds_left = self.seconds_left(), "certificate renewed"),
+                Ok(()) => tracing::info!(seconds_left = self.lifetime().0, "certificate renewed"),
                 Err(error) => {
-                    let seconds_left = self.seconds_left();
                     tracing::error!(seconds_left, "cannot renew the certificate: {}", sys::chain(&error));
-                    pause = TRY_AGAIN;
+                    pause = pause.min(TRY_AGAIN);
                 }
             }
         }
@@ -150,9 +150,13 @@ impl NodeCredentials {
         Ok(())
     }
 
-    fn seconds_left(&self) -> i64 {
-        let not_after = self.in_use.read().unwrap_or_else(PoisonError::into_inner).identity.not_after;
-        not_after - chrono::Utc::now().timestamp()
+    /// Seconds that the certificate is still good for, and those of its whole life.
+    fn lifetime(&self) -> (i64, i64) {
+        let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
+        let Identity { not_before, not_after, .. } = in_use.identity;
+        // It is dated back by a day, which counts for nothing here.
+        let issued = not_before + BACKDATED_SECONDS;
+        (not_after - chrono::Utc::now().timestamp(), not_after - issued)
     }
 }
 

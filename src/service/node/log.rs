@@ -71,7 +71,7 @@ impl LogWriter {
     /// Adds a line; one that cannot be written goes to standard error. Blocking, but short.
     pub fn line(&self, level: Level, name: &str, text: &str) {
         let time = chrono::Local::now().format("%Y-%m-%d %H:%M:%S,%3f");
-        let line = format!("{time} {} {name} {text}\n", level.as_str());
+        let line = format!("{time} {} {name} {}\n", level.as_str(), printable(text));
         if let Err(error) = self.inner.write(line.as_bytes()) {
             let _nothing_left_to_tell =
                 write!(io::stderr(), "cannot write {}: {error}: {line}", self.inner.path.display());
@@ -131,8 +131,21 @@ impl<S: Subscriber> Layer<S> for ToFile {
             _ => Level::Debug,
         };
         let name = event.metadata().target().replace("::", ".");
-        self.0.line(level, &name, &format!("{}{}", text.message, text.fields).replace('\n', "; "));
+        self.0.line(level, &name, &format!("{}{}", text.message, text.fields));
     }
+}
+
+/// One line that a terminal shows and does not obey: what callers send ends up in logs.
+fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => line.push_str("; "),
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
 }
 
 #[derive(Default)]
@@ -164,6 +177,9 @@ mod tests {
         assert_eq!(&text[10..11], " ");
         assert_eq!(&text[19..20], ",");
         assert_eq!(&text[23..], " DEBUG conpaas.core.manager STATE INIT: \n");
+        writer.line(Level::Info, "n", "a\nb\r\x1b[2Jc\u{9b}");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with(" INFO n a; b\\r\\u{1b}[2Jc\\u{9b}\n"), "{text:?}");
         let long = "x".repeat(1024 * 1024);
         for _ in 0..12 {
             writer.line(Level::Info, "n", &long);

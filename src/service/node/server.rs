@@ -41,7 +41,8 @@ pub async fn listen(
         let dispatch = Arc::clone(&dispatch);
         Box::pin(async move { answer(&*dispatch, request).await })
     });
-    let limits = Limits { max_connections: 128, ..Limits::new(upload_directory) };
+    // Half for one address: a neighbour on the same network cannot keep manager and director out.
+    let limits = Limits { max_connections: 128, max_connections_per_address: 64, ..Limits::new(upload_directory) };
     let serving = serve(listener, credentials.server(), limits, handler, tasks.tracker(), tasks.stopping());
     tasks.spawn("listener", serving);
     Ok(())

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use rusqlite::{Row, params};
 
-use super::{optional, parsed, parsed_option};
+use super::{count, optional, parsed, parsed_option};
 use crate::model::{ApplicationId, CloudName, NodeTag, ServiceId, UserId};
 use crate::store::{StoreError, Transaction};
 
@@ -201,6 +201,15 @@ pub fn by_vmid(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> Result<O
         params![aid.0, vmid],
         read,
     ))
+}
+
+/// Whether an application has a node with this program (`manager` or `agent`) that is still wanted.
+///
+/// # Errors
+/// The database fails.
+pub fn has_program(tx: &Transaction<'_>, aid: ApplicationId, program: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM node WHERE app_id = ?1 AND program = ?2 AND phase <> 'removing')";
+    count(tx, sql, params![aid.0, program])
 }
 
 /// Records credits that were charged for a node.

@@ -123,11 +123,11 @@ pub fn credit(tx: &Transaction<'_>, uid: UserId) -> Result<Option<i64>, StoreErr
 /// # Errors
 /// The database fails.
 pub fn add_credit(tx: &Transaction<'_>, uid: UserId, amount: i64) -> Result<Option<i64>, StoreError> {
-    optional(tx.query_row(
-        "UPDATE user SET credit = max(0, credit + ?2) WHERE uid = ?1 RETURNING credit",
-        [uid.0, amount],
-        |row| row.get(0),
-    ))
+    let Some(before) = credit(tx, uid)? else { return Ok(None) };
+    // SQLite's own sum would become a floating-point number where it does not fit.
+    let after = before.saturating_add(amount).max(0);
+    tx.execute("UPDATE user SET credit = ?2 WHERE uid = ?1", [uid.0, after])?;
+    Ok(Some(after))
 }
 
 /// Users whose credit is used up and who have an application that costs.
