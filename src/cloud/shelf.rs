@@ -11,7 +11,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -124,6 +126,8 @@ impl Shelf {
             name: spec.name.clone(),
         };
         self.place(&self.nodes_directory(), &record.tag, NODE_FILE, &record)?;
+        drop(numbers);
+        self.settle(&self.nodes_directory(), &record.tag, NODE_FILE)?;
         Ok(record)
     }
 
@@ -165,6 +169,8 @@ impl Shelf {
             attached: None,
         };
         self.place(&self.volumes_directory(), &record.tag, VOLUME_FILE, &record)?;
+        drop(numbers);
+        self.settle(&self.volumes_directory(), &record.tag, VOLUME_FILE)?;
         Ok(record)
     }
 
@@ -264,15 +270,29 @@ impl Shelf {
         let fail = |source: FileError| self.failed(&format!("record {tag}"), &source);
         file::ensure_absent(&temporary).map_err(fail)?;
         file::ensure_directory(&temporary).map_err(fail)?;
-        // A file system that loses the name of a synced file leaves a directory without a record: that is listed.
         let file = temporary.join(name);
-        file::write_synced(&file, &bytes(record), 0o600).map_err(fail)?;
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        options
+            .open(&file)
+            .and_then(|mut file| file.write_all(&bytes(record)))
+            .map_err(|source| fail(FileError::new("write", &file, source)))?;
         // An empty directory is what an unfinished removal leaves, and is replaced. One with content but
         // without a record may have file systems mounted in it: only a removal knows how to clear that.
         let target = parent.join(tag.as_str());
-        fs::rename(&temporary, &target)
-            .and_then(|()| fs::File::open(parent)?.sync_all())
-            .map_err(|source| fail(FileError::new("make", &target, source)))
+        fs::rename(&temporary, &target).map_err(|source| fail(FileError::new("make", &target, source)))
+    }
+
+    /// Waits for the disk to have what [`Shelf::place`] made. To be called
+    /// without the lock: many nodes then wait at the same time. What a power
+    /// cut takes before is a node of which nothing was made yet.
+    fn settle(&self, parent: &Path, tag: &NodeTag, name: &str) -> Result<(), CloudError> {
+        for path in [&parent.join(tag.as_str()).join(name), parent] {
+            fs::File::open(path)
+                .and_then(|file| file.sync_all())
+                .map_err(|source| self.failed(&format!("record {tag}"), &FileError::new("sync", path, source)))?;
+        }
+        Ok(())
     }
 
     fn tags(&self, directory: &Path) -> Result<Vec<NodeTag>, CloudError> {

@@ -207,6 +207,8 @@ impl Order {
         crash_point("create_nodes.recorded");
         tracing::info!(app.id = aid.0, n_nodes = nodes.len(), "making nodes");
         let made = join_all(nodes.iter().map(|node| make(director, node))).await;
+        // The manager counts on them from its answer on.
+        director.store.settle().await?;
         crash_point("create_nodes.finished");
         credits::charge(director).await;
         director.reconcile.notify_one();
@@ -246,7 +248,7 @@ async fn make(director: &Arc<Director>, node: &Node) -> Option<NodeView> {
         let (rid, request) = (node.rid, node.wanted.request.clone());
         let is_wanted = director
             .store
-            .write(move |tx| {
+            .note(move |tx| {
                 node::set_request(tx, rid, &request)?;
                 node::set_up(tx, rid, chrono::Utc::now().timestamp())
             })

@@ -184,6 +184,8 @@ fn environment() -> Vec<(OsString, OsString)> {
         ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
         ("HOME", "/root"),
         ("LANG", "C.UTF-8"),
+        // A role has a few threads that work little: a heap for each would only cost memory.
+        ("MALLOC_ARENA_MAX", "1"),
     ]
     .map(|(name, value)| (name.into(), value.into()))
     .into();

@@ -42,6 +42,15 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// The disk does not take what was committed.
+    #[error("cannot write {} to the disk", path.display())]
+    Settle {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// It was written by a newer version of this program.
     #[error("the database {} has version {found}, this program knows {known}: install the newer program again", path.display())]
     Newer {
@@ -82,6 +91,8 @@ impl From<rusqlite::Error> for StoreError {
 #[derive(Clone)]
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
+    /// Where SQLite keeps what was committed last.
+    log: Arc<Path>,
 }
 
 impl Store {
@@ -104,7 +115,9 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
         connection.pragma_update(None, "cache_size", -512).map_err(fail)?;
         migrate(&mut connection, path, migrations)?;
-        Ok(Store { connection: Arc::new(Mutex::new(connection)) })
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        Ok(Store { connection: Arc::new(Mutex::new(connection)), log: PathBuf::from(log).into() })
     }
 
     /// Runs `work` in one transaction off the async workers, and commits if
@@ -144,6 +157,16 @@ impl Store {
             outcome
         })
         .await
+    }
+
+    /// Waits until the disk has all that was noted: once for many notes.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        let log = Arc::clone(&self.log);
+        let synced = sys::blocking(move || File::open(&log).and_then(|file| file.sync_data())).await;
+        synced.map_err(|source| StoreError::Settle { path: self.log.to_path_buf(), source })
     }
 
     /// [`Store::write`] on this very thread. Blocking.
@@ -298,6 +321,7 @@ mod tests {
         let path = directory.path().join("a.db");
         let store = Store::open(&path, &["CREATE TABLE a (x INTEGER)"]).unwrap();
         store.note(|tx| Ok::<_, StoreError>(tx.execute("INSERT INTO a VALUES (1)", [])?)).await.unwrap();
+        store.settle().await.unwrap();
         let other = Store::open(&path, &["CREATE TABLE a (x INTEGER)"]).unwrap();
         let n = other.read(|tx| Ok::<i64, StoreError>(tx.query_row("SELECT count(*) FROM a", [], |row| row.get(0))?));
         assert_eq!(n.await.unwrap(), 1);

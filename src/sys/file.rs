@@ -41,7 +41,9 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErro
     name.push(format!(".{}.new", crate::sys::random::alphanumeric(8)));
     let temporary = directory.join(name);
     let outcome = (|| {
-        create_synced(&temporary, bytes, mode)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
         fs::rename(&temporary, path)?;
         File::open(directory)?.sync_all()
     })();
@@ -49,21 +51,6 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErro
         let _gone_or_never_made = fs::remove_file(&temporary);
     }
     outcome.map_err(fail)
-}
-
-/// Writes `bytes` to a new file `path` with `mode`, and waits for the disk;
-/// its name may still be lost in a power cut. Blocking.
-///
-/// # Errors
-/// It is there already, or the directory is missing, full or not writable.
-pub fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    create_synced(path, bytes, mode).map_err(|source| FileError::new("write", path, source))
-}
-
-fn create_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// Reads a whole file. Blocking.
