@@ -7,5 +7,6 @@ mod bad_input;
 mod crash;
 mod full_disk;
 mod matrix;
+mod reconcile;
 mod recorded;
 mod world;
