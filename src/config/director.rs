@@ -94,7 +94,7 @@ pub struct LimitConfig {
     pub request_timeout: Duration,
 }
 
-/// How often a password may be tried, for each user and each address.
+/// How often a wrong password may be tried for each user; ten times as often from each address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginConfig {
     /// Tries in each minute, in the long run.

@@ -105,10 +105,12 @@ async fn authenticate(director: &Director, call: &Call) -> Result<Option<User>, 
     let address = call.caller.address.ip();
     if let Some(username) = filled("username") {
         director.passwords.count_attempt(&username, address).map_err(|error| Failure::TooMany(error.to_string()))?;
-        let found = director.store.read(move |tx| Ok::<_, Failure>(user::by_username(tx, &username)?)).await?;
+        let name = username.clone();
+        let found = director.store.read(move |tx| Ok::<_, Failure>(user::by_username(tx, &name)?)).await?;
         let password = call.form.get("password").unwrap_or_default();
         let hash = found.as_ref().map(|user| user.details.password_hash.as_str());
         if director.passwords.verify(password, hash).await {
+            director.passwords.take_back(&username, address);
             return Ok(found);
         }
     }

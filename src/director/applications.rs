@@ -79,13 +79,16 @@ pub(super) async fn start(director: Arc<Director>, call: Call) -> Result<Respons
 
 pub(super) async fn stop(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let (uid, aid) = (call.user(), call.application_argument());
-    director
+    let stopped = director
         .store
         .write(move |tx| {
             owned(tx, aid, uid)?;
             record_stop(tx, aid)
         })
-        .await?;
+        .await;
+    if let Err(failure) = stopped {
+        return on_one_line(failure);
+    }
     crash_point("stop_application.recorded");
     tracing::info!(app.id = aid.0, user.id = uid.0, "application stopped");
     director.reconcile.notify_one();
@@ -94,18 +97,29 @@ pub(super) async fn stop(director: Arc<Director>, call: Call) -> Result<Response
 
 pub(super) async fn delete(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let (uid, aid) = (call.user(), call.application_argument());
-    director
+    let deleted = director
         .store
         .write(move |tx| {
             owned(tx, aid, uid)?;
             record_stop(tx, aid)?;
             Ok::<_, Failure>(application::delete(tx, aid)?)
         })
-        .await?;
+        .await;
+    if let Err(failure) = deleted {
+        return on_one_line(failure);
+    }
     crash_point("delete_application.recorded");
     tracing::info!(app.id = aid.0, user.id = uid.0, "application deleted");
     director.reconcile.notify_one();
     Ok(Response::json_line(&json!({})))
+}
+
+/// Upstream's stop and delete write their errors on one line, its other routes on several.
+fn on_one_line(failure: Failure) -> Result<Response, Failure> {
+    match failure {
+        Failure::Application(text) => Ok(Response::json_line(&json!({ "error": text }))),
+        other => Err(other),
+    }
 }
 
 /// Writes down that an application is stopped: none of its nodes and volumes

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod applications;
+mod attempts;
 mod bring_up;
 mod certificates;
 mod check;

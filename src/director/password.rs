@@ -1,13 +1,13 @@
 //! Passwords: Argon2id, tried no faster than people type.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
+use std::time::Instant;
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use md5::{Digest, Md5};
 use tokio::sync::Semaphore;
 
+use super::attempts::Attempts;
 use crate::config::LoginConfig;
 use crate::sys;
 
@@ -17,8 +17,8 @@ const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// Checks and makes password hashes.
 pub(super) struct Passwords {
-    by_user: DefaultKeyedRateLimiter<String>,
-    by_address: DefaultKeyedRateLimiter<IpAddr>,
+    by_user: Attempts<String>,
+    by_address: Attempts<IpAddr>,
     slots: Semaphore,
     /// Compared with when there is no such user, so that both take the same time.
     nobody: String,
@@ -31,15 +31,11 @@ pub(super) struct TooManyAttempts;
 
 impl Passwords {
     pub(super) fn new(config: &LoginConfig) -> Self {
-        let per_minute = NonZeroU32::new(config.attempts_per_minute).unwrap_or(NonZeroU32::MIN);
-        let burst = NonZeroU32::new(config.burst).unwrap_or(NonZeroU32::MIN);
-        let of_user = Quota::per_minute(per_minute).allow_burst(burst);
-        // Many users may share an address: a class behind one router.
-        let of_address = Quota::per_minute(per_minute.saturating_mul(NonZeroU32::MIN.saturating_add(9)))
-            .allow_burst(burst.saturating_mul(NonZeroU32::MIN.saturating_add(9)));
+        // Many users may share an address: a class behind one router, or all users of a web frontend.
+        let of_address = |number: u32| number.saturating_mul(10);
         Passwords {
-            by_user: RateLimiter::keyed(of_user),
-            by_address: RateLimiter::keyed(of_address),
+            by_user: Attempts::new(config.attempts_per_minute, config.burst),
+            by_address: Attempts::new(of_address(config.attempts_per_minute), of_address(config.burst)),
             slots: Semaphore::new(MAX_AT_ONCE),
             nobody: hash_blocking(&sys::random::alphanumeric(16)),
         }
@@ -48,19 +44,26 @@ impl Passwords {
     /// Counts an attempt.
     pub(super) fn count_attempt(&self, username: &str, address: IpAddr) -> Result<(), TooManyAttempts> {
         self.count_address(address)?;
-        let username: String = username.chars().take(80).collect();
-        self.by_user.check_key(&username).map_err(|_| TooManyAttempts)
+        if self.by_user.count(key(username), Instant::now()) { Ok(()) } else { Err(TooManyAttempts) }
     }
 
     /// Counts an attempt of an address alone.
     pub(super) fn count_address(&self, address: IpAddr) -> Result<(), TooManyAttempts> {
-        self.by_address.check_key(&address).map_err(|_| TooManyAttempts)
+        if self.by_address.count(address, Instant::now()) { Ok(()) } else { Err(TooManyAttempts) }
+    }
+
+    /// Takes an attempt back whose password was right: the web frontend
+    /// logs its user in anew for every page.
+    pub(super) fn take_back(&self, username: &str, address: IpAddr) {
+        self.by_user.take_back(&key(username));
+        self.by_address.take_back(&address);
     }
 
     /// Forgets addresses and names that were quiet for long.
     pub(super) fn forget_quiet(&self) {
-        self.by_user.retain_recent();
-        self.by_address.retain_recent();
+        let now = Instant::now();
+        self.by_user.forget_quiet(now);
+        self.by_address.forget_quiet(now);
     }
 
     /// Whether `password` is the one of `hash`; with no hash it takes as long and is wrong.
@@ -84,6 +87,11 @@ impl Passwords {
         let _slot = self.slots.acquire().await;
         sys::blocking(move || hash_blocking(&password)).await
     }
+}
+
+/// Names are compared as far as a name can be long.
+fn key(username: &str) -> String {
+    username.chars().take(80).collect()
 }
 
 /// Argon2id with a random salt, in PHC notation. Blocking.

@@ -66,6 +66,8 @@ struct Route {
     handler: Handler,
 }
 
+const NO_SUCH_PATH: &str = "The requested URL was not found on the server. If you entered the URL manually please \
+                            check your spelling and try again.";
 const GET: &[&str] = &["GET", "HEAD"];
 const POST: &[&str] = &["POST"];
 const ANY: &[&str] = &["GET", "HEAD", "POST"];
@@ -134,12 +136,13 @@ async fn dispatch(director: Arc<Director>, request: &mut Request) -> Result<Resp
         .filter_map(|route| arguments(route.pattern, &request.path).map(|arguments| (route, arguments)))
         .collect();
     if matching.is_empty() {
-        return Err(Failure::NotFound("The requested URL was not found on the server.".into()));
+        return Err(Failure::NotFound(NO_SUCH_PATH.into()));
     }
+    let verbs: Vec<&str> = matching.iter().flat_map(|(route, _)| route.verbs.iter().copied()).collect();
     let Some((route, arguments)) =
         matching.into_iter().find(|(route, _)| route.verbs.contains(&request.method.as_str()))
     else {
-        return Ok(Response::status_page(405, "The method is not allowed for the requested URL."));
+        return Ok(Response::verb_page(&verbs));
     };
     let (user, application) = admit(&director, route.access, &request.caller).await?;
     let caller = request.caller.clone();

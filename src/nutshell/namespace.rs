@@ -83,6 +83,16 @@ async fn ensure(name: &str) -> Result<(), NutshellError> {
     }
     program::run("mount", &["--make-private", &shown], LIMIT).await?;
     file::write_atomic(&mounts, b"", 0o600)?;
+    make_mount_namespace(&network, &mounts).await
+}
+
+/// Makes the mount namespace and keeps it by the file `mounts`.
+///
+/// A kernel lets a mount namespace be kept only in one with a lower number.
+/// Linux 6.18 hands out those numbers from a stock of each processor, so that
+/// a newer namespace may have a lower number than the one it is made in: the
+/// processor that made this one has a higher one. So all are tried.
+async fn make_mount_namespace(network: &Path, mounts: &Path) -> Result<(), NutshellError> {
     let arguments = [
         format!("--net={}", network.display()),
         "unshare".to_owned(),
@@ -92,7 +102,17 @@ async fn ensure(name: &str) -> Result<(), NutshellError> {
         "-c".to_owned(),
         MOUNT_SYS.to_owned(),
     ];
-    program::run("nsenter", &arguments, LIMIT).await?;
+    let mut outcome = program::run("nsenter", &arguments, LIMIT).await;
+    let n_processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    for processor in 0..n_processors {
+        if outcome.is_ok() {
+            break;
+        }
+        let mut pinned = vec!["--cpu-list".to_owned(), processor.to_string(), "nsenter".to_owned()];
+        pinned.extend_from_slice(&arguments);
+        outcome = program::run("taskset", &pinned, LIMIT).await;
+    }
+    outcome?;
     Ok(())
 }
 

@@ -69,14 +69,15 @@ impl EnvelopeError {
     /// The answer to the caller.
     #[must_use]
     pub fn response(&self) -> Response {
-        let status = match self {
-            EnvelopeError::Path => 404,
-            EnvelopeError::Verb => 405,
-            EnvelopeError::MediaType => 415,
-            EnvelopeError::NoService | EnvelopeError::NoMethod | EnvelopeError::Malformed(_) => 400,
-            EnvelopeError::Body(error) => return error.response(),
-        };
-        Response::refusal(status, &self.to_string())
+        match self {
+            EnvelopeError::Path => Response::server_page(404, "Nothing matches the given URI"),
+            EnvelopeError::Verb => Response::server_page(405, "Specified method is invalid for this server."),
+            EnvelopeError::MediaType => Response::server_page(415, "Entity body in unsupported format."),
+            EnvelopeError::NoService | EnvelopeError::NoMethod | EnvelopeError::Malformed(_) => {
+                Response::refusal(400, &self.to_string())
+            }
+            EnvelopeError::Body(error) => error.response(),
+        }
     }
 }
 

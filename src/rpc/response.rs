@@ -9,7 +9,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
     HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, StatusCode};
@@ -17,6 +17,9 @@ use serde::Serialize;
 use tokio_util::io::ReaderStream;
 
 use super::json::{python_json, python_json_pretty};
+
+/// As upstream's framework begins its pages.
+const DOCTYPE: &str = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">";
 
 pub(super) type ResponseBody = BoxBody<Bytes, std::io::Error>;
 
@@ -92,8 +95,31 @@ impl Response {
         let title = code.canonical_reason().unwrap_or("Error");
         let status = code.as_u16();
         let reason = reason.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let page = format!("<!DOCTYPE html>\n<title>{status} {title}</title>\n<h1>{title}</h1>\n<p>{reason}</p>\n");
+        let page = format!("{DOCTYPE}\n<title>{status} {title}</title>\n<h1>{title}</h1>\n<p>{reason}</p>\n");
         Response::refusal(status, &page)
+    }
+
+    /// A page that refuses a verb and names those that the path has.
+    #[must_use]
+    pub fn verb_page(verbs: &[&str]) -> Self {
+        let mut response = Response::status_page(405, "The method is not allowed for the requested URL.");
+        if let Ok(value) = HeaderValue::from_str(&verbs.join(", ")) {
+            response.headers.insert(ALLOW, value);
+        }
+        response
+    }
+
+    /// A page with a status, as the server of upstream's managers and agents writes it.
+    #[must_use]
+    pub fn server_page(status: u16, explanation: &str) -> Self {
+        let title = StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("Error");
+        Response::refusal(
+            status,
+            &format!(
+                "<head>\n<title>Error response</title>\n</head>\n<body>\n<h1>Error response</h1>\n<p>Error code \
+                 {status}.\n<p>Message: {title}.\n<p>Error code explanation: {status} = {explanation}.\n</body>\n"
+            ),
+        )
     }
 
     /// The status code.

@@ -265,6 +265,48 @@ mod tests {
     }
 
     #[test]
+    fn processes_that_make_the_same_database_at_once_share_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let scripts = ["CREATE TABLE a (x INTEGER)"];
+        std::thread::scope(|scope| {
+            for x in 0..4 {
+                let path = &path;
+                scope.spawn(move || {
+                    let store = Store::open(path, &scripts).unwrap();
+                    store
+                        .write_blocking(|tx| Ok::<_, StoreError>(tx.execute("INSERT INTO a VALUES (?1)", [x])?))
+                        .unwrap();
+                });
+            }
+        });
+        let store = Store::open(&path, &scripts).unwrap();
+        let count =
+            |tx: &Transaction<'_>| Ok::<i64, StoreError>(tx.query_row("SELECT count(*) FROM a", [], |row| row.get(0))?);
+        assert_eq!(store.write_blocking(count).unwrap(), 4);
+        let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(
+            names
+                .into_iter()
+                .all(|name| name.to_string_lossy().starts_with("a.db") && !name.to_string_lossy().ends_with(".new"))
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_noted_is_there_and_what_is_written_next_waits_for_the_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let store = Store::open(&path, &["CREATE TABLE a (x INTEGER)"]).unwrap();
+        store.note(|tx| Ok::<_, StoreError>(tx.execute("INSERT INTO a VALUES (1)", [])?)).await.unwrap();
+        let other = Store::open(&path, &["CREATE TABLE a (x INTEGER)"]).unwrap();
+        let n = other.read(|tx| Ok::<i64, StoreError>(tx.query_row("SELECT count(*) FROM a", [], |row| row.get(0))?));
+        assert_eq!(n.await.unwrap(), 1);
+        let connection = store.connection.lock().unwrap();
+        let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        assert_eq!(synchronous, 2, "FULL");
+    }
+
+    #[test]
     fn a_failed_transaction_changes_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("a.db"), &["CREATE TABLE a (x INTEGER UNIQUE)"]).unwrap();

@@ -7,6 +7,7 @@ mod bad_input;
 mod crash;
 mod full_disk;
 mod matrix;
+mod old_client;
 mod reconcile;
 mod recorded;
 mod world;

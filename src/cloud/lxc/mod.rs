@@ -148,7 +148,9 @@ impl LxcCloud {
         let (preparing, settings) = (node.clone(), Arc::clone(&self.settings));
         let (of_record, of_spec) = (record.clone(), spec.clone());
         let order = blocking(move || {
-            preparing.stop()?;
+            if preparing.was_prepared() {
+                preparing.stop()?;
+            }
             preparing.prepare(&settings, &of_record, &of_spec)
         })
         .await

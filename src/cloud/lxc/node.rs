@@ -51,7 +51,13 @@ impl Node {
 
     /// Whether its first process runs. Blocking.
     pub(super) fn is_running(&self) -> bool {
-        self.open().is_ok_and(|container| container.state() == "RUNNING")
+        self.was_prepared() && self.open().is_ok_and(|container| container.state() == "RUNNING")
+    }
+
+    /// Whether a start was ever tried: if not, there is nothing to clear
+    /// before the first, which looking for takes its time. Blocking.
+    pub(super) fn was_prepared(&self) -> bool {
+        self.paths.root().exists()
     }
 
     /// The first process, as seen from outside. Blocking.

@@ -45,8 +45,7 @@ pub(super) async fn create_volume(manager: &Arc<Manager>, mut call: Call) -> Res
     };
     let task = Task::CreateVolume { name: name.to_string() };
     let record = move |tx: &store::Transaction<'_>| Ok(store::insert_volume(tx, &volume)?);
-    let reason = format!("Creating volume '{name}'");
-    operation::submit_with(manager, node.sid, task, RUNNING, State::Adapting, &reason, record).await?;
+    operation::submit_with(manager, node.sid, task, RUNNING, State::Adapting, "", record).await?;
     Ok(Reply::Value(json!({ "service_id": node.sid })))
 }
 
@@ -60,9 +59,8 @@ pub(super) async fn delete_volume(manager: &Arc<Manager>, mut call: Call) -> Res
     let (_, service) = find_owner(manager, volume.sid).await?;
     service.expect_state(RUNNING).await?;
     service.kind.manager.can_change_volumes(&service, "delete_volume").await?;
-    let reason = format!("Deleting volume '{}'", volume.name);
     let task = Task::DeleteVolume { name: volume.name };
-    operation::submit(manager, volume.sid, task, RUNNING, State::Adapting, &reason).await?;
+    operation::submit(manager, volume.sid, task, RUNNING, State::Adapting, "").await?;
     Ok(Reply::Value(json!({ "service_id": volume.sid })))
 }
 

@@ -76,12 +76,11 @@ fn lines(text: &str) -> Vec<String> {
 /// A type, base64, and perhaps a comment. Options before the type are
 /// refused: they could run programs.
 fn is_key(line: &str) -> bool {
-    use base64::Engine;
     let mut words = line.split_whitespace();
     let (Some(sort), Some(body)) = (words.next(), words.next()) else { return false };
     KEY_TYPES.contains(&sort)
         && !line.contains(char::is_control)
-        && base64::engine::general_purpose::STANDARD_NO_PAD.decode(body.trim_end_matches('=')).is_ok()
+        && body.trim_end_matches('=').bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
 }
 
 /// The SSH server reads the file as user `git`, where there is one.
