@@ -92,9 +92,9 @@ fn rows() -> Vec<Row> {
         ("no JSON", post("application/json", b"{\"service_id\":"), 400, "malformed JSON"),
         ("JSON nested too deep", post("application/json", "[".repeat(100_000).as_bytes()), 400, "malformed JSON"),
         ("a huge call", post("application/json", &vec![b' '; 3 << 20]), 413, "larger than"),
-        ("a path", get("/../../etc/passwd?service_id=0&method=check_process&id=1"), 404, "File not found"),
-        ("an unknown media type", post("text/plain", b"x"), 415, "Unsupported Media Type"),
-        ("an unknown verb", b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), 405, "Unsupported method"),
+        ("a path", get("/../../etc/passwd?service_id=0&method=check_process&id=1"), 404, "not found"),
+        ("an unknown media type", post("text/plain", b"x"), 415, "unsupported format"),
+        ("an unknown verb", b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), 405, "invalid for this server"),
         (
             "a head too long",
             format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(200_000)).into_bytes(),
@@ -149,7 +149,10 @@ async fn hold_table(address: Ipv4Addr, who: &Credentials, uploads: &Path) {
         // Where HTTP itself is broken, hyper may close without an answer: never a hang, never a crash.
         let is_closed = answer.is_empty() && text.is_empty();
         assert!(is_closed || status == wanted, "{name}: wanted {wanted}, got {answer:.300}");
-        assert!(is_closed || answer.contains(text), "{name}: wanted {text:?} in {answer:.600}");
+        assert!(
+            is_closed || answer.to_lowercase().contains(&text.to_lowercase()),
+            "{name}: wanted {text:?} in {answer:.600}"
+        );
     }
     let left: Vec<_> = std::fs::read_dir(uploads).unwrap().flatten().map(|entry| entry.file_name()).collect();
     let left: Vec<_> = left.iter().filter(|name| name.to_string_lossy().starts_with("upload-")).collect();
