@@ -10,7 +10,7 @@ use conpaas::model::{ApplicationId, UserId};
 use conpaas::pki::{Credentials, Lifetime, Subject};
 use conpaas::rpc::{PeerRule, client_config};
 
-use crate::world::{LIMIT, World};
+use crate::world::{LIMIT, World, succeed};
 
 /// Sends bytes over TLS and reads to the end, as an old client does.
 fn raw(world: &World, who: Option<&Credentials>, request: &[u8]) -> String {
@@ -185,4 +185,55 @@ fn a_clock_of_1970_is_refused_before_any_tls() {
     assert_eq!(status.code(), Some(1));
     assert!(world.log().contains("1970"), "{}", world.log());
     world.kill();
+}
+
+#[tokio::test]
+async fn names_cannot_command_a_terminal_and_credit_cannot_overflow() {
+    let world = World::start();
+    world.add_user("alice");
+    let account = |field: &str, value: &str| {
+        let mut fields = vec![("username", "bob"), ("email", "b@example.org"), ("password", "x"), ("credit", "1")];
+        fields.retain(|(name, _)| *name != field);
+        let mut fields: Vec<(String, String)> =
+            fields.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        fields.push((field.to_owned(), value.to_owned()));
+        fields
+    };
+    for field in ["username", "email", "fname", "affiliation"] {
+        for value in ["a\u{1b}[2J", "a\r\nb", "a\u{9b}31m", "a\0b"] {
+            let fields = account(field, value);
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+            let answer = world.post(None, "/new_user", &fields).await;
+            assert_eq!(answer.error(), format!("Field '{field}' has characters that cannot be printed"), "{value:?}");
+        }
+    }
+    let max = i64::MAX.to_string();
+    for _ in 0..2 {
+        succeed(&mut world.command(&["user", "add_credit", "alice", &max]));
+    }
+    let alice = world.certificate(&Subject::user(UserId(1), "alice", "alice@example.org"), Lifetime::USER);
+    assert_eq!(world.get(Some(&alice), "/user_credit").await.text, max);
+}
+
+#[tokio::test]
+async fn a_text_of_a_caller_is_no_page() {
+    let world = World::start();
+    world.add_user("alice");
+    let alice = world.certificate(&Subject::user(UserId(1), "alice", "alice@example.org"), Lifetime::USER);
+    let boundary = "------------_BoUnDaRy_StRiNg_$";
+    let mut request = multipart(&format!(
+        "{boundary}\r\nContent-Disposition: form-data; name=\"<script>\"\r\n\r\n??\r\n{boundary}--\r\n"
+    ));
+    let at = request.windows(2).position(|pair| pair == b"??").unwrap();
+    request[at] = 0xff;
+    let answer = raw(&world, Some(&alice), &request);
+    assert!(answer.contains("&lt;script&gt;") && !answer.contains("<script>"), "{answer}");
+    world.post(Some(&alice), "/createapp", &[("name", "<script>")]).await;
+    let answer = raw(&world, Some(&alice), b"GET /listapp HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(
+        answer.contains("<script>") && answer.contains("content-security-policy: default-src 'none'; sandbox"),
+        "{answer}"
+    );
+    let head = multipart(&format!("{boundary}\r\nX: {}", "y".repeat(1 << 20)));
+    assert!(raw(&world, Some(&alice), &head).contains("does not end"), "a head of a part is not kept without end");
 }

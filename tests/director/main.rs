@@ -5,7 +5,9 @@
 
 mod bad_input;
 mod crash;
+mod full_disk;
 mod matrix;
 mod old_client;
+mod reconcile;
 mod recorded;
 mod world;

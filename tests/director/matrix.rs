@@ -158,6 +158,28 @@ async fn the_authority_signs_for_the_callers_own_application_only() {
 }
 
 #[tokio::test]
+async fn a_certificate_is_renewed_only_while_there_is_such_a_node() {
+    let world = World::start();
+    world.add_user("alice");
+    let alice = world.certificate(&Subject::user(ALICE, "alice", "alice@example.org"), Lifetime::USER);
+    let (manager, agent) = (Subject::manager(ALICE, ApplicationId(1)), Subject::agent(ALICE, ApplicationId(1)));
+    let renew = async |subject: &Subject| {
+        let (request, _) = Authority::new_request(subject).unwrap();
+        let path = world.path("request.pem");
+        std::fs::write(&path, request).unwrap();
+        let form = conpaas::rpc::FormBody::default().file("csr", &path);
+        let own = world.certificate(subject, Lifetime::NODE);
+        world.client(Some(&own)).post_form(&world.endpoint, "/ca/renew", &form).await.unwrap().status
+    };
+    assert_eq!(renew(&manager).await, 403, "the application was never started");
+    world.post(Some(&alice), "/startapp/1", &[]).await;
+    assert_eq!(renew(&manager).await, 200);
+    assert_eq!(renew(&agent).await, 403, "it has no agents");
+    world.post(Some(&alice), "/stopapp/1", &[]).await;
+    assert_eq!(renew(&manager).await, 403, "what was removed gets nothing more");
+}
+
+#[tokio::test]
 async fn a_certificate_that_is_expired_or_of_another_authority_does_not_get_in() {
     let world = World::start();
     world.add_user("alice");

@@ -264,6 +264,55 @@ fn a_privileged_node_keeps_its_hands_off_the_machine() {
 }
 
 #[test]
+fn root_in_a_node_has_no_way_to_the_machine() {
+    world::inside("lxc::root_in_a_node_has_no_way_to_the_machine", |state| async move {
+        let mut settings = world::settings(&state);
+        settings.limits.memory_bytes = Some(64 << 20);
+        let cloud = world::cloud(settings);
+        let node = cloud.ensure_node(&world::agent("a")).await.unwrap();
+        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 8 };
+        cloud.ensure_volume(&wanted).await.unwrap();
+        cloud.attach_volume(&wanted.tag, &node.tag, "sdb").await.unwrap();
+        for attempt in [
+            "echo h > /proc/sysrq-trigger",
+            "echo '|/tmp/x' > /proc/sys/kernel/core_pattern",
+            "echo 1 > /proc/sys/kernel/panic",
+            "mknod /tmp/loop0 b 7 0 && head -c 1 /tmp/loop0",
+            "mkdir /run/conpaas/volumes/x",
+            "ln -s /etc /run/conpaas/volumes/x",
+            "mknod /run/conpaas/volumes/sdb/d b 7 0 && head -c 1 /run/conpaas/volumes/sdb/d",
+            "mount -o remount,rw,bind /usr/sbin/conpaas && echo x > /usr/sbin/conpaas",
+            "umount /usr/sbin/conpaas && umount /usr/sbin/conpaas && echo x > /usr/sbin/conpaas && false",
+            "mount -t cgroup -o memory none /mnt && echo -1 > /mnt/memory.limit_in_bytes",
+            "mount -o remount,rw /sys && echo 0 > /sys/kernel/mm/ksm/run",
+            "date -s 2001-01-01",
+            "modprobe dummy || insmod /tmp/x.ko",
+            "reboot -f",
+        ] {
+            let (is_done, text) = world::run_in(&node.vmid, attempt);
+            assert!(!is_done, "a node's root can: {attempt}: {text}");
+        }
+        world::run_in(
+            &node.vmid,
+            "for f in $(find /sys/fs/cgroup -name 'memory*limit_in_bytes' -o -name memory.max); do echo -1 > $f; done",
+        );
+        let group = world::group(&node.vmid, "memory").unwrap();
+        let limit = fs::read_to_string(group.join("memory.limit_in_bytes"))
+            .or_else(|_| fs::read_to_string(group.join("memory.max")));
+        assert_eq!(limit.unwrap().trim(), (64 << 20).to_string(), "a node cannot raise its own limit");
+        assert!(world::is_running(&cloud, &node));
+
+        use std::os::unix::fs::PermissionsExt;
+        let closed = |path: &str| fs::metadata(state.join(path)).unwrap().permissions().mode() & 0o007;
+        assert_eq!(closed("cloud/volumes/v/disk.img"), 0, "others on this machine cannot read a volume");
+        assert_eq!(closed("cloud/nodes/a"), 0, "nor a node's disk and keys");
+        cloud.remove_node(&node.tag).await.unwrap();
+        cloud.remove_volume(&wanted.tag).await.unwrap();
+        assert_eq!(world::remains(&state), Vec::<String>::new());
+    });
+}
+
+#[test]
 fn an_examination_names_what_is_wrong_and_what_to_do() {
     world::inside("lxc::an_examination_names_what_is_wrong_and_what_to_do", |state| async move {
         let cloud = world::cloud(world::settings(&state));

@@ -7,4 +7,5 @@ mod lxc;
 mod nutshell;
 #[path = "../nutshell/session.rs"]
 mod nutshell_session;
+mod power;
 mod world;

@@ -4,6 +4,7 @@
 
 mod cli;
 mod node_agent;
+mod node_bad_input;
 mod node_bench;
 mod node_crash;
 mod node_director;
