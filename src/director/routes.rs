@@ -126,7 +126,10 @@ pub(super) async fn answer(director: Arc<Director>, mut request: Request) -> Res
     let path = request.path.clone();
     match dispatch(director, &mut request).await {
         Ok(response) => response,
-        Err(failure) => failure.response(&path),
+        Err(failure) => {
+            request.discard_rest().await;
+            failure.response(&path)
+        }
     }
 }
 

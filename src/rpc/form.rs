@@ -80,11 +80,7 @@ impl Form {
         form.add_pairs(request.query.clone().as_bytes());
         let content_type = request.content_type.clone().unwrap_or_default();
         if content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
-            let outcome = form.read_multipart(request, &content_type).await;
-            if let Err(BodyError::TooLarge(_)) = outcome {
-                request.discard().await;
-            }
-            outcome?;
+            form.read_multipart(request, &content_type).await?;
         } else if content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
             let body = request.read_body(MAX_TEXT_BYTES).await?;
             form.add_pairs(&body);

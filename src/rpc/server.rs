@@ -120,6 +120,7 @@ pub struct Request {
     pub caller: Caller,
     pub(super) body: Incoming,
     pub(super) limits: Arc<Limits>,
+    is_too_slow: bool,
 }
 
 impl Request {
@@ -133,7 +134,6 @@ impl Request {
         let deadline = tokio::time::Instant::now() + self.limits.body_timeout;
         while let Some(piece) = self.next_piece(deadline).await? {
             if (whole.len() + piece.len()) as u64 > max_bytes {
-                self.discard().await;
                 return Err(BodyError::TooLarge(max_bytes));
             }
             whole.extend_from_slice(&piece);
@@ -141,9 +141,13 @@ impl Request {
         Ok(whole.into())
     }
 
-    /// Reads on for a while without keeping anything: a caller that still
-    /// sends would not see an answer, but a broken connection.
-    pub(super) async fn discard(&mut self) {
+    /// Reads what is left of the body without keeping it, for a while: a
+    /// caller that is refused while he still sends would see a broken
+    /// connection instead of the answer. Called before every refusal.
+    pub async fn discard_rest(&mut self) {
+        if self.is_too_slow {
+            return;
+        }
         let deadline = tokio::time::Instant::now() + DISCARD_TIMEOUT;
         let mut n_bytes = 0;
         while let Ok(Some(piece)) = self.next_piece(deadline).await {
@@ -165,7 +169,10 @@ impl Request {
         loop {
             let pause = deadline.min(tokio::time::Instant::now() + self.limits.body_pause);
             let frame = match tokio::time::timeout_at(pause, self.body.frame()).await {
-                Err(_) => return Err(BodyError::TooSlow),
+                Err(_) => {
+                    self.is_too_slow = true;
+                    return Err(BodyError::TooSlow);
+                }
                 Ok(None) => return Ok(None),
                 Ok(Some(Err(error))) => return Err(BodyError::Malformed(error.to_string())),
                 Ok(Some(Ok(frame))) => frame,
@@ -278,6 +285,7 @@ impl Connection {
             caller: Caller { address: self.address, identity },
             body,
             limits: Arc::clone(&self.limits),
+            is_too_slow: false,
         };
         Ok((self.handler)(request).await.into_hyper())
     }

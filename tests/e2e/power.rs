@@ -75,12 +75,12 @@ impl House {
             let words = String::from_utf8_lossy(words);
             words.starts_with("[lxc monitor]") && words.contains(&mark)
         };
-        for monitor in process::find("cmdline", is_monitor) {
-            monitor.signal(Signal::SIGKILL);
-        }
-        // The kernel ends a container with its first process.
-        for vmid in vmids {
-            process::ProcessId::of(world::init_pid(vmid)).unwrap().signal(Signal::SIGKILL);
+        // A container may go with its monitor, so all are looked for before any is ended.
+        let inits = vmids.iter().map(|vmid| process::ProcessId::of(world::init_pid(vmid)).unwrap());
+        let mut all: Vec<_> = inits.collect();
+        all.extend(process::find("cmdline", is_monitor));
+        for process in all {
+            process.signal(Signal::SIGKILL);
         }
         director.wait().unwrap();
     }

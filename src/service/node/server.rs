@@ -54,10 +54,14 @@ async fn answer(dispatch: &dyn Dispatch, mut request: Request) -> Response {
     if !is_accepted {
         let role = caller.identity.map_or_else(|| "none".to_owned(), |identity| identity.role.to_string());
         tracing::warn!(peer = %caller.address, role, "refused a caller: its certificate is not of this application");
+        request.discard_rest().await;
         return Response::refusal(403, "Your certificate does not allow calls to this application");
     }
     match read_call(&mut request).await {
         Ok(call) => dispatch.dispatch(call).await,
-        Err(error) => error.response(),
+        Err(error) => {
+            request.discard_rest().await;
+            error.response()
+        }
     }
 }
