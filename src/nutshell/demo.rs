@@ -168,16 +168,26 @@ async fn get(ip: &str) -> std::io::Result<String> {
 
 fn invite(place: &Place, say: Say<'_>, urls: &[String], aid: &str, sid: &str) {
     let options = place.options();
+    let program = program_as_typed(place);
     let url = urls.first().map_or("", String::as_str);
     say("");
     say("Try next:");
-    say(&format!("    conpaas nutshell shell{options}     # a shell in which all of this works:"));
+    say(&format!("    {program} nutshell shell{options}     # a shell in which all of this works:"));
     say(&format!("    curl {url}"));
     say(&format!("    conpaas generic add_nodes --count 1 {aid} {sid}"));
     say(&format!("    conpaas generic get_script_status {aid} {sid}"));
     say("    conpaas cloud list_resources");
     say(&format!("    conpaas application stop {aid}"));
-    say(&format!("And when you have seen enough: conpaas nutshell down{options}"));
+    say(&format!("And when you have seen enough: {program} nutshell down{options}"));
+}
+
+/// What a person has to type to run this program: its name, if the shell
+/// finds it by that, else its file.
+fn program_as_typed(place: &Place) -> String {
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let is_found = std::env::split_paths(&search)
+        .any(|directory| directory.join("conpaas").canonicalize().is_ok_and(|found| found == place.program));
+    if is_found { "conpaas".to_owned() } else { place.program.display().to_string() }
 }
 
 fn unexpected(command: &str, answer: &str) -> NutshellError {
