@@ -126,9 +126,14 @@ impl Shelf {
             name: spec.name.clone(),
         };
         self.place(&self.nodes_directory(), &record.tag, NODE_FILE, &record)?;
-        drop(numbers);
-        self.settle(&self.nodes_directory(), &record.tag, NODE_FILE)?;
         Ok(record)
+    }
+
+    /// Waits for the disk to have the record of a node. A node may be started
+    /// meanwhile: after a power cut none runs, and what was lost of one was not
+    /// answered for yet.
+    pub(in crate::cloud) fn settle_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        self.settle(&self.nodes_directory(), tag, NODE_FILE)
     }
 
     /// The record of a node; an error if it is damaged.

@@ -230,9 +230,12 @@ impl Cloud for LxcCloud {
         let wanted = spec.clone();
         let record = self.on_shelf(move |shelf| shelf.ensure_node(&wanted)).await?;
         let node = Node::new(&self.settings, &record);
-        if !blocking(move || node.is_running()).await {
-            self.start(&record, spec).await?;
-        }
+        let starting =
+            async { if blocking(move || node.is_running()).await { Ok(()) } else { self.start(&record, spec).await } };
+        let tag = spec.tag.clone();
+        let settling = self.on_shelf(move |shelf| shelf.settle_node(&tag));
+        let (started, settled) = tokio::join!(starting, settling);
+        started.and(settled)?;
         Ok(Self::view(&record, true))
     }
 

@@ -191,6 +191,8 @@ impl Cloud for ProcessCloud {
         })
         .await;
         started.map_err(|reason| self.failed(format!("start node {}", view.vmid), reason))?;
+        let tag = spec.tag.clone();
+        self.on_shelf(move |shelf| shelf.settle_node(&tag)).await?;
         Ok(view)
     }
 

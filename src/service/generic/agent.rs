@@ -108,8 +108,12 @@ impl Inner {
         let _change = self.change.lock().await;
         let inner = Arc::clone(self);
         sys::blocking(move || {
-            inner.write_agents(&agents_info)?;
-            inner.scripts.set_environment(&environment)
+            // Both wait for the disk, so they wait at the same time.
+            std::thread::scope(|scope| {
+                let writing = scope.spawn(|| inner.write_agents(&agents_info));
+                let environment = inner.scripts.set_environment(&environment);
+                writing.join().expect("writing a file does not panic").and(environment)
+            })
         })
         .await?;
         tracing::info!(target: LOGGER, "Agent initialized");
