@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::archive::{self, ArchiveLimits};
 use super::cloud::{CloudConfig, cloud_names, read_clouds};
 use super::ini::{Document, Key, Section};
 use super::value;
@@ -58,6 +59,8 @@ pub struct DirectorConfig {
     pub reconcile_interval: Duration,
     /// What a client may ask for.
     pub limits: LimitConfig,
+    /// Bounds of archives with code, told to the nodes.
+    pub archive: ArchiveLimits,
     /// How often a password may be tried.
     pub login: LoginConfig,
     /// The clock.
@@ -145,6 +148,9 @@ pub(super) const DIRECTOR_KEYS: &[Key] = &[
     Key::new("MAX_CONNECTIONS", "256"),
     Key::new("MAX_UPLOAD", "256M"),
     Key::new("MAX_BODY", "1M"),
+    archive::MAX_ENTRIES,
+    archive::MAX_SIZE,
+    archive::MAX_RATIO,
     Key::new("HEADER_TIMEOUT", "15s"),
     Key::new("REQUEST_TIMEOUT", "5m"),
     Key::new("LOGIN_ATTEMPTS_PER_MINUTE", "12"),
@@ -212,6 +218,7 @@ impl DirectorConfig {
                 attempts_per_minute: director.value("LOGIN_ATTEMPTS_PER_MINUTE", value::whole(1..=60_000))?,
                 burst: director.value("LOGIN_BURST", value::whole(1..=60_000))?,
             },
+            archive: ArchiveLimits::read(&director)?,
             clock: read_clock(&director)?,
             clouds: read_clouds(&document, &state_dir)?,
             state_dir,

@@ -15,6 +15,7 @@
 //!
 //! Must not know: what any value is used for.
 
+mod archive;
 mod client;
 mod cloud;
 mod director;
@@ -25,6 +26,7 @@ mod node;
 mod url;
 mod value;
 
+pub use archive::ArchiveLimits;
 pub use client::ClientConfig;
 pub use cloud::{CloudConfig, DriverConfig, LxcConfig, ProcessConfig};
 pub use director::{ClockConfig, DirectorConfig, LimitConfig, LoginConfig, VpnConfig, locate_director_cfg};

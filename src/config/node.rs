@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use super::archive::{self, ArchiveLimits};
 use super::ini::{Document, Key, Section};
 use super::{ConfigError, DirectorUrl, value};
 use crate::model::{ApplicationId, ServiceId, UserId};
@@ -55,6 +56,8 @@ pub struct NodeBase {
     pub conpaas_home: PathBuf,
     /// Keys of a kind of service, and any that a newer director sends, by upper-case name.
     pub extra: BTreeMap<String, String>,
+    /// Bounds of archives with code.
+    pub archive: ArchiveLimits,
 }
 
 /// Context of a manager: section `[manager]`.
@@ -102,6 +105,9 @@ const MANAGER_KEYS: &[Key] = &[
     Key::new("DEPLOYMENT_NAME", "conpaas"),
     Key::new("CODE_REPO", "/var/cache/cpsmanager/code_repo"),
     Key::new("DEV_TARGET", "sdb"),
+    archive::MAX_ENTRIES,
+    archive::MAX_SIZE,
+    archive::MAX_RATIO,
 ];
 
 const AGENT_KEYS: &[Key] = &[
@@ -123,6 +129,9 @@ const AGENT_KEYS: &[Key] = &[
     Key::unset("TYPE"),
     Key::unset("SERVICE_ID"),
     Key::unset("MANAGER_IP"),
+    archive::MAX_ENTRIES,
+    archive::MAX_SIZE,
+    archive::MAX_RATIO,
 ];
 
 impl NodeBase {
@@ -164,6 +173,7 @@ impl NodeBase {
             var_cache: path("/var/cache", ""),
             var_run: path("/var/run", ""),
             conpaas_home: PathBuf::from("/root/ConPaaS"),
+            archive: ArchiveLimits::default(),
             extra: BTreeMap::new(),
         }
     }
@@ -189,6 +199,7 @@ impl NodeBase {
             var_cache: section.value("VAR_CACHE", value::absolute_path)?,
             var_run: section.value("VAR_RUN", value::absolute_path)?,
             conpaas_home: section.value("CONPAAS_HOME", value::absolute_path)?,
+            archive: ArchiveLimits::read(section)?,
             extra: options.filter(|(key, _)| is_extra(key)).map(|(key, value)| (key.clone(), value.clone())).collect(),
         })
     }
@@ -218,6 +229,7 @@ impl NodeBase {
                 lines.push((key, port.to_string()));
             }
         }
+        lines.extend(self.archive.lines());
         lines.extend(self.extra.iter().map(|(key, value)| (key.as_str(), value.clone())));
         lines
     }

@@ -13,7 +13,7 @@ use super::bring_up::BringUpError;
 use super::nodes::Wish;
 use super::state::Director;
 use crate::cloud::{ContextFile, NodeRole, NodeSpec};
-use crate::config::{AgentConfig, DirectorUrl, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
+use crate::config::{AgentConfig, ArchiveLimits, DirectorUrl, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
 use crate::pki::{Credentials, Lifetime, Subject};
 use crate::store::director::node::Node;
 
@@ -41,6 +41,7 @@ pub(super) fn node_spec(director: &Director, node: &Node) -> Result<NodeSpec, Br
         director_url,
         deployment: director.config.deployment_name.clone(),
         time_servers: director.config.clock.time_servers.clone(),
+        archive: director.config.archive.clone(),
         name: node_name(&director.config.deployment_name, node, &wish),
         ports: director.clouds.ports(&wanted.cloud),
         credentials,
@@ -72,6 +73,7 @@ struct Maker {
     director_url: DirectorUrl,
     deployment: String,
     time_servers: Vec<String>,
+    archive: ArchiveLimits,
     name: String,
     ports: (u16, u16),
     credentials: Credentials,
@@ -118,6 +120,7 @@ impl Maker {
         (base.manager_port, base.agent_port) = self.ports;
         base.hostname = Some(self.name.clone());
         base.time_servers = self.time_servers.clone();
+        base.archive = self.archive.clone();
         base
     }
 }

@@ -4,6 +4,7 @@
 
 use conpaas::model::{ApplicationId, UserId};
 use conpaas::pki::{Lifetime, Subject};
+use conpaas::rpc::{Client, Endpoint, PeerRule, RpcCall};
 use serde_json::{Value, json};
 
 use crate::world::{World, eventually};
@@ -198,4 +199,38 @@ async fn without_credit_nothing_starts() {
     ];
     assert_eq!(world.post(Some(&manager), "/create_nodes", &order).await.error(), "Insufficient credits");
     assert_eq!(world.post(Some(&manager), "/credit", &[]).await.json(), json!({"credit": 0}));
+}
+
+#[tokio::test]
+async fn bounds_of_archives_are_set_at_the_director_and_hold_in_its_nodes() {
+    let world = World::start_with(&[("director.ARCHIVE_MAX_ENTRIES", "3")], &[]);
+    world.add_user("test");
+    let user = world.certificate(&Subject::user(UserId(1), "test", "test@example.org"), Lifetime::USER);
+    world.post(Some(&user), "/startapp/1", &[]).await;
+    let host = eventually("the manager is up", || async {
+        let application = world.get(Some(&user), "/listapp").await.json()[0].clone();
+        application["manager"].as_str().map(str::to_owned)
+    })
+    .await;
+    world.post(Some(&user), "/add/generic", &[("appid", "1")]).await.json();
+    let directory = tempfile::tempdir().unwrap();
+    let upload = |n_files: usize| {
+        let path = directory.path().join(format!("{n_files}.tar"));
+        let mut archive = tar::Builder::new(std::fs::File::create(&path).unwrap());
+        for index in 0..n_files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(0);
+            header.set_mode(0o755);
+            header.set_mtime(0);
+            header.set_cksum();
+            archive.append_data(&mut header, format!("{index}.sh"), std::io::empty()).unwrap();
+        }
+        archive.finish().unwrap();
+        RpcCall::upload(1, "upload_code_version").file("code", path, "code.tar")
+    };
+    let manager = Client::new(Some(&user), PeerRule::ManagerOf(UserId(1))).unwrap();
+    let endpoint = Endpoint { host, port: 8443 };
+    assert!(manager.call(&endpoint, &upload(3)).await.unwrap()["codeVersionId"].is_string());
+    let error = manager.call(&endpoint, &upload(4)).await.unwrap_err().to_string();
+    assert!(error.contains("Archive is too large"), "{error}");
 }

@@ -15,24 +15,8 @@ mod unpack;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use crate::config::ArchiveLimits;
 use crate::sys::file::{self, FileError};
-
-/// Bounds of one archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ArchiveLimits {
-    /// Members, directories included.
-    pub max_entries: usize,
-    /// Bytes of all members, unpacked.
-    pub max_bytes: u64,
-    /// Unpacked bytes for each packed byte, looked at beyond the first 16 MB.
-    pub max_ratio: u64,
-}
-
-impl Default for ArchiveLimits {
-    fn default() -> Self {
-        ArchiveLimits { max_entries: 20_000, max_bytes: 2 * 1024 * 1024 * 1024, max_ratio: 250 }
-    }
-}
 
 /// Why an archive is refused.
 #[derive(Debug, thiserror::Error)]

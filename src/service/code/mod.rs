@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::archive::{self, ArchiveLimits};
+use super::archive;
 use super::context::{ServiceContext, now};
 use super::method::{Call, MethodError, Reply};
 use super::node::Level;
@@ -207,8 +207,9 @@ async fn keep(service: &ServiceContext, upload: Upload) -> Result<(String, Strin
     let directory = service.code_repository();
     let id = format!("code-{}", random::alphanumeric(6));
     let place = directory.join(&id);
+    let limits = service.config.base.archive.clone();
     sys::blocking(move || {
-        archive::validate(upload.path(), &ArchiveLimits::default()).map_err(MethodError::invalid)?;
+        archive::validate(upload.path(), &limits).map_err(MethodError::invalid)?;
         file::ensure_directory(&directory)?;
         let kept = std::fs::copy(upload.path(), &place).and_then(|_| std::fs::File::open(&place)?.sync_all());
         if let Err(error) = kept {

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::scripts::{Environment, Scripts, shown};
 use crate::api::params::{ParamError, bad, python_list};
 use crate::model::VolumeName;
-use crate::service::archive::{self, ArchiveLimits};
+use crate::service::archive;
 use crate::service::kind::{AgentEnvironment, AgentKind, LogFile};
 use crate::service::method::{Call, Method, MethodError, Reply};
 use crate::service::volume::Volumes;
@@ -146,7 +146,8 @@ impl Inner {
         let _change = self.change.lock().await;
         let scripts = self.scripts.clone();
         // What cannot be unpacked leaves the old code and its scripts as they were.
-        let staged = sys::blocking(move || archive::stage(&archive_path, &scripts.code, &ArchiveLimits::default()))
+        let limits = self.environment.config.base.archive.clone();
+        let staged = sys::blocking(move || archive::stage(&archive_path, &scripts.code, &limits))
             .await
             .map_err(MethodError::invalid)?;
         self.scripts.kill_all().await;
