@@ -58,7 +58,7 @@ deps: ## install the Debian packages that are missing (root), or say which
 	@.ci/deps
 
 .PHONY: test
-test: deps lint ## everything that is checked: form, lints, unit, integration and end-to-end tests
+test: deps lint doc ## everything that is checked: form, lints, unit, integration and end-to-end tests
 	.ci/test
 
 .PHONY: lint
@@ -76,7 +76,7 @@ bench: deps ## how fast and how big, against floors measured in the same run (ro
 
 .PHONY: doc
 doc: ## the documentation of the code, in target/doc
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --locked --document-private-items
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' $(CARGO) doc --no-deps --locked --document-private-items
 
 .PHONY: install
 install: ## the program, its client names, configuration, units, completion (run `make build` first)

@@ -14,7 +14,7 @@
 //! - Operations of one service run one after the other.
 //! - An operation whose service is being stopped ends at its next step; what
 //!   it made is given back by it or by the stop.
-//! - Nodes that could not be given back are given back by [`sweep`].
+//! - Nodes that could not be given back are given back by [`mod@sweep`].
 
 mod nodes_in;
 mod nodes_out;

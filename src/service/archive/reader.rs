@@ -78,8 +78,8 @@ impl Budget {
     }
 }
 
-/// Counts what is read and stops at the budget's end, which
-/// [`Counting::verdict`] then tells from a broken archive.
+/// Counts what is read and stops at the budget's end; `exceeded` then tells
+/// that from a broken archive.
 struct Counting<'a, R> {
     inner: R,
     budget: &'a mut Budget,
