@@ -26,9 +26,7 @@ impl Failure {
 
     /// A failure in our words, its causes in the same line.
     pub(super) fn chained(error: &dyn Error) -> Self {
-        let mut words = vec![error.to_string()];
-        words.extend(causes_of(error));
-        Failure::said(words.join(": "))
+        Failure::said(crate::sys::chain(error))
     }
 
     /// A failure in upstream's words, with the causes behind them.

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::{CloudError, CloudVolume, NodeRole, NodeSpec, VolumeSpec};
 use crate::model::{CloudName, NodeTag};
+use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 
 /// The directories of one cloud.
@@ -338,18 +339,6 @@ fn bytes(record: &impl Serialize) -> Vec<u8> {
 
 const NODE_FILE: &str = "node.json";
 const VOLUME_FILE: &str = "volume.json";
-
-/// An error and what caused it, on one line.
-pub(in crate::cloud) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::applications::record_started;
-use super::failure::{Failure, chain};
+use super::failure::Failure;
 use super::state::Director;
 use super::{context, credits};
 use crate::cloud::{CloudError, CloudNode};
@@ -15,6 +15,7 @@ use crate::pki::AuthorityError;
 use crate::rpc::{Client, ClientError, Endpoint, PeerRule, RpcCall, TlsError};
 use crate::store::StoreError;
 use crate::store::director::node::{self, Node, Phase, Place};
+use crate::sys::chain;
 
 /// Answers come within tens of milliseconds; a Pi may take seconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -93,13 +94,9 @@ pub(super) async fn spawn_managers(director: &Arc<Director>) -> Result<(), Failu
 
 async fn bring_up_manager(director: &Arc<Director>, node: &Node) {
     let rid = node.rid;
-    let is_still_wanted = director.store.read(move |tx| {
-        let nodes = node::all(tx)?;
-        Ok::<_, StoreError>(nodes.iter().any(|node| node.rid == rid && node.phase == Phase::Making))
-    });
-    match is_still_wanted.await {
-        Ok(true) => {}
-        Ok(false) => return,
+    match director.store.read(move |tx| node::phase(tx, rid)).await {
+        Ok(Some(Phase::Making)) => {}
+        Ok(_) => return,
         Err(error) => return tracing::error!(error = %chain(&error), "cannot read the database"),
     }
     let started = Instant::now();

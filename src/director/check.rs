@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::clouds::Clouds;
-use super::failure::chain;
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict};
 use crate::cloud::{Finding, Verdict};
 use crate::config::DirectorConfig;
 use crate::pki::{Authority, Credentials};
 use crate::store;
+use crate::sys::chain;
 
 const MIN_FREE_MB: u64 = 500;
 const SOON_SECONDS: i64 = 30 * 24 * 3600;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::applications::record_stop;
-use super::failure::{Failure, chain};
+use super::failure::Failure;
 use super::routes::Call;
 use super::state::Director;
 use crate::model::{State, plan_charge};
@@ -13,6 +13,7 @@ use crate::rpc::Response;
 use crate::store::Transaction;
 use crate::store::director::node::Phase;
 use crate::store::director::{application, node, user};
+use crate::sys::chain;
 
 pub(super) async fn credit(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let uid = call.user();

@@ -5,6 +5,7 @@ use crate::cloud::CloudError;
 use crate::pki::AuthorityError;
 use crate::rpc::{BodyError, Response};
 use crate::store::StoreError;
+use crate::sys::chain;
 
 /// Why a request is not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -84,15 +85,4 @@ impl Failure {
     fn log(&self, path: &str) {
         tracing::error!(path, error = %chain(self), "request failed");
     }
-}
-
-/// An error with all its sources, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text += &format!(": {inner}");
-        source = inner.source();
-    }
-    text
 }

@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
-use super::failure::{Failure, chain};
+use super::failure::Failure;
 use super::password::hash_blocking;
 use super::{accounts, views};
 use crate::config::DirectorConfig;
 use crate::store::Store;
 use crate::store::director::user::{self, NewUser};
+use crate::sys::chain;
 
 /// Why a local command did not work; the text is for people.
 #[derive(Debug, thiserror::Error)]

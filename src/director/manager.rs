@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::failure::{Failure, chain};
+use super::failure::Failure;
 use super::state::Director;
 use crate::api::texts;
 use crate::model::{ApplicationId, UserId};
@@ -12,6 +12,7 @@ use crate::rpc::{CallError, Client, Endpoint, PeerRule, RpcCall};
 use crate::store::director::application::Application;
 use crate::store::director::node::Node;
 use crate::store::director::{application, node};
+use crate::sys::chain;
 
 const LIMIT: Duration = Duration::from_secs(60);
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::bring_up::{BringUpError, bring_up};
-use super::failure::{Failure, chain};
+use super::failure::Failure;
 use super::routes::Call;
 use super::state::Director;
 use super::{credits, reconcile, views, volumes};
@@ -20,6 +20,7 @@ use crate::rpc::Response;
 use crate::store::director::node::{NewNode, Node, Phase};
 use crate::store::director::{node, user};
 use crate::sys;
+use crate::sys::chain;
 
 const MAX_NODES_OF_A_CALL: usize = 64;
 const MAX_SCRIPT_BYTES: usize = 1024 * 1024;

@@ -19,7 +19,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::bring_up::{self, place_of};
-use super::failure::{Failure, chain};
+use super::failure::Failure;
 use super::state::Director;
 use super::{context, credits, services};
 use crate::cloud::{Cloud, CloudNode, CloudVolume};
@@ -28,6 +28,7 @@ use crate::ops::crash_point;
 use crate::store::director::application;
 use crate::store::director::node::{self, Node, Phase};
 use crate::store::director::volume::{self, Volume};
+use crate::sys::chain;
 
 /// Removals and restarts that run at once.
 const MAX_AT_ONCE: usize = 8;
@@ -214,8 +215,8 @@ async fn give_up_lost(director: &Arc<Director>, row: &Node) {
 
 async fn is_still_up(director: &Arc<Director>, row: &Node) -> bool {
     let rid = row.rid;
-    let rows = director.store.read(|tx| Ok::<_, Failure>(node::all(tx)?)).await;
-    logged(rows, "read the nodes").is_some_and(|rows| rows.iter().any(|row| row.rid == rid && row.phase == Phase::Up))
+    let phase = director.store.read(move |tx| node::phase(tx, rid)).await;
+    logged(phase, "read a node") == Some(Some(Phase::Up))
 }
 
 /// The value, or a line in the log: the next round tries again.

@@ -9,7 +9,6 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::clouds::Clouds;
-use super::failure::chain;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
 use super::routes;
@@ -20,6 +19,7 @@ use crate::ops::{Tasks, stop_requested};
 use crate::pki::{Authority, Credentials};
 use crate::rpc::{ClientAuthentication, Handler, Limits, install_crypto, serve, server_config};
 use crate::store;
+use crate::sys::chain;
 use crate::sys::file;
 
 /// How the director is called.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::failure::{Failure, chain};
+use super::failure::Failure;
 use super::routes::Call;
 use super::state::Director;
 use super::{manager, views};
@@ -18,6 +18,7 @@ use crate::service as kinds;
 use crate::store::director::node::Node;
 use crate::store::director::service::Service;
 use crate::store::director::{application, node, service};
+use crate::sys::chain;
 
 const MAX_NAME_CHARS: usize = 256;
 

@@ -5,6 +5,8 @@
 //! gone afterwards. A missed aim is printed, not failed: the exit code says
 //! whether it could be measured.
 
+#[path = "../e2e/control_groups.rs"]
+mod control_groups;
 mod figures;
 mod floor;
 mod load;

@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, bail, ensure};
 use sha2::Digest;
 
+use crate::control_groups::{groups, remove_group};
 use crate::{floor, product};
 
 const STATE: &str = "CONPAAS_BENCH_STATE";
@@ -103,29 +104,4 @@ fn build_root_file_system() -> anyhow::Result<()> {
 fn mark(cloud: &Path) -> String {
     let hash = sha2::Sha256::digest(cloud.as_os_str().as_encoded_bytes());
     format!("cp{:02x}{:02x}-", hash[0], hash[1])
-}
-
-/// All control groups below `top` that have `mark` in their name.
-fn groups(top: &Path, mark: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(top).into_iter().flatten().flatten() {
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            continue;
-        }
-        if entry.file_name().to_string_lossy().contains(mark) {
-            found.push(entry.path());
-        } else {
-            found.extend(groups(&entry.path(), mark));
-        }
-    }
-    found
-}
-
-fn remove_group(group: &Path) {
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_group(&entry.path());
-        }
-    }
-    let _gone_or_busy = fs::remove_dir(group);
 }

@@ -15,6 +15,8 @@ use conpaas::cloud::lxc::{LxcCloud, LxcSettings};
 use conpaas::cloud::{Cloud, CloudNode, ContextFile, NodeRole, NodeSpec};
 use conpaas::model::{CloudName, NodeTag};
 
+use crate::control_groups::{groups, remove_group};
+
 const INSIDE: &str = "CONPAAS_E2E_INSIDE";
 
 /// liblxc needs the /sys of its own network and the control groups of the machine.
@@ -164,31 +166,6 @@ pub(crate) fn group(vmid: &str, controller: &str) -> Option<PathBuf> {
         !Path::new("/sys/fs/cgroup").join(controller).exists()
             || group.components().any(|part| part.as_os_str() == controller)
     })
-}
-
-/// All control groups below `top` that have `mark` in their name.
-fn groups(top: &Path, mark: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(top).into_iter().flatten().flatten() {
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            continue;
-        }
-        if entry.file_name().to_string_lossy().contains(mark) {
-            found.push(entry.path());
-        } else {
-            found.extend(groups(&entry.path(), mark));
-        }
-    }
-    found
-}
-
-fn remove_group(group: &Path) {
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_group(&entry.path());
-        }
-    }
-    let _gone_or_busy = fs::remove_dir(group);
 }
 
 /// Runs a shell command in a node and gives its output and whether it succeeded.

@@ -102,7 +102,7 @@ async fn program_runs(settings: &LxcSettings) -> Finding {
     match program::run("unshare", &arguments, Duration::from_secs(20)).await {
         Ok(_) => good(format!("runs {text}")),
         Err(error) => bad(
-            format!("cannot run {text}: {}", crate::cloud::shelf::chain(&error)),
+            format!("cannot run {text}: {}", crate::sys::chain(&error)),
             "build the root file system and the program for the same Debian release and architecture",
         ),
     }

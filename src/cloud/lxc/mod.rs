@@ -37,9 +37,10 @@ use async_trait::async_trait;
 use self::node::Node;
 use self::volume::DetachError;
 use crate::cloud::locks::Locks;
-use crate::cloud::shelf::{Attachment, NodeRecord, Shelf, VolumeRecord, chain};
+use crate::cloud::shelf::{Attachment, NodeRecord, Shelf, VolumeRecord};
 use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeRole, NodeSpec, VolumeSpec};
 use crate::model::{CloudName, NodeTag};
+use crate::sys::chain;
 use crate::sys::{blocking, file};
 
 pub use self::settings::{IdMap, Limits, LxcSettings, Nat, Privilege, SettingsError};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::settings::{LxcSettings, Nat};
-use crate::cloud::shelf::chain;
+use crate::sys::chain;
 use crate::sys::file;
 use crate::sys::program::{self, ProgramError};
 

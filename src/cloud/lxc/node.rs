@@ -16,8 +16,9 @@ use super::plan::{self, Machine, NodePaths, ORDER_PREFIX, container_name, host_n
 use super::settings::{LxcSettings, Nat, Privilege};
 use super::start::{COMMAND, Order};
 use super::{network, volume};
-use crate::cloud::shelf::{NodeRecord, chain};
+use crate::cloud::shelf::NodeRecord;
 use crate::cloud::{ContextFile, NodeSpec};
+use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 use crate::sys::mount::{self, Unmount};
 use crate::sys::process::{self, ProcessId};

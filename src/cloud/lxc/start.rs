@@ -20,7 +20,7 @@ use super::id_mount::mount_shifted;
 use super::liblxc::Container;
 use super::plan::{NodePaths, PROGRAM_INSIDE};
 use super::settings::IdMap;
-use crate::cloud::shelf::chain;
+use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 use crate::sys::mount::{self, Unmount};
 

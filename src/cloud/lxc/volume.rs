@@ -13,7 +13,7 @@ use nix::mount::MsFlags;
 
 use super::plan::{NodePaths, VOLUMES_INSIDE};
 use super::settings::Privilege;
-use crate::cloud::shelf::chain;
+use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 use crate::sys::mount::{self, Unmount};
 use crate::sys::program::{self, ProgramError};

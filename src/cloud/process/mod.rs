@@ -22,9 +22,10 @@ use async_trait::async_trait;
 
 use self::node::Node;
 use crate::cloud::locks::Locks;
-use crate::cloud::shelf::{Attachment, NodeRecord, Shelf, chain};
+use crate::cloud::shelf::{Attachment, NodeRecord, Shelf};
 use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeRole, NodeSpec, Verdict, VolumeSpec};
 use crate::model::{CloudName, NodeTag};
+use crate::sys::chain;
 use crate::sys::{blocking, file};
 
 /// Disk that volumes must leave free, in bytes.

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::cloud::ContextFile;
-use crate::cloud::shelf::{NodeRecord, Shelf, chain};
+use crate::cloud::shelf::{NodeRecord, Shelf};
 use crate::model::NodeTag;
+use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 use crate::sys::process::{self, ProcessId};
 use crate::sys::program::{self, Session};

@@ -152,6 +152,14 @@ pub fn delete(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Where a node is; `None` when it is taken out.
+///
+/// # Errors
+/// The database fails.
+pub fn phase(tx: &Transaction<'_>, rid: i64) -> Result<Option<Phase>, StoreError> {
+    Ok(optional(tx.query_row("SELECT * FROM node WHERE rid = ?1", [rid], read))?.map(|node| node.phase))
+}
+
 /// Every node.
 ///
 /// # Errors
