@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use super::printer::write_out;
@@ -58,6 +58,11 @@ pub(super) fn takes(words: &[String]) -> bool {
         None | Some("init" | "check" | "--config" | "--step-clock") => true,
         Some(word) => word.starts_with("--config="),
     }
+}
+
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    DirectorLine::command()
 }
 
 pub(super) fn run(words: &[String]) -> ExitCode {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::printer::write_out;
 use crate::model::Ipv4Network;
@@ -69,6 +69,11 @@ struct Options {
 enum CloudChoice {
     Lxc,
     Process,
+}
+
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    NutshellLine::command()
 }
 
 /// Reads `words`, what follows `conpaas nutshell`, does it, and gives the exit code.
