@@ -13,8 +13,9 @@
 //!
 //! # Assumptions
 //! - Root, and one director for a state directory.
-//! - Directors that follow each other share a mount namespace; if not,
-//!   attaching a volume to a node of an earlier one fails and says so.
+//! - Directors that follow each other share a mount namespace, or are given
+//!   the machine's, see [`crate::sys::machine`]; if not, attaching a volume to
+//!   a node of an earlier one fails and says so.
 //!
 //! This is the only room with `unsafe` code: [`liblxc`] and [`id_mount`].
 
