@@ -31,6 +31,7 @@ pub(super) const ROLES: &[Role] = &[
     Role { name: "agent", about: "run a node's agent", takes: always, run: node_role::agent },
     Role { name: "init", about: "be the first process of a container", takes: always, run: |_| crate::init::run() },
     Role { name: "nutshell", about: "a whole ConPaaS on this machine", takes: always, run: nutshell_role },
+    Role { name: "demo", about: "run a small web program on your director", takes: always, run: demo_role },
 ];
 
 fn always(_: &[String]) -> bool {
@@ -42,6 +43,10 @@ pub(super) fn run(words: &[String]) -> Option<ExitCode> {
     let (first, rest) = words.split_first()?;
     let role = ROLES.iter().find(|role| role.name == first && (role.takes)(rest))?;
     Some((role.run)(rest))
+}
+
+fn demo_role(words: &[String]) -> ExitCode {
+    ExitCode::from(nutshell::demo_main(words.iter().map(Into::into).collect()))
 }
 
 fn nutshell_role(words: &[String]) -> ExitCode {
