@@ -1,8 +1,11 @@
 """A name server that knows one host; for cross/check.
 
 usage: name-server.py LISTEN-ADDRESS NAME ADDRESS
+
+Returns when it can be asked, and answers from the background.
 """
 
+import os
 import socket
 import sys
 
@@ -10,6 +13,8 @@ listen, name, address = sys.argv[1:]
 wanted = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 server.bind((listen, 53))
+if os.fork() > 0:
+    sys.exit()
 while True:
     query, client = server.recvfrom(512)
     end = query.index(b"\0", 12) + 1
