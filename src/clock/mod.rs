@@ -19,6 +19,7 @@
 //! Must not know: TLS, roles, where settings come from.
 
 mod check;
+mod chrony;
 mod floor;
 mod sntp;
 mod verdict;
@@ -31,6 +32,7 @@ use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_settime};
 
 pub use check::{ClockSettings, check, enforce};
+pub use chrony::{TimeServerError, chrony_conf};
 pub use floor::{RECORD_INTERVAL, build_time, record, recorded_time};
 pub use verdict::{ClockError, ClockVerdict, Floor, Unchecked};
 
@@ -93,3 +95,7 @@ impl Clock {
 fn microseconds(offset: TimeDelta) -> i64 {
     offset.num_microseconds().unwrap_or(if offset < TimeDelta::zero() { i64::MIN } else { i64::MAX })
 }
+
+#[cfg(test)]
+#[path = "chronyd_test.rs"]
+mod chronyd;
