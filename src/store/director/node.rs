@@ -220,6 +220,16 @@ pub fn has_program(tx: &Transaction<'_>, aid: ApplicationId, program: &str) -> R
     count(tx, sql, params![aid.0, program])
 }
 
+/// Whether a node is still wanted and has this program and this application.
+///
+/// # Errors
+/// The database fails.
+pub fn is_wanted(tx: &Transaction<'_>, rid: i64, aid: ApplicationId, program: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM node
+               WHERE rid = ?1 AND app_id = ?2 AND program = ?3 AND phase <> 'removing')";
+    count(tx, sql, params![rid, aid.0, program])
+}
+
 /// Records credits that were charged for a node.
 ///
 /// # Errors
