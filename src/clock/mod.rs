@@ -19,6 +19,7 @@
 //!
 //! Must not know: TLS, roles, where settings come from.
 
+mod boot;
 mod check;
 mod chrony;
 mod floor;
@@ -33,6 +34,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_settime};
 
+pub use boot::since_boot;
 pub use check::{ClockSettings, check, enforce};
 pub use chrony::{TimeServerError, chrony_conf};
 pub use floor::{RECORD_INTERVAL, build_time, ceiling, record, record_beyond, recorded_time};
