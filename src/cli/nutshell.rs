@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::printer::write_out;
 use crate::model::Ipv4Network;
@@ -71,10 +71,20 @@ enum CloudChoice {
     Process,
 }
 
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    NutshellLine::command()
+}
+
 /// Run a small web program on two nodes of your director, and fetch its pages
 #[derive(Debug, Parser)]
 #[command(name = "conpaas demo", disable_help_subcommand = true)]
 struct DemoLine {}
+
+/// What the demo understands.
+pub(super) fn demo_tree() -> Command {
+    DemoLine::command()
+}
 
 /// Reads `words`, what follows `conpaas nutshell`, does it, and gives the exit code.
 pub(super) fn main(words: Vec<OsString>) -> u8 {

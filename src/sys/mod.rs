@@ -6,6 +6,7 @@
 //! them off the runtime's workers.
 
 pub mod file;
+pub mod machine;
 pub mod mount;
 pub mod process;
 pub mod program;
