@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Command;
 
-use super::{director_role, node_role, nutshell, time_role};
+use super::{director_role, image, node_role, nutshell, time_role};
 
 /// A role.
 pub(super) struct Role {
@@ -74,6 +74,13 @@ pub(super) const ROLES: &[Role] = &[
         takes: always,
         tree: time_role::tree,
         run: time_role::run,
+    },
+    Role {
+        name: "image",
+        about: "make images for containers and machines",
+        takes: always,
+        tree: image::tree,
+        run: image::run,
     },
 ];
 
