@@ -27,8 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_settime};
+use rustix::time::{ClockId, Timespec, clock_settime};
 
 pub use check::{ClockSettings, check, enforce};
 pub use floor::{RECORD_INTERVAL, build_time, record, recorded_time};
@@ -81,10 +80,10 @@ impl Clock {
                 Ok(())
             }
             None => {
-                let target = Utc::now() + offset;
-                let nanoseconds = i64::from(target.timestamp_subsec_nanos());
-                clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::new(target.timestamp(), nanoseconds))?;
-                Ok(())
+                let target = (Utc::now() + offset).signed_duration_since(DateTime::UNIX_EPOCH);
+                let seconds = target.to_std().map_err(|_| std::io::ErrorKind::InvalidInput)?;
+                let time = Timespec::try_from(seconds).map_err(|_| std::io::ErrorKind::InvalidInput)?;
+                Ok(clock_settime(ClockId::Realtime, time)?)
             }
         }
     }
