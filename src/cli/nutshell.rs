@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::printer::write_out;
 use crate::model::Ipv4Network;
-use crate::nutshell::{Action, Data, NutshellCloud, NutshellError, Place, Settings, run};
+use crate::nutshell::{Action, Data, NutshellCloud, NutshellError, Place, Settings, demo_of_caller, run};
 
 /// A whole ConPaaS on this machine, for learning
 #[derive(Debug, Parser)]
@@ -22,7 +22,13 @@ enum NutshellCommand {
     /// Make what is missing and start the director
     Up(Options),
     /// Run a small web program on two nodes and fetch its pages
-    Demo(Options),
+    Demo {
+        #[command(flatten)]
+        options: Options,
+        /// On the director that your own cps-tools.conf names, instead of a nutshell's
+        #[arg(long, conflicts_with_all = ["cloud", "netns", "image", "state_dir", "network", "port"])]
+        my_director: bool,
+    },
     /// Tell what is there; ends with 1 when it is down
     Status(Options),
     /// Open a shell, or run a command, in which conpaas talks to this director
@@ -92,9 +98,14 @@ pub(super) fn main(words: Vec<OsString>) -> u8 {
 }
 
 fn act(command: NutshellCommand) -> Result<u8, Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let say = |line: &str| write_out(&format!("{line}\n"));
     let (options, action) = match command {
         NutshellCommand::Up(options) => (options, Action::Up),
-        NutshellCommand::Demo(options) => (options, Action::Demo),
+        NutshellCommand::Demo { my_director: true, .. } => {
+            return Ok(runtime.block_on(demo_of_caller(&say)).map(|()| 0)?);
+        }
+        NutshellCommand::Demo { options, .. } => (options, Action::Demo),
         NutshellCommand::Status(options) => (options, Action::Status),
         NutshellCommand::Shell { options, words } => (options, Action::Shell(words)),
         NutshellCommand::Down { options, purge } => {
@@ -102,8 +113,7 @@ fn act(command: NutshellCommand) -> Result<u8, Box<dyn std::error::Error>> {
         }
     };
     let place = find(options)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(run(&place, action, &|line| write_out(&format!("{line}\n"))))?)
+    Ok(runtime.block_on(run(&place, action, &say))?)
 }
 
 fn find(options: Options) -> Result<Place, NutshellError> {

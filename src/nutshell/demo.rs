@@ -1,5 +1,6 @@
 //! Runs the example program on two nodes and looks at its pages.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::client::{field, rows, type_command};
+use super::client::{Typist, field, rows, type_command};
 use super::{NutshellError, Place, Say, daemon, example};
 use crate::sys::file;
 
@@ -18,23 +19,57 @@ const PORT: u16 = 8080;
 /// How long the program may take until its first page.
 const PAGE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Creates and starts an application with a generic service, gives it the
-/// example program, runs it on two nodes and fetches its page from both. May
-/// be repeated: what is there already is used.
+/// Runs the example program in the nutshell of `place`. May be repeated: what is there already is used.
 ///
 /// # Errors
-/// The first step that failed.
+/// The nutshell is not up; the first step that failed.
 pub(super) async fn demo(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
     if daemon::running(place).is_none() {
         return Err(NutshellError::NotUp);
     }
-    let aid = ensure_application(place, say).await?;
-    let sid = ensure_service(place, say, &aid).await?;
-    let nodes = ensure_nodes(place, say, &aid, &sid).await?;
-    ensure_code(place, say, &aid, &sid).await?;
+    let shown = show(&Typist::of(place), &place.directory, say).await?;
+    let options = place.options();
+    let program = program_as_typed(&place.program);
+    say("");
+    say("Try next:");
+    say(&format!("    {program} nutshell shell{options}     # a shell in which all of this works:"));
+    invite(say, &shown);
+    say(&format!("And when you have seen enough: {program} nutshell down{options}"));
+    Ok(())
+}
+
+/// As [`demo`], on the director that the caller's own settings name.
+///
+/// # Errors
+/// The first step that failed.
+pub async fn demo_of_caller(say: Say<'_>) -> Result<(), NutshellError> {
+    let directory = tempfile::tempdir()
+        .map_err(|source| file::FileError::new("make a directory in", &std::env::temp_dir(), source))?;
+    let shown = show(&Typist::caller()?, directory.path(), say).await?;
+    say("");
+    say("Try next:");
+    invite(say, &shown);
+    Ok(())
+}
+
+/// What a demo leaves running.
+struct Shown {
+    aid: String,
+    sid: String,
+    url: String,
+}
+
+/// Creates and starts an application with a generic service, gives it the
+/// example program, runs it on two nodes and fetches its page from both.
+/// `directory` is for the program's archive.
+async fn show(typist: &Typist, directory: &Path, say: Say<'_>) -> Result<Shown, NutshellError> {
+    let aid = ensure_application(typist, say).await?;
+    let sid = ensure_service(typist, say, &aid).await?;
+    let nodes = ensure_nodes(typist, say, &aid, &sid).await?;
+    ensure_code(typist, directory, say, &aid, &sid).await?;
     let urls: Vec<String> = nodes.iter().map(|node| format!("http://{}:{PORT}/", field(node, "ip"))).collect();
     if fetch(&nodes).await.is_err() {
-        typed(place, say, &["generic", "run", &aid, &sid, "-p", &PORT.to_string()]).await?;
+        typed(typist, say, &["generic", "run", &aid, &sid, "-p", &PORT.to_string()]).await?;
         wait_for_pages(&nodes).await?;
     }
     say("");
@@ -42,67 +77,73 @@ pub(super) async fn demo(place: &Place, say: Say<'_>) -> Result<(), NutshellErro
     for (url, line) in urls.iter().zip(fetch(&nodes).await?) {
         say(&format!("    {url}    {line}"));
     }
-    invite(place, say, &urls, &aid, &sid);
-    Ok(())
+    let url = urls.into_iter().next().unwrap_or_default();
+    Ok(Shown { aid, sid, url })
 }
 
-async fn ensure_application(place: &Place, say: Say<'_>) -> Result<String, NutshellError> {
-    if application(place).await?.is_none() {
-        typed(place, say, &["application", "create", APPLICATION]).await?;
+async fn ensure_application(typist: &Typist, say: Say<'_>) -> Result<String, NutshellError> {
+    if application(typist).await?.is_none() {
+        typed(typist, say, &["application", "create", APPLICATION]).await?;
     }
-    let found = application(place).await?;
+    let found = application(typist).await?;
     let row = found.ok_or_else(|| unexpected("application list", "the new application is not in it"))?;
     let aid = field(&row, "aid");
     if field(&row, "status") != "RUNNING" {
-        typed(place, say, &["application", "start", &aid]).await?;
+        typed(typist, say, &["application", "start", &aid]).await?;
     }
     Ok(aid)
 }
 
-async fn ensure_service(place: &Place, say: Say<'_>, aid: &str) -> Result<String, NutshellError> {
-    if service(place, aid).await?.is_none() {
-        typed(place, say, &["generic", "add", aid]).await?;
+async fn ensure_service(typist: &Typist, say: Say<'_>, aid: &str) -> Result<String, NutshellError> {
+    if service(typist, aid).await?.is_none() {
+        typed(typist, say, &["generic", "add", aid]).await?;
     }
-    let found = service(place, aid).await?;
+    let found = service(typist, aid).await?;
     let row = found.ok_or_else(|| unexpected("generic list", "the new service is not in it"))?;
     let sid = field(&row, "sid");
     if field(&row, "status") != "RUNNING" {
-        typed(place, say, &["generic", "start", aid, &sid]).await?;
+        typed(typist, say, &["generic", "start", aid, &sid]).await?;
     }
     Ok(sid)
 }
 
-async fn ensure_nodes(place: &Place, say: Say<'_>, aid: &str, sid: &str) -> Result<Vec<Value>, NutshellError> {
+async fn ensure_nodes(typist: &Typist, say: Say<'_>, aid: &str, sid: &str) -> Result<Vec<Value>, NutshellError> {
     let list = ["generic", "list_nodes", aid, sid];
-    let nodes = rows(place, &list).await?;
+    let nodes = rows(typist, &list).await?;
     if nodes.len() >= N_NODES {
         return Ok(nodes);
     }
     let count = (N_NODES - nodes.len()).to_string();
-    typed(place, say, &["generic", "add_nodes", "--count", &count, aid, sid]).await?;
-    rows(place, &list).await
+    typed(typist, say, &["generic", "add_nodes", "--count", &count, aid, sid]).await?;
+    rows(typist, &list).await
 }
 
-async fn ensure_code(place: &Place, say: Say<'_>, aid: &str, sid: &str) -> Result<(), NutshellError> {
-    let versions = rows(place, &["generic", "list_codes", aid, sid]).await?;
+async fn ensure_code(
+    typist: &Typist,
+    directory: &Path,
+    say: Say<'_>,
+    aid: &str,
+    sid: &str,
+) -> Result<(), NutshellError> {
+    let versions = rows(typist, &["generic", "list_codes", aid, sid]).await?;
     let is_ours = |row: &&Value| field(row, "filename") == ARCHIVE;
     if versions.iter().filter(is_ours).any(is_current) {
         return Ok(());
     }
-    let path = place.directory.join(ARCHIVE);
+    let path = directory.join(ARCHIVE);
     let archive = example::archive().map_err(|source| file::FileError::new("write", &path, source))?;
     file::write_atomic(&path, &archive, 0o644)?;
-    typed(place, say, &["generic", "upload_code", aid, sid, &path.to_string_lossy()]).await?;
-    let versions = rows(place, &["generic", "list_codes", aid, sid]).await?;
+    typed(typist, say, &["generic", "upload_code", aid, sid, &path.to_string_lossy()]).await?;
+    let versions = rows(typist, &["generic", "list_codes", aid, sid]).await?;
     let version = versions.iter().find(is_ours);
     let version = version.ok_or_else(|| unexpected("generic list_codes", "the uploaded code is not in it"))?;
-    typed(place, say, &["generic", "enable_code", aid, sid, &field(version, "codeVersionId")]).await
+    typed(typist, say, &["generic", "enable_code", aid, sid, &field(version, "codeVersionId")]).await
 }
 
 /// Types a command and shows it, so that people can do the same by hand.
-async fn typed(place: &Place, say: Say<'_>, words: &[&str]) -> Result<(), NutshellError> {
+async fn typed(typist: &Typist, say: Say<'_>, words: &[&str]) -> Result<(), NutshellError> {
     say(&format!("$ conpaas {}", words.join(" ")));
-    let output = type_command(place, words).await?;
+    let output = type_command(typist, words).await?;
     for line in output.lines() {
         say(line);
     }
@@ -113,13 +154,13 @@ async fn typed(place: &Place, say: Say<'_>, words: &[&str]) -> Result<(), Nutshe
     Ok(())
 }
 
-async fn application(place: &Place) -> Result<Option<Value>, NutshellError> {
-    let applications = rows(place, &["application", "list"]).await?;
+async fn application(typist: &Typist) -> Result<Option<Value>, NutshellError> {
+    let applications = rows(typist, &["application", "list"]).await?;
     Ok(applications.into_iter().find(|row| field(row, "name") == APPLICATION))
 }
 
-async fn service(place: &Place, aid: &str) -> Result<Option<Value>, NutshellError> {
-    let services = rows(place, &["generic", "list", "-a", aid]).await?;
+async fn service(typist: &Typist, aid: &str) -> Result<Option<Value>, NutshellError> {
+    let services = rows(typist, &["generic", "list", "-a", aid]).await?;
     Ok(services.into_iter().find(|row| field(row, "aid") == aid))
 }
 
@@ -166,28 +207,22 @@ async fn get(ip: &str) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-fn invite(place: &Place, say: Say<'_>, urls: &[String], aid: &str, sid: &str) {
-    let options = place.options();
-    let program = program_as_typed(place);
-    let url = urls.first().map_or("", String::as_str);
-    say("");
-    say("Try next:");
-    say(&format!("    {program} nutshell shell{options}     # a shell in which all of this works:"));
+fn invite(say: Say<'_>, shown: &Shown) {
+    let Shown { aid, sid, url } = shown;
     say(&format!("    curl {url}"));
     say(&format!("    conpaas generic add_nodes --count 1 {aid} {sid}"));
     say(&format!("    conpaas generic get_script_status {aid} {sid}"));
     say("    conpaas cloud list_resources");
     say(&format!("    conpaas application stop {aid}"));
-    say(&format!("And when you have seen enough: {program} nutshell down{options}"));
 }
 
 /// What a person has to type to run this program: its name, if the shell
 /// finds it by that, else its file.
-fn program_as_typed(place: &Place) -> String {
+fn program_as_typed(program: &Path) -> String {
     let search = std::env::var_os("PATH").unwrap_or_default();
     let is_found = std::env::split_paths(&search)
-        .any(|directory| directory.join("conpaas").canonicalize().is_ok_and(|found| found == place.program));
-    if is_found { "conpaas".to_owned() } else { place.program.display().to_string() }
+        .any(|directory| directory.join("conpaas").canonicalize().is_ok_and(|found| found == program));
+    if is_found { "conpaas".to_owned() } else { program.display().to_string() }
 }
 
 fn unexpected(command: &str, answer: &str) -> NutshellError {
