@@ -50,8 +50,8 @@ build: deps ## the program, as it is shipped
 	$(CARGO) build --release --locked
 
 .PHONY: image
-image: ## the root file system of the containers (root)
-	images/services/build $(IMAGE)
+image: build ## the root file system of the containers (root)
+	$(RELEASE) image build services --service generic,helloworld,development --to $(IMAGE)
 
 .PHONY: deps
 deps: ## install the Debian packages that are missing (root), or say which

@@ -20,6 +20,7 @@ mod director_role;
 mod failure;
 mod generic;
 mod helloworld;
+mod image;
 mod line;
 mod local;
 mod lookup;
