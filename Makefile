@@ -30,6 +30,9 @@ NETNS ?=
 # Root file system of the containers; built once, built again when its recipe changes.
 IMAGE ?= /var/lib/conpaas/images/services
 
+# For which machines `cross` and `dist` build, by Debian's names.
+ARCH ?= amd64 arm64 armhf
+
 RELEASE := target/release/conpaas
 IS_ROOT := $(filter 0,$(shell id -u))
 
@@ -60,8 +63,8 @@ build: deps ## the program, as it is shipped
 	$(CARGO) build --release --locked
 
 .PHONY: image
-image: ## the root file system of the containers (root)
-	images/services/build $(IMAGE)
+image: build ## the root file system of the containers (root)
+	$(RELEASE) image build services --service generic,helloworld,development --to $(IMAGE)
 
 .PHONY: deps
 deps: ## install the Debian packages that are missing (root), or say which
@@ -87,6 +90,11 @@ bench: deps ## how fast and how big, against floors measured in the same run (ro
 .PHONY: doc
 doc: ## the documentation of the code, in target/doc
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' $(CARGO) doc --no-deps --locked --document-private-items
+
+.PHONY: cross
+cross: ## the program for every board: static, in target/cross/ARCH (ARCH="amd64 arm64 armhf")
+	@.ci/deps test cross
+	cross/build $(ARCH)
 
 # The one list of what belongs on a machine: `make dist` packs what this installs.
 .PHONY: install

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Command;
 
-use super::{director_role, node_role, nutshell};
+use super::{director_role, image, node_role, nutshell, time_role};
 
 /// A role.
 pub(super) struct Role {
@@ -61,6 +61,27 @@ pub(super) const ROLES: &[Role] = &[
         tree: nutshell::tree,
         run: nutshell_role,
     },
+    Role {
+        name: "demo",
+        about: "run a small web program on your director",
+        takes: always,
+        tree: nutshell::demo_tree,
+        run: demo_role,
+    },
+    Role {
+        name: "time",
+        about: "keep the last known time, and look at the clock",
+        takes: always,
+        tree: time_role::tree,
+        run: time_role::run,
+    },
+    Role {
+        name: "image",
+        about: "make images for containers and machines",
+        takes: always,
+        tree: image::tree,
+        run: image::run,
+    },
 ];
 
 fn always(_: &[String]) -> bool {
@@ -72,6 +93,10 @@ pub(super) fn run(words: &[String]) -> Option<ExitCode> {
     let (first, rest) = words.split_first()?;
     let role = ROLES.iter().find(|role| role.name == first && (role.takes)(rest))?;
     Some((role.run)(rest))
+}
+
+fn demo_role(words: &[String]) -> ExitCode {
+    ExitCode::from(nutshell::demo_main(words.iter().map(Into::into).collect()))
 }
 
 fn nutshell_role(words: &[String]) -> ExitCode {

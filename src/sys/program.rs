@@ -46,6 +46,12 @@ pub enum ProgramError {
         /// The time it had.
         limit: Duration,
     },
+    /// It was ended because this process is to end.
+    #[error("{command} was stopped")]
+    Stopped {
+        /// The program and its arguments.
+        command: String,
+    },
 }
 
 /// How long a program may run when the caller has no better number.
@@ -255,7 +261,8 @@ fn start_by_kernel(session: &Session<'_>, name: &OsStr) -> Result<i32, Errno> {
     posix_spawn(session.program, &files, &attributes, &arguments, &environment).map(nix::unistd::Pid::as_raw)
 }
 
-fn shown<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
+/// A command as people would type it, more or less.
+pub(super) fn shown<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
     let words = arguments.iter().map(|argument| argument.as_ref().to_string_lossy().into_owned());
     std::iter::once(program.to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }

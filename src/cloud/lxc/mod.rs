@@ -26,6 +26,7 @@ mod liblxc;
 mod network;
 mod node;
 mod plan;
+mod seccomp;
 mod settings;
 mod start;
 mod volume;
