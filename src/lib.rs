@@ -16,6 +16,7 @@ pub mod service;
 pub mod store;
 // Rung 3: roles, each with one composition root.
 pub mod agent;
+pub mod board;
 pub mod director;
 pub mod init;
 pub mod manager;

@@ -1,0 +1,3 @@
+//! temp
+pub mod imager;
+pub mod settings;
