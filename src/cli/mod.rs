@@ -32,6 +32,7 @@ mod roles;
 mod service;
 mod session;
 mod table;
+mod time_role;
 mod upload;
 mod usage;
 mod user;

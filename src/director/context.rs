@@ -40,7 +40,7 @@ pub(super) fn node_spec(director: &Director, node: &Node) -> Result<NodeSpec, Br
         wish: wish.clone(),
         director_url,
         deployment: director.config.deployment_name.clone(),
-        time_servers: director.config.clock.time_servers.clone(),
+        time_servers: director.config.clock.node_time_servers.clone(),
         archive: director.config.archive.clone(),
         name: node_name(&director.config.deployment_name, node, &wish),
         ports: director.clouds.ports(&wanted.cloud),

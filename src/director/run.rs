@@ -147,9 +147,10 @@ async fn record_time(state_dir: PathBuf, stopping: tokio_util::sync::Cancellatio
     }
 }
 
-/// The file that remembers when the director last ran.
+/// The file that remembers when the director last ran: in the default state
+/// directory it is also the one by which `conpaas time` sets the clock after power-on.
 pub(super) fn time_record(state_dir: &Path) -> PathBuf {
-    state_dir.join("last-time")
+    state_dir.join(clock::RECORD_NAME)
 }
 
 /// Tells systemd that the director lives, as often as its unit asks for.
