@@ -22,5 +22,6 @@ pub mod init;
 pub mod manager;
 pub mod nutshell;
 pub mod timekeeper;
+pub mod web;
 // Rung 4: faces.
 pub mod cli;

@@ -18,6 +18,8 @@ pub const FIRST_LOGIN_SOCKET: &str = "/run/conpaas/first-login.sock";
 pub struct Welcome {
     /// The board's name, without `.local`.
     pub hostname: String,
+    /// The account of its system.
+    pub account: String,
     /// The board's address in the network of the cluster.
     pub address: Ipv4Addr,
     /// The lowest address of a container.
@@ -35,6 +37,8 @@ pub struct Welcome {
 pub struct WelcomeDirector {
     /// Where it answers.
     pub url: String,
+    /// Its first user.
+    pub user: String,
     /// The authority's certificate in PEM.
     pub authority_pem: String,
     /// Its SHA-256 fingerprint.

@@ -24,6 +24,7 @@ pub mod settings;
 mod card;
 mod check;
 mod console;
+mod fit;
 mod gather;
 mod login;
 mod place;
@@ -32,7 +33,7 @@ mod run;
 mod step;
 
 pub use check::check_settings;
-pub use console::announce;
+pub use console::{announce, reload as reload_console};
 pub use login::take_first_login;
 pub use place::Place;
 pub use run::{RunOptions, run};
@@ -52,15 +53,9 @@ pub enum BoardError {
     /// A program failed.
     #[error(transparent)]
     Program(#[from] ProgramError),
-    /// An account of that name is there and is not for people.
-    #[error("the account '{0}' belongs to the system: choose another `user`")]
-    SystemAccount(String),
     /// The account that was made is not in the list of accounts.
     #[error("there is no account '{0}' in /etc/passwd")]
     NoAccount(String),
-    /// A time zone that Debian does not have.
-    #[error("there is no time zone '{0}' here: look below /usr/share/zoneinfo")]
-    NoTimeZone(String),
     /// A time server that chrony would not take.
     #[error(transparent)]
     TimeServer(#[from] crate::clock::TimeServerError),

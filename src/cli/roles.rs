@@ -6,7 +6,7 @@
 
 use std::process::ExitCode;
 
-use super::{director_role, node_role, nutshell, time_role};
+use super::{board_role, director_role, node_role, nutshell, time_role, web_role};
 
 /// A role.
 pub(super) struct Role {
@@ -31,6 +31,8 @@ pub(super) const ROLES: &[Role] = &[
     Role { name: "agent", about: "run a node's agent", takes: always, run: node_role::agent },
     Role { name: "init", about: "be the first process of a container", takes: always, run: |_| crate::init::run() },
     Role { name: "time", about: "keep the last known time, and look at the clock", takes: always, run: time_role::run },
+    Role { name: "first-boot", about: "make an image into a machine of its own", takes: always, run: board_role::run },
+    Role { name: "web", about: "serve the welcome page of a machine", takes: always, run: web_role::run },
     Role { name: "nutshell", about: "a whole ConPaaS on this machine", takes: always, run: nutshell_role },
 ];
 

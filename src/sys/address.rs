@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn neighbours_share_the_prefix() {
-        let own = |address: &str, prefix| OwnAddress { interface: "x".into(), address: address.parse().unwrap(), prefix };
+        let own =
+            |address: &str, prefix| OwnAddress { interface: "x".into(), address: address.parse().unwrap(), prefix };
         for (address, prefix, other, is_neighbour) in [
             ("172.16.0.11", 24, "172.16.0.254", true),
             ("172.16.0.11", 24, "172.16.1.11", false),

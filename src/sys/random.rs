@@ -19,9 +19,8 @@ pub fn alphanumeric(length: usize) -> String {
 #[must_use]
 pub fn readable_password() -> String {
     let mut random = rand::rng();
-    let mut group = || -> String {
-        (0..4).filter_map(|_| READABLE.choose(&mut random)).map(|byte| char::from(*byte)).collect()
-    };
+    let mut group =
+        || -> String { (0..4).filter_map(|_| READABLE.choose(&mut random)).map(|byte| char::from(*byte)).collect() };
     [group(), group(), group(), group()].join("-")
 }
 

@@ -267,3 +267,37 @@ fn private_keys_are_never_repeated() {
     let error = value::ssh_key("-----BEGIN RSA PRIVATE KEY----- MIIgeheim").unwrap_err();
     assert!(error.contains("private key") && !error.contains("geheim"), "{error}");
 }
+
+/// The file on the card: every key with its meaning and its real default, none set.
+#[test]
+fn the_shipped_file_explains_every_key_and_sets_none() {
+    let text = include_str!("../../../config/conpaas.txt");
+    assert_eq!(settle(text).1, Vec::<String>::new());
+    assert!(settle(text).0 == settle("").0, "the shipped file sets something");
+    let lines: Vec<&str> = text.lines().collect();
+    let option = |line: &str| -> Option<(String, String)> {
+        let (name, value) = line.strip_prefix("# ")?.split_once('=')?;
+        let name = name.trim();
+        (!name.contains(' ')).then(|| (name.to_owned(), value.trim().to_owned()))
+    };
+    for key in KEYS {
+        let at = lines.iter().position(|line| option(line).is_some_and(|(name, _)| name == key.name));
+        let at = at.unwrap_or_else(|| panic!("{} is not explained", key.name));
+        assert_eq!(option(lines[at]).unwrap().1, key.default.unwrap_or_default(), "{}", key.name);
+        assert!(lines[at - 1].starts_with("# ") && option(lines[at - 1]).is_none(), "{} has no meaning", key.name);
+    }
+    for (name, _) in lines.iter().filter_map(|line| option(line)) {
+        assert!(KEYS.iter().any(|key| key.name == name), "{name} is no key");
+    }
+    assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 80), "any editor shows it as it is");
+}
+
+#[test]
+fn removing_the_comment_sign_sets_a_key() {
+    let text = include_str!("../../../config/conpaas.txt");
+    let text =
+        text.replace("# hostname =", "hostname = attic").replace("# network = 172.16.0.0/24", "network = 10.0.0.0/24");
+    let (settings, problems) = settle(&text);
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!((settings.hostname.as_str(), settings.plan.own.to_string().as_str()), ("attic", "10.0.0.11"));
+}

@@ -195,17 +195,12 @@ pub(super) fn board_number(text: &str) -> Result<u32, String> {
     })
 }
 
-/// Host names or addresses; they go into chrony's configuration.
+/// `host` or `host:port`, as chrony's configuration takes them.
 pub(super) fn hosts(text: &str) -> Result<Vec<String>, String> {
-    let is_good = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
     let check = |word: &str| {
-        let is_host =
-            word.len() <= 253 && word.starts_with(|c: char| c.is_ascii_alphanumeric()) && word.chars().all(is_good);
-        if is_host {
-            Ok(word.to_owned())
-        } else {
-            Err(format!("'{word}' is not a host, such as pool.ntp.org; put blanks between two"))
-        }
+        let word = word.to_owned();
+        let outcome = crate::clock::chrony_conf(std::slice::from_ref(&word), &[]);
+        outcome.map(|_| word).map_err(|error| format!("{error}; put blanks between two"))
     };
     words(text).map(check).collect::<Result<Vec<_>, _>>().and_then(at_most_eight)
 }
