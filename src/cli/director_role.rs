@@ -40,6 +40,9 @@ enum DirectorRoleCommand {
         /// Name or address by which users and nodes reach this machine
         #[arg(long, value_name = "HOST")]
         hostname: String,
+        /// A further name or address that the certificate shall be good for; may be repeated
+        #[arg(long = "name", value_name = "HOST")]
+        names: Vec<String>,
         /// Set an option of director.cfg, such as iaas.DRIVER=process; may be repeated
         #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = parse_option)]
         set: Vec<(String, String, String)>,
@@ -76,8 +79,8 @@ pub(super) fn run(words: &[String]) -> ExitCode {
         };
     match line.command {
         None => director::run(&RunOptions { config: line.place.config, step_clock: line.step_clock }),
-        Some(DirectorRoleCommand::Init { hostname, set }) => {
-            init(&SetupOptions { config: locate_director_cfg(line.place.config.as_deref()), hostname, set })
+        Some(DirectorRoleCommand::Init { hostname, names, set }) => {
+            init(&SetupOptions { config: locate_director_cfg(line.place.config.as_deref()), hostname, names, set })
         }
         Some(DirectorRoleCommand::Check { json }) => check(line.place.config.as_deref(), json),
         Some(DirectorRoleCommand::StopNodes) => stop_nodes(line.place.config.as_deref()),

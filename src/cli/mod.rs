@@ -9,6 +9,7 @@
 //! Must not know: sockets, SQL, how a cloud works. It only calls and prints.
 
 mod application;
+mod board_role;
 mod certificate;
 mod clock_check;
 mod cloud;
@@ -40,6 +41,7 @@ mod usage;
 mod user;
 mod volume;
 mod wait;
+mod web_role;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Command;
 
-use super::{director_role, image, node_role, nutshell, time_role};
+use super::{board_role, director_role, image, node_role, nutshell, time_role, web_role};
 
 /// A role.
 pub(super) struct Role {
@@ -81,6 +81,20 @@ pub(super) const ROLES: &[Role] = &[
         takes: always,
         tree: image::tree,
         run: image::run,
+    },
+    Role {
+        name: "first-boot",
+        about: "make an image into a machine of its own",
+        takes: always,
+        tree: board_role::tree,
+        run: board_role::run,
+    },
+    Role {
+        name: "web",
+        about: "serve the welcome page of a machine",
+        takes: always,
+        tree: web_role::tree,
+        run: web_role::run,
     },
 ];
 

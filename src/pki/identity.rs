@@ -1,8 +1,9 @@
 //! What a certificate says of its holder.
 
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::x509::X509Name;
 
+use super::authority::CertificateName;
 use super::serial::{NodeNumber, node_of};
 use super::subject::{OID_EMAIL, OID_ROLE, OID_SERVICE_LOCATOR, OID_UID, Subject};
 use crate::model::{ApplicationId, UserId};
@@ -78,6 +79,24 @@ impl Identity {
             _ => None,
         }
     }
+}
+
+/// Reads the names and addresses that a certificate is also good for.
+pub(super) fn read_names(der: &[u8]) -> Result<Vec<CertificateName>, IdentityError> {
+    let malformed = |error: &dyn std::fmt::Display| IdentityError::Malformed(error.to_string());
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| malformed(&error))?;
+    let extension = certificate.subject_alternative_name().map_err(|error| malformed(&error))?;
+    let names = extension.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
+    let read = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some(CertificateName::Dns((*name).to_owned())),
+        GeneralName::IPAddress(bytes) => match (<[u8; 4]>::try_from(*bytes), <[u8; 16]>::try_from(*bytes)) {
+            (Ok(bytes), _) => Some(CertificateName::Address(bytes.into())),
+            (_, Ok(bytes)) => Some(CertificateName::Address(bytes.into())),
+            _ => None,
+        },
+        _ => None,
+    };
+    Ok(names.iter().filter_map(read).collect())
 }
 
 /// Reads the attributes that ConPaaS knows; others are passed over.
