@@ -20,6 +20,9 @@ NETNS ?=
 # Root file system of the containers; built once, built again when its recipe changes.
 IMAGE ?= /var/lib/conpaas/images/services
 
+# For which machines `cross` and `dist` build, by Debian's names.
+ARCH ?= amd64 arm64 armhf
+
 RELEASE := target/release/conpaas
 IS_ROOT := $(filter 0,$(shell id -u))
 
@@ -77,6 +80,11 @@ bench: deps ## how fast and how big, against floors measured in the same run (ro
 .PHONY: doc
 doc: ## the documentation of the code, in target/doc
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' $(CARGO) doc --no-deps --locked --document-private-items
+
+.PHONY: cross
+cross: ## the program for every board: static, in target/cross/ARCH (ARCH="amd64 arm64 armhf")
+	@.ci/deps test cross
+	cross/build $(ARCH)
 
 .PHONY: install
 install: ## the program, its client names, configuration, units, completion (run `make build` first)
