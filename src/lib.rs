@@ -17,8 +17,10 @@ pub mod store;
 // Rung 3: roles, each with one composition root.
 pub mod agent;
 pub mod director;
+pub mod image;
 pub mod init;
 pub mod manager;
 pub mod nutshell;
+pub mod timekeeper;
 // Rung 4: faces.
 pub mod cli;

@@ -324,7 +324,7 @@ fn an_examination_names_what_is_wrong_and_what_to_do() {
         settings.root_file_system = "/nonexistent".into();
         let findings = world::cloud(settings).check().await;
         assert!(
-            findings.iter().any(|finding| finding.remedy.contains("images/services/build /nonexistent")),
+            findings.iter().any(|finding| finding.remedy.contains("image build services --to /nonexistent")),
             "{findings:?}"
         );
         let missing = world::cloud(world::settings(&state)).console(&"none".parse().unwrap()).await;

@@ -106,7 +106,7 @@ impl Node {
     /// Starts what was prepared.
     pub(super) async fn start(&self, program: &Path, order: &Path) -> Result<(), String> {
         let program = program.to_string_lossy();
-        let outcome = program::run(&program, &[COMMAND.as_ref(), order.as_os_str()], START).await;
+        let outcome = program::run_in_machine(&program, &[COMMAND.as_ref(), order.as_os_str()], START).await;
         outcome.map(drop).map_err(|error| chain(&error))
     }
 
