@@ -130,7 +130,7 @@ install: ## the program, its other names, units, manual, completion, documents (
 	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(BINDIR)/conpaas
 	for name in $(CLIENTS); do ln -sf conpaas $(DESTDIR)$(BINDIR)/cps-$$name; done
 	install -d -m 0755 $(DESTDIR)$(UNITDIR)
-	for unit in systemd/*.service; do \
+	for unit in $(wildcard systemd/*.service systemd/*.socket systemd/*.path systemd/*.timer); do \
 		sed 's#/usr/bin/conpaas#$(BINDIR)/conpaas#' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 	install -D -m 0644 systemd/conpaas.tmpfiles $(DESTDIR)$(TMPFILESDIR)/conpaas.conf
 	install -d -m 0755 $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)

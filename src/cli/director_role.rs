@@ -103,11 +103,9 @@ fn init(options: &SetupOptions) -> ExitCode {
 }
 
 fn stop_nodes(config: Option<&Path>) -> ExitCode {
-    let report =
-        finish(director::stop_nodes(&locate_director_cfg(config))).map_err(Into::into).and_then(|report| report);
-    let report = match report {
+    let report = match finish(director::stop_nodes(&locate_director_cfg(config))) {
         Ok(report) => report,
-        Err(error) => return complain(&error),
+        Err(error) => return complain(&error.into()),
     };
     for line in &report.stopped {
         write_out(&format!("{line}\n"));

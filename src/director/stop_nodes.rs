@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use super::clouds::Clouds;
+use crate::cloud::Cloud;
 use crate::config::DirectorConfig;
 use crate::sys::chain;
 
@@ -20,27 +21,30 @@ pub struct StopReport {
 }
 
 /// Ends the nodes of all clouds, and goes on after a failure.
-///
-/// # Errors
-/// The configuration is wrong, or a cloud cannot be set up.
-pub async fn stop_nodes(director_cfg: &Path) -> anyhow::Result<StopReport> {
-    let config = DirectorConfig::read(director_cfg)?;
+pub async fn stop_nodes(director_cfg: &Path) -> StopReport {
     let mut report = StopReport::default();
-    for cloud in Clouds::new(&config)?.all() {
-        let nodes = match cloud.list_nodes().await {
-            Ok(nodes) => nodes,
-            Err(error) => {
-                report.failures.push(chain(&error));
-                continue;
-            }
-        };
-        for node in nodes {
-            match cloud.stop_node(&node.tag).await {
-                Ok(()) if node.is_running => report.stopped.push(format!("stopped {} {}", cloud.name(), node.vmid)),
-                Ok(()) => {}
-                Err(error) => report.failures.push(chain(&error)),
+    let clouds = DirectorConfig::read(director_cfg).map_err(|error| chain(&error));
+    match clouds.and_then(|config| Clouds::new(&config).map_err(|error| chain(&error))) {
+        Ok(clouds) => {
+            for cloud in clouds.all() {
+                stop_nodes_of(cloud.as_ref(), &mut report).await;
             }
         }
+        Err(failure) => report.failures.push(failure),
     }
-    Ok(report)
+    report
+}
+
+async fn stop_nodes_of(cloud: &dyn Cloud, report: &mut StopReport) {
+    let nodes = match cloud.list_nodes().await {
+        Ok(nodes) => nodes,
+        Err(error) => return report.failures.push(chain(&error)),
+    };
+    for node in nodes {
+        match cloud.stop_node(&node.tag).await {
+            Ok(()) if node.is_running => report.stopped.push(format!("stopped {} {}", cloud.name(), node.vmid)),
+            Ok(()) => {}
+            Err(error) => report.failures.push(chain(&error)),
+        }
+    }
 }
