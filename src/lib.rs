@@ -21,5 +21,6 @@ pub mod image;
 pub mod init;
 pub mod manager;
 pub mod nutshell;
+pub mod timekeeper;
 // Rung 4: faces.
 pub mod cli;

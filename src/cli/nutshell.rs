@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::printer::write_out;
 use crate::model::Ipv4Network;
@@ -22,13 +22,7 @@ enum NutshellCommand {
     /// Make what is missing and start the director
     Up(Options),
     /// Run a small web program on two nodes and fetch its pages
-    Demo {
-        #[command(flatten)]
-        options: Options,
-        /// On the director that your own cps-tools.conf names, instead of a nutshell's
-        #[arg(long, conflicts_with_all = ["cloud", "netns", "image", "state_dir", "network", "port"])]
-        my_director: bool,
-    },
+    Demo(Options),
     /// Tell what is there; ends with 1 when it is down
     Status(Options),
     /// Open a shell, or run a command, in which conpaas talks to this director
@@ -77,35 +71,61 @@ enum CloudChoice {
     Process,
 }
 
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    NutshellLine::command()
+}
+
+/// Run a small web program on two nodes of your director, and fetch its pages
+#[derive(Debug, Parser)]
+#[command(name = "conpaas demo", disable_help_subcommand = true)]
+struct DemoLine {}
+
+/// What the demo understands.
+pub(super) fn demo_tree() -> Command {
+    DemoLine::command()
+}
+
 /// Reads `words`, what follows `conpaas nutshell`, does it, and gives the exit code.
 pub(super) fn main(words: Vec<OsString>) -> u8 {
-    let line = match NutshellLine::try_parse_from(std::iter::once("conpaas nutshell".into()).chain(words)) {
-        Ok(line) => line,
-        Err(error) => {
-            let _nobody_reads = error.print();
-            return u8::try_from(error.exit_code()).unwrap_or(2);
-        }
-    };
-    match act(line.command) {
-        Ok(code) => code,
-        Err(error) => {
-            let chain = std::iter::successors(Some(&*error), |error| error.source());
-            let texts: Vec<String> = chain.map(ToString::to_string).collect();
-            eprintln!("ERROR: {}", texts.join(": "));
-            1
-        }
+    match NutshellLine::try_parse_from(std::iter::once("conpaas nutshell".into()).chain(words)) {
+        Ok(line) => exit_code(act(line.command)),
+        Err(error) => not_understood(&error),
     }
 }
 
-fn act(command: NutshellCommand) -> Result<u8, Box<dyn std::error::Error>> {
+/// As [`main`], for what follows `conpaas demo`.
+pub(super) fn demo_main(words: Vec<OsString>) -> u8 {
+    match DemoLine::try_parse_from(std::iter::once("conpaas demo".into()).chain(words)) {
+        Ok(DemoLine {}) => exit_code(demo()),
+        Err(error) => not_understood(&error),
+    }
+}
+
+fn demo() -> Result<u8, Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let say = |line: &str| write_out(&format!("{line}\n"));
+    runtime.block_on(demo_of_caller(&|line| write_out(&format!("{line}\n"))))?;
+    Ok(0)
+}
+
+fn not_understood(error: &clap::Error) -> u8 {
+    let _nobody_reads = error.print();
+    u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+fn exit_code(result: Result<u8, Box<dyn std::error::Error>>) -> u8 {
+    result.unwrap_or_else(|error| {
+        let chain = std::iter::successors(Some(&*error), |error| error.source());
+        let texts: Vec<String> = chain.map(ToString::to_string).collect();
+        eprintln!("ERROR: {}", texts.join(": "));
+        1
+    })
+}
+
+fn act(command: NutshellCommand) -> Result<u8, Box<dyn std::error::Error>> {
     let (options, action) = match command {
         NutshellCommand::Up(options) => (options, Action::Up),
-        NutshellCommand::Demo { my_director: true, .. } => {
-            return Ok(runtime.block_on(demo_of_caller(&say)).map(|()| 0)?);
-        }
-        NutshellCommand::Demo { options, .. } => (options, Action::Demo),
+        NutshellCommand::Demo(options) => (options, Action::Demo),
         NutshellCommand::Status(options) => (options, Action::Status),
         NutshellCommand::Shell { options, words } => (options, Action::Shell(words)),
         NutshellCommand::Down { options, purge } => {
@@ -113,7 +133,8 @@ fn act(command: NutshellCommand) -> Result<u8, Box<dyn std::error::Error>> {
         }
     };
     let place = find(options)?;
-    Ok(runtime.block_on(run(&place, action, &say))?)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(run(&place, action, &|line| write_out(&format!("{line}\n"))))?)
 }
 
 fn find(options: Options) -> Result<Place, NutshellError> {

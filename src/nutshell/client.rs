@@ -6,36 +6,41 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::place::this_program;
 use super::{NutshellError, Place};
 use crate::sys::program::{self, ProgramError};
 
 /// The longest that a command may take: starting nodes on a slow machine.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Who types: which program, and what it finds in its environment.
-pub(super) struct Typist {
+/// Types commands of this program for one user.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
     program: PathBuf,
-    /// `None` is the caller's own.
+    /// All that the commands find in their environment; `None` is the caller's own.
     environment: Option<Vec<(OsString, OsString)>>,
 }
 
-impl Typist {
-    /// The nutshell's user; he may also ask about its director.
-    pub(super) fn of(place: &Place) -> Typist {
+impl Client {
+    /// The nutshell's user, or whoever asks about its director.
+    pub(super) fn of_nutshell(place: &Place) -> Self {
         let mut environment = place.environment();
         environment.push(("DIRECTOR_CFG".into(), place.director_cfg().into()));
-        Typist { program: place.program.clone(), environment: Some(environment) }
+        Client { program: place.program.clone(), environment: Some(environment) }
     }
 
-    /// Whoever runs this program, with the director that his settings name.
-    pub(super) fn caller() -> Result<Typist, NutshellError> {
-        Ok(Typist { program: this_program()?, environment: None })
+    /// The caller, with the director of the caller's own configuration.
+    pub(super) fn of_caller(program: PathBuf) -> Self {
+        Client { program, environment: None }
     }
 
-    /// What `env` is to run.
-    fn arguments(&self, words: &[&str]) -> Vec<OsString> {
-        let mut arguments = Vec::new();
+    /// Runs `conpaas <words>` and gives what it prints.
+    pub(super) async fn type_command(&self, words: &[&str]) -> Result<String, NutshellError> {
+        self.type_with_answers(words, "").await
+    }
+
+    /// As [`Client::type_command`]; `answers` are the lines for what the command asks, such as a password.
+    pub(super) async fn type_with_answers(&self, words: &[&str], answers: &str) -> Result<String, NutshellError> {
+        let mut arguments: Vec<OsString> = Vec::new();
         if let Some(environment) = &self.environment {
             arguments.push("-i".into());
             for (name, value) in environment {
@@ -47,33 +52,22 @@ impl Typist {
         }
         arguments.push(self.program.clone().into());
         arguments.extend(words.iter().map(OsString::from));
-        arguments
+        program::run_with_input("env", &arguments, answers, LIMIT).await.map_err(|error| match error {
+            ProgramError::Failed { stderr, .. } => NutshellError::Command { command: words.join(" "), said: stderr },
+            other => other.into(),
+        })
     }
-}
 
-/// Runs `conpaas <words>` and gives what it prints.
-pub(super) async fn type_command(typist: &Typist, words: &[&str]) -> Result<String, NutshellError> {
-    type_with_answers(typist, words, "").await
-}
-
-/// As [`type_command`]; `answers` are the lines for what the command asks, such as a password.
-pub(super) async fn type_with_answers(typist: &Typist, words: &[&str], answers: &str) -> Result<String, NutshellError> {
-    let arguments = typist.arguments(words);
-    program::run_with_input("env", &arguments, answers, LIMIT).await.map_err(|error| match error {
-        ProgramError::Failed { stderr, .. } => NutshellError::Command { command: words.join(" "), said: stderr },
-        other => other.into(),
-    })
-}
-
-/// As [`type_command`] with `--json`, and gives the rows of its answer.
-pub(super) async fn rows(typist: &Typist, words: &[&str]) -> Result<Vec<Value>, NutshellError> {
-    let command = words.join(" ");
-    let mut with_json = words.to_vec();
-    with_json.push("--json");
-    let answer = type_command(typist, &with_json).await?;
-    match serde_json::from_str(&answer) {
-        Ok(Value::Array(rows)) => Ok(rows),
-        _ => Err(NutshellError::Answer { command, answer }),
+    /// As [`Client::type_command`] with `--json`, and gives the rows of its answer.
+    pub(super) async fn rows(&self, words: &[&str]) -> Result<Vec<Value>, NutshellError> {
+        let command = words.join(" ");
+        let mut with_json = words.to_vec();
+        with_json.push("--json");
+        let answer = self.type_command(&with_json).await?;
+        match serde_json::from_str(&answer) {
+            Ok(Value::Array(rows)) => Ok(rows),
+            _ => Err(NutshellError::Answer { command, answer }),
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::NutshellError;
 use crate::model::Ipv4Network;
-use crate::sys::file::FileError;
 
 /// What a nutshell's nodes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +81,10 @@ impl Place {
             None if is_root => Path::new("/var/lib/conpaas/nutshell").join(name),
             None => home()?.join(".local/share/conpaas/nutshell").join(name),
         };
-        Ok(Place { settings, directory, program: this_program()? })
+        let program = std::env::current_exe().map_err(|source| {
+            crate::sys::file::FileError::new("find this program", Path::new("/proc/self/exe"), source)
+        })?;
+        Ok(Place { settings, directory, program })
     }
 
     /// `director.cfg`.
@@ -160,12 +162,6 @@ impl Place {
         environment.push(("HOME".into(), self.home().into()));
         environment
     }
-}
-
-/// The file of this program.
-pub(super) fn this_program() -> Result<PathBuf, NutshellError> {
-    let found = std::env::current_exe();
-    Ok(found.map_err(|source| FileError::new("find this program", Path::new("/proc/self/exe"), source))?)
 }
 
 fn home() -> Result<PathBuf, NutshellError> {

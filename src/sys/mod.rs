@@ -7,6 +7,7 @@
 
 pub mod contained;
 pub mod file;
+pub mod machine;
 pub mod mount;
 pub mod process;
 pub mod program;

@@ -5,7 +5,6 @@ set -eu
 root=$1
 boot=$2
 share=$root/usr/share/conpaas-raspberry-pi
-: "${ARCH:?}"
 
 cp "$root"/usr/lib/raspi-firmware/* "$boot/"
 cp "$share/config.txt" "$boot/config.txt"
@@ -14,3 +13,6 @@ cp "$share/cmdline.$ARCH.txt" "$boot/cmdline.txt"
 
 version=$(cd "$root/boot" && ls vmlinuz-* | sed 's/^vmlinuz-//' | sort -V | tail -n 1)
 sh "$root/usr/sbin/conpaas-pi-boot" "$version" "$root" "$boot"
+# What the package put there while it was installed is behind the mount.
+rm -rf "$root/boot/firmware"
+mkdir "$root/boot/firmware"
