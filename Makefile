@@ -35,6 +35,16 @@ IMAGE ?= /var/lib/conpaas/images/services
 # For which machines `cross` and `dist` build, by Debian's names.
 ARCH ?= amd64 arm64 armhf
 
+# Which images, and for which of the machines that their recipes offer.
+IMAGES ?= services rpi-standalone nutshell
+IMAGE_ARCH ?= amd64 arm64
+COMPRESS ?= xz
+# Images are made by the program that was built for this machine.
+HOST_ARCH := $(shell dpkg --print-architecture)
+IMAGER := target/cross/$(HOST_ARCH)/conpaas
+COMMA := ,
+SPACE := $(subst ,, )
+
 RELEASE := target/release/conpaas
 IS_ROOT := $(filter 0,$(shell id -u))
 
@@ -97,6 +107,24 @@ doc: ## the documentation of the code, in target/doc
 cross: ## the program for every board: static, in target/cross/ARCH (ARCH="amd64 arm64 armhf")
 	@.ci/deps test cross
 	cross/build $(ARCH)
+
+.PHONY: dist
+dist: cross ## Debian packages and archives of it, in target/dist
+	@.ci/deps dist
+	.ci/dist $(ARCH)
+
+# The recipes know for which machines they are; see images/ and docs/images.md.
+.PHONY: images
+images: ## what is flashed, imported and uploaded: services, rpi-standalone, nutshell (root; IMAGE_ARCH="arm64 amd64 armhf")
+	$(MAKE) dist ARCH="$(sort $(HOST_ARCH) $(IMAGE_ARCH))"
+	@.ci/deps test images
+	$(IMAGER) image build $(IMAGES) --arch $(subst $(SPACE),$(COMMA),$(strip $(IMAGE_ARCH))) --compress $(COMPRESS)
+
+.PHONY: test-images
+test-images: ## boots the images in QEMU and looks whether they work (root; PROOFS="arm64 pi3 …" for some of it)
+	$(MAKE) images COMPRESS=none IMAGE_ARCH="amd64 arm64 armhf" IMAGES="rpi-standalone nutshell"
+	@.ci/deps boot
+	$(CARGO) test --locked --test images -- $(PROOFS)
 
 # The one list of what belongs on a machine: `make dist` packs what this installs.
 .PHONY: install

@@ -74,6 +74,7 @@ async fn run_example(client: &Client, archive: &Path, say: Say<'_>) -> Result<Ru
     ensure_code(client, archive, say, &aid, &sid).await?;
     let urls: Vec<String> = nodes.iter().map(|node| format!("http://{}:{PORT}/", field(node, "ip"))).collect();
     if fetch(&nodes).await.is_err() {
+        wait_for_scripts(client, &aid, &sid).await?;
         typed(client, say, &["generic", "run", &aid, &sid, "-p", &PORT.to_string()]).await?;
         wait_for_pages(&nodes).await?;
     }
@@ -166,6 +167,18 @@ fn is_current(row: &Value) -> bool {
         Some(Value::Bool(is_current)) => *is_current,
         _ => field(row, "current").contains('*'),
     }
+}
+
+/// The code's init.sh may run yet, and until it has ended nothing else may.
+async fn wait_for_scripts(client: &Client, aid: &str, sid: &str) -> Result<(), NutshellError> {
+    let end = Instant::now() + PAGE_LIMIT;
+    while client.type_command(&["generic", "get_script_status", aid, sid]).await?.contains("RUNNING") {
+        if Instant::now() >= end {
+            return Ok(()); // The next command tells what still runs.
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
 }
 
 async fn wait_for_pages(nodes: &[Value]) -> Result<(), NutshellError> {
