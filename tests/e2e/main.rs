@@ -9,5 +9,6 @@ mod lxc;
 mod nutshell;
 #[path = "../nutshell/session.rs"]
 mod nutshell_session;
+mod package;
 mod power;
 mod world;
