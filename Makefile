@@ -11,6 +11,8 @@ BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/conpaas
 UNITDIR ?= /usr/lib/systemd/system
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
+# Where the program looks for recipes of images.
+RECIPEDIR ?= /usr/share/conpaas/images
 MANDIR ?= $(PREFIX)/share/man
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
@@ -142,6 +144,8 @@ install: ## the program, its other names, units, manual, completion, documents (
 	ln -sf conpaas.1.gz $(DESTDIR)$(MANDIR)/man1/cps-tools.1.gz
 	for name in $(filter-out tools,$(CLIENTS)); do \
 		ln -sf conpaas-$$name.1.gz $(DESTDIR)$(MANDIR)/man1/cps-$$name.1.gz; done
+	install -d -m 0755 $(DESTDIR)$(RECIPEDIR)
+	cp -r --preserve=mode images/. $(DESTDIR)$(RECIPEDIR)
 	install -d -m 0755 $(DESTDIR)$(DOCDIR)/{config,docs,examples/hello-web}
 	install -m 0644 README.md LICENSE $(DESTDIR)$(DOCDIR)
 	install -m 0644 docs/*.md $(DESTDIR)$(DOCDIR)/docs
