@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -80,6 +80,11 @@ struct Build {
 enum CompressChoice {
     Xz,
     None,
+}
+
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    ImageLine::command()
 }
 
 /// Reads `words`, what follows `conpaas image`, does it, and gives the exit code.

@@ -9,6 +9,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::clouds::Clouds;
+use super::credits;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
 use super::routes;
@@ -91,6 +92,7 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     if !tasks.stop(STOP_GRACE).await {
         tracing::info!("stopping in the middle of work; the next start takes it up");
     }
+    credits::settle(&director).await;
     Ok(())
 }
 
@@ -147,9 +149,10 @@ async fn record_time(state_dir: PathBuf, stopping: tokio_util::sync::Cancellatio
     }
 }
 
-/// The file that remembers when the director last ran.
+/// The file that remembers when the director last ran: in the default state
+/// directory it is also the one by which `conpaas time` sets the clock after power-on.
 pub(super) fn time_record(state_dir: &Path) -> PathBuf {
-    state_dir.join("last-time")
+    state_dir.join(clock::RECORD_NAME)
 }
 
 /// Tells systemd that the director lives, as often as its unit asks for.

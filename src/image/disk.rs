@@ -1,24 +1,19 @@
 //! Disk images: partitions put together by genimage, and the other forms of them.
 
-use std::fs::{self, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::ids::DiskIds;
 use super::recipe::{Layout, Output};
 use super::root::{RootArchives, unpack};
 use super::script::{Job, Tool};
 use super::workplace::finish;
-use super::{ext4, fat};
+use super::{ext4, fat, grub};
 
-/// Boot code for a disk with a GPT: it starts the partition that is marked for it.
-const BIOS_CODE: &str = "/usr/lib/syslinux/mbr/gptmbr.bin";
-/// Behind it the disk's signature and the table begin.
-const BIOS_CODE_BYTES: usize = 440;
-/// Where syslinux's own files go in the FAT file system.
-const SYSLINUX_DIRECTORY: &str = "syslinux";
+/// The type of a partition that holds GRUB for PCs.
+const BIOS_BOOT: &str = "21686148-6449-6E6F-744E-656564454649";
 
 /// Makes the raw disk image in the file `image`.
 ///
@@ -37,20 +32,15 @@ pub(super) async fn make(job: &Job<'_>, archives: &RootArchives, layout: &Layout
     if let Some(archive) = &archives.boot {
         unpack(job, archive, &boot).await?;
     }
-    if layout.boots_by_bios {
-        fs::create_dir_all(boot.join(SYSLINUX_DIRECTORY)).context("cannot make a directory for syslinux")?;
+    if matches!(job.plan.recipe.output, Output::Disk(..)) {
+        grub::for_uefi(job, layout, &boot).await?;
     }
-    let fat = parts.join("boot.vfat");
-    fat::make(job, &boot, layout, &fat).await?;
     if layout.boots_by_bios {
-        let syslinux = Tool::new("syslinux").with(["--install", "--directory", SYSLINUX_DIRECTORY]);
-        job.tool(syslinux.with([&fat])).await.context("apt-get install syslinux, if it is missing")?;
+        grub::for_bios(job, layout, &parts).await?;
     }
+    fat::make(job, &boot, layout, &parts.join("boot.vfat")).await?;
     job.begin("disk image");
     let out = assemble(job, &scratch.directory("genimage")?, &parts).await?;
-    if layout.boots_by_bios {
-        write_boot_code(&out)?;
-    }
     finish(&out, image)
 }
 
@@ -69,12 +59,9 @@ async fn assemble(job: &Job<'_>, work: &Path, parts: &Path) -> Result<PathBuf> {
 
 fn genimage(output: &Output, ids: &DiskIds) -> String {
     let (table, first, second) = match output {
-        Output::Disk(layout, _) => (
+        Output::Disk(..) => (
             format!("partition-table-type = \"gpt\"\ndisk-uuid = \"{}\"", ids.disk),
-            format!(
-                "partition-type-uuid = \"U\"\npartition-uuid = \"{}\"\nbootable = {}",
-                ids.partitions[0], layout.boots_by_bios
-            ),
+            format!("partition-type-uuid = \"U\"\npartition-uuid = \"{}\"", ids.partitions[0]),
             format!("partition-type-uuid = \"L\"\npartition-uuid = \"{}\"", ids.partitions[1]),
         ),
         Output::Sd(..) | Output::Directory => (
@@ -83,21 +70,25 @@ fn genimage(output: &Output, ids: &DiskIds) -> String {
             "partition-type = 0x83".to_owned(),
         ),
     };
+    let bios = match output {
+        Output::Disk(layout, _) if layout.boots_by_bios => bios_partitions(ids),
+        _ => String::new(),
+    };
     format!(
         "image disk.img {{\nhdimage {{\n{table}\nalign = 1M\n}}\n\
          partition boot {{\n{first}\nimage = \"boot.vfat\"\noffset = 4M\n}}\n\
-         partition root {{\n{second}\nimage = \"root.ext4\"\n}}\n}}\n"
+         partition root {{\n{second}\nimage = \"root.ext4\"\n}}\n{bios}}}\n"
     )
 }
 
-fn write_boot_code(image: &Path) -> Result<()> {
-    let code =
-        fs::read(BIOS_CODE).with_context(|| format!("{BIOS_CODE} is missing: apt-get install syslinux-common"))?;
-    anyhow::ensure!(code.len() <= BIOS_CODE_BYTES, "{BIOS_CODE} is longer than boot code can be");
-    let write = || {
-        let mut file = OpenOptions::new().write(true).open(image)?;
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&code)
-    };
-    write().with_context(|| format!("cannot write the boot code into {}", image.display()))
+/// The boot sector, which is in no table, and the partition that it starts; last in the table, first on the disk.
+fn bios_partitions(ids: &DiskIds) -> String {
+    let (sector, bytes, core) = (grub::BOOT_SECTOR, grub::BOOT_SECTOR_BYTES, grub::CORE);
+    let offset = grub::CORE_SECTOR * 512;
+    format!(
+        "partition bios {{\npartition-type-uuid = \"{BIOS_BOOT}\"\npartition-uuid = \"{}\"\n\
+         image = \"{core}\"\noffset = {offset}\nsize = 1M\n}}\n\
+         partition mbr {{\nin-partition-table = false\nimage = \"{sector}\"\noffset = 0\nsize = {bytes}\n}}\n",
+        ids.bios
+    )
 }

@@ -13,6 +13,8 @@ pub(super) struct DiskIds {
     pub boot_serial: u32,
     /// GPT's identifiers of the partitions.
     pub partitions: [String; 2],
+    /// That of the partition that a PC without UEFI starts from.
+    pub bios: String,
     /// Identifier of the ext4 file system.
     pub root: String,
     /// Seed of the hashes in its directories.
@@ -32,6 +34,7 @@ impl DiskIds {
             disk: uuid(key.derive("disk")),
             boot_serial: number("boot"),
             partitions: [uuid(key.derive("first partition")), uuid(key.derive("second partition"))],
+            bios: uuid(key.derive("bios")),
             root: uuid(key.derive("root")),
             hash_seed: uuid(key.derive("hash seed")),
         }

@@ -29,6 +29,7 @@ mod disk;
 mod emulation;
 mod ext4;
 mod fat;
+mod grub;
 mod ids;
 mod key;
 mod listing;

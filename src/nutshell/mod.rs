@@ -25,6 +25,7 @@ mod run;
 mod status;
 mod up;
 
+pub use demo::demo_of_caller;
 pub use down::Data;
 pub use place::{NutshellCloud, Place, Settings};
 pub use run::{Action, run};

@@ -6,7 +6,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
-use super::identity::{Identity, IdentityError};
+use super::authority::CertificateName;
+use super::identity::{self, Identity, IdentityError};
 use crate::sys::file::{self, FileError};
 
 /// Why credentials cannot be used.
@@ -77,6 +78,14 @@ impl Credentials {
     pub fn identity(&self) -> Result<Identity, CredentialsError> {
         let chain = self.certificate_chain()?;
         Ok(Identity::from_der(&chain[0])?)
+    }
+
+    /// The names and addresses that the certificate is also good for.
+    ///
+    /// # Errors
+    /// It is no certificate.
+    pub fn names(&self) -> Result<Vec<CertificateName>, CredentialsError> {
+        Ok(identity::read_names(&self.certificate_chain()?[0])?)
     }
 
     /// The certificate chain in DER, at least one certificate.
