@@ -93,11 +93,13 @@ pub struct Machine {
     pub memory_mb: u64,
     /// Processors.
     pub cpus: u32,
+    /// Network cards, by what each is connected to in VirtualBox's words: `NAT`, `Bridged`, `HostOnly`.
+    pub networks: Vec<String>,
 }
 
 impl Default for Machine {
     fn default() -> Self {
-        Machine { name: "ConPaaS".to_owned(), memory_mb: 2048, cpus: 2 }
+        Machine { name: "ConPaaS".to_owned(), memory_mb: 2048, cpus: 2, networks: vec!["NAT".to_owned()] }
     }
 }
 
