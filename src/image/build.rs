@@ -335,6 +335,6 @@ fn tools(output: &Output, compression: Compression) -> [(&'static str, &'static 
         ("genimage", "genimage", is_disk),
         ("xz", "xz-utils", compression == Compression::Xz),
         ("qemu-img", "qemu-utils", layout.is_some_and(|layout| layout.formats != [Format::Raw])),
-        ("syslinux", "syslinux", layout.is_some_and(|layout| layout.boots_by_bios)),
+        ("grub-mkimage", "grub-common", matches!(output, Output::Disk(..))),
     ]
 }
