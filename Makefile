@@ -9,6 +9,7 @@ DESTDIR ?=
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/conpaas
+SHAREDIR ?= $(PREFIX)/share/conpaas
 UNITDIR ?= /usr/lib/systemd/system
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
 # Where the program looks for recipes of images.
@@ -151,6 +152,9 @@ install: ## the program, its other names, units, manual, completion, documents (
 	install -m 0644 docs/*.md $(DESTDIR)$(DOCDIR)/docs
 	install -m 0644 config/director.cfg config/cps-tools.conf $(DESTDIR)$(DOCDIR)/config
 	cp -p examples/hello-web/* $(DESTDIR)$(DOCDIR)/examples/hello-web
+	install -d -m 0755 $(DESTDIR)$(SHAREDIR)
+	install -m 0644 config/conpaas.txt config/chrony.conf $(DESTDIR)$(SHAREDIR)
+	install -m 0755 config/firstrun.sh $(DESTDIR)$(SHAREDIR)
 
 .PHONY: clean
 clean: ## remove what was built here (not images, not the nutshell)

@@ -39,9 +39,10 @@ pub(super) fn read(place: &Place, name: &str) -> Result<Option<Vec<u8>>, FileErr
     Ok(Some(bytes))
 }
 
-/// Whether the content was taken by [`take`] before.
+/// Whether the whole content was taken by [`take`] before; a power cut may
+/// have left a part of it.
 pub(super) fn is_taken(bytes: &[u8]) -> bool {
-    bytes.starts_with(TAKEN.as_bytes())
+    bytes.strip_prefix(TAKEN.as_bytes()).is_some_and(|rest| rest.iter().all(u8::is_ascii_whitespace))
 }
 
 /// Changes the first bytes of a file in its place, and waits for the card. Blocking.

@@ -1,7 +1,7 @@
 //! `conpaas image list`, `conpaas image build`.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -65,6 +65,9 @@ struct Build {
     /// Make compressed files for download too
     #[arg(long, value_enum, default_value_t = CompressChoice::None)]
     compress: CompressChoice,
+    /// Where the files will be for those who download them, for os_list.json [default: where they are made]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
     /// Make everything anew, with the packages of today
     #[arg(long)]
     fresh: bool,
@@ -88,7 +91,7 @@ pub(super) fn tree() -> Command {
 pub(super) fn run(words: &[String]) -> ExitCode {
     let words = std::iter::once("conpaas image").chain(words.iter().map(String::as_str));
     let outcome = match ImageLine::try_parse_from(words) {
-        Ok(ImageLine { command: ImageCommand::List { recipes } }) => list(recipes),
+        Ok(ImageLine { command: ImageCommand::List { recipes } }) => list(recipes.as_deref()),
         Ok(ImageLine { command: ImageCommand::Build(options) }) => make(options),
         Err(error) => error.exit(),
     };
@@ -101,8 +104,8 @@ pub(super) fn run(words: &[String]) -> ExitCode {
     }
 }
 
-fn list(recipes: Option<PathBuf>) -> anyhow::Result<ExitCode> {
-    let recipes = Recipes::open(recipes.as_deref())?.list()?;
+fn list(recipes: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let recipes = Recipes::open(recipes)?.list()?;
     let rows: Vec<Row> = recipes
         .iter()
         .map(|recipe| {
@@ -133,6 +136,7 @@ fn make(line: Build) -> anyhow::Result<ExitCode> {
             CompressChoice::Xz => Compression::Xz,
             CompressChoice::None => Compression::None,
         },
+        url: line.url,
         is_fresh: line.fresh,
         keeps_going: line.keep_going,
     };
@@ -180,16 +184,41 @@ async fn signals_arrive<F: Future<Output = Option<()>> + Unpin>(any: impl Iterat
     true
 }
 
+/// Sizes of what was made, in MB, beside what they may have and what the seed's had.
 fn print_sizes(outcomes: &[Outcome]) {
     let built: Vec<&Built> = outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).collect();
+    let rows: Vec<Row> = built.iter().map(|built| row(built)).collect();
+    if !rows.is_empty() {
+        write_out(&format!("{}\n", table(&["image", "content", "disk", "download", "budget", "seed"], &rows)));
+    }
     for built in built {
-        if let Some(directory) = &built.directory {
-            write_out(&format!("{}\n", directory.display()));
-        }
-        for artefact in &built.artefacts {
-            write_out(&format!("{} {} bytes\n", artefact.file, artefact.bytes));
+        let download_mb = built.download().map(|download| megabytes(download.bytes));
+        if let (Some(download_mb), Some(budget_mb)) = (download_mb, built.budget_mb)
+            && download_mb > budget_mb as f64
+        {
+            eprintln!("WARNING - {} is over its budget: {download_mb} MB instead of {budget_mb} MB", built.name);
         }
     }
+}
+
+fn row(built: &Built) -> Row {
+    let mut row = Row::new();
+    let mut set = |name: &str, value: Option<f64>| {
+        row.insert(name.to_owned(), value.map_or_else(|| json!("-"), |value| json!(value)));
+    };
+    let disk = built.artefacts.iter().find(|artefact| artefact.file.ends_with(".img"));
+    set("content", Some(megabytes(built.content_bytes)));
+    set("disk", disk.map(|disk| megabytes(disk.bytes)));
+    set("download", built.download().map(|download| megabytes(download.bytes)));
+    set("budget", built.budget_mb.map(|budget| budget as f64));
+    set("seed", built.seed_mb.map(|seed| seed as f64));
+    row.insert("image".to_owned(), json!(built.name));
+    row
+}
+
+/// Millions of bytes, with one digit after the point.
+fn megabytes(bytes: u64) -> f64 {
+    (bytes as f64 / 1e5).round() / 10.0
 }
 
 /// Shows how far it is: on a terminal one moving line, elsewhere a line for each stage.

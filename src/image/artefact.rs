@@ -12,6 +12,9 @@ use super::architecture::Architecture;
 use super::key::{Key, hash_file, hexadecimal};
 use crate::sys::file;
 
+/// The name in a work directory under which its [`Record`] is kept.
+const RECORD: &str = "result.json";
+
 /// A file that was made, or found as it had been made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artefact {
@@ -24,6 +27,15 @@ pub struct Artefact {
     key: String,
     /// Seconds and nanoseconds: whoever writes into the file changes it.
     modified: (i64, i64),
+}
+
+impl Artefact {
+    /// Whether the file in `directory` is as it was when it was made. Blocking.
+    fn is_untouched(&self, directory: &Path) -> bool {
+        let Ok(metadata) = fs::symlink_metadata(directory.join(&self.file)) else { return false };
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        metadata.is_file() && metadata.len() == self.bytes && modified == self.modified
+    }
 }
 
 /// An image that was made.
@@ -50,33 +62,77 @@ pub struct Built {
 impl Built {
     /// The smallest of the files that hold the whole image, if one was compressed.
     #[must_use]
-    pub fn compressed(&self) -> Option<&Artefact> {
-        self.artefacts.iter().filter(|artefact| artefact.file.ends_with(".xz")).min_by_key(|artefact| artefact.bytes)
+    pub fn download(&self) -> Option<&Artefact> {
+        let is_compressed =
+            |artefact: &&Artefact| [".xz", ".qcow2", ".ova"].iter().any(|end| artefact.file.ends_with(end));
+        self.artefacts.iter().filter(is_compressed).min_by_key(|artefact| artefact.bytes)
     }
+}
+
+/// What people who look for an image to download are told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Offer {
+    /// Its name.
+    pub name: String,
+    /// One sentence about it.
+    pub about: String,
+    /// The boards that it is for, in Raspberry Pi Imager's words.
+    pub devices: Vec<String>,
+    /// How Imager's customisation reaches it.
+    pub init_format: String,
+    /// Its date, in seconds since 1970.
+    pub epoch: u64,
+    /// The file of the whole disk.
+    pub image: String,
 }
 
 /// The files that were made of one image, in a file of their own.
 pub(super) struct Record {
     path: PathBuf,
+    content: Content,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Content {
     artefacts: Vec<Artefact>,
+    offer: Option<Offer>,
 }
 
 impl Record {
-    /// Reads the record; an unreadable one is an empty one, since all can be made again. Blocking.
-    pub(super) fn read(path: PathBuf) -> Record {
-        let artefacts = file::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Record { path, artefacts: artefacts.unwrap_or_default() }
+    /// Reads the record in a work directory; an unreadable one is an empty one, since all can be made again. Blocking.
+    pub(super) fn read(work: &Path) -> Record {
+        let path = work.join(RECORD);
+        let content = file::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Record { path, content: content.unwrap_or_default() }
+    }
+
+    /// All files that are in `directory` as they were made. Blocking.
+    pub(super) fn present(&self, directory: &Path) -> Vec<&Artefact> {
+        self.content.artefacts.iter().filter(|artefact| artefact.is_untouched(directory)).collect()
+    }
+
+    /// What people are told of the image, if it is for them.
+    pub(super) fn offer(&self) -> Option<&Offer> {
+        self.content.offer.as_ref()
     }
 
     /// The file called `name` in `directory`, if it is there, has this key, and was not touched since. Blocking.
     pub(super) fn find(&self, directory: &Path, name: &str, key: &Key) -> Option<Artefact> {
-        let artefact =
-            self.artefacts.iter().find(|artefact| artefact.file == name && artefact.key == key.to_string())?;
-        let metadata = fs::symlink_metadata(directory.join(name)).ok()?;
-        let is_same = metadata.is_file()
-            && metadata.len() == artefact.bytes
-            && (metadata.mtime(), metadata.mtime_nsec()) == artefact.modified;
-        is_same.then(|| artefact.clone())
+        let is_it = |artefact: &&Artefact| artefact.file == name && artefact.key == key.to_string();
+        let artefact = self.content.artefacts.iter().find(is_it)?;
+        artefact.is_untouched(directory).then(|| artefact.clone())
+    }
+
+    /// Records what people are told, or that they are told nothing. Blocking.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub(super) fn set_offer(&mut self, offer: Option<Offer>) -> Result<()> {
+        if self.content.offer != offer {
+            self.content.offer = offer;
+            self.write()?;
+        }
+        Ok(())
     }
 
     /// Records a whole file. Blocking.
@@ -93,9 +149,13 @@ impl Record {
             key: key.to_string(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
         };
-        self.artefacts.retain(|other| other.file != name);
-        self.artefacts.push(artefact.clone());
-        file::write_atomic(&self.path, &serde_json::to_vec_pretty(&self.artefacts)?, 0o644)?;
+        self.content.artefacts.retain(|other| other.file != name);
+        self.content.artefacts.push(artefact.clone());
+        self.write()?;
         Ok(artefact)
+    }
+
+    fn write(&self) -> Result<()> {
+        Ok(file::write_atomic(&self.path, &serde_json::to_vec_pretty(&self.content)?, 0o644)?)
     }
 }

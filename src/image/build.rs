@@ -8,16 +8,17 @@ use anyhow::{Context, Result, bail};
 use tokio_util::sync::CancellationToken;
 
 use super::architecture::Architecture;
-use super::artefact::{Built, Record};
+use super::artefact::{Artefact, Built, Offer, Record};
 use super::deb::{self, Deb};
+use super::key::Key;
 use super::plan::{Plan, Selection};
-use super::recipe::{Layout, Output, Recipe};
+use super::recipe::{Format, Imager, Layout, Machine, Output, Recipe};
 use super::recipes::Recipes;
 use super::root::{self, RootArchives};
 use super::script::Job;
 use super::workplace::Workplace;
-use super::{directory, disk};
-use crate::sys::{file, program};
+use super::{convert, directory, disk, listing};
+use crate::sys::{blocking, file, program};
 
 /// What people see while images are made.
 pub trait Report: Send + Sync {
@@ -61,6 +62,8 @@ pub struct BuildOptions {
     pub preinstall: Option<PathBuf>,
     /// Whether downloads are made.
     pub compression: Compression,
+    /// Where the files will be for those who download them; none means where they are made.
+    pub url: Option<String>,
     /// Whether stages of earlier builds are made anew.
     pub is_fresh: bool,
     /// Whether other images are made when one cannot be.
@@ -96,6 +99,10 @@ pub async fn build(options: &BuildOptions, report: &dyn Report, stop: &Cancellat
         if is_over {
             break;
         }
+    }
+    if outcomes.iter().any(|(_, outcome)| outcome.is_ok()) {
+        let url = options.url.clone().unwrap_or_else(|| format!("file://{}", builder.output.display()));
+        listing::write(&builder.output, &url)?;
     }
     Ok(outcomes)
 }
@@ -163,43 +170,86 @@ impl<'a> Builder<'a> {
     async fn image(&self, plan: &'a Plan) -> Result<Built> {
         self.check(plan)?;
         let (job, archives) = self.root(plan).await?;
-        let mut built = Built {
-            name: plan.name.clone(),
-            recipe: plan.recipe.name.clone(),
-            architecture: plan.architecture,
-            directory: None,
-            content_bytes: 0,
-            artefacts: Vec::new(),
-            budget_mb: plan.recipe.compressed_budget_mb,
-            seed_mb: plan.recipe.seed_mb,
-        };
-        match &plan.recipe.output {
-            Output::Directory => {
-                let target = self.to.clone().unwrap_or_else(|| self.output.join(&plan.name));
-                directory::place(&job, &archives.root, &target).await?;
-                built.directory = Some(target);
-            }
-            Output::Sd(layout, _) | Output::Disk(layout, _) => {
-                self.disk(&job, &archives, layout, &mut built).await?;
-            }
-        }
+        let made = self.make(&job, &archives).await;
+        let built = made.with_context(|| format!("see {}", job.place.log_path().display()))?;
         self.report.done(&built);
         Ok(built)
     }
 
-    async fn disk(&self, job: &Job<'_>, archives: &RootArchives, layout: &Layout, built: &mut Built) -> Result<()> {
-        let mut record = Record::read(job.place.record());
-        let (output, key) = (&self.output, job.plan.disk_key(layout));
-        let name = format!("{}.img", job.plan.name);
-        let artefact = match record.find(output, &name, &key) {
-            Some(artefact) => artefact,
-            None => {
-                disk::make(job, archives, layout, &output.join(&name)).await?;
-                record.add(output, &name, &key)?
-            }
+    async fn make(&self, job: &Job<'_>, archives: &RootArchives) -> Result<Built> {
+        let recipe = &job.plan.recipe;
+        let mut built = Built {
+            name: job.plan.name.clone(),
+            recipe: recipe.name.clone(),
+            architecture: job.plan.architecture,
+            directory: None,
+            content_bytes: std::fs::metadata(&archives.root)?.len(),
+            artefacts: Vec::new(),
+            budget_mb: recipe.compressed_budget_mb,
+            seed_mb: recipe.seed_mb,
         };
-        built.artefacts.push(artefact);
-        Ok(())
+        match &recipe.output {
+            Output::Directory => {
+                let target = self.to.clone().unwrap_or_else(|| self.output.join(&job.plan.name));
+                directory::place(job, &archives.root, &target).await?;
+                built.directory = Some(target);
+                if self.options.compression == Compression::Xz {
+                    let file = File { name: format!("{}.tar.xz", job.plan.name), key: job.plan.root_key.then("xz") };
+                    let make = async |target: &Path| convert::compress(job, &archives.root, target).await;
+                    built.artefacts.push(self.artefact(job, &file, make).await?);
+                }
+            }
+            Output::Sd(layout, imager) => {
+                built.artefacts = self.disk(job, archives, layout, &Machine::default()).await?;
+                let offer = imager.as_ref().map(|imager| offer(job.plan, imager, &built.artefacts[0].file));
+                Record::read(job.place.path()).set_offer(offer)?;
+            }
+            Output::Disk(layout, machine) => built.artefacts = self.disk(job, archives, layout, machine).await?,
+        }
+        Ok(built)
+    }
+
+    /// The raw disk first, then its other forms.
+    async fn disk(
+        &self,
+        job: &Job<'_>,
+        archives: &RootArchives,
+        layout: &Layout,
+        machine: &Machine,
+    ) -> Result<Vec<Artefact>> {
+        let key = job.plan.disk_key(layout);
+        let raw = File { name: format!("{}.img", job.plan.name), key: key.clone() };
+        let make = async |target: &Path| disk::make(job, archives, layout, target).await;
+        let mut artefacts = vec![self.artefact(job, &raw, make).await?];
+        let image = self.output.join(&raw.name);
+        for format in layout.formats.iter().copied().filter(|format| *format != Format::Raw) {
+            let name = format!("{}.{}", job.plan.name, format.extension());
+            let file = File { name, key: key.then(&format!("{format:?} {machine:?}")) };
+            let make = async |target: &Path| convert::convert(job, &image, format, machine, target).await;
+            artefacts.push(self.artefact(job, &file, make).await?);
+        }
+        if self.options.compression == Compression::Xz {
+            let file = File { name: format!("{}.xz", raw.name), key: key.then("xz") };
+            let make = async |target: &Path| convert::compress(job, &image, target).await;
+            artefacts.push(self.artefact(job, &file, make).await?);
+        }
+        Ok(artefacts)
+    }
+
+    /// The file, found as it had been made, or made.
+    async fn artefact(
+        &self,
+        job: &Job<'_>,
+        file: &File,
+        make: impl AsyncFnOnce(&Path) -> Result<()>,
+    ) -> Result<Artefact> {
+        let mut record = Record::read(job.place.path());
+        if let Some(artefact) = record.find(&self.output, &file.name, &file.key) {
+            return Ok(artefact);
+        }
+        make(&self.output.join(&file.name)).await?;
+        let (output, name, key) = (self.output.clone(), file.name.clone(), file.key.clone());
+        blocking(move || record.add(&output, &name, &key)).await
     }
 
     /// The archives of a plan's root; while the job is there, no other build removes them.
@@ -229,7 +279,7 @@ impl<'a> Builder<'a> {
     /// What can be known before anything is begun.
     fn check(&self, plan: &Plan) -> Result<()> {
         let mut missing: Vec<&str> = Vec::new();
-        for (tool, package, is_needed) in tools(&plan.recipe.output) {
+        for (tool, package, is_needed) in tools(&plan.recipe.output, self.options.compression) {
             if is_needed && program::find(tool).is_none() && !missing.contains(&package) {
                 missing.push(package);
             }
@@ -250,8 +300,25 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// A file to be made.
+struct File {
+    name: String,
+    key: Key,
+}
+
+fn offer(plan: &Plan, imager: &Imager, image: &str) -> Offer {
+    Offer {
+        name: imager.name.clone(),
+        about: plan.recipe.about.clone(),
+        devices: imager.devices.clone(),
+        init_format: imager.init_format.clone(),
+        epoch: plan.epoch,
+        image: image.to_owned(),
+    }
+}
+
 /// Program, the package that brings it, and whether it is needed.
-fn tools(output: &Output) -> [(&'static str, &'static str, bool); 9] {
+fn tools(output: &Output, compression: Compression) -> [(&'static str, &'static str, bool); 11] {
     let layout = match output {
         Output::Directory => None,
         Output::Sd(layout, _) | Output::Disk(layout, _) => Some(layout),
@@ -266,6 +333,8 @@ fn tools(output: &Output) -> [(&'static str, &'static str, bool); 9] {
         ("mkfs.vfat", "dosfstools", is_disk),
         ("mcopy", "mtools", is_disk),
         ("genimage", "genimage", is_disk),
-        ("syslinux", "syslinux", layout.is_some_and(|layout| layout.boots_by_bios)),
+        ("xz", "xz-utils", compression == Compression::Xz),
+        ("qemu-img", "qemu-utils", layout.is_some_and(|layout| layout.formats != [Format::Raw])),
+        ("grub-mkimage", "grub-common", matches!(output, Output::Disk(..))),
     ]
 }

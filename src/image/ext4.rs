@@ -23,6 +23,7 @@ const ALIGN_MB: u64 = 4;
 /// What Debian 12's kernels and e2fsprogs know, whatever this machine's configuration says.
 const FEATURES: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,\
                         large_file,huge_file,dir_nlink,extra_isize,metadata_csum";
+const CONFIGURATION: &str = "[defaults]\n[fs_types]\n\text4 = {\n\t}\n\tdefault = {\n\t}\n";
 /// The first inode that is no file system's own.
 const FIRST_INODE: u64 = 11;
 const ROOT_INODE: u64 = 2;
@@ -39,9 +40,20 @@ pub(super) async fn make(job: &Job<'_>, tree: &Path, layout: &Layout, image: &Pa
     let epoch = job.plan.epoch.to_string();
     // Not what the machine's own configuration says.
     let configuration = image.with_extension("mke2fs.conf");
-    fs::write(&configuration, "[defaults]\n")?;
+    fs::write(&configuration, CONFIGURATION)?;
     let mkfs = Tool::new("mkfs.ext4").set("E2FSPROGS_FAKE_TIME", &epoch).set("MKE2FS_CONFIG", &configuration);
-    let mkfs = mkfs.with(["-q", "-F", "-b", &BLOCK.to_string(), "-I", &INODE_BYTES.to_string()]);
+    let mkfs = mkfs.with([
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-T",
+        "default",
+        "-b",
+        &BLOCK.to_string(),
+        "-I",
+        &INODE_BYTES.to_string(),
+    ]);
     let mkfs = mkfs.with(["-i", &INODE_RATIO.to_string(), "-m", "1", "-O", FEATURES, "-L", &layout.root_label]);
     let extended = format!("hash_seed={},lazy_itable_init=0,lazy_journal_init=0", ids.hash_seed);
     let mkfs = mkfs.with(["-J", &format!("size={JOURNAL_MB}"), "-U", &ids.root, "-E", &extended]);

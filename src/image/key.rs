@@ -22,6 +22,13 @@ impl Key {
         self.to_string()[..16].to_owned()
     }
 
+    /// The key of what is made of this one's thing by `purpose`.
+    pub(super) fn then(&self, purpose: &str) -> Key {
+        let mut maker = KeyMaker::new(purpose);
+        maker.bytes("of", &self.0);
+        maker.finish()
+    }
+
     /// Bytes for `purpose` that follow from the key.
     pub(super) fn derive(&self, purpose: &str) -> [u8; 16] {
         let mut hash = Sha256::new();

@@ -22,6 +22,7 @@ mod architecture;
 mod artefact;
 mod base;
 mod build;
+mod convert;
 mod deb;
 mod directory;
 mod disk;
@@ -31,6 +32,8 @@ mod fat;
 mod grub;
 mod ids;
 mod key;
+mod listing;
+mod ova;
 mod overlay;
 mod plan;
 mod recipe;
@@ -42,8 +45,12 @@ mod sources;
 mod step;
 mod workplace;
 
+#[cfg(test)]
+mod recipe_test;
+
 pub use architecture::Architecture;
 pub use artefact::{Artefact, Built};
 pub use build::{BuildOptions, Compression, Outcome, Report, build};
-pub use recipe::{Output, Recipe};
+pub use plan::{Overview, overview};
+pub use recipe::{Output, Recipe, RecipeError};
 pub use recipes::Recipes;

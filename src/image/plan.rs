@@ -86,6 +86,34 @@ impl Plan {
     }
 }
 
+/// A recipe's steps for one architecture, for people to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overview {
+    /// The packages that are installed, besides those that they need.
+    pub packages: Vec<String>,
+    /// Files and directories of the steps, in the order in which they are carried out.
+    pub steps: Vec<PathBuf>,
+    /// The recipes whose results are put into this one's.
+    pub embeds: Vec<String>,
+}
+
+/// Looks a recipe through, with the chosen kinds of service or the usual ones. Blocking.
+///
+/// # Errors
+/// A step or what it names is wrong.
+pub fn overview(
+    recipes: &Recipes,
+    name: &str,
+    architecture: Architecture,
+    kinds: Option<Vec<String>>,
+) -> Result<Overview, RecipeError> {
+    let recipe = recipes.read(name)?;
+    let selection = Selection { architecture, kinds, preinstall: None, debs: Vec::new(), epoch: 0 };
+    let (steps, _) = gather(recipes, &recipe, &selection)?;
+    let embeds = recipe.embeds.into_iter().map(|embed| embed.recipe).collect();
+    Ok(Overview { packages: packages(&steps)?, steps: steps.into_iter().map(|step| step.path).collect(), embeds })
+}
+
 fn resolve(recipes: &Recipes, name: &str, selection: &Selection, outer: &mut Vec<String>) -> Result<Plan, RecipeError> {
     let is_cycle = outer.iter().any(|other| other == name);
     outer.push(name.to_owned());

@@ -108,6 +108,17 @@ async fn pack(job: &Job<'_>, directory: &Path, archive: &Path) -> Result<()> {
     job.tool(tool.with(["."])).await
 }
 
+/// Packs files of a directory, in this order, so that the same files give the same bytes.
+///
+/// # Errors
+/// The disk is full, or the build is to stop.
+pub(super) async fn pack_files(job: &Job<'_>, directory: &Path, names: &[&str], archive: &Path) -> Result<()> {
+    let tool = Tool::new("tar").with(["--create", "--format=ustar", "--owner=0", "--group=0", "--mode=0644"]);
+    let tool = tool.with(["--numeric-owner".to_owned(), format!("--mtime=@{}", job.plan.epoch)]);
+    let tool = tool.option("--directory=", directory.as_os_str()).option("--file=", archive.as_os_str());
+    job.tool(tool.with(["--"]).with(names)).await
+}
+
 async fn carry_out(job: &Job<'_>, root: &Path, boot: &Path) -> Result<()> {
     for step in job.plan.steps.iter().filter(|step| step.kind != StepKind::Boot) {
         job.begin(&step.name);

@@ -51,6 +51,13 @@ impl Workplace {
         self.directory.join(format!("{stage}-{}.{extension}", key.short()))
     }
 
+    /// A stage of the same name in the place of another image. Blocking.
+    pub(super) fn same_elsewhere(&self, stage: &Path) -> Option<PathBuf> {
+        let places = fs::read_dir(self.directory.parent()?).ok()?;
+        let mut found = places.flatten().map(|place| place.path().join(stage.file_name().unwrap_or_default()));
+        found.find(|path| path.is_file())
+    }
+
     /// Removes files of this stage that have another key.
     pub(super) fn forget_others(&self, stage: &str, key: &Key) -> Result<()> {
         let (prefix, keep) = (format!("{stage}-"), format!("{stage}-{}.", key.short()));
@@ -89,9 +96,9 @@ impl Workplace {
         File::create(self.log_path()).map(drop).with_context(|| format!("cannot write {}", self.log_path().display()))
     }
 
-    /// Where the result is recorded.
-    pub(super) fn record(&self) -> PathBuf {
-        self.directory.join("result.json")
+    /// The directory itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.directory
     }
 }
 

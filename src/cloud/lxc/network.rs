@@ -77,12 +77,14 @@ async fn ensure_nat(settings: &LxcSettings) -> Result<(), String> {
         file::write_atomic(&forwarding_before(settings), before.as_bytes(), 0o600).map_err(|error| chain(&error))?;
         set_forwarding("1\n")?;
     }
-    let (table, bridge) = (table(settings), &settings.bridge);
+    let table = table(settings);
     let network = format!("{}/{}", settings.network.address(), settings.network.prefix());
+    // By where packets go, not by the interface: the machine's own cable may be in the bridge, and the
+    // way to other networks then leads out of the bridge, too.
     let rules = format!(
         "table ip {table} {{}}\ndelete table ip {table}\ntable ip {table} {{\n  chain postrouting {{\n    \
          type nat hook postrouting priority srcnat; policy accept;\n    \
-         ip saddr {network} oifname != \"{bridge}\" masquerade\n  }}\n}}\n"
+         ip saddr {network} ip daddr != {network} masquerade\n  }}\n}}\n"
     );
     load(settings, &rules).await
 }
