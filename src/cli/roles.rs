@@ -6,7 +6,7 @@
 
 use std::process::ExitCode;
 
-use super::{director_role, node_role, nutshell, time_role};
+use super::{director_role, node_role, nutshell, renew_role, time_role};
 
 /// A role.
 pub(super) struct Role {
@@ -30,6 +30,7 @@ pub(super) const ROLES: &[Role] = &[
     Role { name: "manager", about: "run a node's manager", takes: always, run: node_role::manager },
     Role { name: "agent", about: "run a node's agent", takes: always, run: node_role::agent },
     Role { name: "init", about: "be the first process of a container", takes: always, run: |_| crate::init::run() },
+    Role { name: "renew", about: "renew the certificates of this machine", takes: always, run: renew_role::run },
     Role { name: "time", about: "keep the last known time, and look at the clock", takes: always, run: time_role::run },
     Role { name: "nutshell", about: "a whole ConPaaS on this machine", takes: always, run: nutshell_role },
 ];

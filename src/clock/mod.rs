@@ -35,7 +35,7 @@ use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_settime};
 
 pub use boot::since_boot;
-pub use check::{ClockSettings, check, enforce};
+pub use check::{ClockSettings, check, enforce, expect_plausible};
 pub use chrony::{TimeServerError, chrony_conf};
 pub use floor::{RECORD_INTERVAL, build_time, ceiling, record, record_beyond, recorded_time};
 pub use restore::{Memory, RECORD_NAME, Restored, restore};

@@ -1,8 +1,11 @@
 //! What a certificate says of its holder.
 
-use x509_parser::prelude::{FromDer, X509Certificate};
+use std::net::IpAddr;
+
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::x509::X509Name;
 
+use super::authority::CertificateName;
 use super::serial::{NodeNumber, node_of};
 use super::subject::{OID_EMAIL, OID_ROLE, OID_SERVICE_LOCATOR, OID_UID, Subject};
 use crate::model::{ApplicationId, UserId};
@@ -77,6 +80,30 @@ impl Identity {
             }
             _ => None,
         }
+    }
+}
+
+/// The public key of a certificate in DER, as it stands in it.
+pub(super) fn public_key(der: &[u8]) -> Option<Vec<u8>> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Some(certificate.public_key().raw.to_vec())
+}
+
+/// The host names and addresses that a certificate in DER is also valid for.
+pub(super) fn names(der: &[u8]) -> Vec<CertificateName> {
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Vec::new() };
+    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
+    extension.value.general_names.iter().filter_map(name).collect()
+}
+
+fn name(name: &GeneralName<'_>) -> Option<CertificateName> {
+    match name {
+        GeneralName::DNSName(host) => Some(CertificateName::Dns((*host).to_owned())),
+        GeneralName::IPAddress(bytes) => {
+            let four = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+            four.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok().map(CertificateName::Address)
+        }
+        _ => None,
     }
 }
 
