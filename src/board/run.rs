@@ -66,7 +66,11 @@ async fn first_boot(options: &RunOptions) -> anyhow::Result<()> {
     fit(place, &mut gathered.settings, &mut problems);
     let program: PathBuf = std::env::current_exe().context("cannot find this program")?;
     let board = Board { place: place.clone(), settings: gathered.settings, program };
-    let failed = carry_out(&board, &problems, &say).await;
+    let mut failed = carry_out(&board, &problems, &say).await;
+    if card::is_missing(place) {
+        let text = "cannot be reached: these are defaults, and its settings are looked for again at the next boot";
+        failed.push(Problem::of_key("the card", text));
+    }
     let is_whole = failed.is_empty();
     problems.extend(failed);
     tell(place, &problems, &say);
