@@ -18,6 +18,7 @@ pub mod store;
 pub mod agent;
 pub mod board;
 pub mod director;
+pub mod image;
 pub mod init;
 pub mod manager;
 pub mod nutshell;

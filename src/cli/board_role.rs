@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
 use super::printer::write_out;
 use crate::api::board::FirstLogin;
@@ -51,6 +51,11 @@ enum FirstBootCommand {
     },
     /// Take an order of Raspberry Pi Imager's off the card that keeps the machine from starting
     ForgetScript,
+}
+
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    FirstBootLine::command()
 }
 
 pub(super) fn run(words: &[String]) -> ExitCode {

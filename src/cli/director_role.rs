@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use super::printer::write_out;
@@ -53,14 +53,21 @@ enum DirectorRoleCommand {
         #[arg(long)]
         json: bool,
     },
+    /// End all nodes and keep their data; a director that starts, or still runs, starts them again
+    StopNodes,
 }
 
 /// Whether these words are the role's, and not the client group's.
 pub(super) fn takes(words: &[String]) -> bool {
     match words.first().map(String::as_str) {
-        None | Some("init" | "check" | "--config" | "--step-clock") => true,
+        None | Some("init" | "check" | "stop-nodes" | "--config" | "--step-clock") => true,
         Some(word) => word.starts_with("--config="),
     }
+}
+
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    DirectorLine::command()
 }
 
 pub(super) fn run(words: &[String]) -> ExitCode {
@@ -76,6 +83,7 @@ pub(super) fn run(words: &[String]) -> ExitCode {
             init(&SetupOptions { config: locate_director_cfg(line.place.config.as_deref()), hostname, names, set })
         }
         Some(DirectorRoleCommand::Check { json }) => check(line.place.config.as_deref(), json),
+        Some(DirectorRoleCommand::StopNodes) => stop_nodes(line.place.config.as_deref()),
     }
 }
 
@@ -90,23 +98,39 @@ fn init(options: &SetupOptions) -> ExitCode {
             println!("Next: 'conpaas director check', then 'conpaas director', then 'conpaas user create NAME'");
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            eprintln!("ERROR: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => complain(&error),
     }
+}
+
+fn stop_nodes(config: Option<&Path>) -> ExitCode {
+    let report = match finish(director::stop_nodes(&locate_director_cfg(config))) {
+        Ok(report) => report,
+        Err(error) => return complain(&error.into()),
+    };
+    for line in &report.stopped {
+        write_out(&format!("{line}\n"));
+    }
+    for failure in &report.failures {
+        eprintln!("ERROR: {failure}");
+    }
+    if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn finish<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+}
+
+fn complain(error: &anyhow::Error) -> ExitCode {
+    eprintln!("ERROR: {error:#}");
+    ExitCode::FAILURE
 }
 
 fn check(config: Option<&Path>, is_json: bool) -> ExitCode {
     install_crypto();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("ERROR: cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
+    let findings = match finish(director::check(&locate_director_cfg(config))) {
+        Ok(findings) => findings,
+        Err(error) => return complain(&error.into()),
     };
-    let findings = runtime.block_on(director::check(&locate_director_cfg(config)));
     if is_json {
         let values: Vec<_> = findings
             .iter()

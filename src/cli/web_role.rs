@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Command, CommandFactory, Parser};
 
 use crate::api::board::{FIRST_BOOT_DIR, FIRST_LOGIN_SOCKET};
 use crate::web::{self, WebOptions};
@@ -25,6 +25,11 @@ struct WebLine {
     /// The file of the last known time
     #[arg(long, value_name = "FILE", default_value = "/var/lib/conpaas/last-time")]
     last_time: PathBuf,
+}
+
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    WebLine::command()
 }
 
 pub(super) fn run(words: &[String]) -> ExitCode {

@@ -19,6 +19,7 @@
 //!
 //! Must not know: TLS, roles, where settings come from.
 
+mod boot;
 mod check;
 mod chrony;
 mod floor;
@@ -30,9 +31,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_settime};
+use rustix::time::{ClockId, Timespec, clock_settime};
 
+pub use boot::since_boot;
 pub use check::{ClockSettings, check, enforce};
 pub use chrony::{TimeServerError, chrony_conf};
 pub use floor::{RECORD_INTERVAL, build_time, ceiling, record, record_beyond, recorded_time};
@@ -88,7 +89,8 @@ impl Clock {
             None => {
                 let target = (Utc::now() + offset).signed_duration_since(DateTime::UNIX_EPOCH);
                 let seconds = target.to_std().map_err(|_| std::io::ErrorKind::InvalidInput)?;
-                Ok(clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::from_duration(seconds))?)
+                let time = Timespec::try_from(seconds).map_err(|_| std::io::ErrorKind::InvalidInput)?;
+                Ok(clock_settime(ClockId::Realtime, time)?)
             }
         }
     }

@@ -14,7 +14,7 @@ use super::nodes::Wish;
 use super::state::Director;
 use crate::cloud::{ContextFile, NodeRole, NodeSpec};
 use crate::config::{AgentConfig, ArchiveLimits, DirectorUrl, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
-use crate::pki::{Credentials, Lifetime, Subject};
+use crate::pki::{Credentials, Lifetime, NodeNumber, Subject};
 use crate::store::director::node::Node;
 
 /// Where the user's startup script lies in a node.
@@ -34,7 +34,9 @@ pub(super) fn node_spec(director: &Director, node: &Node) -> Result<NodeSpec, Br
         (Subject::agent(wanted.uid, wanted.aid), NodeRole::Agent)
     };
     let lifetime = Lifetime(director.config.node_certificate_lifetime);
-    let credentials = director.authority.issue(&subject, &[], lifetime)?;
+    let number = NodeNumber::new(node.rid)
+        .ok_or_else(|| BringUpError::Context(format!("{} is no number of a node", node.rid)))?;
+    let credentials = director.authority.issue_to_node(&subject, number, lifetime)?;
     let maker = Maker {
         node: node.clone(),
         wish: wish.clone(),

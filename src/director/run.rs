@@ -9,6 +9,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::clouds::Clouds;
+use super::credits;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
 use super::routes;
@@ -91,6 +92,7 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     if !tasks.stop(STOP_GRACE).await {
         tracing::info!("stopping in the middle of work; the next start takes it up");
     }
+    credits::settle(&director).await;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::x509::X509Name;
 
 use super::authority::CertificateName;
+use super::serial::{NodeNumber, node_of};
 use super::subject::{OID_EMAIL, OID_ROLE, OID_SERVICE_LOCATOR, OID_UID, Subject};
 use crate::model::{ApplicationId, UserId};
 
@@ -27,6 +28,8 @@ pub struct Identity {
     pub role: crate::model::CertificateRole,
     /// The serial number, hexadecimal.
     pub serial: String,
+    /// The node that it was issued to, if it was issued to one.
+    pub node: Option<NodeNumber>,
     /// Begin of validity, seconds since 1970.
     pub not_before: i64,
     /// End of validity, seconds since 1970.
@@ -47,10 +50,17 @@ impl Identity {
         Ok(Identity {
             role,
             serial: certificate.raw_serial_as_string().replace(':', ""),
+            node: node_of(certificate.raw_serial()),
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
             subject,
         })
+    }
+
+    /// Whether it is good at `time`, in seconds since 1970.
+    #[must_use]
+    pub fn is_current(&self, time: i64) -> bool {
+        (self.not_before..=self.not_after).contains(&time)
     }
 
     /// The user that the holder is, or works for.

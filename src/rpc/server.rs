@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::response::Response;
+use crate::clock::Clock;
 use crate::pki::Identity;
 
 const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
@@ -73,8 +74,23 @@ impl Limits {
 pub struct Caller {
     /// Where the connection comes from.
     pub address: SocketAddr,
-    /// Whom the client certificate names; `None` without a certificate.
+    /// Whom the client certificate names; `None` without a certificate, or
+    /// with one that is not good at this time.
     pub identity: Option<Identity>,
+    /// Whom a client certificate names that the authority has issued, but
+    /// that is not good at this time.
+    pub outdated: Option<Identity>,
+}
+
+impl Caller {
+    fn new(address: SocketAddr, identity: Option<Identity>) -> Self {
+        let now = Clock::system().unix_seconds();
+        let (identity, outdated) = match identity {
+            Some(outdated) if !outdated.is_current(now) => (None, Some(outdated)),
+            identity => (identity, None),
+        };
+        Caller { address, identity, outdated }
+    }
 }
 
 /// A body that could not be read.
@@ -345,7 +361,7 @@ impl Connection {
             query: head.uri.query().unwrap_or_default().to_owned(),
             content_type: content_type.and_then(|value| value.to_str().ok()).map(str::to_owned),
             headers: head.headers,
-            caller: Caller { address: self.address, identity },
+            caller: Caller::new(self.address, identity),
             body,
             limits: Arc::clone(&self.limits),
             is_too_slow: false,

@@ -6,7 +6,9 @@
 //! them off the runtime's workers.
 
 pub mod address;
+pub mod contained;
 pub mod file;
+pub mod machine;
 pub mod mount;
 pub mod process;
 pub mod program;

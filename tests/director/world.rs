@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use conpaas::pki::{Authority, Credentials, Lifetime, Subject};
+use conpaas::pki::{Authority, Credentials, Lifetime, NodeNumber, Subject};
 use conpaas::rpc::{Client, Endpoint, FormBody, PeerRule, install_crypto};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -165,6 +165,22 @@ impl World {
     pub(crate) fn certificate(&self, subject: &Subject, lifetime: Lifetime) -> Credentials {
         let authority = Authority::load(&self.path("certs")).unwrap();
         authority.issue(subject, &[], lifetime).unwrap()
+    }
+
+    /// The same for a node of this number.
+    pub(crate) fn certificate_of_node(&self, subject: &Subject, number: i64, lifetime: Lifetime) -> Credentials {
+        let authority = Authority::load(&self.path("certs")).unwrap();
+        authority.issue_to_node(subject, NodeNumber::new(number).unwrap(), lifetime).unwrap()
+    }
+
+    /// Waits until a certificate is outdated: its last second counts whole.
+    pub(crate) fn await_outdated(&self, credentials: &Credentials) {
+        let identity = credentials.identity().unwrap();
+        let deadline = Instant::now() + LIMIT;
+        while identity.is_current(chrono::Utc::now().timestamp()) {
+            assert!(Instant::now() < deadline, "it never ends");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// A client with these credentials.

@@ -15,9 +15,9 @@ use crate::sys::file::{self, FileError};
 
 /// New credentials wait here until they have replaced the old ones, file by file.
 const PENDING: &str = "renewed";
-const FIRST_LOOK: Duration = Duration::from_secs(10);
-const LOOK_AGAIN: Duration = Duration::from_secs(3600);
-const TRY_AGAIN: Duration = Duration::from_secs(300);
+/// A clock that is set may make a certificate outdated at any moment; looking costs nothing.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a node cannot use or renew its certificate.
 #[derive(Debug, thiserror::Error)]
@@ -101,25 +101,21 @@ impl NodeCredentials {
         self.in_use.read().unwrap_or_else(PoisonError::into_inner).to_nodes.clone()
     }
 
-    /// Renews the certificate whenever a third of its life is left, until `stop`.
+    /// Renews the certificate whenever a third of its life is left, or the
+    /// clock says that it is not good at this time, until `stop`.
     pub async fn keep_renewed(self: Arc<Self>, stop: CancellationToken) {
-        let mut pause = FIRST_LOOK;
+        let mut said = String::new();
         loop {
+            let life = self.life();
+            if life.is_due() {
+                match self.renew().await {
+                    Ok(()) => tracing::info!(seconds_left = self.life().left, "certificate renewed"),
+                    Err(error) => complain(life.left, sys::chain(&error), &mut said),
+                }
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
-            }
-            let (seconds_left, seconds_in_all) = self.lifetime();
-            pause = Duration::from_secs((seconds_in_all / 12).unsigned_abs()).clamp(FIRST_LOOK, LOOK_AGAIN);
-            if seconds_left > seconds_in_all / 3 {
-                continue;
-            }
-            match self.renew().await {
-                Ok(()) => tracing::info!(seconds_left = self.lifetime().0, "certificate renewed"),
-                Err(error) => {
-                    tracing::error!(seconds_left, "cannot renew the certificate: {}", sys::chain(&error));
-                    pause = pause.min(TRY_AGAIN);
-                }
+                () = tokio::time::sleep(life.pause()) => {}
             }
         }
     }
@@ -150,13 +146,41 @@ impl NodeCredentials {
         Ok(())
     }
 
-    /// Seconds that the certificate is still good for, and those of its whole life.
-    fn lifetime(&self) -> (i64, i64) {
+    fn life(&self) -> Life {
         let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
-        let Identity { not_before, not_after, .. } = in_use.identity;
+        Life::of(&in_use.identity, chrono::Utc::now().timestamp())
+    }
+}
+
+/// Says the same once: a director may be away for weeks, and logs are on an SD card.
+fn complain(seconds_left: i64, text: String, said: &mut String) {
+    if text != *said {
+        tracing::error!(seconds_left, "cannot renew the certificate, trying again: {text}");
+        *said = text;
+    }
+}
+
+/// Where a certificate is in its life, in seconds.
+struct Life {
+    is_current: bool,
+    left: i64,
+    in_all: i64,
+}
+
+impl Life {
+    fn of(identity: &Identity, now: i64) -> Life {
         // It is dated back by a day, which counts for nothing here.
-        let issued = not_before + BACKDATED_SECONDS;
-        (not_after - chrono::Utc::now().timestamp(), not_after - issued)
+        let issued = identity.not_before + BACKDATED_SECONDS;
+        let (left, in_all) = (identity.not_after - now, identity.not_after - issued);
+        Life { is_current: identity.is_current(now), left, in_all }
+    }
+
+    fn is_due(&self) -> bool {
+        !self.is_current || self.left <= self.in_all / 3
+    }
+
+    fn pause(&self) -> Duration {
+        Duration::from_secs((self.in_all / 12).unsigned_abs()).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
 }
 
@@ -174,11 +198,18 @@ fn save(credentials: &Credentials, directory: &Path) -> Result<(), NodeCredentia
     Ok(file::ensure_absent(&pending)?)
 }
 
+/// What lies in `directory`, after a renewal that a crash broke off is
+/// brought to its end; unless the director has given newer ones since, as it
+/// does whenever it starts the node again.
 fn load_newest(directory: &Path) -> Result<Credentials, NodeCredentialsError> {
     let pending = directory.join(PENDING);
     if pending.is_dir() {
-        let credentials = Credentials::load(&pending)?;
-        credentials.save(directory)?;
+        let end = |credentials: &Credentials| credentials.identity().map(|identity| identity.not_after);
+        let renewed = Credentials::load(&pending)?;
+        let given = Credentials::load(directory).ok().and_then(|given| end(&given).ok());
+        if given.is_none_or(|given| end(&renewed).is_ok_and(|renewed| renewed >= given)) {
+            renewed.save(directory)?;
+        }
         file::ensure_absent(&pending)?;
     }
     Ok(Credentials::load(directory)?)
@@ -195,4 +226,36 @@ fn put_to_use(credentials: &Credentials, rule: &PeerRule) -> Result<(InUse, Arc<
 
 fn endpoint(url: &DirectorUrl) -> Endpoint {
     Endpoint { host: url.host().to_owned(), port: url.port() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ApplicationId, UserId};
+    use crate::pki::{Lifetime, Subject};
+
+    const WEEK: i64 = 7 * 24 * 3600;
+
+    #[test]
+    fn a_certificate_is_due_in_its_last_third_and_whenever_it_is_not_good() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = Authority::create(directory.path()).unwrap();
+        let lifetime = Lifetime(Duration::from_secs(WEEK.unsigned_abs()));
+        let credentials = authority.issue(&Subject::agent(UserId(1), ApplicationId(1)), &[], lifetime).unwrap();
+        let identity = credentials.identity().unwrap();
+        let issued = identity.not_after - WEEK;
+        let table = [
+            (0, false),
+            (WEEK * 2 / 3 - 1, false),
+            (WEEK * 2 / 3, true),
+            (WEEK + 1, true),
+            (400 * 24 * 3600, true),
+            (-BACKDATED_SECONDS, false),
+            (-BACKDATED_SECONDS - 1, true),
+        ];
+        for (age, is_due) in table {
+            assert_eq!(Life::of(&identity, issued + age).is_due(), is_due, "{age} s after its issue");
+        }
+        assert_eq!(Life::of(&identity, issued).pause(), LONGEST_PAUSE);
+    }
 }

@@ -1,6 +1,10 @@
 //! Pinning: the first certificate authority is trusted, another one is refused.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use conpaas::model::UserId;
+use conpaas::pki::{Authority, Lifetime, Subject};
 
 use super::place::Place;
 
@@ -48,4 +52,24 @@ async fn failures_say_what_is_missing_and_leave_nothing() {
              Try to run 'cps-user get_certificate' first.\n"
         )
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_has_ended_is_named_with_the_remedy() {
+    let place = Place::new().await;
+    assert_eq!(place.run(&["cps-user", "get_certificate"]).await.code, 0);
+    let directory = tempfile::tempdir().unwrap();
+    let user = Subject::user(UserId(1), "test", "t@example.org");
+    let short = Authority::create(directory.path()).unwrap().issue(&user, &[], Lifetime(Duration::ZERO)).unwrap();
+    short.save(&place.state_dir()).unwrap();
+    let ended = short.identity().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while ended.is_current(chrono::Utc::now().timestamp()) {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let refused = place.run(&["cps-user", "get_credit"]).await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("your certificate is good from 20"), "{}", refused.stderr);
+    assert!(refused.stderr.ends_with("Try to run 'cps-user get_certificate' first.\n"), "{}", refused.stderr);
 }
