@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::check::summary;
 use super::fit::fit;
-use super::gather::{gather, look};
+use super::gather::{IMAGE_DEFAULTS, gather, look};
 use super::settings::Problem;
 use super::step::{Board, carry_out};
 use super::{Place, card, record};
@@ -48,6 +48,12 @@ async fn first_boot(options: &RunOptions) -> anyhow::Result<()> {
     if record::is_done(place) {
         say("it is over: nothing to do");
         return Ok(());
+    }
+    if place.is_live() && !place.path(IMAGE_DEFAULTS).exists() {
+        anyhow::bail!(
+            "this machine was not made of an image of ConPaaS ({IMAGE_DEFAULTS} is missing), and its name, accounts \
+             and addresses are not touched: to set up a director here, run 'conpaas director init'"
+        );
     }
     if options.is_dry {
         let mut gathered = look(place);
