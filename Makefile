@@ -11,6 +11,7 @@ BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/conpaas
 SHAREDIR ?= $(PREFIX)/share/conpaas
 UNITDIR ?= /usr/lib/systemd/system
+SYSUSERSDIR ?= /usr/lib/sysusers.d
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
 # Where the program looks for recipes of images.
 RECIPEDIR ?= /usr/share/conpaas/images
@@ -136,6 +137,7 @@ install: ## the program, its other names, units, manual, completion, documents (
 	for unit in $(wildcard systemd/*.service systemd/*.socket systemd/*.path systemd/*.timer); do \
 		sed 's#/usr/bin/conpaas#$(BINDIR)/conpaas#' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 	install -D -m 0644 systemd/conpaas.tmpfiles $(DESTDIR)$(TMPFILESDIR)/conpaas.conf
+	install -D -m 0644 systemd/conpaas.sysusers $(DESTDIR)$(SYSUSERSDIR)/conpaas.conf
 	install -d -m 0755 $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
 	$(RUN) $(PROGRAM) completion bash $(DESTDIR)$(BASHDIR)
 	$(RUN) $(PROGRAM) completion zsh $(DESTDIR)$(ZSHDIR)
