@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::deb::Deb;
 use super::script::{Job, Tool};
 use super::sources::Sources;
 use super::workplace::{Scratch, finish};
@@ -45,7 +46,8 @@ pub(super) async fn make(job: &Job<'_>) -> Result<PathBuf> {
         job.report.warn(&plan.name, warning);
     }
     let unfinished = scratch.path().join("base.tar");
-    job.tool(mmdebstrap(job, &sources, &scratch, &unfinished)?).await.context("the packages cannot be installed")?;
+    let own = own_packages(job, &scratch).await?;
+    job.tool(mmdebstrap(job, &sources, &own, &scratch, &unfinished)?).await.context("the packages cannot be installed")?;
     fs::write(scratch.path().join("notes"), sources.warnings.join("\n"))?;
     finish(&scratch.path().join("notes"), &notes)?;
     finish(&unfinished, &archive)?;
@@ -69,9 +71,30 @@ pub(super) fn tidy(root: &Path) -> Result<()> {
     fs::rename(sources.join(SOURCES), sources.join("debian.list")).context("the root has no apt sources of ours")
 }
 
-fn mmdebstrap(job: &Job<'_>, sources: &Sources, scratch: &Scratch, archive: &Path) -> Result<Tool<'static>> {
+/// Makes the packages that the recipe brings as trees.
+async fn own_packages(job: &Job<'_>, scratch: &Scratch) -> Result<Vec<Deb>> {
+    let mut debs = Vec::new();
+    for (number, step) in job.plan.own_packages.iter().enumerate() {
+        let failed = || format!("step {} is no package", step.path.display());
+        let tree = scratch.directory(&format!("own{number}"))?;
+        overlay::lay(&step.path, &tree)?;
+        let file = tree.with_extension("deb");
+        let tool = Tool::new("dpkg-deb").with(["--root-owner-group", "--build"]);
+        job.tool(tool.with([&tree, &file])).await.with_context(failed)?;
+        debs.push(Deb::read(&file).await.with_context(failed)?);
+    }
+    Ok(debs)
+}
+
+fn mmdebstrap(
+    job: &Job<'_>,
+    sources: &Sources,
+    own: &[Deb],
+    scratch: &Scratch,
+    archive: &Path,
+) -> Result<Tool<'static>> {
     let plan = job.plan;
-    let lists = lists(job, sources, scratch)?;
+    let lists = lists(own, sources, scratch)?;
     let early = scratch.directory("early")?;
     for step in &plan.early {
         overlay::lay(&step.path, &early)?;
@@ -80,7 +103,7 @@ fn mmdebstrap(job: &Job<'_>, sources: &Sources, scratch: &Scratch, archive: &Pat
     let work = scratch.directory("tmp")?;
     let recipe = &plan.recipe;
     let mut packages = plan.packages.clone();
-    packages.extend(recipe.debs.iter().cloned());
+    packages.extend(own.iter().map(|deb| deb.package.clone()));
     let mut tool = Tool::new("mmdebstrap").on_network().set("TMPDIR", &work).set("EARLY", &early);
     tool = tool.with(["--mode=root", "--format=tar"]);
     tool =
@@ -96,15 +119,15 @@ fn mmdebstrap(job: &Job<'_>, sources: &Sources, scratch: &Scratch, archive: &Pat
 }
 
 /// Files with apt's sources: Debian's, and our own packages as an archive.
-fn lists(job: &Job<'_>, sources: &Sources, scratch: &Scratch) -> Result<Vec<PathBuf>> {
+fn lists(own: &[Deb], sources: &Sources, scratch: &Scratch) -> Result<Vec<PathBuf>> {
     let directory = scratch.directory("lists")?;
     let debian = directory.join("debian.list");
     fs::write(&debian, sources.lines.join("\n") + "\n")?;
     let mut lists = vec![debian];
-    if !job.plan.debs.is_empty() {
+    if !own.is_empty() {
         let archive = scratch.directory("ours")?;
         let mut entries = Vec::new();
-        for (number, deb) in job.plan.debs.iter().enumerate() {
+        for (number, deb) in own.iter().enumerate() {
             let name = format!("{number}.deb");
             fs::copy(&deb.path, archive.join(&name)).with_context(|| format!("cannot copy {}", deb.path.display()))?;
             entries.push(deb.entry(&name));

@@ -41,11 +41,13 @@ pub(super) struct Plan {
     pub name: String,
     /// Packages to install, each `name` or `name/suite`.
     pub packages: Vec<String>,
+    /// Trees of packages, which are made and installed together with these.
+    pub own_packages: Vec<Step>,
     /// Overlays that come before the packages.
     pub early: Vec<Step>,
     /// All other steps that are carried out, in order.
     pub steps: Vec<Step>,
-    /// Packages of ours.
+    /// Packages of ours, which are installed over the others.
     pub debs: Vec<Deb>,
     /// Other plans, and where in the root their results go.
     pub embeds: Vec<(Plan, PathBuf)>,
@@ -138,14 +140,31 @@ fn resolve(recipes: &Recipes, name: &str, selection: &Selection, outer: &mut Vec
     for package in &recipe.debs {
         debs.push(deb(&recipe, package, selection)?);
     }
-    let (early, steps): (Vec<Step>, Vec<Step>) =
-        all_steps.into_iter().filter(|step| step.kind != StepKind::Packages).partition(Step::is_early);
+    let (own_packages, steps): (Vec<Step>, Vec<Step>) = all_steps
+        .into_iter()
+        .filter(|step| step.kind != StepKind::Packages)
+        .partition(|step| step.kind == StepKind::Deb);
+    let (early, steps): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(Step::is_early);
     let preinstall = selection.preinstall.clone().filter(|_| recipe.output == Output::Directory);
-    let base_key = base_key(&recipe, selection, &packages, &debs, &early)?;
-    let root_key = root_key(&base_key, &recipe, &steps, &embeds, preinstall.as_deref())?;
+    let base_key = base_key(&recipe, selection, &packages, own_packages.iter().chain(&early))?;
+    let root_key = root_key(&base_key, &recipe, &debs, &steps, &embeds, preinstall.as_deref())?;
     let name = format!("{}-{architecture}{suffix}", recipe.name);
     let epoch = selection.epoch;
-    Ok(Plan { recipe, architecture, name, packages, early, steps, debs, embeds, preinstall, epoch, base_key, root_key })
+    Ok(Plan {
+        recipe,
+        architecture,
+        name,
+        packages,
+        own_packages,
+        early,
+        steps,
+        debs,
+        embeds,
+        preinstall,
+        epoch,
+        base_key,
+        root_key,
+    })
 }
 
 /// All steps, sorted, and what the choice of kinds adds to the result's name.
@@ -232,12 +251,11 @@ fn deb(recipe: &Recipe, package: &str, selection: &Selection) -> Result<Deb, Rec
     })
 }
 
-fn base_key(
+fn base_key<'a>(
     recipe: &Recipe,
     selection: &Selection,
     packages: &[String],
-    debs: &[Deb],
-    early: &[Step],
+    steps: impl Iterator<Item = &'a Step>,
 ) -> Result<Key, RecipeError> {
     let mut maker = KeyMaker::new("base");
     maker.texts("engine", [ENGINE]);
@@ -248,8 +266,7 @@ fn base_key(
     maker.texts("architecture", [selection.architecture.name()]);
     maker.texts("epoch", [selection.epoch.to_string()]);
     maker.texts("package", packages);
-    maker.texts("deb", debs.iter().map(|deb| &deb.sha256));
-    for step in early {
+    for step in steps {
         maker.tree(&step.name, &step.path)?;
     }
     Ok(maker.finish())
@@ -258,6 +275,7 @@ fn base_key(
 fn root_key(
     base: &Key,
     recipe: &Recipe,
+    debs: &[Deb],
     steps: &[Step],
     embeds: &[(Plan, PathBuf)],
     preinstall: Option<&Path>,
@@ -265,6 +283,7 @@ fn root_key(
     let mut maker = KeyMaker::new("root");
     maker.texts("base", [base.to_string()]);
     maker.texts("recipe", [&recipe.name]);
+    maker.texts("deb", debs.iter().map(|deb| &deb.sha256));
     maker.texts("output", [recipe.output.word()]);
     if let Output::Sd(layout, _) | Output::Disk(layout, _) = &recipe.output {
         maker.texts("label", [&layout.boot_label, &layout.root_label]);

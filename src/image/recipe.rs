@@ -213,7 +213,7 @@ pub enum RecipeError {
     },
     /// A file that is no step.
     #[error(
-        "{} is no step: call it NN-name.packages, .overlay, .script, .chroot or .boot, with .amd64, .arm64 or .armhf before \
+        "{} is no step: call it NN-name.packages, .deb, .overlay, .script, .chroot or .boot, with .amd64, .arm64 or .armhf before \
          that if it is for one architecture, or put it into files/", .0.display()
     )]
     NoStep(PathBuf),

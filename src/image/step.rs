@@ -13,6 +13,8 @@ use crate::sys::file::FileError;
 pub(super) enum StepKind {
     /// Names Debian packages, which are installed together with those of all other steps.
     Packages,
+    /// Is the tree of a Debian package that no archive has, which is installed together with the others.
+    Deb,
     /// Is a tree that is laid over the root.
     Overlay,
     /// Is a shell script on the machine that builds.
@@ -76,7 +78,7 @@ pub(super) fn read_steps(directory: &Path, architecture: Architecture) -> Result
 }
 
 fn check(step: &Step) -> Result<(), RecipeError> {
-    let wants_directory = step.kind == StepKind::Overlay;
+    let wants_directory = matches!(step.kind, StepKind::Overlay | StepKind::Deb);
     let metadata = std::fs::symlink_metadata(&step.path)
         .map_err(|source| RecipeError::File(FileError::new("read", &step.path, source)))?;
     if metadata.is_symlink() || metadata.is_dir() != wants_directory {
@@ -93,6 +95,7 @@ fn parse(name: &str) -> Option<(StepKind, Option<Architecture>)> {
     let (stem, kind) = name.rsplit_once('.')?;
     let kind = match kind {
         "packages" => StepKind::Packages,
+        "deb" => StepKind::Deb,
         "overlay" => StepKind::Overlay,
         "script" => StepKind::Script,
         "chroot" => StepKind::Chroot,
