@@ -84,10 +84,15 @@ fn text(welcome: &Welcome, login: Option<&FirstLogin>, addresses: &[OwnAddress])
     lines.into_iter().map(|line| line.replace('\\', "/").trim_end().to_owned() + "\n").collect()
 }
 
-/// IPv4 addresses by which others find this machine.
+/// IPv4 addresses by which others find this machine, each once: several of its cards may have the same.
 pub(super) fn reachable(addresses: &[OwnAddress]) -> Vec<IpAddr> {
-    let addresses = addresses.iter().map(|own| own.address);
-    addresses.filter(|address| address.is_ipv4() && !address.is_loopback()).collect()
+    let mut found = Vec::new();
+    for address in addresses.iter().map(|own| own.address) {
+        if address.is_ipv4() && !address.is_loopback() && !found.contains(&address) {
+            found.push(address);
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -113,7 +118,8 @@ mod tests {
             n_problems: 2,
         };
         let own = |address: &str| OwnAddress { interface: "x".into(), address: address.parse().unwrap(), prefix: 24 };
-        let addresses = [own("127.0.0.1"), own("172.16.0.11"), own("192.168.1.7"), own("fe80::1")];
+        let all = ["127.0.0.1", "172.16.0.11", "192.168.1.7", "fe80::1", "172.16.0.11"];
+        let addresses = all.map(own);
         let login = Login { name: "conpaas".into(), password: "k7mw-x2ph-9dqa-t5ne".into() };
         let both = FirstLogin { conpaas: Some(login), system: None };
         let shown = text(&welcome, Some(&both), &addresses);
@@ -126,6 +132,7 @@ mod tests {
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
+        assert_eq!(shown.matches("http://172.16.0.11/").count(), 1, "{shown}");
         assert!(!shown.contains("127.0.0.1") && !shown.contains('\\'), "{shown}");
         assert!(shown.lines().all(|line| line.chars().count() <= 80), "fits a console: {shown}");
         assert!(!text(&welcome, None, &addresses).contains("password"));

@@ -47,7 +47,9 @@ pub(super) async fn make(job: &Job<'_>) -> Result<PathBuf> {
     }
     let unfinished = scratch.path().join("base.tar");
     let own = own_packages(job, &scratch).await?;
-    job.tool(mmdebstrap(job, &sources, &own, &scratch, &unfinished)?).await.context("the packages cannot be installed")?;
+    job.tool(mmdebstrap(job, &sources, &own, &scratch, &unfinished)?)
+        .await
+        .context("the packages cannot be installed")?;
     fs::write(scratch.path().join("notes"), sources.warnings.join("\n"))?;
     finish(&scratch.path().join("notes"), &notes)?;
     finish(&unfinished, &archive)?;
