@@ -43,6 +43,8 @@ pub(super) struct Plan {
     pub packages: Vec<String>,
     /// Overlays that come before the packages.
     pub early: Vec<Step>,
+    /// Packages that are made of trees in the recipe, and installed with the others.
+    pub own_packages: Vec<Step>,
     /// All other steps that are carried out, in order.
     pub steps: Vec<Step>,
     /// Packages of ours.
@@ -138,14 +140,35 @@ fn resolve(recipes: &Recipes, name: &str, selection: &Selection, outer: &mut Vec
     for package in &recipe.debs {
         debs.push(deb(&recipe, package, selection)?);
     }
-    let (early, steps): (Vec<Step>, Vec<Step>) =
-        all_steps.into_iter().filter(|step| step.kind != StepKind::Packages).partition(Step::is_early);
+    let (mut early, mut own_packages, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    for step in all_steps {
+        match step.kind {
+            StepKind::Packages => {}
+            StepKind::Deb => own_packages.push(step),
+            _ if step.is_early() => early.push(step),
+            _ => steps.push(step),
+        }
+    }
     let preinstall = selection.preinstall.clone().filter(|_| recipe.output == Output::Directory);
-    let base_key = base_key(&recipe, selection, &packages, &debs, &early)?;
+    let base_key = base_key(&recipe, selection, &packages, &debs, early.iter().chain(&own_packages))?;
     let root_key = root_key(&base_key, &recipe, &steps, &embeds, preinstall.as_deref())?;
     let name = format!("{}-{architecture}{suffix}", recipe.name);
     let epoch = selection.epoch;
-    Ok(Plan { recipe, architecture, name, packages, early, steps, debs, embeds, preinstall, epoch, base_key, root_key })
+    Ok(Plan {
+        recipe,
+        architecture,
+        name,
+        packages,
+        early,
+        own_packages,
+        steps,
+        debs,
+        embeds,
+        preinstall,
+        epoch,
+        base_key,
+        root_key,
+    })
 }
 
 /// All steps, sorted, and what the choice of kinds adds to the result's name.
@@ -232,12 +255,12 @@ fn deb(recipe: &Recipe, package: &str, selection: &Selection) -> Result<Deb, Rec
     })
 }
 
-fn base_key(
+fn base_key<'a>(
     recipe: &Recipe,
     selection: &Selection,
     packages: &[String],
     debs: &[Deb],
-    early: &[Step],
+    trees: impl Iterator<Item = &'a Step>,
 ) -> Result<Key, RecipeError> {
     let mut maker = KeyMaker::new("base");
     maker.texts("engine", [ENGINE]);
@@ -249,7 +272,7 @@ fn base_key(
     maker.texts("epoch", [selection.epoch.to_string()]);
     maker.texts("package", packages);
     maker.texts("deb", debs.iter().map(|deb| &deb.sha256));
-    for step in early {
+    for step in trees {
         maker.tree(&step.name, &step.path)?;
     }
     Ok(maker.finish())

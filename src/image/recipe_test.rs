@@ -144,6 +144,7 @@ fn a_wrong_step_is_told_by_its_path() {
     assert!(step("tree/notes.txt", "").contains("is no step"));
     assert_eq!(step("tree/10-x.script/file", ""), "tree/10-x.script must be a file");
     assert_eq!(step("tree/10-x.overlay", ""), "tree/10-x.overlay must be a directory");
+    assert_eq!(step("tree/10-x.deb/usr/x", ""), "tree/10-x.deb must be the tree of a package, with DEBIAN/control");
     assert!(step("tree/05-x.packages", "git").contains("steps 00 to 09 come before the packages"));
     assert!(step("tree/50-x.boot", "").contains("a directory has no boot partition"));
     for text in ["a", "Git", "git curl", "git;", "--yes", "git/", "git/book worm"] {

@@ -126,7 +126,7 @@ async fn carry_out(job: &Job<'_>, root: &Path, boot: &Path) -> Result<()> {
             StepKind::Overlay => overlay::lay(&step.path, root)?,
             StepKind::Script => job.script(step, &[root]).await?,
             StepKind::Chroot => job.chroot(step, root).await?,
-            StepKind::Packages | StepKind::Boot => {}
+            StepKind::Packages | StepKind::Deb | StepKind::Boot => {}
         }
     }
     if let Some(preinstall) = &job.plan.preinstall {

@@ -13,6 +13,8 @@ use crate::sys::file::FileError;
 pub(super) enum StepKind {
     /// Names Debian packages, which are installed together with those of all other steps.
     Packages,
+    /// Is the tree of a small Debian package of our own, which is installed with the others.
+    Deb,
     /// Is a tree that is laid over the root.
     Overlay,
     /// Is a shell script on the machine that builds.
@@ -49,6 +51,8 @@ impl Step {
 /// What a directory of steps may hold besides them.
 const FILES: &str = "files";
 const BESIDE_STEPS: [&str; 4] = ["recipe.toml", "README.md", FILES, KINDS];
+/// What makes a tree that of a Debian package.
+const CONTROL: &str = "DEBIAN/control";
 /// Holds one directory of steps for each kind of service.
 pub(super) const KINDS: &str = "kinds";
 
@@ -76,12 +80,18 @@ pub(super) fn read_steps(directory: &Path, architecture: Architecture) -> Result
 }
 
 fn check(step: &Step) -> Result<(), RecipeError> {
-    let wants_directory = step.kind == StepKind::Overlay;
+    let wants_directory = matches!(step.kind, StepKind::Overlay | StepKind::Deb);
     let metadata = std::fs::symlink_metadata(&step.path)
         .map_err(|source| RecipeError::File(FileError::new("read", &step.path, source)))?;
     if metadata.is_symlink() || metadata.is_dir() != wants_directory {
         let wanted = if wants_directory { "a directory" } else { "a file" };
         return Err(RecipeError::StepType { path: step.path.clone(), wanted });
+    }
+    if step.kind == StepKind::Deb && !step.path.join(CONTROL).is_file() {
+        return Err(RecipeError::StepType {
+            path: step.path.clone(),
+            wanted: "the tree of a package, with DEBIAN/control",
+        });
     }
     if step.is_early() && step.kind != StepKind::Overlay {
         return Err(RecipeError::EarlyStep(step.path.clone()));
@@ -93,6 +103,7 @@ fn parse(name: &str) -> Option<(StepKind, Option<Architecture>)> {
     let (stem, kind) = name.rsplit_once('.')?;
     let kind = match kind {
         "packages" => StepKind::Packages,
+        "deb" => StepKind::Deb,
         "overlay" => StepKind::Overlay,
         "script" => StepKind::Script,
         "chroot" => StepKind::Chroot,

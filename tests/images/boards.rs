@@ -73,7 +73,8 @@ pub(crate) fn pc(disk: &Card, directory: &Path, firmware: Firmware) -> anyhow::R
 }
 
 fn virtual_devices(card: &Card, clock: Clock) -> Vec<String> {
-    let mut arguments = words("-serial chardev:line -device virtio-blk-pci,drive=card -device virtio-net-pci,netdev=cable");
+    let mut arguments =
+        words("-serial chardev:line -device virtio-blk-pci,drive=card -device virtio-net-pci,netdev=cable");
     arguments.extend(["-drive".to_owned(), format!("file={},format=raw,if=none,id=card", card.file.display())]);
     arguments.extend(["-netdev".to_owned(), cable()]);
     if let Clock::None = clock {
