@@ -333,7 +333,7 @@ fn tools(output: &Output, compression: Compression) -> [(&'static str, &'static 
         ("mkfs.vfat", "dosfstools", is_card || is_disk),
         ("mcopy", "mtools", is_card || is_disk),
         ("genimage", "genimage", is_card || is_disk),
-        ("grub-mkstandalone", "grub-common", is_disk),
+        ("grub-mkimage", "grub-common", is_disk),
         ("qemu-img", "qemu-utils", has_forms),
         ("xz", "xz-utils", compression == Compression::Xz),
     ]

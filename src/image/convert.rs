@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::ova;
 use super::recipe::{Format, Machine};
@@ -23,6 +23,7 @@ const DESCRIPTOR_BYTES: usize = 20 * 512;
 pub(super) async fn convert(job: &Job<'_>, raw: &Path, format: Format, machine: &Machine, target: &Path) -> Result<()> {
     let scratch = job.place.scratch("convert")?;
     job.begin(format.extension());
+    let raw = &enlarged(job, raw, machine, &scratch).await?;
     let made = match format {
         Format::Raw => return Ok(()),
         Format::Qcow2 => qemu_img(job, raw, &["-O", "qcow2", "-c"], &scratch.path().join("disk.qcow2")).await?,
@@ -34,6 +35,21 @@ pub(super) async fn convert(job: &Job<'_>, raw: &Path, format: Format, machine: 
         Format::Ova => appliance(job, raw, machine, &scratch).await?,
     };
     finish(&made, target)
+}
+
+/// The disk as big as the machine is to see it. What is more than in `raw` takes no space; the system grows into it when
+/// it starts, and then also moves the second table of partitions to the new end.
+async fn enlarged(job: &Job<'_>, raw: &Path, machine: &Machine, scratch: &Scratch) -> Result<PathBuf> {
+    let Some(disk_mb) = machine.disk_mb else { return Ok(raw.to_owned()) };
+    let bytes = disk_mb << 20;
+    let content = fs::metadata(raw).with_context(|| format!("cannot read {}", raw.display()))?.len();
+    ensure!(bytes >= content, "disk_mb = {disk_mb} is less than the {} MB of what is in it", content.div_ceil(1 << 20));
+    let image = scratch.path().join("enlarged.img");
+    let copy = Tool::new("cp").with(["--sparse=always", "--reflink=auto"]);
+    job.tool(copy.with([raw, &image])).await?;
+    let file = OpenOptions::new().write(true).open(&image)?;
+    file.set_len(bytes).with_context(|| format!("cannot enlarge {}", image.display()))?;
+    Ok(image)
 }
 
 /// Compresses a file to `target`.

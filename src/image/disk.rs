@@ -33,10 +33,10 @@ pub(super) async fn make(job: &Job<'_>, archives: &RootArchives, layout: &Layout
         unpack(job, archive, &boot).await?;
     }
     if matches!(job.plan.recipe.output, Output::Disk(..)) {
-        grub::for_uefi(job, layout, &boot).await?;
+        grub::for_uefi(job, &boot).await?;
     }
     if layout.boots_by_bios {
-        grub::for_bios(job, layout, &parts).await?;
+        grub::for_bios(job, &parts).await?;
     }
     fat::make(job, &boot, layout, &parts.join("boot.vfat")).await?;
     job.begin("disk image");

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::architecture::Architecture;
-use super::recipe::Layout;
+use super::ids::DiskIds;
 use super::script::{Job, Tool};
 
 /// The first code that a PC runs, in the disk's first sector: the name of its file in a directory of parts.
@@ -54,7 +54,7 @@ const MODULES: &[&str] = &[
 ///
 /// # Errors
 /// GRUB for this architecture is missing, or the build is to stop.
-pub(super) async fn for_uefi(job: &Job<'_>, layout: &Layout, boot: &Path) -> Result<()> {
+pub(super) async fn for_uefi(job: &Job<'_>, boot: &Path) -> Result<()> {
     let (format, name, package) = match job.plan.architecture {
         Architecture::Amd64 => ("x86_64-efi", "BOOTX64.EFI", "grub-efi-amd64-bin"),
         Architecture::Arm64 => ("arm64-efi", "BOOTAA64.EFI", "grub-efi-arm64-bin"),
@@ -63,7 +63,7 @@ pub(super) async fn for_uefi(job: &Job<'_>, layout: &Layout, boot: &Path) -> Res
     let directory = boot.join("EFI/BOOT");
     fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let scratch = job.place.scratch("grub-uefi")?;
-    let configuration = first_configuration(scratch.path(), layout)?;
+    let configuration = first_configuration(job, scratch.path())?;
     make(job, format, &configuration, &["efi_gop"], &directory.join(name), package).await
 }
 
@@ -71,9 +71,9 @@ pub(super) async fn for_uefi(job: &Job<'_>, layout: &Layout, boot: &Path) -> Res
 ///
 /// # Errors
 /// GRUB for PCs is missing or unknown, or the build is to stop.
-pub(super) async fn for_bios(job: &Job<'_>, layout: &Layout, parts: &Path) -> Result<()> {
+pub(super) async fn for_bios(job: &Job<'_>, parts: &Path) -> Result<()> {
     let scratch = job.place.scratch("grub-bios")?;
-    let configuration = first_configuration(scratch.path(), layout)?;
+    let configuration = first_configuration(job, scratch.path())?;
     let core = parts.join(CORE);
     make(job, "i386-pc", &configuration, &["biosdisk"], &core, "grub-pc-bin").await?;
     let mut bytes = fs::read(&core)?;
@@ -87,11 +87,11 @@ pub(super) async fn for_bios(job: &Job<'_>, layout: &Layout, parts: &Path) -> Re
 }
 
 /// What GRUB carries within itself: how it finds the rest.
-fn first_configuration(directory: &Path, layout: &Layout) -> Result<PathBuf> {
+fn first_configuration(job: &Job<'_>, directory: &Path) -> Result<PathBuf> {
     let path = directory.join("first.cfg");
     let text = format!(
-        "search --no-floppy --label {} --set=root\nset prefix=($root)/boot/grub\nconfigfile ($root)/boot/grub/grub.cfg\n",
-        layout.root_label
+        "search --no-floppy --fs-uuid {} --set=root\nset prefix=($root)/boot/grub\nconfigfile ($root)/boot/grub/grub.cfg\n",
+        DiskIds::of(&job.plan.root_key).root
     );
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)

@@ -93,13 +93,16 @@ pub struct Machine {
     pub memory_mb: u64,
     /// Processors.
     pub cpus: u32,
+    /// Size of its disk in the forms that virtual machines take; as big as its content if it is not said.
+    pub disk_mb: Option<u64>,
     /// Network cards, by what each is connected to in VirtualBox's words: `NAT`, `Bridged`, `HostOnly`.
     pub networks: Vec<String>,
 }
 
 impl Default for Machine {
     fn default() -> Self {
-        Machine { name: "ConPaaS".to_owned(), memory_mb: 2048, cpus: 2, networks: vec!["NAT".to_owned()] }
+        let networks = vec!["NAT".to_owned()];
+        Machine { name: "ConPaaS".to_owned(), memory_mb: 2048, cpus: 2, disk_mb: None, networks }
     }
 }
 
