@@ -258,7 +258,7 @@ fn look_at_card(image: &Path, workshop: &Workshop) {
         |name: &str| facts.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
     assert_eq!(fact("Filesystem volume name:"), "conpaas-root");
     assert!(text.starts_with(&fact("Filesystem UUID:")), "{text}");
-    let free_mb = fact("Free blocks:").parse::<u64>().unwrap() * 4096 >> 20;
+    let free_mb = (fact("Free blocks:").parse::<u64>().unwrap() * 4096) >> 20;
     assert!((8..40).contains(&free_mb), "{free_mb} MB are free");
     assert_eq!(output_of("debugfs", &["-R", "cat /var/lib/tree/etc/test/file", root]), "laid over\n");
     let inode = output_of("debugfs", &["-R", "stat /etc/test/file", root]);
