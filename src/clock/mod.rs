@@ -10,7 +10,7 @@
 //!   machine's nor a server's.
 //! - Without a server's answer, a time before the last recorded one is not believed.
 //! - The clock is set only when the settings say so, and never backwards
-//!   beyond the build time. [`restore`] sets it forward only.
+//!   beyond the build time. [`restore()`] sets it forward only.
 //! - A recorded time that lies absurdly far ahead is passed over.
 //!
 //! # Caveats
