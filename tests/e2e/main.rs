@@ -4,7 +4,6 @@
 
 mod confined;
 mod control_groups;
-mod image;
 mod init;
 mod lxc;
 mod nutshell;
