@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Command, CommandFactory, Parser};
 
 use crate::service::node::Options;
 use crate::{agent, manager};
@@ -25,6 +25,11 @@ struct NodeLine {
     /// The directory that stands for / of the node
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
+}
+
+/// What both roles understand.
+pub(super) fn tree() -> Command {
+    NodeLine::command()
 }
 
 pub(super) fn manager(words: &[String]) -> ExitCode {

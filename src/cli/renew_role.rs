@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chrono::DateTime;
-use clap::Parser;
+use clap::{Command, CommandFactory, Parser};
 
 use super::certificate;
 use super::failure::Failure;
@@ -38,6 +38,11 @@ struct RenewLine {
     /// Print one JSON value
     #[arg(long)]
     json: bool,
+}
+
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    RenewLine::command()
 }
 
 pub(super) fn run(words: &[String]) -> ExitCode {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chrono::SecondsFormat;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use super::printer::write_out;
@@ -50,6 +50,11 @@ enum TimeCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    TimeLine::command()
 }
 
 pub(super) fn run(words: &[String]) -> ExitCode {

@@ -10,7 +10,7 @@
 //!   machine's nor a server's.
 //! - Without a server's answer, a time before the last recorded one is not believed.
 //! - The clock is set only when the settings say so, and never backwards
-//!   beyond the build time. [`restore`] sets it forward only.
+//!   beyond the build time. [`restore()`] sets it forward only.
 //! - A recorded time that lies absurdly far ahead is passed over.
 //!
 //! # Caveats
@@ -31,8 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_settime};
+use rustix::time::{ClockId, Timespec, clock_settime};
 
 pub use boot::since_boot;
 pub use check::{ClockSettings, check, enforce, expect_plausible};
@@ -90,7 +89,8 @@ impl Clock {
             None => {
                 let target = (Utc::now() + offset).signed_duration_since(DateTime::UNIX_EPOCH);
                 let seconds = target.to_std().map_err(|_| std::io::ErrorKind::InvalidInput)?;
-                Ok(clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::from_duration(seconds))?)
+                let time = Timespec::try_from(seconds).map_err(|_| std::io::ErrorKind::InvalidInput)?;
+                Ok(clock_settime(ClockId::Realtime, time)?)
             }
         }
     }

@@ -217,6 +217,10 @@ pub trait Cloud: Send + Sync {
     /// it as it is when it runs. Does not wait for the program in it.
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError>;
 
+    /// Ends the node and keeps its disk and what is attached to it, so that
+    /// [`Cloud::ensure_node`] starts it again. Fine if it does not run, or is not there.
+    async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError>;
+
     /// Stops the node and removes it with its disk; detaches its volumes
     /// first, and keeps them. Fine if it is not there.
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError>;

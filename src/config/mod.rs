@@ -30,7 +30,7 @@ pub use archive::ArchiveLimits;
 pub use client::ClientConfig;
 pub use cloud::{CloudConfig, DriverConfig, LxcConfig, ProcessConfig};
 pub use director::{ClockConfig, DirectorConfig, LimitConfig, LoginConfig, VpnConfig, locate_director_cfg};
-pub use edit::{SHIPPED_DIRECTOR_CFG, with_option};
+pub use edit::{SHIPPED_CPS_TOOLS_CONF, SHIPPED_DIRECTOR_CFG, with_option};
 pub use error::ConfigError;
 pub use node::{AgentConfig, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
 pub use url::{DEFAULT_DIRECTOR_PORT, DirectorUrl};

@@ -9,7 +9,7 @@ use crate::cloud::Finding;
 use crate::config::DirectorConfig;
 use crate::pki::{Authority, Credentials};
 use crate::store;
-use crate::sys::chain;
+use crate::sys::{chain, file};
 
 const MIN_FREE_MB: u64 = 500;
 const SOON_SECONDS: i64 = 30 * 24 * 3600;
@@ -127,9 +127,9 @@ async fn port(config: &DirectorConfig) -> Finding {
 
 fn disk(directory: &Path) -> Finding {
     let existing = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    match nix::sys::statvfs::statvfs(existing) {
-        Ok(stat) => {
-            let free_mb = stat.blocks_available() * stat.fragment_size() / (1024 * 1024);
+    match file::free_bytes(existing) {
+        Ok(free) => {
+            let free_mb = free >> 20;
             let text = format!("{free_mb} MB are free for {}", directory.display());
             if free_mb < MIN_FREE_MB {
                 Finding::warning(text, "free some room, or set [director] STATE_DIR")
@@ -137,6 +137,6 @@ fn disk(directory: &Path) -> Finding {
                 Finding::good(text)
             }
         }
-        Err(error) => Finding::bad(format!("cannot look at {}: {error}", existing.display()), "check the directory"),
+        Err(error) => Finding::bad(chain(&error), "check the directory"),
     }
 }

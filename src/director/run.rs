@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::clouds::Clouds;
 use super::credits;
@@ -199,10 +202,10 @@ fn handler(director: &Arc<Director>) -> Handler {
 }
 
 fn start_log(is_debug: bool) {
-    use tracing_subscriber::EnvFilter;
-    let default = if is_debug { "conpaas=debug" } else { "conpaas=info" };
-    let filter = EnvFilter::try_from_env("CONPAAS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let level = if is_debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let asked = std::env::var("CONPAAS_LOG").ok().and_then(|text| text.parse().ok());
+    let filter: Targets = asked.unwrap_or_else(|| Targets::new().with_target("conpaas", level));
     let use_colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let _a_log_started_before_stays =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(use_colour).try_init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(use_colour);
+    let _a_log_started_before_stays = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }

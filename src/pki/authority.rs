@@ -13,7 +13,7 @@ use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer;
 
 use super::credentials::Credentials;
-use super::identity::{names, read_subject};
+use super::identity::read_subject;
 use super::serial::{NodeNumber, serial};
 use super::subject::Subject;
 use crate::clock;
@@ -165,9 +165,9 @@ impl Authority {
     /// The other one cannot be read.
     pub fn issue_again(&self, earlier: &Credentials, lifetime: Lifetime) -> Result<Credentials, AuthorityError> {
         let unreadable = |error: &dyn std::fmt::Display| crypto("read the earlier certificate", error);
-        let chain = earlier.certificate_chain().map_err(|error| unreadable(&error))?;
         let identity = earlier.identity().map_err(|error| unreadable(&error))?;
-        self.issue(&identity.subject, &names(&chain[0]), lifetime)
+        let names = earlier.names().map_err(|error| unreadable(&error))?;
+        self.issue(&identity.subject, &names, lifetime)
     }
 
     /// Makes a key and a certificate for the node that is number `node` in
@@ -394,7 +394,7 @@ mod tests {
         let (first_identity, identity) = (first.identity().unwrap(), again.identity().unwrap());
         assert_eq!(identity.subject, first_identity.subject);
         assert!(identity.not_after > first_identity.not_after && again.key_pem != first.key_pem);
-        assert_eq!(names(&again.certificate_chain().unwrap()[0]), all);
+        assert_eq!(again.names().unwrap(), all);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
-use super::identity::{Identity, IdentityError, public_key};
+use super::authority::CertificateName;
+use super::identity::{self, Identity, IdentityError, public_key};
 use crate::sys::file::{self, FileError};
 
 /// Where new credentials wait until they have replaced the old ones, file by file.
@@ -138,6 +139,14 @@ impl Credentials {
     pub fn identity(&self) -> Result<Identity, CredentialsError> {
         let chain = self.certificate_chain()?;
         Ok(Identity::from_der(&chain[0])?)
+    }
+
+    /// The names and addresses that the certificate is also good for.
+    ///
+    /// # Errors
+    /// It is no certificate.
+    pub fn names(&self) -> Result<Vec<CertificateName>, CredentialsError> {
+        Ok(identity::read_names(&self.certificate_chain()?[0])?)
     }
 
     /// The certificate chain in DER, at least one certificate.

@@ -1,7 +1,5 @@
 //! What a certificate says of its holder.
 
-use std::net::IpAddr;
-
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::x509::X509Name;
 
@@ -83,28 +81,28 @@ impl Identity {
     }
 }
 
+/// Reads the names and addresses that a certificate is also good for.
+pub(super) fn read_names(der: &[u8]) -> Result<Vec<CertificateName>, IdentityError> {
+    let malformed = |error: &dyn std::fmt::Display| IdentityError::Malformed(error.to_string());
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| malformed(&error))?;
+    let extension = certificate.subject_alternative_name().map_err(|error| malformed(&error))?;
+    let names = extension.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
+    let read = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some(CertificateName::Dns((*name).to_owned())),
+        GeneralName::IPAddress(bytes) => match (<[u8; 4]>::try_from(*bytes), <[u8; 16]>::try_from(*bytes)) {
+            (Ok(bytes), _) => Some(CertificateName::Address(bytes.into())),
+            (_, Ok(bytes)) => Some(CertificateName::Address(bytes.into())),
+            _ => None,
+        },
+        _ => None,
+    };
+    Ok(names.iter().filter_map(read).collect())
+}
+
 /// The public key of a certificate in DER, as it stands in it.
 pub(super) fn public_key(der: &[u8]) -> Option<Vec<u8>> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     Some(certificate.public_key().raw.to_vec())
-}
-
-/// The host names and addresses that a certificate in DER is also valid for.
-pub(super) fn names(der: &[u8]) -> Vec<CertificateName> {
-    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Vec::new() };
-    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
-    extension.value.general_names.iter().filter_map(name).collect()
-}
-
-fn name(name: &GeneralName<'_>) -> Option<CertificateName> {
-    match name {
-        GeneralName::DNSName(host) => Some(CertificateName::Dns((*host).to_owned())),
-        GeneralName::IPAddress(bytes) => {
-            let four = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
-            four.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok().map(CertificateName::Address)
-        }
-        _ => None,
-    }
 }
 
 /// Reads the attributes that ConPaaS knows; others are passed over.

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod confined;
 mod control_groups;
 mod init;
 mod lxc;
 mod nutshell;
 #[path = "../nutshell/session.rs"]
 mod nutshell_session;
+mod package;
 mod power;
 mod world;
