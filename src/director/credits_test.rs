@@ -8,7 +8,7 @@ const HOUR: i64 = 3600;
 
 /// A user with an application, and a machine that runs, stops and loses its power.
 struct House {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     store: Store,
     uid: UserId,
     aid: ApplicationId,
@@ -41,7 +41,7 @@ impl House {
                 Ok::<_, Failure>((uid, aid))
             })
             .unwrap();
-        House { _directory: directory, store, uid, aid, n_boots: 1, seconds: 900 }
+        House { directory, store, uid, aid, n_boots: 1, seconds: 900 }
     }
 
     fn now(&self) -> SinceBoot {
@@ -88,6 +88,11 @@ impl House {
     fn switch_off_and_on(&mut self) {
         self.store.write_blocking(|tx| remember(tx, self.now())).unwrap();
         self.boot();
+    }
+
+    /// What SQLite has appended so far.
+    fn written(&self) -> u64 {
+        std::fs::metadata(self.directory.path().join("director.db-wal")).unwrap().len()
     }
 
     fn credit(&self) -> i64 {
@@ -177,6 +182,27 @@ fn however_often_it_is_looked_and_booted_every_started_hour_is_charged_once() {
         assert!(charged >= due - n_cuts, "{charged} of {due} after {n_cuts} power cuts");
         assert_eq!(has_power_cuts, n_cuts > 0);
     }
+}
+
+#[test]
+fn a_look_at_which_nothing_is_due_writes_nothing() {
+    let mut house = House::new(50);
+    for _ in 0..12 {
+        house.add_node();
+    }
+    house.charge();
+    let begin = house.seconds;
+    let mut n_writes = 0;
+    for minute in 1..=180 {
+        let before = house.written();
+        house.run(begin + minute * 60 - house.seconds);
+        n_writes += u64::from(house.written() != before);
+    }
+    assert_eq!((n_writes, house.credit()), (3, 2), "once an hour for all nodes");
+    // A director that is started again on the same day neither.
+    let before = house.written();
+    house.charge();
+    assert_eq!(house.written(), before);
 }
 
 #[test]

@@ -109,12 +109,18 @@ impl World {
         self.child = Some(command.spawn().unwrap());
     }
 
-    /// Kills the director as a power cut would.
+    /// Kills the director, and leaves its nodes running.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _gone_already = child.kill();
             child.wait().unwrap();
         }
+    }
+
+    /// Kills the director and all nodes.
+    pub(crate) fn cut_power(&mut self) {
+        self.kill();
+        end_processes_under(self.directory.path());
     }
 
     /// Waits until the director has ended by itself; gives its exit code (`None` when killed by a signal).
@@ -134,6 +140,11 @@ impl World {
     /// Whether the director still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    /// The running director's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it was started").id()
     }
 
     /// What the director has logged.
@@ -205,8 +216,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        self.kill();
-        end_processes_under(self.directory.path());
+        self.cut_power();
     }
 }
 

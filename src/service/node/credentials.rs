@@ -14,8 +14,10 @@ use crate::sys;
 use crate::sys::file::{self, FileError};
 
 /// A clock that is set may make a certificate outdated at any moment; looking costs nothing.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// When asking again would not help: each time costs the disk of both sides.
+const HOPELESS_PAUSE: Duration = Duration::from_secs(1800);
 
 /// Why a node cannot use or renew its certificate.
 #[derive(Debug, thiserror::Error)]
@@ -103,18 +105,43 @@ impl NodeCredentials {
     /// Renews the certificate whenever a third of its life is left, or the
     /// clock says that it is not good at this time, until `stop`.
     pub async fn keep_renewed(self: Arc<Self>, stop: CancellationToken) {
-        let mut said = String::new();
+        let (mut said, mut n_vain) = (String::new(), 0);
         loop {
-            let life = self.life();
-            if life.is_due() {
-                match self.renew().await {
-                    Ok(()) => tracing::info!(seconds_left = self.life().left, "certificate renewed"),
-                    Err(error) => complain(life.left, sys::chain(&error), &mut said),
+            if self.life().is_due() {
+                let problem = match self.renew().await {
+                    Ok(()) if self.life().is_current => None,
+                    Ok(()) => {
+                        n_vain += 1;
+                        Some("the new one is not good by this clock either: it differs from the director's".to_owned())
+                    }
+                    Err(error) => Some(sys::chain(&error)),
+                };
+                if problem.is_none() {
+                    n_vain = 0;
                 }
+                self.tell(problem, &mut said);
             }
+            // A clock that is just being set may explain it once or twice.
+            let pause = if n_vain > 2 { HOPELESS_PAUSE } else { self.life().pause() };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(life.pause()) => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Says the same problem once: a director may be away for weeks, and logs are on an SD card.
+    fn tell(&self, problem: Option<String>, said: &mut String) {
+        let seconds_left = self.life().left;
+        match problem {
+            None => {
+                tracing::info!(seconds_left, "certificate renewed");
+                said.clear();
+            }
+            Some(text) if text == *said => {}
+            Some(text) => {
+                tracing::error!(seconds_left, "cannot renew the certificate, trying again: {text}");
+                *said = text;
             }
         }
     }
@@ -148,14 +175,6 @@ impl NodeCredentials {
     fn life(&self) -> Life {
         let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
         Life::of(&in_use.identity, chrono::Utc::now().timestamp())
-    }
-}
-
-/// Says the same once: a director may be away for weeks, and logs are on an SD card.
-fn complain(seconds_left: i64, text: String, said: &mut String) {
-    if text != *said {
-        tracing::error!(seconds_left, "cannot renew the certificate, trying again: {text}");
-        *said = text;
     }
 }
 
