@@ -11,9 +11,11 @@ BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/conpaas
 SHAREDIR ?= $(PREFIX)/share/conpaas
 UNITDIR ?= /usr/lib/systemd/system
+SYSUSERSDIR ?= /usr/lib/sysusers.d
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
-# Where the program looks for recipes of images.
-RECIPEDIR ?= /usr/share/conpaas/images
+SYSUSERSDIR ?= /usr/lib/sysusers.d
+# Where the program looks for recipes of images, and they for configuration.
+SHAREDIR ?= /usr/share/conpaas
 MANDIR ?= $(PREFIX)/share/man
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
@@ -114,6 +116,13 @@ dist: cross ## Debian packages and archives of it, in target/dist
 	@.ci/deps dist
 	.ci/dist $(ARCH)
 
+.PHONY: test-dist
+test-dist: ## tries the package on a machine of its own: installed, used, upgraded, removed, purged (root)
+	$(MAKE) dist ARCH=$(HOST_ARCH)
+	lintian --allow-root --fail-on error target/dist/conpaas_*_$(HOST_ARCH).deb
+	CONPAAS_PACKAGE="$$(ls $(CURDIR)/target/dist/conpaas_*_$(HOST_ARCH).deb | tail -n 1)" \
+		$(CARGO) test --locked --test e2e -- package::
+
 # The recipes know for which machines they are; see images/ and docs/images.md.
 .PHONY: images
 images: ## what is flashed, imported and uploaded: services, rpi-standalone, nutshell (root; IMAGE_ARCH="arm64 amd64 armhf")
@@ -136,20 +145,23 @@ install: ## the program, its other names, units, manual, completion, documents (
 	for unit in $(wildcard systemd/*.service systemd/*.socket systemd/*.path systemd/*.timer); do \
 		sed 's#/usr/bin/conpaas#$(BINDIR)/conpaas#' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 	install -D -m 0644 systemd/conpaas.tmpfiles $(DESTDIR)$(TMPFILESDIR)/conpaas.conf
+	install -D -m 0644 systemd/conpaas.sysusers $(DESTDIR)$(SYSUSERSDIR)/conpaas.conf
 	install -d -m 0755 $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
 	$(RUN) $(PROGRAM) completion bash $(DESTDIR)$(BASHDIR)
 	$(RUN) $(PROGRAM) completion zsh $(DESTDIR)$(ZSHDIR)
 	$(RUN) $(PROGRAM) completion fish $(DESTDIR)$(FISHDIR)
 	$(RUN) $(PROGRAM) manual $(DESTDIR)$(MANDIR)
-	gzip -9nf $(DESTDIR)$(MANDIR)/man1/conpaas*.1 $(DESTDIR)$(MANDIR)/man5/{director.cfg,cps-tools.conf}.5
+	gzip -9nf $(DESTDIR)$(MANDIR)/man1/conpaas*.1 $(DESTDIR)$(MANDIR)/man5/{director.cfg,cps-tools.conf,conpaas.txt}.5
 	ln -sf conpaas.1.gz $(DESTDIR)$(MANDIR)/man1/cps-tools.1.gz
 	for name in $(filter-out tools,$(CLIENTS)); do \
 		ln -sf conpaas-$$name.1.gz $(DESTDIR)$(MANDIR)/man1/cps-$$name.1.gz; done
-	install -d -m 0755 $(DESTDIR)$(RECIPEDIR)
-	cp -r --preserve=mode images/. $(DESTDIR)$(RECIPEDIR)
+	install -d -m 0755 $(DESTDIR)$(SHAREDIR)/images
+	cp -r --preserve=mode images/. $(DESTDIR)$(SHAREDIR)/images
+	install -m 0644 config/chrony.conf config/conpaas.txt $(DESTDIR)$(SHAREDIR)
+	install -m 0755 config/firstrun.sh $(DESTDIR)$(SHAREDIR)
 	install -d -m 0755 $(DESTDIR)$(DOCDIR)/{config,docs,examples/hello-web}
 	install -m 0644 README.md LICENSE $(DESTDIR)$(DOCDIR)
-	install -m 0644 docs/*.md $(DESTDIR)$(DOCDIR)/docs
+	cp -r --preserve=mode docs/. $(DESTDIR)$(DOCDIR)/docs
 	install -m 0644 config/director.cfg config/cps-tools.conf $(DESTDIR)$(DOCDIR)/config
 	cp -p examples/hello-web/* $(DESTDIR)$(DOCDIR)/examples/hello-web
 	install -d -m 0755 $(DESTDIR)$(SHAREDIR)

@@ -130,3 +130,61 @@ fn a_kernel_that_is_not_there_changes_nothing() {
     assert!(!pi.start("6.1.0-3-arm64", usize::MAX >> 1).success());
     assert_eq!(pi.started(), BEFORE);
 }
+
+/// Every file in `images/` whose first line names the shell.
+fn shell_scripts(directory: &Path) -> Vec<PathBuf> {
+    let mut scripts = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_symlink() {
+            continue;
+        } else if path.is_dir() {
+            scripts.extend(shell_scripts(&path));
+        } else if fs::read(&path).unwrap().starts_with(b"#!") {
+            scripts.push(path);
+        }
+    }
+    scripts
+}
+
+#[test]
+fn every_script_of_the_recipes_is_plain_shell_that_ends_at_the_first_error() {
+    let scripts = shell_scripts(&part("..").canonicalize().unwrap());
+    assert!(scripts.len() > 10, "only {} scripts", scripts.len());
+    for script in scripts {
+        let text = fs::read_to_string(&script).unwrap();
+        // The first program of a machine has nobody who would see its end.
+        let is_first = text.starts_with("#!/bin/busybox sh\n");
+        assert!(is_first || text.starts_with("#!/bin/sh\n") && text.contains("\nset -eu\n"), "{}", script.display());
+        assert!(Command::new("sh").arg("-n").arg(&script).status().unwrap().success(), "{}", script.display());
+    }
+}
+
+#[test]
+fn units_of_the_machines_are_right() {
+    let directory = part("machine/12-machine.overlay/usr/lib/systemd/system");
+    for entry in fs::read_dir(&directory).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let program = text.lines().find_map(|line| line.strip_prefix("ExecStart=/")).unwrap();
+        let shipped = part("machine/12-machine.overlay").join(program);
+        let mode = fs::metadata(&shipped).unwrap_or_else(|error| panic!("{program}: {error}")).permissions().mode();
+        assert!(mode & 0o111 != 0, "{program} is no program");
+    }
+}
+
+#[test]
+fn what_the_firmware_reads_names_what_is_on_the_card() {
+    let share = part("raspberry-pi/18-raspberry-pi.overlay/usr/share/conpaas-raspberry-pi");
+    for (architecture, console) in [("arm64", "console=ttyS1,115200"), ("armhf", "console=ttyAMA0,115200")] {
+        let line = fs::read_to_string(share.join(format!("cmdline.{architecture}.txt"))).unwrap();
+        assert_eq!(line.lines().count(), 1, "the firmware reads one line");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        for word in [console, "console=tty1", "cgroup_enable=memory", "rootwait", "panic=10", "fsck.repair=yes"] {
+            assert!(words.contains(&word), "{word} is not in {line}");
+        }
+    }
+    let config = fs::read_to_string(share.join("config.txt")).unwrap();
+    for line in ["arm_64bit=1", "upstream_kernel=1", "enable_uart=1", "kernel=vmlinuz-VERSION"] {
+        assert!(config.lines().any(|found| found == line), "{line} is not in config.txt");
+    }
+}

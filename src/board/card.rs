@@ -12,7 +12,8 @@ use std::path::Path;
 
 use super::Place;
 use super::settings::MAX_BYTES;
-use crate::sys::file::FileError;
+use crate::sys::file::{self, FileError};
+use crate::sys::mount::{self, Mount};
 
 /// The settings that people write.
 pub(super) const SETTINGS: &str = "conpaas.txt";
@@ -37,6 +38,21 @@ pub(super) fn read(place: &Place, name: &str) -> Result<Option<Vec<u8>>, FileErr
     let mut bytes = Vec::new();
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(fail)?;
     Ok(Some(bytes))
+}
+
+/// Whether the running machine should have a card and has none: then what
+/// its owner wrote on it must not be passed over for ever. Blocking.
+pub(super) fn is_missing(place: &Place) -> bool {
+    if !place.is_live() {
+        return false;
+    }
+    let directory = place.on_card("");
+    let target = directory.to_string_lossy().trim_end_matches('/').to_owned();
+    let table = file::read_text(&place.path("/etc/fstab")).unwrap_or_default();
+    let is_wanted = table.lines().any(|line| line.split_whitespace().nth(1) == Some(&target));
+    // A mount that only waits to be used is none.
+    let is_there = |mount: &Mount| mount.target == Path::new(&target) && mount.file_system != "autofs";
+    is_wanted && mount::all().is_ok_and(|mounts| !mounts.iter().any(is_there))
 }
 
 /// Whether the whole content was taken by [`take`] before; a power cut may

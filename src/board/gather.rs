@@ -6,8 +6,9 @@ use super::{BoardError, Place, card, imager};
 use crate::ops::crash_point;
 use crate::sys::chain;
 
-/// What an image says for all boards that are made of it: the least important source.
-const IMAGE_DEFAULTS: &str = "/usr/lib/conpaas/first-boot.txt";
+/// What an image says for all boards that are made of it: the least important
+/// source. Only images have it.
+pub(super) const IMAGE_DEFAULTS: &str = "/usr/lib/conpaas/first-boot.txt";
 
 /// Settings, and what is not right with their sources.
 pub(super) struct Gathered {

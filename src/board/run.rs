@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::check::summary;
 use super::fit::fit;
-use super::gather::{gather, look};
+use super::gather::{IMAGE_DEFAULTS, gather, look};
 use super::settings::Problem;
 use super::step::{Board, carry_out};
 use super::{Place, card, record};
@@ -49,6 +49,12 @@ async fn first_boot(options: &RunOptions) -> anyhow::Result<()> {
         say("it is over: nothing to do");
         return Ok(());
     }
+    if place.is_live() && !place.path(IMAGE_DEFAULTS).exists() {
+        anyhow::bail!(
+            "this machine was not made of an image of ConPaaS ({IMAGE_DEFAULTS} is missing), and its name, accounts \
+             and addresses are not touched: to set up a director here, run 'conpaas director init'"
+        );
+    }
     if options.is_dry {
         let mut gathered = look(place);
         fit(place, &mut gathered.settings, &mut gathered.problems);
@@ -66,7 +72,11 @@ async fn first_boot(options: &RunOptions) -> anyhow::Result<()> {
     fit(place, &mut gathered.settings, &mut problems);
     let program: PathBuf = std::env::current_exe().context("cannot find this program")?;
     let board = Board { place: place.clone(), settings: gathered.settings, program };
-    let failed = carry_out(&board, &problems, &say).await;
+    let mut failed = carry_out(&board, &problems, &say).await;
+    if card::is_missing(place) {
+        let text = "cannot be reached: these are defaults, and its settings are looked for again at the next boot";
+        failed.push(Problem::of_key("the card", text));
+    }
     let is_whole = failed.is_empty();
     problems.extend(failed);
     tell(place, &problems, &say);

@@ -1,14 +1,12 @@
 //! `conpaas director`, `conpaas director init`, `conpaas director check`.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Command, CommandFactory, Parser, Subcommand};
-use serde_json::json;
 
+use super::findings;
 use super::printer::write_out;
-use crate::cloud::{Finding, Verdict};
 use crate::config::locate_director_cfg;
 use crate::director::{self, RunOptions, SetupOptions};
 use crate::rpc::install_crypto;
@@ -131,38 +129,7 @@ fn check(config: Option<&Path>, is_json: bool) -> ExitCode {
         Ok(findings) => findings,
         Err(error) => return complain(&error.into()),
     };
-    if is_json {
-        let values: Vec<_> = findings
-            .iter()
-            .map(|finding| json!({ "verdict": word(finding.verdict), "text": finding.text, "remedy": finding.remedy }))
-            .collect();
-        write_out(&format!("{}\n", json!(values)));
-    } else {
-        findings.iter().for_each(print_finding);
-    }
-    if findings.iter().any(|finding| finding.verdict == Verdict::Bad) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-fn print_finding(finding: &Finding) {
-    let use_colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let (colour, plain) = match (use_colour, finding.verdict) {
-        (false, _) => ("", ""),
-        (true, Verdict::Good) => ("\u{1b}[32m", "\u{1b}[0m"),
-        (true, Verdict::Warning) => ("\u{1b}[33m", "\u{1b}[0m"),
-        (true, Verdict::Bad) => ("\u{1b}[31m", "\u{1b}[0m"),
-    };
-    write_out(&format!("{colour}{:<8}{plain} {}\n", word(finding.verdict), finding.text));
-    if !finding.remedy.is_empty() && finding.verdict != Verdict::Good {
-        write_out(&format!("         remedy: {}\n", finding.remedy));
-    }
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Good => "ok",
-        Verdict::Warning => "warning",
-        Verdict::Bad => "ERROR",
-    }
+    findings::report(&findings, is_json)
 }
 
 fn parse_option(text: &str) -> Result<(String, String, String), String> {

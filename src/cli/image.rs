@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::printer::{harmless, write_out};
 use super::table::{Row, table};
-use crate::image::{Architecture, BuildOptions, Built, Compression, Outcome, Recipes, Report, build};
+use crate::image::{Architecture, BuildOptions, Built, Compression, Outcome, Recipes, Report, build, overview};
 
 /// Make images for containers and machines
 #[derive(Debug, Parser)]
@@ -28,6 +28,21 @@ struct ImageLine {
 enum ImageCommand {
     /// Show the recipes
     List {
+        /// Where recipes are [default: images, or /usr/share/conpaas/images]
+        #[arg(long, value_name = "DIR")]
+        recipes: Option<PathBuf>,
+    },
+    /// Show what a recipe installs and does
+    Show {
+        /// The recipe
+        #[arg(value_name = "RECIPE")]
+        name: String,
+        /// For which machine [default: this one, else the first that the recipe offers]
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<Architecture>,
+        /// The kinds of service that containers can run [default: all that this program has]
+        #[arg(long, value_name = "KIND", value_delimiter = ',')]
+        service: Option<Vec<String>>,
         /// Where recipes are [default: images, or /usr/share/conpaas/images]
         #[arg(long, value_name = "DIR")]
         recipes: Option<PathBuf>,
@@ -82,6 +97,9 @@ enum CompressChoice {
     None,
 }
 
+/// What shells say of a program that Ctrl-C ended.
+const STOPPED: u8 = 130;
+
 /// What the role understands.
 pub(super) fn tree() -> Command {
     ImageLine::command()
@@ -92,6 +110,9 @@ pub(super) fn run(words: &[String]) -> ExitCode {
     let words = std::iter::once("conpaas image").chain(words.iter().map(String::as_str));
     let outcome = match ImageLine::try_parse_from(words) {
         Ok(ImageLine { command: ImageCommand::List { recipes } }) => list(recipes.as_deref()),
+        Ok(ImageLine { command: ImageCommand::Show { name, arch, service, recipes } }) => {
+            show(recipes.as_deref(), &name, arch, service)
+        }
         Ok(ImageLine { command: ImageCommand::Build(options) }) => make(options),
         Err(error) => error.exit(),
     };
@@ -119,6 +140,31 @@ fn list(recipes: Option<&Path>) -> anyhow::Result<ExitCode> {
         })
         .collect();
     write_out(&format!("{}\n", table(&["recipe", "makes", "for", "about"], &rows)));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(
+    recipes: Option<&Path>,
+    name: &str,
+    architecture: Option<Architecture>,
+    kinds: Option<Vec<String>>,
+) -> anyhow::Result<ExitCode> {
+    let recipes = Recipes::open(recipes)?;
+    let recipe = recipes.read(name)?;
+    let architecture = architecture.unwrap_or_else(|| recipe.usual_architecture());
+    let overview = overview(&recipes, name, architecture, kinds)?;
+    let mut text = format!("{name} for {architecture}: {}\n\npackages, and what they need:\n", recipe.about);
+    for package in &overview.packages {
+        text.push_str(&format!("    {package}\n"));
+    }
+    text.push_str("\nsteps:\n");
+    for step in &overview.steps {
+        text.push_str(&format!("    {}\n", step.display()));
+    }
+    for embed in &overview.embeds {
+        text.push_str(&format!("\ncontains: {embed}\n"));
+    }
+    write_out(&text);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -152,6 +198,10 @@ fn make(line: Build) -> anyhow::Result<ExitCode> {
         }
     });
     progress.end();
+    if stop.is_cancelled() {
+        eprintln!("stopped; the same command goes on where this one was");
+        return Ok(ExitCode::from(STOPPED));
+    }
     let outcomes = outcomes?;
     let mut code = ExitCode::SUCCESS;
     for (_, outcome) in &outcomes {

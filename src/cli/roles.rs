@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Command;
 
-use super::{board_role, director_role, image, node_role, nutshell, time_role, web_role};
+use super::{board_role, director_role, image, node_role, nutshell, renew_role, time_role, web_role};
 
 /// A role.
 pub(super) struct Role {
@@ -95,6 +95,13 @@ pub(super) const ROLES: &[Role] = &[
         takes: always,
         tree: web_role::tree,
         run: web_role::run,
+    },
+    Role {
+        name: "renew",
+        about: "renew the certificates of this machine",
+        takes: always,
+        tree: renew_role::tree,
+        run: renew_role::run,
     },
 ];
 

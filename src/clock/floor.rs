@@ -21,16 +21,11 @@ pub fn build_time() -> DateTime<Utc> {
 }
 
 /// The latest time that is taken for true without a server's word: a clock
-/// that once ran far ahead must not be restored for ever.
-///
-/// No program is in use for twenty years without an update, and the kernel
-/// of a small machine may not be able to count further than 2038.
+/// that once ran far ahead must not be restored for ever, and no program is
+/// in use for twenty years without an update.
 #[must_use]
 pub fn ceiling() -> DateTime<Utc> {
-    let at = build_time() + TimeDelta::days(20 * 365);
-    let is_narrow = size_of::<libc::time_t>() < size_of::<i64>();
-    let last = DateTime::from_timestamp(i64::from(i32::MAX), 0).unwrap_or(at);
-    if is_narrow { at.min(last) } else { at }
+    build_time() + TimeDelta::days(20 * 365)
 }
 
 /// The time in `path`; nothing when there is none, or when it is damaged or

@@ -10,7 +10,7 @@
 //!   machine's nor a server's.
 //! - Without a server's answer, a time before the last recorded one is not believed.
 //! - The clock is set only when the settings say so, and never backwards
-//!   beyond the build time. [`restore`] sets it forward only.
+//!   beyond the build time. [`restore()`] sets it forward only.
 //! - A recorded time that lies absurdly far ahead is passed over.
 //!
 //! # Caveats
@@ -34,7 +34,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rustix::time::{ClockId, Timespec, clock_settime};
 
 pub use boot::since_boot;
-pub use check::{ClockSettings, check, enforce};
+pub use check::{ClockSettings, check, enforce, expect_plausible};
 pub use chrony::{TimeServerError, chrony_conf};
 pub use floor::{RECORD_INTERVAL, build_time, ceiling, record, record_beyond, recorded_time};
 pub use restore::{Memory, RECORD_NAME, Restored, restore};

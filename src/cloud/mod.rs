@@ -122,6 +122,26 @@ pub struct Finding {
     pub remedy: String,
 }
 
+impl Finding {
+    /// What is as it should be.
+    #[must_use]
+    pub fn good(text: impl Into<String>) -> Self {
+        Finding { verdict: Verdict::Good, text: text.into(), remedy: String::new() }
+    }
+
+    /// What works, but should be looked at.
+    #[must_use]
+    pub fn warning(text: impl Into<String>, remedy: &str) -> Self {
+        Finding { verdict: Verdict::Warning, text: text.into(), remedy: remedy.to_owned() }
+    }
+
+    /// What will not work.
+    #[must_use]
+    pub fn bad(text: impl Into<String>, remedy: &str) -> Self {
+        Finding { verdict: Verdict::Bad, text: text.into(), remedy: remedy.to_owned() }
+    }
+}
+
 /// How a finding is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

@@ -23,8 +23,10 @@ mod information;
 pub mod local;
 mod manager;
 mod nodes;
+mod own_certificate;
 mod password;
 mod reconcile;
+mod renewal;
 mod routes;
 mod run;
 mod services;
@@ -36,6 +38,7 @@ mod views;
 mod volumes;
 
 pub use check::check;
+pub use renewal::{RenewAuthority, renew};
 pub use routes::{Access, route_table};
 pub use run::{RunOptions, run};
 pub use setup::{SetupOptions, SetupReport, setup};

@@ -3,13 +3,17 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::clouds::Clouds;
 use super::credits;
+use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
 use super::routes;
@@ -17,8 +21,8 @@ use super::state::{Director, KeyedLocks};
 use crate::clock::{self, Clock, ClockSettings};
 use crate::config::{DirectorConfig, locate_director_cfg};
 use crate::ops::{Tasks, stop_requested};
-use crate::pki::{Authority, Credentials};
-use crate::rpc::{ClientAuthentication, Handler, Limits, install_crypto, serve, server_config};
+use crate::pki::Authority;
+use crate::rpc::{Handler, Limits, install_crypto, serve};
 use crate::store;
 use crate::sys::chain;
 use crate::sys::file;
@@ -72,17 +76,17 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     let listener = TcpListener::bind(director.config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: is another director running?", director.config.listen))?;
-    let tls = server_config(&director.credentials, ClientAuthentication::Optional)?;
     reconcile::resume(&director).await.context("cannot take up what an earlier run left")?;
 
     let tasks = &director.tasks;
     tasks.spawn("reconcile", reconcile::run(Arc::clone(&director)));
     tasks.spawn("charge credit", reconcile::run_credits(Arc::clone(&director)));
     tasks.spawn("record the time", record_time(director.config.state_dir.clone(), tasks.stopping()));
+    tasks.spawn("follow the certificate", Arc::clone(&director.certificate).follow(tasks.stopping()));
     tasks.spawn("watchdog", watchdog(tasks.stopping()));
     let limits = limits(&director.config)?;
     let handler = handler(&director);
-    let accepting = serve(listener, Arc::new(RwLock::new(tls)), limits, handler, tasks.tracker(), tasks.stopping());
+    let accepting = serve(listener, director.certificate.server(), limits, handler, tasks.tracker(), tasks.stopping());
     tasks.spawn("accept connections", accepting);
 
     tracing::info!(listen = %director.config.listen, n_clouds = director.config.clouds.len(), "director is ready");
@@ -110,7 +114,7 @@ fn compose(config: DirectorConfig) -> anyhow::Result<Arc<Director>> {
     Ok(Arc::new(Director {
         store,
         authority: Authority::load(&config.cert_dir).context(hint)?,
-        credentials: Credentials::load(&config.cert_dir).context(hint)?,
+        certificate: Arc::new(OwnCertificate::load(&config.cert_dir).context(hint)?),
         clouds: Clouds::new(&config)?,
         passwords: Passwords::new(&config.login),
         tasks: Tasks::new(),
@@ -198,10 +202,10 @@ fn handler(director: &Arc<Director>) -> Handler {
 }
 
 fn start_log(is_debug: bool) {
-    use tracing_subscriber::EnvFilter;
-    let default = if is_debug { "conpaas=debug" } else { "conpaas=info" };
-    let filter = EnvFilter::try_from_env("CONPAAS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let level = if is_debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let asked = std::env::var("CONPAAS_LOG").ok().and_then(|text| text.parse().ok());
+    let filter: Targets = asked.unwrap_or_else(|| Targets::new().with_target("conpaas", level));
     let use_colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let _a_log_started_before_stays =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(use_colour).try_init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(use_colour);
+    let _a_log_started_before_stays = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }

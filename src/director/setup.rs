@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::clock::{self, Clock};
 use crate::config::{DirectorConfig, SHIPPED_DIRECTOR_CFG, with_option};
 use crate::pki::{Authority, CertificateName, Credentials, Lifetime, Subject, fingerprint};
 use crate::store;
@@ -49,6 +50,8 @@ pub fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
     if let Some(directory) = config.database.parent() {
         file::ensure_directory(directory)?;
     }
+    // What is issued at a wrong time ends at a wrong time.
+    clock::expect_plausible(&Clock::system(), &super::run::time_record(&config.state_dir))?;
     let authority = if config.cert_dir.join(Authority::FILES[1]).exists() {
         lines.push(format!("kept the certificate authority in {}", config.cert_dir.display()));
         Authority::load(&config.cert_dir)?
@@ -102,7 +105,7 @@ fn certify(
     let credentials = authority
         .issue(&Subject::director(hostname), &names, Lifetime::DIRECTOR)
         .with_context(|| format!("'{}' are not usable as names of the director", shown(options)))?;
-    credentials.save(&config.cert_dir)?;
+    credentials.replace(&config.cert_dir)?;
     lines.push(format!("issued the director's certificate for {}", shown(options)));
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// What a machine's processor runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Architecture {
     /// PCs.

@@ -76,10 +76,12 @@ pub(super) struct Offer {
     pub name: String,
     /// One sentence about it.
     pub about: String,
-    /// The boards that it is for, in Raspberry Pi Imager's words.
-    pub devices: Vec<String>,
-    /// How Imager's customisation reaches it.
-    pub init_format: String,
+    /// The URL of a picture.
+    pub icon: String,
+    /// A page about it.
+    pub website: Option<String>,
+    /// For which machines it is.
+    pub architecture: Architecture,
     /// Its date, in seconds since 1970.
     pub epoch: u64,
     /// The file of the whole disk.

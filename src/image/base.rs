@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::deb::Deb;
+use super::ours::{self, Ours};
 use super::script::{Job, Tool};
 use super::sources::Sources;
 use super::workplace::{Scratch, finish};
@@ -45,9 +45,9 @@ pub(super) async fn make(job: &Job<'_>) -> Result<PathBuf> {
     for warning in &sources.warnings {
         job.report.warn(&plan.name, warning);
     }
+    let ours = ours::make(job, &scratch).await?;
     let unfinished = scratch.path().join("base.tar");
-    let own = own_packages(job, &scratch).await?;
-    job.tool(mmdebstrap(job, &sources, &own, &scratch, &unfinished)?)
+    job.tool(mmdebstrap(job, &sources, ours.as_ref(), &scratch, &unfinished)?)
         .await
         .context("the packages cannot be installed")?;
     fs::write(scratch.path().join("notes"), sources.warnings.join("\n"))?;
@@ -73,30 +73,15 @@ pub(super) fn tidy(root: &Path) -> Result<()> {
     fs::rename(sources.join(SOURCES), sources.join("debian.list")).context("the root has no apt sources of ours")
 }
 
-/// Makes the packages that the recipe brings as trees.
-async fn own_packages(job: &Job<'_>, scratch: &Scratch) -> Result<Vec<Deb>> {
-    let mut debs = Vec::new();
-    for (number, step) in job.plan.own_packages.iter().enumerate() {
-        let failed = || format!("step {} is no package", step.path.display());
-        let tree = scratch.directory(&format!("own{number}"))?;
-        overlay::lay(&step.path, &tree)?;
-        let file = tree.with_extension("deb");
-        let tool = Tool::new("dpkg-deb").with(["--root-owner-group", "--build"]);
-        job.tool(tool.with([&tree, &file])).await.with_context(failed)?;
-        debs.push(Deb::read(&file).await.with_context(failed)?);
-    }
-    Ok(debs)
-}
-
 fn mmdebstrap(
     job: &Job<'_>,
     sources: &Sources,
-    own: &[Deb],
+    ours: Option<&Ours>,
     scratch: &Scratch,
     archive: &Path,
 ) -> Result<Tool<'static>> {
     let plan = job.plan;
-    let lists = lists(own, sources, scratch)?;
+    let lists = lists(sources, ours, scratch)?;
     let early = scratch.directory("early")?;
     for step in &plan.early {
         overlay::lay(&step.path, &early)?;
@@ -105,7 +90,7 @@ fn mmdebstrap(
     let work = scratch.directory("tmp")?;
     let recipe = &plan.recipe;
     let mut packages = plan.packages.clone();
-    packages.extend(own.iter().map(|deb| deb.package.clone()));
+    packages.extend(ours.into_iter().flat_map(|ours| ours.packages.iter().cloned()));
     let mut tool = Tool::new("mmdebstrap").on_network().set("TMPDIR", &work).set("EARLY", &early);
     tool = tool.with(["--mode=root", "--format=tar"]);
     tool =
@@ -120,24 +105,15 @@ fn mmdebstrap(
     Ok(tool.with([OsStr::new(&recipe.suite), archive.as_os_str()]).with(lists))
 }
 
-/// Files with apt's sources: Debian's, and our own packages as an archive.
-fn lists(own: &[Deb], sources: &Sources, scratch: &Scratch) -> Result<Vec<PathBuf>> {
+/// Files with apt's sources: Debian's, and our own archive.
+fn lists(sources: &Sources, ours: Option<&Ours>, scratch: &Scratch) -> Result<Vec<PathBuf>> {
     let directory = scratch.directory("lists")?;
     let debian = directory.join("debian.list");
     fs::write(&debian, sources.lines.join("\n") + "\n")?;
     let mut lists = vec![debian];
-    if !own.is_empty() {
-        let archive = scratch.directory("ours")?;
-        let mut entries = Vec::new();
-        for (number, deb) in own.iter().enumerate() {
-            let name = format!("{number}.deb");
-            fs::copy(&deb.path, archive.join(&name)).with_context(|| format!("cannot copy {}", deb.path.display()))?;
-            entries.push(deb.entry(&name));
-        }
-        fs::write(archive.join("Packages"), entries.join("\n"))?;
-        let ours = directory.join("ours.list");
-        fs::write(&ours, format!("deb [trusted=yes] copy:{} ./\n", archive.display()))?;
-        lists.push(ours);
+    if let Some(ours) = ours {
+        lists.push(directory.join("ours.list"));
+        fs::write(&lists[1], format!("{}\n", ours.source))?;
     }
     Ok(lists)
 }

@@ -137,8 +137,7 @@ async fn plan(options: &BuildOptions) -> Result<Vec<Plan>> {
 fn architectures(recipe: &Recipe, wanted: &[Architecture]) -> Result<Vec<Architecture>> {
     let offered = &recipe.architectures;
     if wanted.is_empty() {
-        let own = Architecture::of_this_machine().filter(|own| offered.contains(own));
-        return Ok(own.or(offered.first().copied()).into_iter().collect());
+        return Ok(vec![recipe.usual_architecture()]);
     }
     let both: Vec<Architecture> = wanted.iter().copied().filter(|wanted| offered.contains(wanted)).collect();
     if both.is_empty() {
@@ -310,8 +309,9 @@ fn offer(plan: &Plan, imager: &Imager, image: &str) -> Offer {
     Offer {
         name: imager.name.clone(),
         about: plan.recipe.about.clone(),
-        devices: imager.devices.clone(),
-        init_format: imager.init_format.clone(),
+        icon: imager.icon.clone(),
+        website: imager.website.clone(),
+        architecture: plan.architecture,
         epoch: plan.epoch,
         image: image.to_owned(),
     }
@@ -319,22 +319,22 @@ fn offer(plan: &Plan, imager: &Imager, image: &str) -> Offer {
 
 /// Program, the package that brings it, and whether it is needed.
 fn tools(output: &Output, compression: Compression) -> [(&'static str, &'static str, bool); 11] {
-    let layout = match output {
-        Output::Directory => None,
-        Output::Sd(layout, _) | Output::Disk(layout, _) => Some(layout),
+    let (is_card, is_disk, has_forms) = match output {
+        Output::Directory => (false, false, false),
+        Output::Sd(..) => (true, false, false),
+        Output::Disk(layout, _) => (false, true, layout.formats != [Format::Raw]),
     };
-    let is_disk = layout.is_some();
     [
         ("mmdebstrap", "mmdebstrap", true),
         ("tar", "tar", true),
         ("unshare", "util-linux", true),
         ("dpkg-deb", "dpkg", true),
-        ("mkfs.ext4", "e2fsprogs", is_disk),
-        ("mkfs.vfat", "dosfstools", is_disk),
-        ("mcopy", "mtools", is_disk),
-        ("genimage", "genimage", is_disk),
+        ("mkfs.ext4", "e2fsprogs", is_card || is_disk),
+        ("mkfs.vfat", "dosfstools", is_card || is_disk),
+        ("mcopy", "mtools", is_card || is_disk),
+        ("genimage", "genimage", is_card || is_disk),
+        ("grub-mkimage", "grub-common", is_disk),
+        ("qemu-img", "qemu-utils", has_forms),
         ("xz", "xz-utils", compression == Compression::Xz),
-        ("qemu-img", "qemu-utils", layout.is_some_and(|layout| layout.formats != [Format::Raw])),
-        ("grub-mkimage", "grub-common", matches!(output, Output::Disk(..))),
     ]
 }

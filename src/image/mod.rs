@@ -33,6 +33,8 @@ mod grub;
 mod ids;
 mod key;
 mod listing;
+mod os_list;
+mod ours;
 mod ova;
 mod overlay;
 mod plan;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 /// One image to be offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
+pub(super) struct Published {
     /// What people choose.
     pub name: String,
     /// One sentence below the name.
@@ -39,7 +39,7 @@ pub struct Published {
 
 /// The processors of boards that an image may be for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BoardArchitecture {
+pub(super) enum BoardArchitecture {
     /// 64 bits: Raspberry Pi 3, 4 and Zero 2 W.
     Arm64,
     /// 32 bits with hardware floating point: Raspberry Pi 2, 3 and 4.
@@ -49,7 +49,7 @@ pub enum BoardArchitecture {
 /// Why a list is not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{image}' cannot stand in Imager's list: {field} {problem}")]
-pub struct OsListError {
+pub(super) struct OsListError {
     /// The image's name.
     pub image: String,
     /// The field, as the schema spells it.
@@ -62,7 +62,7 @@ pub struct OsListError {
 ///
 /// # Errors
 /// The first value that Imager would not take.
-pub fn os_list(images: &[Published]) -> Result<String, OsListError> {
+pub(super) fn os_list(images: &[Published]) -> Result<String, OsListError> {
     let entries = images.iter().map(entry).collect::<Result<Vec<Entry<'_>>, _>>()?;
     let is_used = |board: &&Board| entries.iter().any(|entry| entry.devices.iter().any(|tag| board.tags.contains(tag)));
     let list = OsList { imager: Imager { devices: BOARDS.iter().filter(is_used).collect() }, os_list: &entries };

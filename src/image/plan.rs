@@ -41,13 +41,13 @@ pub(super) struct Plan {
     pub name: String,
     /// Packages to install, each `name` or `name/suite`.
     pub packages: Vec<String>,
-    /// Trees of packages, which are made and installed together with these.
-    pub own_packages: Vec<Step>,
     /// Overlays that come before the packages.
     pub early: Vec<Step>,
+    /// Packages that are made of trees in the recipe, and installed with the others.
+    pub own_packages: Vec<Step>,
     /// All other steps that are carried out, in order.
     pub steps: Vec<Step>,
-    /// Packages of ours, which are installed over the others.
+    /// Packages of ours.
     pub debs: Vec<Deb>,
     /// Other plans, and where in the root their results go.
     pub embeds: Vec<(Plan, PathBuf)>,
@@ -140,14 +140,18 @@ fn resolve(recipes: &Recipes, name: &str, selection: &Selection, outer: &mut Vec
     for package in &recipe.debs {
         debs.push(deb(&recipe, package, selection)?);
     }
-    let (own_packages, steps): (Vec<Step>, Vec<Step>) = all_steps
-        .into_iter()
-        .filter(|step| step.kind != StepKind::Packages)
-        .partition(|step| step.kind == StepKind::Deb);
-    let (early, steps): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(Step::is_early);
+    let (mut early, mut own_packages, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    for step in all_steps {
+        match step.kind {
+            StepKind::Packages => {}
+            StepKind::Deb => own_packages.push(step),
+            _ if step.is_early() => early.push(step),
+            _ => steps.push(step),
+        }
+    }
     let preinstall = selection.preinstall.clone().filter(|_| recipe.output == Output::Directory);
-    let base_key = base_key(&recipe, selection, &packages, own_packages.iter().chain(&early))?;
-    let root_key = root_key(&base_key, &recipe, &debs, &steps, &embeds, preinstall.as_deref())?;
+    let base_key = base_key(&recipe, selection, &packages, &debs, early.iter().chain(&own_packages))?;
+    let root_key = root_key(&base_key, &recipe, &steps, &embeds, preinstall.as_deref())?;
     let name = format!("{}-{architecture}{suffix}", recipe.name);
     let epoch = selection.epoch;
     Ok(Plan {
@@ -155,8 +159,8 @@ fn resolve(recipes: &Recipes, name: &str, selection: &Selection, outer: &mut Vec
         architecture,
         name,
         packages,
-        own_packages,
         early,
+        own_packages,
         steps,
         debs,
         embeds,
@@ -255,7 +259,8 @@ fn base_key<'a>(
     recipe: &Recipe,
     selection: &Selection,
     packages: &[String],
-    steps: impl Iterator<Item = &'a Step>,
+    debs: &[Deb],
+    trees: impl Iterator<Item = &'a Step>,
 ) -> Result<Key, RecipeError> {
     let mut maker = KeyMaker::new("base");
     maker.texts("engine", [ENGINE]);
@@ -266,7 +271,8 @@ fn base_key<'a>(
     maker.texts("architecture", [selection.architecture.name()]);
     maker.texts("epoch", [selection.epoch.to_string()]);
     maker.texts("package", packages);
-    for step in steps {
+    maker.texts("deb", debs.iter().map(|deb| &deb.sha256));
+    for step in trees {
         maker.tree(&step.name, &step.path)?;
     }
     Ok(maker.finish())
@@ -275,7 +281,6 @@ fn base_key<'a>(
 fn root_key(
     base: &Key,
     recipe: &Recipe,
-    debs: &[Deb],
     steps: &[Step],
     embeds: &[(Plan, PathBuf)],
     preinstall: Option<&Path>,
@@ -283,7 +288,6 @@ fn root_key(
     let mut maker = KeyMaker::new("root");
     maker.texts("base", [base.to_string()]);
     maker.texts("recipe", [&recipe.name]);
-    maker.texts("deb", debs.iter().map(|deb| &deb.sha256));
     maker.texts("output", [recipe.output.word()]);
     if let Output::Sd(layout, _) | Output::Disk(layout, _) = &recipe.output {
         maker.texts("label", [&layout.boot_label, &layout.root_label]);

@@ -106,16 +106,16 @@ impl Default for Machine {
     }
 }
 
-/// What Raspberry Pi Imager shows and may customise.
+/// What Raspberry Pi Imager shows.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Imager {
     /// What people see.
     pub name: String,
-    /// The boards, in Imager's words, such as `pi4-64bit`.
-    pub devices: Vec<String>,
-    /// How customisation reaches the system: `systemd`, `cloudinit` or `none`.
-    pub init_format: String,
+    /// The URL of a picture.
+    pub icon: String,
+    /// A page about it.
+    pub website: Option<String>,
 }
 
 /// The result of another recipe, put into the root.
@@ -151,6 +151,15 @@ pub struct Recipe {
     pub(super) seed_mb: Option<u64>,
     pub(super) debs: Vec<String>,
     pub(super) embeds: Vec<Embed>,
+}
+
+impl Recipe {
+    /// The architecture for which it is made when nobody chooses: that of this machine, or else the first.
+    #[must_use]
+    pub fn usual_architecture(&self) -> Architecture {
+        let own = Architecture::of_this_machine().filter(|own| self.architectures.contains(own));
+        own.unwrap_or(self.architectures[0])
+    }
 }
 
 /// Which packages are there before the first is asked for.

@@ -60,14 +60,13 @@ fn steps_of_recipe_parts_and_kinds_are_one_list() {
         ("parts/p/20-pc.amd64.script", ""),
         ("parts/p/01-early.overlay/etc/x", "x"),
         ("parts/q/25-in.chroot", ""),
-        ("parts/q/10-own.deb/DEBIAN/control", "Package: own"),
     ]);
     let plan = plan(&directory, "tree").unwrap();
     assert_eq!(plan.name, "tree-arm64");
     assert_eq!(plan.packages, ["bash", "git", "linux-image-arm64/bookworm-backports", "python3"]);
     let names: Vec<&str> = plan.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(names, ["20-pi.arm64.script", "25-in.chroot", "30-last.script"]);
-    assert_eq!((plan.early.len(), plan.own_packages.len()), (1, 1));
+    assert_eq!(plan.early.len(), 1);
     let chosen =
         Selection { kinds: Some(vec!["php".to_owned(), "generic".to_owned()]), ..selection(Architecture::Amd64) };
     let plan = plan_with(directory.path(), "tree", &chosen).unwrap();
@@ -87,7 +86,6 @@ fn the_keys_follow_from_what_goes_in() {
     let directory = shelf(&[
         ("tree/recipe.toml", TREE),
         ("tree/10-a.packages", "git\n"),
-        ("tree/10-c.deb/DEBIAN/control", "1"),
         ("tree/20-b.script", "echo\n"),
         ("tree/files/data", "1"),
         ("card/recipe.toml", &CARD.replace("[disk]", "[[embed]]\nrecipe = \"tree\"\nto = \"/x\"\n[disk]")),
@@ -106,10 +104,7 @@ fn the_keys_follow_from_what_goes_in() {
     assert_eq!(first.0, second.0);
     assert!(first.1 != second.1 && first.2 != second.2);
     fs::write(directory.path().join("tree/10-a.packages"), "git\nbash\n").unwrap();
-    let third = keys();
-    assert!(third.0 != second.0 && third.2 != second.2);
-    fs::write(directory.path().join("tree/10-c.deb/DEBIAN/control"), "2").unwrap();
-    assert!(keys().0 != third.0 && keys().2 != third.2);
+    assert!(keys().0 != second.0 && keys().2 != second.2);
 }
 
 #[test]
@@ -149,6 +144,7 @@ fn a_wrong_step_is_told_by_its_path() {
     assert!(step("tree/notes.txt", "").contains("is no step"));
     assert_eq!(step("tree/10-x.script/file", ""), "tree/10-x.script must be a file");
     assert_eq!(step("tree/10-x.overlay", ""), "tree/10-x.overlay must be a directory");
+    assert_eq!(step("tree/10-x.deb/usr/x", ""), "tree/10-x.deb must be the tree of a package, with DEBIAN/control");
     assert!(step("tree/05-x.packages", "git").contains("steps 00 to 09 come before the packages"));
     assert!(step("tree/50-x.boot", "").contains("a directory has no boot partition"));
     for text in ["a", "Git", "git curl", "git;", "--yes", "git/", "git/book worm"] {

@@ -52,7 +52,6 @@ pub(super) async fn make(job: &Job<'_>, embedded: &[(PathBuf, PathBuf)]) -> Resu
         fs::create_dir_all(&to).with_context(|| format!("cannot make {}", to.display()))?;
         unpack(job, archive, &to).await?;
     }
-    install(job, &root).await?;
     carry_out(job, &root, &boot).await?;
     job.begin("packing");
     seal::clean(&root)?;
@@ -118,28 +117,6 @@ pub(super) async fn pack_files(job: &Job<'_>, directory: &Path, names: &[&str], 
     let tool = tool.with(["--numeric-owner".to_owned(), format!("--mtime=@{}", job.plan.epoch)]);
     let tool = tool.option("--directory=", directory.as_os_str()).option("--file=", archive.as_os_str());
     job.tool(tool.with(["--"]).with(names)).await
-}
-
-/// Installs our own packages. They change more often than Debian's, so they come after that stage.
-async fn install(job: &Job<'_>, root: &Path) -> Result<()> {
-    let debs = &job.plan.debs;
-    if debs.is_empty() {
-        return Ok(());
-    }
-    job.begin("own packages");
-    let directory = tempfile::Builder::new().prefix(".debs").tempdir_in(root)?;
-    for (number, deb) in debs.iter().enumerate() {
-        let to = directory.path().join(format!("{number}.deb"));
-        fs::copy(&deb.path, &to).with_context(|| format!("cannot copy {}", deb.path.display()))?;
-    }
-    let name = directory.path().file_name().unwrap_or_default();
-    let command = r#"exec dpkg --force-unsafe-io --install "/$1"/*.deb"#;
-    let words: [OsString; 4] = ["-euc".into(), command.into(), "install".into(), name.to_owned()];
-    let names: Vec<&str> = debs.iter().map(|deb| deb.package.as_str()).collect();
-    let outcome = job.inside(root, &words, Network::None).await;
-    outcome.with_context(|| {
-        format!("cannot install {}: what it depends on must stand in a step .packages", names.join(", "))
-    })
 }
 
 async fn carry_out(job: &Job<'_>, root: &Path, boot: &Path) -> Result<()> {

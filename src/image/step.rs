@@ -13,7 +13,7 @@ use crate::sys::file::FileError;
 pub(super) enum StepKind {
     /// Names Debian packages, which are installed together with those of all other steps.
     Packages,
-    /// Is the tree of a Debian package that no archive has, which is installed together with the others.
+    /// Is the tree of a small Debian package of our own, which is installed with the others.
     Deb,
     /// Is a tree that is laid over the root.
     Overlay,
@@ -51,6 +51,8 @@ impl Step {
 /// What a directory of steps may hold besides them.
 const FILES: &str = "files";
 const BESIDE_STEPS: [&str; 4] = ["recipe.toml", "README.md", FILES, KINDS];
+/// What makes a tree that of a Debian package.
+const CONTROL: &str = "DEBIAN/control";
 /// Holds one directory of steps for each kind of service.
 pub(super) const KINDS: &str = "kinds";
 
@@ -84,6 +86,12 @@ fn check(step: &Step) -> Result<(), RecipeError> {
     if metadata.is_symlink() || metadata.is_dir() != wants_directory {
         let wanted = if wants_directory { "a directory" } else { "a file" };
         return Err(RecipeError::StepType { path: step.path.clone(), wanted });
+    }
+    if step.kind == StepKind::Deb && !step.path.join(CONTROL).is_file() {
+        return Err(RecipeError::StepType {
+            path: step.path.clone(),
+            wanted: "the tree of a package, with DEBIAN/control",
+        });
     }
     if step.is_early() && step.kind != StepKind::Overlay {
         return Err(RecipeError::EarlyStep(step.path.clone()));

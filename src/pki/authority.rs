@@ -92,13 +92,35 @@ impl Authority {
             return Err(FileError::new("create", &key_path, source).into());
         }
         let key = new_key()?;
-        let mut params = parameters(&Subject::authority(), None, Lifetime::AUTHORITY);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let certificate = params.self_signed(&key).map_err(|error| crypto("make the authority", &error))?;
-        file::write_atomic(&certificate_path, certificate.pem().as_bytes(), 0o644)?;
+        file::write_atomic(&certificate_path, own_certificate(&key)?.as_bytes(), 0o644)?;
         file::write_atomic(&key_path, key.serialize_pem().as_bytes(), 0o600)?;
         Authority::load(directory)
+    }
+
+    /// Gives the authority in `directory` a new certificate for its old key:
+    /// whatever it has issued stays good, also for those who know its old
+    /// certificate. Blocking.
+    ///
+    /// # Errors
+    /// There is none, or the directory cannot be written.
+    pub fn renew(directory: &Path) -> Result<Self, AuthorityError> {
+        let [certificate_path, key_path] = Authority::paths(directory);
+        let key = KeyPair::from_pem(&file::read_text(&key_path)?)
+            .map_err(|error| crypto("read the authority's key", &error))?;
+        file::write_atomic(&certificate_path, own_certificate(&key)?.as_bytes(), 0o644)?;
+        Authority::load(directory)
+    }
+
+    /// When its own certificate ends, in seconds since 1970.
+    ///
+    /// # Errors
+    /// The certificate cannot be read.
+    pub fn not_after(&self) -> Result<i64, AuthorityError> {
+        let read = |error: &dyn std::fmt::Display| crypto("read the authority's certificate", error);
+        let (_, block) =
+            x509_parser::pem::parse_x509_pem(self.certificate_pem.as_bytes()).map_err(|error| read(&error))?;
+        let certificate = block.parse_x509().map_err(|error| read(&error))?;
+        Ok(certificate.validity().not_after.timestamp())
     }
 
     /// Reads the authority from `directory`. Blocking.
@@ -134,6 +156,18 @@ impl Authority {
         let key = new_key()?;
         let certificate = self.certify(&key, subject, None, names, lifetime)?;
         Ok(self.credentials(&key, certificate))
+    }
+
+    /// Makes a key and a certificate for the holder of another one, with the
+    /// same subject and names.
+    ///
+    /// # Errors
+    /// The other one cannot be read.
+    pub fn issue_again(&self, earlier: &Credentials, lifetime: Lifetime) -> Result<Credentials, AuthorityError> {
+        let unreadable = |error: &dyn std::fmt::Display| crypto("read the earlier certificate", error);
+        let identity = earlier.identity().map_err(|error| unreadable(&error))?;
+        let names = earlier.names().map_err(|error| unreadable(&error))?;
+        self.issue(&identity.subject, &names, lifetime)
     }
 
     /// Makes a key and a certificate for the node that is number `node` in
@@ -230,6 +264,13 @@ impl Authority {
         let pem = request.pem().map_err(|error| crypto("write a signing request", &error))?;
         Ok((pem, key.serialize_pem()))
     }
+}
+
+fn own_certificate(key: &KeyPair) -> Result<String, AuthorityError> {
+    let mut params = parameters(&Subject::authority(), None, Lifetime::AUTHORITY);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params.self_signed(key).map_err(|error| crypto("make the authority", &error))?.pem())
 }
 
 fn parameters(subject: &Subject, node: Option<NodeNumber>, lifetime: Lifetime) -> CertificateParams {
@@ -337,5 +378,42 @@ mod tests {
         }
         let (_, block) = x509_parser::pem::parse_x509_pem(authority.certificate_pem().as_bytes()).unwrap();
         assert!(block.parse_x509().unwrap().validity().not_before.timestamp() <= built);
+    }
+
+    #[test]
+    fn a_certificate_that_is_issued_again_is_for_the_same_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = Authority::create(directory.path()).unwrap();
+        let all = [
+            CertificateName::Dns("pi.local".to_owned()),
+            CertificateName::Address([172, 16, 0, 11].into()),
+            CertificateName::Address("fe80::1".parse().unwrap()),
+        ];
+        let first = authority.issue(&Subject::director("pi.local"), &all, Lifetime::NODE).unwrap();
+        let again = authority.issue_again(&first, Lifetime::DIRECTOR).unwrap();
+        let (first_identity, identity) = (first.identity().unwrap(), again.identity().unwrap());
+        assert_eq!(identity.subject, first_identity.subject);
+        assert!(identity.not_after > first_identity.not_after && again.key_pem != first.key_pem);
+        assert_eq!(again.names().unwrap(), all);
+    }
+
+    #[test]
+    fn a_renewed_authority_vouches_for_what_it_issued_before_and_for_those_who_know_the_old_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = Authority::create(directory.path()).unwrap();
+        let new = Authority::renew(directory.path()).unwrap();
+        assert_ne!(old.certificate_pem(), new.certificate_pem());
+        assert!(new.not_after().unwrap() >= old.not_after().unwrap());
+        for (issuer, known) in [(&old, &new), (&new, &old)] {
+            let issued = issuer.issue(&Subject::director("x"), &[], Lifetime::NODE).unwrap();
+            let mut roots = rustls::RootCertStore::empty();
+            let known = Credentials { authority_pem: known.certificate_pem().to_owned(), ..issued.clone() };
+            roots.add(known.authority_certificates().unwrap().remove(0)).unwrap();
+            let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+            let now = rustls::pki_types::UnixTime::now();
+            verifier.build().unwrap().verify_client_cert(&issued.certificate_chain().unwrap()[0], &[], now).unwrap();
+        }
+        assert!(Authority::renew(tempfile::tempdir().unwrap().path()).is_err(), "there is none to renew");
     }
 }

@@ -99,6 +99,12 @@ pub(super) fn read_names(der: &[u8]) -> Result<Vec<CertificateName>, IdentityErr
     Ok(names.iter().filter_map(read).collect())
 }
 
+/// The public key of a certificate in DER, as it stands in it.
+pub(super) fn public_key(der: &[u8]) -> Option<Vec<u8>> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Some(certificate.public_key().raw.to_vec())
+}
+
 /// Reads the attributes that ConPaaS knows; others are passed over.
 pub(super) fn read_subject(name: &X509Name<'_>) -> Subject {
     let mut subject = Subject {

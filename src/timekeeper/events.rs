@@ -1,15 +1,17 @@
 //! What the service waits for.
 
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::unistd::read;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
 
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,24 +27,24 @@ pub(super) enum Event {
 /// The two things that may happen.
 pub(super) struct Events {
     signals: SignalFd,
-    jumps: TimerFd,
+    jumps: OwnedFd,
 }
 
 impl Events {
     /// Holds the signals back that tell to end, and watches the clock.
-    pub(super) fn watch() -> Result<Events, Errno> {
+    pub(super) fn watch() -> io::Result<Events> {
         let mut ends = SigSet::empty();
         ends.add(Signal::SIGTERM);
         ends.add(Signal::SIGINT);
         ends.thread_block()?;
         let signals = SignalFd::with_flags(&ends, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
-        let jumps = TimerFd::new(ClockId::CLOCK_REALTIME, flags)?;
+        let jumps = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         // It never goes off; but the kernel cancels it whenever the clock is set.
-        jumps.set(
-            Expiration::OneShot(TimeSpec::new(libc::time_t::MAX, 0)),
-            TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET,
-        )?;
+        let never = Itimerspec {
+            it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
+            it_value: Timespec { tv_sec: i64::MAX, tv_nsec: 0 },
+        };
+        timerfd_settime(&jumps, TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, &never)?;
         Ok(Events { signals, jumps })
     }
 

@@ -17,7 +17,7 @@ fn a_card_that_says_nothing_makes_the_seeds_machine() {
         assert_eq!(board.mode(&format!("etc/ssh/ssh_host_{kind}_key")), 0o600);
     }
     let bridge = board.read("etc/systemd/network/20-conpaas0.network.d/50-first-boot.conf");
-    assert!(bridge.ends_with("[Network]\nAddress=\nAddress=172.16.0.11/24\n"), "{bridge}");
+    assert!(bridge.ends_with("[Network]\nAddress=172.16.0.11/24\n"), "{bridge}");
     let chrony = board.read("etc/chrony/conf.d/conpaas.conf");
     assert!(chrony.contains("pool 0.debian.pool.ntp.org iburst") && chrony.contains("allow 172.16.0.0/24"), "{chrony}");
     assert!(board.read("etc/avahi/services/conpaas.service").contains("_conpaas._tcp"));

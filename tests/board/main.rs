@@ -6,6 +6,7 @@
 mod crash;
 mod first_boot;
 mod login;
+mod network;
 mod units;
 mod web;
 mod world;

@@ -17,7 +17,8 @@ fn values(unit: &str, key: &str) -> Vec<String> {
 #[test]
 fn the_first_boot_comes_before_everything_that_uses_what_it_makes() {
     let unit = "systemd/conpaas-first-boot.service";
-    assert_eq!(values(unit, "ConditionPathExists"), ["!/var/lib/conpaas/first-boot/done"]);
+    let conditions = ["!/var/lib/conpaas/first-boot/done", "/usr/lib/conpaas/first-boot.txt"];
+    assert_eq!(values(unit, "ConditionPathExists"), conditions);
     assert_eq!(values(unit, "ExecStart"), ["/usr/bin/conpaas first-boot"]);
     let before = values(unit, "Before").join(" ");
     for later in [
@@ -97,4 +98,28 @@ fn the_script_in_imagers_place_only_takes_its_order_away() {
     let script = text("config/firstrun.sh");
     assert!(script.starts_with("#!/bin/sh\n"));
     assert!(script.ends_with("\nexec /usr/bin/conpaas first-boot forget-script\n"));
+}
+
+/// An image starts every unit of ours that an installed package leaves alone.
+#[test]
+fn images_start_the_units_and_say_what_they_are() {
+    let enabled = text("images/parts/machine/80-units.script");
+    for unit in [
+        "conpaas-first-boot.service multi-user.target",
+        "conpaas-console.service multi-user.target",
+        "conpaas-console.path multi-user.target",
+        "conpaas-web.service multi-user.target",
+        "conpaas-first-login.socket sockets.target",
+    ] {
+        assert!(enabled.contains(&format!("\nenable {unit}\n")), "{unit}");
+    }
+    for (image, is_compute) in
+        [("images/parts/machine/12-machine.overlay", false), ("images/rpi-compute/30-compute.overlay", true)]
+    {
+        let defaults = text(&format!("{image}/usr/lib/conpaas/first-boot.txt"));
+        let (entries, mut problems) = conpaas::board::settings::read("first-boot.txt", defaults.as_bytes());
+        let settings = conpaas::board::settings::resolve(&[entries], &mut problems);
+        assert_eq!(problems, Vec::new(), "{image}");
+        assert_eq!(settings.role == conpaas::board::settings::BoardRole::Compute, is_compute, "{image}");
+    }
 }

@@ -144,12 +144,12 @@ impl Board {
     }
 }
 
-/// Keys, hashes, databases and what holds a password.
+/// Keys, hashes, databases, times and what holds a password.
 fn is_random(name: &str) -> bool {
     name.contains("ssh_host_")
         || name.contains("director.db")
         || name.ends_with(".pem")
-        || ["shadow", "machine-id", "first-login.json", "welcome.json", "director.cfg"]
+        || ["shadow", "machine-id", "first-login.json", "welcome.json", "director.cfg", "last-time"]
             .iter()
             .any(|part| name.ends_with(part))
 }

@@ -10,4 +10,5 @@ mod matrix;
 mod old_client;
 mod reconcile;
 mod recorded;
+mod renewal;
 mod world;

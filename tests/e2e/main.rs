@@ -10,5 +10,6 @@ mod neighbours;
 mod nutshell;
 #[path = "../nutshell/session.rs"]
 mod nutshell_session;
+mod package;
 mod power;
 mod world;

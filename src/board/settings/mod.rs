@@ -2,7 +2,7 @@
 //! Pi Imager's customisation, the image's own defaults.
 //!
 //! Each source is read into [`Entry`] values, `key = value` with the place
-//! where it stands; [`resolve`] makes them one checked [`Settings`].
+//! where it stands; [`resolve()`] makes them one checked [`Settings`].
 //!
 //! # Guarantees
 //! - Whatever the sources hold, settings come out: what cannot be used is a

@@ -31,11 +31,11 @@ pub(super) fn ensure(board: &Board) -> Result<Outcome, BoardError> {
     done(format!("addresses {} and {lan}; containers {} to {}", plan.own, plan.first_container, plan.last_container))
 }
 
-/// An empty `Address=` forgets the image's.
+/// The image's own file names no address: what it names cannot be taken back here.
 fn bridge(settings: &Settings) -> String {
     let plan = &settings.plan;
     let mut text = format!(
-        "# Written by the first boot of ConPaaS from what it was told.\n[Network]\nAddress=\nAddress={}/{}\n",
+        "# Written by the first boot of ConPaaS from what it was told.\n[Network]\nAddress={}/{}\n",
         plan.own,
         plan.network.prefix()
     );
@@ -136,12 +136,12 @@ mod tests {
     #[test]
     fn the_bridge_has_the_boards_address_and_one_of_the_house() {
         let text = bridge(&settings("network = 10.1.2.0/24\nnumber = 12\ndns = 9.9.9.9 fd00::1\n"));
-        assert!(text.ends_with("[Network]\nAddress=\nAddress=10.1.2.12/24\nDNS=9.9.9.9\nDNS=fd00::1\n"), "{text}");
+        assert!(text.ends_with("[Network]\nAddress=10.1.2.12/24\nDNS=9.9.9.9\nDNS=fd00::1\n"), "{text}");
         let text = bridge(&settings("address = 192.168.1.5/24\ngateway = 192.168.1.1\n"));
         let end = "Address=172.16.0.11/24\nDHCP=no\nAddress=192.168.1.5/24\nGateway=192.168.1.1\n";
         assert!(text.ends_with(end), "{text}");
         let text = bridge(&settings("address = 172.16.0.11/24\ngateway = 172.16.0.1\n"));
-        assert!(text.ends_with("Address=\nAddress=172.16.0.11/24\nDHCP=no\nGateway=172.16.0.1\n"), "{text}");
+        assert!(text.ends_with("[Network]\nAddress=172.16.0.11/24\nDHCP=no\nGateway=172.16.0.1\n"), "{text}");
     }
 
     #[test]

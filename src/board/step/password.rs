@@ -47,10 +47,10 @@ async fn system_login(board: &Board, kept: &FirstLogin) -> Result<Option<Login>,
     let name = &account.name;
     match &account.password {
         Some(AccountPassword::Plain(password)) => {
-            set_password(&board.place, METHOD, &format!("{name}:{password}\n")).await?
+            set_password(&board.place, METHOD, &format!("{name}:{password}\n")).await?;
         }
         Some(AccountPassword::Hash(hash)) => {
-            set_password(&board.place, &["--encrypted"], &format!("{name}:{hash}\n")).await?
+            set_password(&board.place, &["--encrypted"], &format!("{name}:{hash}\n")).await?;
         }
         None if account.ssh_keys.is_empty() && !has_password(&board.place, name) => {
             let kept = kept.system.clone().filter(|login| login.name == *name);

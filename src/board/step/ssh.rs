@@ -27,7 +27,7 @@ pub(super) async fn ensure(board: &Board) -> Result<Outcome, BoardError> {
     let passwords = if board.settings.account.may_use_password_by_ssh { "yes" } else { "no" };
     let text = format!(
         "# Written by the first boot of ConPaaS from what it was told.\nPasswordAuthentication {passwords}\n\
-         KbdInteractiveAuthentication {passwords}\nPermitRootLogin no\n"
+         KbdInteractiveAuthentication no\nPermitRootLogin no\n"
     );
     board.place.write("/etc/ssh/sshd_config.d/first-boot.conf", &text, 0o644)?;
     done(format!("{} host keys; passwords are {}", keys.len(), if passwords == "yes" { "taken" } else { "not taken" }))

@@ -18,6 +18,9 @@ pub(super) fn page(name: &str, about: &str, text: &str) -> String {
         if let Some(section) = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             roff.control("SH", [format!("[{section}]").as_str()]);
             add_prose(&mut roff, &mut prose);
+        } else if let Some(heading) = bare.strip_prefix("----- ") {
+            add_prose(&mut roff, &mut prose);
+            roff.control("SH", [heading]);
         } else if let Some((key, value)) = option(bare) {
             roff.control("TP", []);
             let default = if value.is_empty() { String::new() } else { format!(" = {value}") };

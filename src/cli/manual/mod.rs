@@ -16,6 +16,8 @@ use crate::config::{SHIPPED_CPS_TOOLS_CONF, SHIPPED_DIRECTOR_CFG};
 /// The command's name.
 pub(super) const NAME: &str = "manual";
 
+const BOARD_SETTINGS: &str = include_str!("../../../config/conpaas.txt");
+
 /// The clap tree of the command itself.
 pub(super) fn command() -> Command {
     let directory = Arg::new("directory").value_name("DIR").required(true).value_parser(value_parser!(PathBuf));
@@ -38,6 +40,7 @@ pub(super) fn write(mut whole: Command, directory: &Path) -> io::Result<()> {
         fs::write(programs.join(format!("{}.1", page::name(command))), page::of_command(command)?)?;
     }
     for (name, about, text) in [
+        ("conpaas.txt", "settings of a machine that was made of a ConPaaS image", BOARD_SETTINGS),
         ("director.cfg", "configuration of a ConPaaS director", SHIPPED_DIRECTOR_CFG),
         ("cps-tools.conf", "settings of the ConPaaS command line client", SHIPPED_CPS_TOOLS_CONF),
     ] {

@@ -58,7 +58,7 @@ pub(super) fn of_program(whole: &Command) -> io::Result<Vec<u8>> {
     roff.control("SH", ["EXIT STATUS"]);
     roff.text([roman("0 when it is done, 1 when it failed, 2 when the command line was not understood.")]);
     roff.control("SH", ["SEE ALSO"]);
-    roff.text([roman("director.cfg(5), cps-tools.conf(5)")]);
+    roff.text([roman("director.cfg(5), cps-tools.conf(5), conpaas.txt(5)")]);
     let mut page = title("conpaas")?;
     page.extend(roff.to_roff().into_bytes());
     Ok(page)

@@ -1,6 +1,6 @@
 //! The certificate of a node, in use and renewed while it runs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,8 +13,6 @@ use crate::rpc::{Client, ClientAuthentication, ClientError, Endpoint, FormBody, 
 use crate::sys;
 use crate::sys::file::{self, FileError};
 
-/// New credentials wait here until they have replaced the old ones, file by file.
-const PENDING: &str = "renewed";
 /// A clock that is set may make a certificate outdated at any moment; looking costs nothing.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
@@ -64,7 +62,8 @@ impl NodeCredentials {
     /// They are missing, broken, or of another application.
     pub fn load(base: &NodeBase) -> Result<Self, NodeCredentialsError> {
         let directory = base.rooted(&base.cert_dir);
-        let credentials = load_newest(&directory)?;
+        Credentials::settle(&directory)?;
+        let credentials = Credentials::load(&directory)?;
         let rule = PeerRule::NodeOf(base.user_id, base.app_id);
         let (in_use, server) = put_to_use(&credentials, &rule)?;
         let director = endpoint(&base.director_url);
@@ -136,10 +135,10 @@ impl NodeCredentials {
             let words: String = text.chars().take(200).collect();
             return Err(NodeCredentialsError::Refused(format!("status {}: {words}", answer.status)));
         }
-        let old = load_newest(&self.directory)?;
+        let old = Credentials::load(&self.directory)?;
         let new = Credentials { certificate_pem: text, key_pem, authority_pem: old.authority_pem };
         let (in_use, server) = put_to_use(&new, &self.rule)?;
-        save(&new, &self.directory)?;
+        new.replace(&self.directory)?;
         *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = in_use;
         *self.server.write().unwrap_or_else(PoisonError::into_inner) = server;
         let _no_secret_in_it = file::ensure_absent(&request_file);
@@ -182,37 +181,6 @@ impl Life {
     fn pause(&self) -> Duration {
         Duration::from_secs((self.in_all / 12).unsigned_abs()).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
-}
-
-/// Writes the three files beside the old ones first, all of them, so that a
-/// crash while they are replaced leaves no certificate without its key.
-fn save(credentials: &Credentials, directory: &Path) -> Result<(), NodeCredentialsError> {
-    let pending = directory.join(PENDING);
-    let temporary = directory.join(format!("{PENDING}.new"));
-    file::ensure_absent(&temporary)?;
-    file::ensure_directory(&temporary)?;
-    credentials.save(&temporary)?;
-    file::ensure_absent(&pending)?;
-    std::fs::rename(&temporary, &pending).map_err(|error| FileError::new("rename", &temporary, error))?;
-    credentials.save(directory)?;
-    Ok(file::ensure_absent(&pending)?)
-}
-
-/// What lies in `directory`, after a renewal that a crash broke off is
-/// brought to its end; unless the director has given newer ones since, as it
-/// does whenever it starts the node again.
-fn load_newest(directory: &Path) -> Result<Credentials, NodeCredentialsError> {
-    let pending = directory.join(PENDING);
-    if pending.is_dir() {
-        let end = |credentials: &Credentials| credentials.identity().map(|identity| identity.not_after);
-        let renewed = Credentials::load(&pending)?;
-        let given = Credentials::load(directory).ok().and_then(|given| end(&given).ok());
-        if given.is_none_or(|given| end(&renewed).is_ok_and(|renewed| renewed >= given)) {
-            renewed.save(directory)?;
-        }
-        file::ensure_absent(&pending)?;
-    }
-    Ok(Credentials::load(directory)?)
 }
 
 fn put_to_use(credentials: &Credentials, rule: &PeerRule) -> Result<(InUse, Arc<ServerConfig>), NodeCredentialsError> {
