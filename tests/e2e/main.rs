@@ -6,6 +6,7 @@ mod confined;
 mod control_groups;
 mod init;
 mod lxc;
+mod neighbours;
 mod nutshell;
 #[path = "../nutshell/session.rs"]
 mod nutshell_session;
