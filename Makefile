@@ -9,11 +9,9 @@ DESTDIR ?=
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/conpaas
-SHAREDIR ?= $(PREFIX)/share/conpaas
 UNITDIR ?= /usr/lib/systemd/system
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
-SYSUSERSDIR ?= /usr/lib/sysusers.d
 # Where the program looks for recipes of images, and they for configuration.
 SHAREDIR ?= /usr/share/conpaas
 MANDIR ?= $(PREFIX)/share/man
@@ -157,17 +155,13 @@ install: ## the program, its other names, units, manual, completion, documents (
 		ln -sf conpaas-$$name.1.gz $(DESTDIR)$(MANDIR)/man1/cps-$$name.1.gz; done
 	install -d -m 0755 $(DESTDIR)$(SHAREDIR)/images
 	cp -r --preserve=mode images/. $(DESTDIR)$(SHAREDIR)/images
-	install -m 0644 config/chrony.conf config/conpaas.txt $(DESTDIR)$(SHAREDIR)
+	install -m 0644 config/conpaas.txt config/chrony.conf $(DESTDIR)$(SHAREDIR)
 	install -m 0755 config/firstrun.sh $(DESTDIR)$(SHAREDIR)
 	install -d -m 0755 $(DESTDIR)$(DOCDIR)/{config,docs,examples/hello-web}
 	install -m 0644 README.md LICENSE $(DESTDIR)$(DOCDIR)
 	cp -r --preserve=mode docs/. $(DESTDIR)$(DOCDIR)/docs
 	install -m 0644 config/director.cfg config/cps-tools.conf $(DESTDIR)$(DOCDIR)/config
 	cp -p examples/hello-web/* $(DESTDIR)$(DOCDIR)/examples/hello-web
-	install -d -m 0755 $(DESTDIR)$(SHAREDIR)
-	install -m 0644 config/conpaas.txt config/chrony.conf $(DESTDIR)$(SHAREDIR)
-	install -m 0755 config/firstrun.sh $(DESTDIR)$(SHAREDIR)
-
 .PHONY: clean
 clean: ## remove what was built here (not images, not the nutshell)
 	$(CARGO) clean
