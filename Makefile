@@ -162,6 +162,7 @@ install: ## the program, its other names, units, manual, completion, documents (
 	cp -r --preserve=mode docs/. $(DESTDIR)$(DOCDIR)/docs
 	install -m 0644 config/director.cfg config/cps-tools.conf $(DESTDIR)$(DOCDIR)/config
 	cp -p examples/hello-web/* $(DESTDIR)$(DOCDIR)/examples/hello-web
+
 .PHONY: clean
 clean: ## remove what was built here (not images, not the nutshell)
 	$(CARGO) clean
