@@ -4,6 +4,7 @@
 
 mod confined;
 mod control_groups;
+mod image;
 mod init;
 mod lxc;
 mod neighbours;
