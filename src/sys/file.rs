@@ -165,6 +165,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let place = tempfile::tempdir().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
         // What a crash left.
         fs::create_dir(place.path().join("clouds.new")).unwrap();
         let state = place.path().join("clouds/iaas");
