@@ -2,10 +2,11 @@
 //! line, and ended by pulling the plug.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -14,11 +15,54 @@ use anyhow::{Context, bail};
 pub(crate) struct Machine {
     process: Child,
     serial: UnixStream,
-    /// Everything that the serial line said since the machine started.
-    said: String,
-    /// How much of it was waited for already.
+    said: Arc<Said>,
+    /// How much of what was said was waited for already.
     seen: usize,
-    directory: PathBuf,
+}
+
+/// What the serial line said since the machine started.
+#[derive(Default)]
+struct Said {
+    /// The text, and whether the line is closed.
+    text: Mutex<(String, bool)>,
+    more: Condvar,
+}
+
+impl Said {
+    /// Reads the line to its end, into the text and into a file for people to look at. Somebody must always read it:
+    /// QEMU gives a whole buffer to each byte, and stops the machine when there are no more.
+    fn listen(&self, mut serial: UnixStream, mut log: fs::File) {
+        let mut buffer = [0; 4096];
+        let mut part = Vec::new();
+        while let Ok(n) = serial.read(&mut buffer) {
+            if n == 0 {
+                break;
+            }
+            let _best_effort = log.write_all(&buffer[..n]);
+            part.extend_from_slice(&buffer[..n]);
+            // A character that has not come whole waits for its rest.
+            let whole = match std::str::from_utf8(&part) {
+                Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                _ => part.len(),
+            };
+            let text: Vec<u8> = part.drain(..whole).collect();
+            self.lock().0.push_str(&String::from_utf8_lossy(&text));
+            self.more.notify_all();
+        }
+        self.lock().1 = true;
+        self.more.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (String, bool)> {
+        self.text.lock().expect("nobody who holds it panics")
+    }
+
+    /// The end of it.
+    fn tail(&self) -> String {
+        let said = self.lock();
+        let lines: Vec<&str> = said.0.lines().collect();
+        lines[lines.len().saturating_sub(25)..].join("\n    ")
+    }
 }
 
 impl Machine {
@@ -42,25 +86,36 @@ impl Machine {
             let said = fs::read_to_string(directory.join("qemu.log")).unwrap_or_default();
             format!("{program} does not run: {}", said.trim())
         })?;
-        serial.set_read_timeout(Some(Duration::from_millis(200)))?;
+        let said: Arc<Said> = Arc::default();
+        let (listener, ear) = (said.clone(), serial.try_clone()?);
+        let console = fs::File::create(directory.join("console.log"))?;
+        std::thread::spawn(move || listener.listen(ear, console));
         let process = process.0.take().context("it was just started")?;
-        Ok(Machine { process, serial, said: String::new(), seen: 0, directory: directory.to_owned() })
+        Ok(Machine { process, serial, said, seen: 0 })
     }
 
     /// Waits until the serial line has said `text`, and gives what it said until then since the last wait.
     pub(crate) fn wait_for(&mut self, text: &str, limit: Duration) -> anyhow::Result<String> {
         let end = Instant::now() + limit;
+        let mut said = self.said.lock();
         loop {
-            if let Some(at) = self.said[self.seen..].find(text) {
+            if let Some(at) = said.0[self.seen..].find(text) {
                 let until = self.seen + at + text.len();
-                let answer = self.said[self.seen..until].to_owned();
+                let answer = said.0[self.seen..until].to_owned();
                 self.seen = until;
                 return Ok(answer);
             }
-            if Instant::now() > end {
-                bail!("the machine did not say '{text}' within {} s; it said last: {}", limit.as_secs(), self.tail());
+            let is_over = said.1;
+            let left = end.saturating_duration_since(Instant::now());
+            if is_over || left.is_zero() {
+                drop(said);
+                let tail = self.said.tail();
+                if is_over {
+                    bail!("the machine has ended before it said '{text}'; it said last: {tail}");
+                }
+                bail!("the machine did not say '{text}' within {} s; it said last: {tail}", limit.as_secs());
             }
-            self.listen().with_context(|| format!("waiting for '{text}'"))?;
+            said = self.said.more.wait_timeout(said, left).expect("nobody who holds it panics").0;
         }
     }
 
@@ -68,6 +123,15 @@ impl Machine {
     pub(crate) fn type_line(&mut self, line: &str) -> anyhow::Result<()> {
         self.serial.write_all(line.as_bytes())?;
         self.serial.write_all(b"\r").context("the serial line is closed")
+    }
+
+    /// Answers the prompt for a login, and waits for the shell.
+    pub(crate) fn log_in(&mut self, user: &str, password: &str, limit: Duration) -> anyhow::Result<()> {
+        self.type_line(user)?;
+        self.wait_for("Password:", limit)?;
+        self.type_line(password)?;
+        self.wait_for("$ ", limit)?;
+        self.shell("stty -echo cols 200; PS1=", limit).map(drop)
     }
 
     /// Runs `command` in the shell that is logged in, and gives what it printed; fails unless it ends with 0.
@@ -89,9 +153,9 @@ impl Machine {
         let end = Instant::now() + limit;
         while self.process.try_wait()?.is_none() {
             if Instant::now() > end {
-                bail!("the machine did not switch itself off within {} s: {}", limit.as_secs(), self.tail());
+                bail!("the machine did not switch itself off within {} s: {}", limit.as_secs(), self.said.tail());
             }
-            let _it_may_have_ended = self.listen();
+            std::thread::park_timeout(Duration::from_millis(100));
         }
         Ok(())
     }
@@ -101,32 +165,9 @@ impl Machine {
         self.end();
     }
 
-    /// The end of what the serial line said.
-    pub(crate) fn tail(&self) -> String {
-        let lines: Vec<&str> = self.said.lines().collect();
-        lines[lines.len().saturating_sub(25)..].join("\n    ")
-    }
-
-    /// Keeps what the serial line said, for people to look at after a failure.
-    pub(crate) fn save(&self) {
-        let _best_effort = fs::write(self.directory.join("console.log"), &self.said);
-    }
-
-    fn listen(&mut self) -> anyhow::Result<()> {
-        let mut buffer = [0; 4096];
-        match self.serial.read(&mut buffer) {
-            Ok(0) => bail!("the machine has ended: {}", self.tail()),
-            Ok(n) => self.said.push_str(&String::from_utf8_lossy(&buffer[..n])),
-            Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) => {}
-            Err(error) => return Err(error).context("the serial line is closed"),
-        }
-        Ok(())
-    }
-
     fn end(&mut self) {
         let _ended_already = self.process.kill();
         let _reaped_already = self.process.wait();
-        self.save();
     }
 }
 
