@@ -5,6 +5,7 @@
 //! nothing new, so that old clients see what they always saw.
 
 mod application;
+mod join;
 mod node;
 pub mod params;
 mod python;
@@ -14,6 +15,7 @@ pub mod texts;
 mod user;
 
 pub use application::ApplicationView;
+pub use join::{JoinFile, JoinView};
 pub use node::{NodeRequest, NodeView, NodeVolume, VolumeRequest};
 pub use resource::ResourceView;
 pub use service::{ServiceAndApplication, ServiceView};

@@ -29,6 +29,7 @@ pub(super) const ROLES: &[Role] = &[
     },
     Role { name: "manager", about: "run a node's manager", takes: always, run: node_role::manager },
     Role { name: "agent", about: "run a node's agent", takes: always, run: node_role::agent },
+    Role { name: "join", about: "find out what this node is", takes: always, run: node_role::join },
     Role { name: "init", about: "be the first process of a container", takes: always, run: |_| crate::init::run() },
     Role { name: "nutshell", about: "a whole ConPaaS on this machine", takes: always, run: nutshell_role },
 ];

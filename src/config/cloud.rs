@@ -74,6 +74,17 @@ pub struct ProcessConfig {
     pub manager_port: u16,
     /// Port of every agent.
     pub agent_port: u16,
+    /// How nodes get their context.
+    pub context: ContextForm,
+}
+
+/// In which form a node gets its context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContextForm {
+    /// As files that are placed before it starts.
+    Files,
+    /// As an [`Invitation`](super::Invitation): it fetches the files itself.
+    Invitation,
 }
 
 pub(super) const LXC_KEYS: &[Key] = &[
@@ -104,6 +115,7 @@ pub(super) const PROCESS_KEYS: &[Key] = &[
     Key::new("NETWORK", "127.77.0.0/24"),
     Key::new("MANAGER_PORT", "10443"),
     Key::new("AGENT_PORT", "10555"),
+    Key::new("CONTEXT", "files"),
 ];
 
 /// Upstream's keys of openstack and ec2, known by name so that a wrong file
@@ -250,6 +262,7 @@ fn read_process(section: &Section<'_>, state_dir: PathBuf) -> Result<ProcessConf
         network,
         manager_port: section.value("MANAGER_PORT", value::port)?,
         agent_port: section.value("AGENT_PORT", value::port)?,
+        context: section.value("CONTEXT", context_form)?,
     })
 }
 
@@ -310,6 +323,14 @@ fn holdings(driver: &DriverConfig) -> (&Path, Ipv4Network, Option<&str>) {
 
 fn next_host(address: Ipv4Addr) -> Ipv4Addr {
     Ipv4Addr::from_bits(address.to_bits() + 1)
+}
+
+fn context_form(text: &str) -> Result<ContextForm, String> {
+    match text {
+        "files" => Ok(ContextForm::Files),
+        "invitation" => Ok(ContextForm::Invitation),
+        _ => Err(format!("'{text}' is neither 'files' nor 'invitation'")),
+    }
 }
 
 /// A network interface: the kernel takes at most 15 bytes.

@@ -84,6 +84,7 @@ fn make(cloud: &CloudConfig) -> Result<Arc<dyn Cloud>, CloudError> {
             last_address: process.network.last_host(),
             manager_port: process.manager_port,
             agent_port: process.agent_port,
+            context: process.context,
         })?)),
     }
 }

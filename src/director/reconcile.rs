@@ -21,12 +21,13 @@ use futures_util::stream;
 use super::bring_up::{self, place_of};
 use super::failure::Failure;
 use super::state::Director;
-use super::{context, credits, services};
+use super::{context, credits, join, services};
 use crate::cloud::{Cloud, CloudNode, CloudVolume};
 use crate::model::State;
 use crate::ops::crash_point;
 use crate::store::director::application;
 use crate::store::director::node::{self, Node, Phase};
+use crate::store::director::token;
 use crate::store::director::volume::{self, Volume};
 use crate::sys::chain;
 
@@ -35,9 +36,12 @@ const MAX_AT_ONCE: usize = 8;
 
 /// Undoes what nobody waits for any more: done once, when the director starts.
 pub(super) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
+    // A node that was made may not have joined yet: the time without a director does not count.
+    let expires = join::expiry(director);
     let n_given_up = director
         .store
-        .write(|tx| {
+        .write(move |tx| {
+            token::extend(tx, expires)?;
             let mut n_given_up = 0;
             for node in node::all(tx)? {
                 if node.phase == Phase::Making && node.wanted.program == "agent" {

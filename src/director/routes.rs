@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::state::Director;
 use super::{
-    accounts, applications, certificates, credits, downloads, information, nodes, services, user_info, volumes,
+    accounts, applications, certificates, credits, downloads, information, join, nodes, services, user_info, volumes,
 };
 use crate::model::{ApplicationId, CertificateRole, UserId};
 use crate::rpc::{Caller, Form, Request, Response};
@@ -20,6 +20,8 @@ use crate::store::director::{application, user};
 pub enum Access {
     /// Anyone, without a certificate.
     Anyone,
+    /// A new node that shows its one-time token; the handler looks at it.
+    Token,
     /// A user, by certificate.
     User,
     /// The manager of an existing application, by certificate.
@@ -112,6 +114,7 @@ const ROUTES: &[Route] = &[
     route(POST, "/credit", Access::Manager, |d, c| Box::pin(credits::credit(d, c))),
     route(POST, "/callback/decrementUserCredit.php", Access::Manager, |d, c| Box::pin(credits::decrement(d, c))),
     route(POST, "/ca/get_cert.php", Access::Manager, |d, c| Box::pin(certificates::sign_agent(d, c))),
+    route(POST, "/ca/join", Access::Token, |d, c| Box::pin(join::join(d, c))),
     route(POST, "/ca/renew", Access::Node, |d, c| Box::pin(certificates::renew(d, c))),
 ];
 
@@ -160,7 +163,7 @@ async fn admit(
     access: Access,
     caller: &Caller,
 ) -> Result<(Option<UserId>, Option<ApplicationId>), Failure> {
-    if access == Access::Anyone {
+    if matches!(access, Access::Anyone | Access::Token) {
         return Ok((None, None));
     }
     let Some(identity) = &caller.identity else {
@@ -171,7 +174,7 @@ async fn admit(
     };
     let role = identity.role;
     let is_admitted = match access {
-        Access::Anyone => true,
+        Access::Anyone | Access::Token => true,
         Access::User => role == CertificateRole::User,
         Access::Manager => role == CertificateRole::Manager,
         Access::Node => matches!(role, CertificateRole::Manager | CertificateRole::Agent),
@@ -184,7 +187,7 @@ async fn admit(
         return Err(Failure::Forbidden(text));
     }
     let application = match access {
-        Access::User | Access::Anyone => None,
+        Access::User | Access::Anyone | Access::Token => None,
         Access::Manager | Access::Node => Some(identity.application().ok_or_else(|| {
             Failure::Unauthorized("cert_required: client certificate does NOT provide serviceLocator".into())
         })?),

@@ -18,6 +18,7 @@ mod jsonrpc;
 mod response;
 mod server;
 mod tls;
+mod web;
 
 pub use client::{Answer, CallError, Client, ClientError, Endpoint, FormBody, RpcCall};
 pub use form::{Form, Upload};
@@ -26,3 +27,4 @@ pub use jsonrpc::{CallKind, EnvelopeError, RpcRequest, read_call, reply_error, r
 pub use response::Response;
 pub use server::{BodyError, Caller, Handler, Limits, Request, serve};
 pub use tls::{ClientAuthentication, PeerRule, TlsError, client_config, install_crypto, server_config};
+pub use web::{WebAnswer, WebClient, WebError, WebLimits, WebRequest};

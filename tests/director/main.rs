@@ -6,7 +6,9 @@
 mod bad_input;
 mod crash;
 mod full_disk;
+mod join;
 mod matrix;
+mod metadata;
 mod old_client;
 mod reconcile;
 mod recorded;

@@ -4,6 +4,7 @@
 
 mod control_groups;
 mod init;
+mod join;
 mod lxc;
 mod nutshell;
 #[path = "../nutshell/session.rs"]

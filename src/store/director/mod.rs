@@ -3,6 +3,7 @@
 pub mod application;
 pub mod node;
 pub mod service;
+pub mod token;
 pub mod user;
 pub mod volume;
 
@@ -14,7 +15,7 @@ use rusqlite::types::{FromSql, Type};
 use super::{Store, StoreError};
 
 /// All migrations, oldest first.
-pub const MIGRATIONS: &[&str] = &[include_str!("001.sql")];
+pub const MIGRATIONS: &[&str] = &[include_str!("001.sql"), include_str!("002.sql")];
 
 /// Opens the director's database. Blocking.
 ///
