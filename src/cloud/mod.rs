@@ -12,10 +12,13 @@
 //!
 //! Must not know: users, credits, applications, the wire.
 
+pub mod ec2;
 #[cfg(test)]
 mod fixed_context;
+pub mod limited;
 mod locks;
 pub mod lxc;
+mod ports;
 pub mod process;
 mod shelf;
 
@@ -124,6 +127,8 @@ pub struct VolumeSpec {
     pub name: String,
     /// Size in MB (2^20 bytes); a cloud may round up.
     pub size_mb: u64,
+    /// The node that it is for, where that is known: a cloud in several places makes it near that.
+    pub node: Option<NodeTag>,
 }
 
 /// A volume that a cloud has.

@@ -395,7 +395,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let shelf = shelf(directory.path());
         let node = shelf.ensure_node(&spec("n")).unwrap();
-        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3 };
+        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3, node: None };
         let record = shelf.ensure_volume(&wanted).unwrap();
         assert_eq!(record.volume_id, "vol-00000002");
         let place = Attachment { node: node.tag.clone(), device: "sdb".to_owned() };

@@ -20,11 +20,13 @@ mod archive;
 mod client;
 mod cloud;
 mod director;
+mod ec2;
 mod edit;
 mod error;
 mod ini;
 mod invitation;
 mod node;
+mod secret;
 mod url;
 mod value;
 
@@ -32,10 +34,12 @@ pub use archive::ArchiveLimits;
 pub use client::ClientConfig;
 pub use cloud::{CloudConfig, ContextForm, DriverConfig, LxcConfig, ProcessConfig};
 pub use director::{ClockConfig, DirectorConfig, LimitConfig, LoginConfig, VpnConfig, locate_director_cfg};
+pub use ec2::Ec2Config;
 pub use edit::{SHIPPED_DIRECTOR_CFG, with_option};
 pub use error::ConfigError;
 pub use invitation::{Invitation, InvitationError, Token};
 pub use node::{AgentConfig, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
+pub use secret::Secret;
 pub use url::{DEFAULT_DIRECTOR_PORT, DirectorUrl};
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ async fn bring_up_manager(director: &Arc<Director>, node: &Node) {
         tracing::error!(app.id = aid.0, error = %chain(&error), "cannot record how the start ended");
     }
     crash_point("start_application.finished");
-    director.reconcile.notify_one();
+    director.reconcile.wake();
     credits::charge(director).await;
 }
 

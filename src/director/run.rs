@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use std::sync::{Arc, RwLock};
 
 use anyhow::Context;
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 
 use super::clouds::Clouds;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
-use super::routes;
-use super::state::{Director, KeyedLocks};
+use super::state::{Director, KeyedLocks, Wakers};
+use super::{routes, services};
 use crate::clock::{self, Clock, ClockSettings};
+use crate::cloud::Cloud;
 use crate::config::{DirectorConfig, locate_director_cfg};
 use crate::ops::{Tasks, stop_requested};
 use crate::pki::{Authority, Credentials};
@@ -63,19 +65,21 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     file::ensure_directory(&config.state_dir)?;
     check_clock(&config, options.step_clock).await?;
     let director = compose(config)?;
-    for cloud in director.clouds.all() {
-        if let Err(error) = cloud.prepare().await {
-            tracing::error!(cloud = %cloud.name(), error = %chain(&error), "a cloud cannot be made ready; trying again with its first node");
-        }
-    }
+    join_all(director.clouds.all().map(|cloud| prepare(&**cloud))).await;
     let listener = TcpListener::bind(director.config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: is another director running?", director.config.listen))?;
     let tls = server_config(&director.credentials, ClientAuthentication::Optional)?;
-    reconcile::resume(&director).await.context("cannot take up what an earlier run left")?;
+    let left = "cannot take up what an earlier run left";
+    let unfinished = Arc::new(services::unfinished(&director).await.context(left)?);
+    reconcile::resume(&director).await.context(left)?;
 
     let tasks = &director.tasks;
-    tasks.spawn("reconcile", reconcile::run(Arc::clone(&director)));
+    for cloud in director.clouds.all() {
+        let reconciling = reconcile::run(Arc::clone(&director), Some(Arc::clone(cloud)), Arc::clone(&unfinished));
+        tasks.spawn("reconcile a cloud", reconciling);
+    }
+    tasks.spawn("reconcile what is in no cloud", reconcile::run(Arc::clone(&director), None, unfinished));
     tasks.spawn("charge credit", reconcile::run_credits(Arc::clone(&director)));
     tasks.spawn("record the time", record_time(director.config.state_dir.clone(), tasks.stopping()));
     tasks.spawn("watchdog", watchdog(tasks.stopping()));
@@ -94,6 +98,12 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn prepare(cloud: &dyn Cloud) {
+    if let Err(error) = cloud.prepare().await {
+        tracing::error!(cloud = %cloud.name(), error = %chain(&error), "a cloud cannot be made ready; trying again with its first node");
+    }
+}
+
 /// Makes all parts. Blocking, but nothing runs yet.
 fn compose(config: DirectorConfig) -> anyhow::Result<Arc<Director>> {
     if config.director_url.is_none() {
@@ -105,14 +115,16 @@ fn compose(config: DirectorConfig) -> anyhow::Result<Arc<Director>> {
     file::ensure_directory(&config.userdata_dir)?;
     let hint = "run 'conpaas director init --hostname <name>'";
     let store = store::director::open(&config.database)?;
+    let authority = Authority::load(&config.cert_dir).context(hint)?;
+    let clouds = Clouds::new(&config, authority.certificate_pem())?;
     Ok(Arc::new(Director {
         store,
-        authority: Authority::load(&config.cert_dir).context(hint)?,
         credentials: Credentials::load(&config.cert_dir).context(hint)?,
-        clouds: Clouds::new(&config)?,
+        reconcile: Wakers::new(clouds.names()),
+        clouds,
+        authority,
         passwords: Passwords::new(&config.login),
         tasks: Tasks::new(),
-        reconcile: tokio::sync::Notify::new(),
         operations: KeyedLocks::default(),
         config,
     }))

@@ -478,7 +478,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let cloud = cloud(directory.path());
         let node = cloud.ensure_node(&spec("a")).await.unwrap();
-        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 1 };
+        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 1, node: None };
         assert_eq!(cloud.ensure_volume(&wanted).await.unwrap().attached_to, None);
         cloud.attach_volume(&wanted.tag, &node.tag, "/dev/sdb").await.unwrap();
         cloud.attach_volume(&wanted.tag, &node.tag, "sdb").await.unwrap();
@@ -503,7 +503,7 @@ mod tests {
         assert_eq!(fs::read(home.join("root-fs/run/conpaas/volumes/sdc/data")).unwrap(), b"kept");
         cloud.remove_node(&node.tag).await.unwrap();
         assert_eq!(cloud.ensure_volume(&wanted).await.unwrap().attached_to, None);
-        let huge = VolumeSpec { tag: "w".parse().unwrap(), name: "huge".to_owned(), size_mb: 1 << 40 };
+        let huge = VolumeSpec { tag: "w".parse().unwrap(), name: "huge".to_owned(), size_mb: 1 << 40, node: None };
         assert!(matches!(cloud.ensure_volume(&huge).await, Err(CloudError::Exhausted { .. })));
         cloud.remove_volume(&wanted.tag).await.unwrap();
         assert_eq!(cloud.list_volumes().await.unwrap(), []);
