@@ -6,6 +6,7 @@
 
 mod application;
 pub mod board;
+mod join;
 mod node;
 pub mod params;
 mod python;
@@ -15,6 +16,7 @@ pub mod texts;
 mod user;
 
 pub use application::ApplicationView;
+pub use join::{JoinFile, JoinView};
 pub use node::{NodeRequest, NodeView, NodeVolume, VolumeRequest};
 pub use resource::ResourceView;
 pub use service::{ServiceAndApplication, ServiceView};

@@ -48,6 +48,13 @@ pub(super) const ROLES: &[Role] = &[
     },
     Role { name: "agent", about: "run a node's agent", takes: always, tree: node_role::tree, run: node_role::agent },
     Role {
+        name: "join",
+        about: "find out what this node is",
+        takes: always,
+        tree: node_role::join_tree,
+        run: node_role::join,
+    },
+    Role {
         name: "init",
         about: "be the first process of a container",
         takes: always,

@@ -12,8 +12,13 @@
 //!
 //! Must not know: users, credits, applications, the wire.
 
+pub mod ec2;
+#[cfg(test)]
+mod fixed_context;
+pub mod limited;
 mod locks;
 pub mod lxc;
+mod ports;
 pub mod process;
 mod shelf;
 
@@ -45,6 +50,31 @@ impl NodeRole {
     }
 }
 
+/// What a node is told when it is made. A cloud takes the one form that it
+/// can hand over, and knows nothing of the other.
+#[async_trait]
+pub trait NodeContext: Send + Sync {
+    /// The files of a node with this (private) address, its private key among
+    /// them: for a cloud that places them in the node before it boots.
+    ///
+    /// # Errors
+    /// They cannot be made.
+    fn files(&self, address: Ipv4Addr) -> Result<Vec<ContextFile>, ContextError>;
+
+    /// A text of at most 16 KB with which the node fetches its files itself:
+    /// for a cloud that can only pass user-data on, where others may read it.
+    /// Its only secret is a token that works once. Each call makes another one.
+    ///
+    /// # Errors
+    /// It cannot be made, or not be recorded.
+    async fn invitation(&self) -> Result<String, ContextError>;
+}
+
+/// Why a node's context cannot be made; what to do about it is in the text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot prepare the node: {0}")]
+pub struct ContextError(pub String);
+
 /// One file of a node's context, placed before the node boots.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ContextFile {
@@ -65,9 +95,8 @@ pub struct NodeSpec {
     pub role: NodeRole,
     /// The name that people see (`conpaas-u1-a2-mgr`).
     pub name: String,
-    /// Makes the context, see [`crate::config`], once the cloud knows the
-    /// node's (private) address.
-    pub context: Arc<dyn Fn(Ipv4Addr) -> Vec<ContextFile> + Send + Sync>,
+    /// What it is told, see [`crate::config`].
+    pub context: Arc<dyn NodeContext>,
     /// Size of instance where the cloud has several (`inst_type`).
     pub instance_type: Option<String>,
 }
@@ -98,6 +127,8 @@ pub struct VolumeSpec {
     pub name: String,
     /// Size in MB (2^20 bytes); a cloud may round up.
     pub size_mb: u64,
+    /// The node that it is for, where that is known: a cloud in several places makes it near that.
+    pub node: Option<NodeTag>,
 }
 
 /// A volume that a cloud has.
@@ -186,6 +217,9 @@ pub enum CloudError {
         /// What ran out and what to do.
         what: String,
     },
+    /// What a node is to be told cannot be made.
+    #[error(transparent)]
+    Context(#[from] ContextError),
     /// The cloud does not answer or its host is not prepared.
     #[error("cloud {cloud} cannot {action}: {reason}")]
     Failed {

@@ -342,9 +342,8 @@ const VOLUME_FILE: &str = "volume.json";
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
+    use crate::cloud::fixed_context::fixed;
 
     fn shelf(directory: &Path) -> Shelf {
         Shelf::new("iaas".parse().unwrap(), directory, Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 4))
@@ -356,7 +355,7 @@ mod tests {
             name: tag.to_string(),
             tag,
             role: NodeRole::Manager,
-            context: Arc::new(|_| Vec::new()),
+            context: fixed(Vec::new()),
             instance_type: None,
         }
     }
@@ -396,7 +395,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let shelf = shelf(directory.path());
         let node = shelf.ensure_node(&spec("n")).unwrap();
-        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3 };
+        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3, node: None };
         let record = shelf.ensure_volume(&wanted).unwrap();
         assert_eq!(record.volume_id, "vol-00000002");
         let place = Attachment { node: node.tag.clone(), device: "sdb".to_owned() };

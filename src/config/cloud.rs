@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::ConfigError;
+use super::ec2::{self, EC2_KEYS, EC2_REQUIRED, Ec2Config};
 use super::ini::{Document, Key, Section};
 use super::value;
 use crate::model::{CloudName, Ipv4Network};
@@ -24,6 +25,19 @@ pub enum DriverConfig {
     Lxc(LxcConfig),
     /// Child processes of this machine (`DRIVER = process`).
     Process(ProcessConfig),
+    /// Instances of EC2 (`DRIVER = ec2`).
+    Ec2(Ec2Config),
+}
+
+impl DriverConfig {
+    /// Whether a password stands in its section.
+    #[must_use]
+    pub fn has_secret(&self) -> bool {
+        match self {
+            DriverConfig::Lxc(_) | DriverConfig::Process(_) => false,
+            DriverConfig::Ec2(_) => true,
+        }
+    }
 }
 
 /// Settings of a cloud of containers.
@@ -74,6 +88,17 @@ pub struct ProcessConfig {
     pub manager_port: u16,
     /// Port of every agent.
     pub agent_port: u16,
+    /// How nodes get their context.
+    pub context: ContextForm,
+}
+
+/// In which form a node gets its context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContextForm {
+    /// As files that are placed before it starts.
+    Files,
+    /// As an [`Invitation`](super::Invitation): it fetches the files itself.
+    Invitation,
 }
 
 pub(super) const LXC_KEYS: &[Key] = &[
@@ -104,38 +129,14 @@ pub(super) const PROCESS_KEYS: &[Key] = &[
     Key::new("NETWORK", "127.77.0.0/24"),
     Key::new("MANAGER_PORT", "10443"),
     Key::new("AGENT_PORT", "10555"),
+    Key::new("CONTEXT", "files"),
 ];
 
-/// Upstream's keys of openstack and ec2, known by name so that a wrong file
-/// gets upstream's message. `true` marks those that must be there and not empty.
-const REMOTE_KEYS: &[(&str, &[(&str, bool)])] = &[
-    (
-        "openstack",
-        &[
-            ("USER", true),
-            ("PASSWORD", true),
-            ("HOST", true),
-            ("IMAGE_ID", true),
-            ("SIZE_ID", true),
-            ("KEY_NAME", true),
-            ("SECURITY_GROUP_NAME", true),
-            ("NETWORK_ID", false),
-            ("AUTO_ASSIGN_FLOATING_IP", false),
-        ],
-    ),
-    (
-        "ec2",
-        &[
-            ("USER", true),
-            ("PASSWORD", true),
-            ("IMAGE_ID", true),
-            ("SIZE_ID", true),
-            ("KEY_NAME", true),
-            ("SECURITY_GROUP_NAME", true),
-            ("REGION", true),
-        ],
-    ),
-];
+/// Upstream's keys of openstack, known by name so that a wrong file gets
+/// upstream's message: those that must be there and not empty, and the others.
+const OPENSTACK_REQUIRED: &[&str] =
+    &["USER", "PASSWORD", "HOST", "IMAGE_ID", "SIZE_ID", "KEY_NAME", "SECURITY_GROUP_NAME"];
+const OPENSTACK_OPTIONAL: &[&str] = &["DRIVER", "OTHER_CLOUDS", "NETWORK_ID", "AUTO_ASSIGN_FLOATING_IP"];
 
 /// Reads `[iaas]` and every section in `OTHER_CLOUDS`; the default cloud comes first.
 /// `base` is where clouds without a `STATE_DIR` keep theirs.
@@ -188,9 +189,15 @@ fn read_driver(document: &Document, name: &CloudName, base: &Path) -> Result<Dri
             let section = document.section(name.as_str(), PROCESS_KEYS, |_| false)?;
             read_process(&section, state_dir(&section, base, name)?).map(DriverConfig::Process)
         }
+        "ec2" => {
+            check_required(document, name, "ec2", EC2_REQUIRED)?;
+            ec2::read(&document.section(name.as_str(), EC2_KEYS, |_| false)?).map(DriverConfig::Ec2)
+        }
         other => {
-            check_remote(document, name, other)?;
-            Err(refuse(format!("[{name}] DRIVER: this program has no driver '{other}'; it has lxc and process")))
+            if other == "openstack" {
+                check_openstack(document, name)?;
+            }
+            Err(refuse(format!("[{name}] DRIVER: this program has no driver '{other}'; it has lxc, process and ec2")))
         }
     }
 }
@@ -250,27 +257,34 @@ fn read_process(section: &Section<'_>, state_dir: PathBuf) -> Result<ProcessConf
         network,
         manager_port: section.value("MANAGER_PORT", value::port)?,
         agent_port: section.value("AGENT_PORT", value::port)?,
+        context: section.value("CONTEXT", context_form)?,
     })
 }
 
-fn check_remote(document: &Document, name: &CloudName, driver: &str) -> Result<(), ConfigError> {
-    let Some((_, keys)) = REMOTE_KEYS.iter().find(|(known, _)| *known == driver) else {
-        return Ok(());
-    };
+/// Misses keys in upstream's words.
+fn check_required(document: &Document, name: &CloudName, driver: &str, keys: &[&str]) -> Result<(), ConfigError> {
     let refuse = |problem: String| Err(ConfigError::Cloud { file: document.file().to_owned(), problem });
     let options = document.options(name.as_str());
-    for (key, _) in keys.iter().filter(|(_, is_required)| *is_required) {
+    for key in keys {
         match options.and_then(|options| options.get(*key)).map(String::as_str) {
             None => return refuse(format!("Missing {driver} config param {key} for {name}")),
             Some("") => return refuse(format!("Empty {driver} config param {key} for {name}")),
             Some(_) => {}
         }
     }
-    let is_known = |key: &&String| {
-        ["DRIVER", "OTHER_CLOUDS"].contains(&key.as_str()) || keys.iter().any(|(known, _)| known == key)
-    };
-    match options.into_iter().flat_map(|options| options.keys()).find(|key| !is_known(key)) {
-        Some(key) => refuse(format!("[{name}] {key}: unknown key of driver {driver}")),
+    Ok(())
+}
+
+fn check_openstack(document: &Document, name: &CloudName) -> Result<(), ConfigError> {
+    check_required(document, name, "openstack", OPENSTACK_REQUIRED)?;
+    let is_known =
+        |key: &&String| OPENSTACK_REQUIRED.contains(&key.as_str()) || OPENSTACK_OPTIONAL.contains(&key.as_str());
+    let mut keys = document.options(name.as_str()).into_iter().flat_map(|options| options.keys());
+    match keys.find(|key| !is_known(key)) {
+        Some(key) => Err(ConfigError::Cloud {
+            file: document.file().to_owned(),
+            problem: format!("[{name}] {key}: unknown key of driver openstack"),
+        }),
         None => Ok(()),
     }
 }
@@ -285,15 +299,15 @@ fn refuse_sharing(document: &Document, earlier: &CloudConfig, later: &CloudConfi
             problem,
         })
     };
-    let (first_dir, first_network, first_bridge) = holdings(&earlier.driver);
-    let (dir, network, bridge) = holdings(&later.driver);
-    if dir.starts_with(first_dir) || first_dir.starts_with(dir) {
-        return refuse("STATE_DIR", format!("{} overlaps that of [{}]", dir.display(), earlier.name));
+    let (Some(first), Some(own)) = (holdings(&earlier.driver), holdings(&later.driver)) else { return Ok(()) };
+    if own.directory.starts_with(first.directory) || first.directory.starts_with(own.directory) {
+        return refuse("STATE_DIR", format!("{} overlaps that of [{}]", own.directory.display(), earlier.name));
     }
-    if network.overlaps(first_network) {
+    if own.network.overlaps(first.network) {
+        let network = own.network;
         return refuse("NETWORK", format!("{network} overlaps that of [{}]: give each cloud its own", earlier.name));
     }
-    match (bridge, first_bridge) {
+    match (own.bridge, first.bridge) {
         (Some(bridge), Some(first)) if bridge == first => {
             refuse("BRIDGE", format!("{bridge} is that of [{}]: give each cloud its own", earlier.name))
         }
@@ -301,15 +315,35 @@ fn refuse_sharing(document: &Document, earlier: &CloudConfig, later: &CloudConfi
     }
 }
 
-fn holdings(driver: &DriverConfig) -> (&Path, Ipv4Network, Option<&str>) {
+/// What a cloud has of this machine for itself.
+struct Holdings<'a> {
+    directory: &'a Path,
+    network: Ipv4Network,
+    bridge: Option<&'a str>,
+}
+
+fn holdings(driver: &DriverConfig) -> Option<Holdings<'_>> {
     match driver {
-        DriverConfig::Lxc(lxc) => (&lxc.state_dir, lxc.network, Some(&lxc.bridge)),
-        DriverConfig::Process(process) => (&process.state_dir, process.network, None),
+        DriverConfig::Lxc(lxc) => {
+            Some(Holdings { directory: &lxc.state_dir, network: lxc.network, bridge: Some(&lxc.bridge) })
+        }
+        DriverConfig::Process(process) => {
+            Some(Holdings { directory: &process.state_dir, network: process.network, bridge: None })
+        }
+        DriverConfig::Ec2(_) => None,
     }
 }
 
 fn next_host(address: Ipv4Addr) -> Ipv4Addr {
     Ipv4Addr::from_bits(address.to_bits() + 1)
+}
+
+fn context_form(text: &str) -> Result<ContextForm, String> {
+    match text {
+        "files" => Ok(ContextForm::Files),
+        "invitation" => Ok(ContextForm::Invitation),
+        _ => Err(format!("'{text}' is neither 'files' nor 'invitation'")),
+    }
 }
 
 /// A network interface: the kernel takes at most 15 bytes.

@@ -51,6 +51,8 @@ pub struct DirectorConfig {
     pub node_start_timeout: Duration,
     /// How long a certificate of a manager or an agent is good.
     pub node_certificate_lifetime: Duration,
+    /// How long the one-time token of a new node is good.
+    pub node_token_lifetime: Duration,
     /// How long a certificate of a user is good.
     pub user_certificate_lifetime: Duration,
     /// How often credit is charged.
@@ -144,6 +146,7 @@ pub(super) const DIRECTOR_KEYS: &[Key] = &[
     Key::new("STATE_DIR", "/var/lib/conpaas"),
     Key::new("NODE_START_TIMEOUT", "5m"),
     Key::new("NODE_CERTIFICATE_LIFETIME", "7d"),
+    Key::new("NODE_TOKEN_LIFETIME", "15m"),
     Key::new("USER_CERTIFICATE_LIFETIME", "365d"),
     Key::new("CREDIT_INTERVAL", "1m"),
     Key::new("RECONCILE_INTERVAL", "30s"),
@@ -213,6 +216,7 @@ impl DirectorConfig {
             listen: director.value("LISTEN", listen_address)?,
             node_start_timeout: director.value("NODE_START_TIMEOUT", value::positive_duration)?,
             node_certificate_lifetime: director.value("NODE_CERTIFICATE_LIFETIME", value::positive_duration)?,
+            node_token_lifetime: director.value("NODE_TOKEN_LIFETIME", value::positive_duration)?,
             user_certificate_lifetime: director.value("USER_CERTIFICATE_LIFETIME", value::positive_duration)?,
             credit_interval: director.value("CREDIT_INTERVAL", value::positive_duration)?,
             reconcile_interval: director.value("RECONCILE_INTERVAL", value::positive_duration)?,

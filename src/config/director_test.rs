@@ -12,7 +12,7 @@ fn refusal(text: &str) -> String {
 fn lxc(config: &DirectorConfig, index: usize) -> &LxcConfig {
     match &config.clouds[index].driver {
         DriverConfig::Lxc(lxc) => lxc,
-        other @ DriverConfig::Process(_) => panic!("{other:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -64,12 +64,35 @@ fn upstream_clouds_get_upstream_texts_and_then_ours() {
     let empty = format!("{openstack}SECURITY_GROUP_NAME =\n");
     assert_eq!(refusal(&empty), "/d.cfg: Empty openstack config param SECURITY_GROUP_NAME for iaas");
     let whole = format!("{openstack}SECURITY_GROUP_NAME = g\n");
-    let ours = "/d.cfg: [iaas] DRIVER: this program has no driver 'openstack'; it has lxc and process";
+    let ours = "/d.cfg: [iaas] DRIVER: this program has no driver 'openstack'; it has lxc, process and ec2";
     assert_eq!(refusal(&whole), ours);
     assert!(refusal(&format!("{whole}COLOUR = red\n")).contains("[iaas] COLOUR: unknown key"));
     assert_eq!(refusal("[iaas]\nDRIVER=ec2\n"), "/d.cfg: Missing ec2 config param USER for iaas");
-    assert!(refusal("[iaas]\nDRIVER=opennebula\nURL=x\n").ends_with("no driver 'opennebula'; it has lxc and process"));
+    assert!(
+        refusal("[iaas]\nDRIVER=opennebula\nURL=x\n").ends_with("no driver 'opennebula'; it has lxc, process and ec2")
+    );
     assert_eq!(refusal("[conpaas]\n"), "/d.cfg: no DRIVER specified in [iaas] section");
+}
+
+const EC2: &str = "[iaas]\nDRIVER = ec2\nUSER = AKIA1\nPASSWORD = s3cr3t/+\nIMAGE_ID = ami-1\nSIZE_ID = t3.micro\n\
+                   KEY_NAME = k\nSECURITY_GROUP_NAME = conpaas group\n";
+
+#[test]
+fn upstreams_section_of_ec2_is_read_and_its_secret_is_not_shown() {
+    let config = parse(&format!("{EC2}REGION = ec2.eu-west-1.amazonaws.com\n")).unwrap();
+    let DriverConfig::Ec2(ec2) = &config.clouds[0].driver else { panic!("{:?}", config.clouds) };
+    assert_eq!((ec2.region.as_str(), ec2.endpoint.as_str()), ("eu-west-1", "https://ec2.eu-west-1.amazonaws.com"));
+    assert_eq!((ec2.secret_key.reveal(), ec2.subnet_id.as_deref()), ("s3cr3t/+", None));
+    assert!(!format!("{config:?}").contains("s3cr3t"));
+    let own = parse(&format!("{EC2}REGION = RegionOne\nENDPOINT = https://cloud.local:8773/\nSUBNET_ID = subnet-1\n"));
+    let DriverConfig::Ec2(own) = &own.unwrap().clouds[0].driver.clone() else { panic!("it is ec2") };
+    assert_eq!((own.region.as_str(), own.endpoint.as_str()), ("RegionOne", "https://cloud.local:8773"));
+    assert_eq!(refusal(EC2), "/d.cfg: Missing ec2 config param REGION for iaas");
+    let unknown = refusal(&format!("{EC2}REGION = virginia\n"));
+    assert_eq!(unknown, "/d.cfg: [iaas] REGION: Unknown EC2 region: virginia");
+    assert!(refusal(&format!("{EC2}REGION=us-east-1\nHOST=x\n")).contains("[iaas] HOST: unknown key"));
+    let blank = refusal(&EC2.replace("s3cr3t/+", "two s3cr3ts").replace("KEY_NAME", "REGION = us-east-1\nKEY_NAME"));
+    assert!(blank.contains("[iaas] PASSWORD: has a blank") && !blank.contains("s3cr3ts"), "{blank}");
 }
 
 #[test]

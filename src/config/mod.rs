@@ -2,7 +2,8 @@
 //!
 //! Four files: `director.cfg` ([`DirectorConfig`]), the context of a node
 //! `/root/config.cfg` ([`ManagerConfig`], [`AgentConfig`]; written by the
-//! director, read in the node), and `cps-tools.conf` ([`ClientConfig`]).
+//! director, read in the node), and `cps-tools.conf` ([`ClientConfig`]). And one
+//! text: the [`Invitation`] that a node of a remote cloud finds as user-data.
 //!
 //! # Guarantees
 //! - A file is checked whole when it is read: what comes out needs no second check.
@@ -19,20 +20,26 @@ mod archive;
 mod client;
 mod cloud;
 mod director;
+mod ec2;
 mod edit;
 mod error;
 mod ini;
+mod invitation;
 mod node;
+mod secret;
 mod url;
 mod value;
 
 pub use archive::ArchiveLimits;
 pub use client::ClientConfig;
-pub use cloud::{CloudConfig, DriverConfig, LxcConfig, ProcessConfig};
+pub use cloud::{CloudConfig, ContextForm, DriverConfig, LxcConfig, ProcessConfig};
 pub use director::{ClockConfig, DirectorConfig, LimitConfig, LoginConfig, VpnConfig, locate_director_cfg};
+pub use ec2::Ec2Config;
 pub use edit::{SHIPPED_CPS_TOOLS_CONF, SHIPPED_DIRECTOR_CFG, with_option};
 pub use error::ConfigError;
+pub use invitation::{Invitation, InvitationError, Token};
 pub use node::{AgentConfig, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
+pub use secret::Secret;
 pub use url::{DEFAULT_DIRECTOR_PORT, DirectorUrl};
 
 #[cfg(test)]

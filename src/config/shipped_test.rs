@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ini::Key;
-use super::{ClientConfig, DirectorConfig, DriverConfig, client, cloud, director};
+use super::{ClientConfig, DirectorConfig, DriverConfig, client, cloud, director, ec2};
 
 fn shipped(name: &str) -> (PathBuf, String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
@@ -61,6 +61,8 @@ fn director_cfg_describes_every_key_with_its_default() {
     assert_described("[iaas]", &section(&text, "[iaas]"), cloud::LXC_KEYS);
     let process: Vec<Key> = cloud::PROCESS_KEYS.iter().copied().filter(|key| key.name != "OTHER_CLOUDS").collect();
     assert_described("[processes]", &section(&text, "# [processes]"), &process);
+    let ec2: Vec<Key> = ec2::EC2_KEYS.iter().copied().filter(|key| key.name != "OTHER_CLOUDS").collect();
+    assert_described("[amazon]", &section(&text, "# [amazon]"), &ec2);
 }
 
 #[test]
@@ -72,15 +74,26 @@ fn the_shipped_file_says_nothing_but_defaults() {
 }
 
 #[test]
-fn the_example_of_a_second_cloud_works_when_it_is_uncommented() {
+fn the_examples_of_more_clouds_work_when_they_are_uncommented() {
     let (path, text) = shipped("director.cfg");
-    let (before, example) = text.split_once("# [processes]").unwrap();
-    let example: Vec<&str> =
-        example.lines().map(|line| if option(line).is_some() { line.trim_start_matches("# ") } else { line }).collect();
-    let before = before.replace("# OTHER_CLOUDS =", "OTHER_CLOUDS = processes");
-    let text = format!("{before}[processes]\n{}\n", example.join("\n"));
+    let (before, examples) = text.split_once("# [processes]").unwrap();
+    let uncomment = |line: &str| {
+        let bare = line.trim_start_matches("# ");
+        match option(line) {
+            // What has no default must be filled in.
+            Some((_, "")) if bare.starts_with("REGION") => "REGION = us-east-1".to_owned(),
+            Some((name, "")) if ec2::EC2_REQUIRED.contains(&name) => format!("{name} = x"),
+            Some(_) => bare.to_owned(),
+            None if bare.starts_with('[') => bare.to_owned(),
+            None => line.to_owned(),
+        }
+    };
+    let examples: Vec<String> = examples.lines().map(uncomment).collect();
+    let before = before.replace("# OTHER_CLOUDS =", "OTHER_CLOUDS = processes, amazon");
+    let text = format!("{before}[processes]\n{}\n", examples.join("\n"));
     let config = DirectorConfig::parse(&path, &text).unwrap();
     assert!(matches!(config.clouds[1].driver, DriverConfig::Process(_)), "{:?}", config.clouds);
+    assert!(matches!(config.clouds[2].driver, DriverConfig::Ec2(_)), "{:?}", config.clouds);
 }
 
 #[test]

@@ -91,7 +91,7 @@ pub(super) async fn stop(director: Arc<Director>, call: Call) -> Result<Response
     }
     crash_point("stop_application.recorded");
     tracing::info!(app.id = aid.0, user.id = uid.0, "application stopped");
-    director.reconcile.notify_one();
+    director.reconcile.wake();
     Ok(Response::json_line(&json!({})))
 }
 
@@ -110,7 +110,7 @@ pub(super) async fn delete(director: Arc<Director>, call: Call) -> Result<Respon
     }
     crash_point("delete_application.recorded");
     tracing::info!(app.id = aid.0, user.id = uid.0, "application deleted");
-    director.reconcile.notify_one();
+    director.reconcile.wake();
     Ok(Response::json_line(&json!({})))
 }
 

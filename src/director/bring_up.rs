@@ -9,9 +9,8 @@ use super::applications::record_started;
 use super::failure::Failure;
 use super::state::Director;
 use super::{context, credits};
-use crate::cloud::{CloudError, CloudNode};
+use crate::cloud::{CloudError, CloudNode, ContextError};
 use crate::ops::crash_point;
-use crate::pki::AuthorityError;
 use crate::rpc::{Client, ClientError, Endpoint, PeerRule, RpcCall, TlsError};
 use crate::store::StoreError;
 use crate::store::director::node::{self, Node, Phase, Place};
@@ -54,9 +53,9 @@ pub(super) enum BringUpError {
     Unwanted,
 }
 
-impl From<AuthorityError> for BringUpError {
-    fn from(error: AuthorityError) -> Self {
-        BringUpError::Context(chain(&error))
+impl From<ContextError> for BringUpError {
+    fn from(error: ContextError) -> Self {
+        BringUpError::Cloud(CloudError::Context(error))
     }
 }
 
@@ -120,7 +119,7 @@ async fn bring_up_manager(director: &Arc<Director>, node: &Node) {
         tracing::error!(app.id = aid.0, error = %chain(&error), "cannot record how the start ended");
     }
     crash_point("start_application.finished");
-    director.reconcile.notify_one();
+    director.reconcile.wake();
     credits::charge(director).await;
 }
 

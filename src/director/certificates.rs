@@ -47,7 +47,8 @@ pub(super) async fn renew(director: Arc<Director>, call: Call) -> Result<Respons
     sign(&director, &call, &request, &identity.subject, number)
 }
 
-async fn read_request(call: &Call) -> Result<String, Failure> {
+/// The file `csr` of a call.
+pub(super) async fn read_request(call: &Call) -> Result<String, Failure> {
     let Some(file) = call.form.files.get("csr") else {
         return Err(Failure::BadRequest("the file 'csr' is missing".into()));
     };

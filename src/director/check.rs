@@ -1,6 +1,9 @@
 //! `conpaas director check`: finds misconfiguration and says the remedy.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use futures_util::future::join_all;
 
 use super::clouds::Clouds;
 use super::renewal::authority_end;
@@ -24,16 +27,21 @@ pub async fn check(director_cfg: &Path) -> Vec<Finding> {
         }
     };
     let mut findings = vec![Finding::good(format!("{} is readable", director_cfg.display()))];
+    findings.extend(secrecy(&config));
     findings.extend(certificates(&config));
     findings.push(clock_verdict(&config).await);
     findings.push(database(&config));
     findings.push(port(&config).await);
     findings.push(disk(&config.state_dir));
-    match Clouds::new(&config) {
+    // Without an authority, which is told above, the clouds are looked at all the same.
+    let authority = Authority::load(&config.cert_dir);
+    let authority_pem = authority.as_ref().map_or("", Authority::certificate_pem);
+    match Clouds::new(&config, authority_pem) {
         Err(error) => findings.push(Finding::bad(chain(&error), "mend the cloud's section in director.cfg")),
         Ok(clouds) => {
-            for cloud in clouds.all() {
-                for finding in cloud.check().await {
+            let looks = clouds.all().map(|cloud| async move { (cloud, cloud.check().await) });
+            for (cloud, found) in join_all(looks).await {
+                for finding in found {
                     let text = format!("cloud {} ({}): {}", cloud.name().shown(), cloud.driver(), finding.text);
                     findings.push(Finding { text, ..finding });
                 }
@@ -41,6 +49,18 @@ pub async fn check(director_cfg: &Path) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The passwords of clouds are for the director's eyes alone.
+fn secrecy(config: &DirectorConfig) -> Option<Finding> {
+    let holder = config.clouds.iter().find(|cloud| cloud.driver.has_secret())?;
+    let others = std::fs::metadata(&config.file).ok()?.permissions().mode() & 0o077;
+    let text = format!("{} holds the password of cloud {}", config.file.display(), holder.name);
+    Some(if others == 0 {
+        Finding::good(format!("{text}, and only its owner may read it"))
+    } else {
+        Finding::warning(format!("{text}, and others than its owner may read it"), "run 'chmod 600' on it")
+    })
 }
 
 fn certificates(config: &DirectorConfig) -> Vec<Finding> {

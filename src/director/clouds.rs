@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use crate::api;
+use crate::cloud::ec2::Ec2Cloud;
+use crate::cloud::limited::{CloudLimits, LimitedCloud};
 use crate::cloud::lxc::{LxcCloud, LxcSettings};
 use crate::cloud::process::{ProcessCloud, ProcessSettings};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
 use crate::model::CloudName;
+use crate::pki::key_fingerprint;
 
 /// All clouds, the default one first.
 pub(super) struct Clouds {
@@ -20,15 +23,18 @@ pub(super) struct Clouds {
 }
 
 impl Clouds {
-    /// Makes all clouds of the configuration; does not touch the machine yet.
-    pub(super) fn new(config: &DirectorConfig) -> Result<Self, CloudError> {
+    /// Makes all clouds of the configuration; touches neither the machine nor
+    /// the network yet. `authority_pem` tells this director from all others.
+    pub(super) fn new(config: &DirectorConfig, authority_pem: &str) -> Result<Self, CloudError> {
+        let director = director_id(authority_pem);
         let mut clouds = Clouds { order: Vec::new(), clouds: BTreeMap::new(), ports: BTreeMap::new() };
         for cloud in &config.clouds {
-            let made = make(cloud)?;
+            let limits = CloudLimits::usual(config.node_start_timeout);
+            let made: Arc<dyn Cloud> = Arc::new(LimitedCloud::new(make(cloud, &director)?, limits));
             clouds.order.push(cloud.name.clone());
             clouds.clouds.insert(cloud.name.clone(), made);
             let ports = match &cloud.driver {
-                DriverConfig::Lxc(_) => (api::MANAGER_PORT, api::AGENT_PORT),
+                DriverConfig::Lxc(_) | DriverConfig::Ec2(_) => (api::MANAGER_PORT, api::AGENT_PORT),
                 DriverConfig::Process(process) => (process.manager_port, process.agent_port),
             };
             clouds.ports.insert(cloud.name.clone(), ports);
@@ -70,7 +76,7 @@ impl Clouds {
     }
 }
 
-fn make(cloud: &CloudConfig) -> Result<Arc<dyn Cloud>, CloudError> {
+fn make(cloud: &CloudConfig, director: &str) -> Result<Arc<dyn Cloud>, CloudError> {
     match &cloud.driver {
         DriverConfig::Lxc(lxc) => {
             let program = program(&cloud.name, lxc.program.as_ref())?;
@@ -84,8 +90,20 @@ fn make(cloud: &CloudConfig) -> Result<Arc<dyn Cloud>, CloudError> {
             last_address: process.network.last_host(),
             manager_port: process.manager_port,
             agent_port: process.agent_port,
+            context: process.context,
         })?)),
+        DriverConfig::Ec2(ec2) => Ok(Arc::new(Ec2Cloud::new(&cloud.name, ec2, director)?)),
     }
+}
+
+/// By this a director finds in a cloud what is its own. It follows from the
+/// key of its authority, which stays when the certificate is renewed: a
+/// director with another authority is another one.
+fn director_id(authority_pem: &str) -> String {
+    const DIGITS: usize = 32;
+    let mut id = key_fingerprint(authority_pem).unwrap_or_default();
+    id.truncate(DIGITS);
+    id
 }
 
 /// The program that nodes run: the configured one, else this very one.

@@ -49,7 +49,7 @@ pub(super) async fn charge(director: &Director) {
         Ok(0) => {}
         Ok(n_stopped) => {
             tracing::warn!(n_applications = n_stopped, "applications stopped: credit is used up");
-            director.reconcile.notify_one();
+            director.reconcile.wake();
         }
         Err(error) => tracing::error!(error = %chain(&error), "cannot charge credit"),
     }

@@ -25,6 +25,9 @@ pub(super) enum Failure {
     /// Too many attempts.
     #[error("{0}")]
     TooMany(String),
+    /// Nothing is wrong: the caller is to ask again soon.
+    #[error("{0}")]
+    NotYet(String),
     /// The request itself is malformed.
     #[error("{0}")]
     BadRequest(String),
@@ -61,6 +64,7 @@ impl Failure {
             Failure::Unauthorized(text) => Response::refusal(401, text),
             Failure::Forbidden(text) => Response::refusal(403, text),
             Failure::TooMany(text) => Response::refusal(429, text),
+            Failure::NotYet(text) => Response::refusal(503, text),
             Failure::BadRequest(text) => Response::status_page(400, text),
             Failure::NotFound(text) => Response::status_page(404, text),
             Failure::Body(error) => error.response(),

@@ -20,6 +20,7 @@ mod credits;
 mod downloads;
 mod failure;
 mod information;
+mod join;
 pub mod local;
 mod manager;
 mod nodes;

@@ -212,7 +212,7 @@ impl Order {
         director.store.settle().await?;
         crash_point("create_nodes.finished");
         credits::charge(director).await;
-        director.reconcile.notify_one();
+        director.reconcile.wake();
         Ok(made.into_iter().flatten().collect())
     }
 

@@ -1,7 +1,8 @@
 //! Makes the clouds agree with the records, again and again.
 //!
 //! One path for every case: after a stop, after a failed start, after a
-//! crash of the director at any point, after a power cut.
+//! crash of the director at any point, after a power cut. Each cloud has a
+//! reconciler of its own: one that is down holds up nothing but itself.
 //!
 //! # Guarantees
 //! - A node or volume that is not wanted is removed, and its row after it.
@@ -21,12 +22,13 @@ use futures_util::stream;
 use super::bring_up::{self, place_of};
 use super::failure::Failure;
 use super::state::Director;
-use super::{context, credits, services};
+use super::{context, credits, join, services};
 use crate::cloud::{Cloud, CloudNode, CloudVolume};
-use crate::model::State;
+use crate::model::{ApplicationId, State};
 use crate::ops::crash_point;
 use crate::store::director::application;
 use crate::store::director::node::{self, Node, Phase};
+use crate::store::director::token;
 use crate::store::director::volume::{self, Volume};
 use crate::sys::chain;
 
@@ -35,9 +37,12 @@ const MAX_AT_ONCE: usize = 8;
 
 /// Undoes what nobody waits for any more: done once, when the director starts.
 pub(super) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
+    // A node that was made may not have joined yet: the time without a director does not count.
+    let expires = join::expiry(director);
     let n_given_up = director
         .store
-        .write(|tx| {
+        .write(move |tx| {
+            token::extend(tx, expires)?;
             let mut n_given_up = 0;
             for node in node::all(tx)? {
                 if node.phase == Phase::Making && node.wanted.program == "agent" {
@@ -61,18 +66,28 @@ pub(super) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
     bring_up::spawn_managers(director).await
 }
 
-/// Runs until the director stops: when woken, and every now and then.
-pub(super) async fn run(director: Arc<Director>) {
+/// Runs until the director stops: when woken, and every now and then. Looks
+/// after one cloud, or after what is in a cloud that the configuration does
+/// not name any more. `unfinished` is what [`services::unfinished`] gave.
+pub(super) async fn run(
+    director: Arc<Director>,
+    cloud: Option<Arc<dyn Cloud>>,
+    unfinished: Arc<Vec<(i64, ApplicationId)>>,
+) {
     let stopping = director.tasks.stopping();
+    let name = cloud.as_ref().map(|cloud| cloud.name().clone());
     let mut is_first = true;
     loop {
-        reconcile(&director).await;
+        match &cloud {
+            Some(cloud) => reconcile(&director, cloud).await,
+            None => remove_unreachable(&director).await,
+        }
         if std::mem::take(&mut is_first) {
-            services::undo_unfinished(&director).await;
+            services::undo_unfinished(&director, &unfinished, name.as_ref()).await;
         }
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = director.reconcile.notified() => {}
+            () = director.reconcile.woken(name.as_ref()) => {}
             () = tokio::time::sleep(director.config.reconcile_interval) => {}
         }
     }
@@ -96,30 +111,41 @@ pub(super) async fn remove_nodes(director: &Arc<Director>, nodes: &[Node]) {
     stream::iter(nodes).for_each_concurrent(MAX_AT_ONCE, |node| remove_node(director, node)).await;
 }
 
-async fn reconcile(director: &Arc<Director>) {
-    let clouds: Vec<Arc<dyn Cloud>> = director.clouds.all().cloned().collect();
-    let mut listed = Vec::new();
-    for cloud in clouds {
-        let nodes = logged(cloud.list_nodes().await, "list the nodes of a cloud");
-        let volumes = logged(cloud.list_volumes().await, "list the volumes of a cloud");
-        listed.push((cloud, nodes, volumes));
+async fn reconcile(director: &Arc<Director>, cloud: &Arc<dyn Cloud>) {
+    let (listed_nodes, listed_volumes) = tokio::join!(cloud.list_nodes(), cloud.list_volumes());
+    let listed_nodes = logged(listed_nodes, "list the nodes of a cloud");
+    let listed_volumes = logged(listed_volumes, "list the volumes of a cloud");
+    let Some((mut nodes, mut volumes)) = rows(director).await else { return };
+    nodes.retain(|row| row.wanted.cloud == *cloud.name());
+    volumes.retain(|row| row.wanted.cloud == *cloud.name());
+    remove_unwanted(director, &nodes, &volumes).await;
+    if let Some(listed) = listed_nodes {
+        remove_orphan_nodes(&**cloud, &listed, &nodes).await;
+        restart_stopped(director, cloud, &listed, &nodes).await;
     }
+    if let Some(listed) = listed_volumes {
+        remove_orphan_volumes(&**cloud, &listed, &volumes).await;
+    }
+}
+
+/// Says in the log of each what is wrong, and leaves it recorded: its cloud may come back.
+async fn remove_unreachable(director: &Arc<Director>) {
+    let Some((mut nodes, mut volumes)) = rows(director).await else { return };
+    nodes.retain(|row| director.clouds.get(&row.wanted.cloud).is_err());
+    volumes.retain(|row| director.clouds.get(&row.wanted.cloud).is_err());
+    remove_unwanted(director, &nodes, &volumes).await;
+}
+
+async fn rows(director: &Arc<Director>) -> Option<(Vec<Node>, Vec<Volume>)> {
     let rows = director.store.read(|tx| Ok::<_, Failure>((node::all(tx)?, volume::all(tx)?))).await;
-    let Some((nodes, volumes)) = logged(rows, "read the nodes and volumes") else { return };
+    logged(rows, "read the nodes and volumes")
+}
+
+async fn remove_unwanted(director: &Arc<Director>, nodes: &[Node], volumes: &[Volume]) {
     let going: Vec<Node> = nodes.iter().filter(|node| node.phase == Phase::Removing).cloned().collect();
     remove_nodes(director, &going).await;
-    for volume in volumes.iter().filter(|volume| volume.phase == volume::Phase::Removing) {
-        remove_volume(director, volume).await;
-    }
-    for (cloud, listed_nodes, listed_volumes) in listed {
-        if let Some(listed_nodes) = listed_nodes {
-            remove_orphan_nodes(&*cloud, &listed_nodes, &nodes).await;
-            restart_stopped(director, &cloud, &listed_nodes, &nodes).await;
-        }
-        if let Some(listed_volumes) = listed_volumes {
-            remove_orphan_volumes(&*cloud, &listed_volumes, &volumes).await;
-        }
-    }
+    let going = volumes.iter().filter(|volume| volume.phase == volume::Phase::Removing);
+    stream::iter(going).for_each_concurrent(MAX_AT_ONCE, |volume| remove_volume(director, volume)).await;
 }
 
 async fn remove_node(director: &Arc<Director>, node: &Node) {
@@ -166,7 +192,7 @@ async fn remove_orphan_volumes(cloud: &dyn Cloud, listed: &[CloudVolume], rows: 
 /// Starts nodes again that are up on record and do not run; a node that its
 /// cloud has lost cannot come back, and its application is told so.
 async fn restart_stopped(director: &Arc<Director>, cloud: &Arc<dyn Cloud>, listed: &[CloudNode], rows: &[Node]) {
-    let of_cloud = rows.iter().filter(|row| row.phase == Phase::Up && row.wanted.cloud == *cloud.name());
+    let of_cloud = rows.iter().filter(|row| row.phase == Phase::Up);
     let stopped = of_cloud.filter_map(|row| match listed.iter().find(|listed| listed.tag == row.wanted.tag) {
         Some(found) if found.is_running => None,
         found => Some((row, found.is_some())),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::state::Director;
 use super::{
-    accounts, applications, certificates, credits, downloads, information, nodes, services, user_info, volumes,
+    accounts, applications, certificates, credits, downloads, information, join, nodes, services, user_info, volumes,
 };
 use crate::model::{ApplicationId, CertificateRole, UserId};
 use crate::pki::Identity;
@@ -21,6 +21,8 @@ use crate::store::director::{application, user};
 pub enum Access {
     /// Anyone, without a certificate.
     Anyone,
+    /// A new node that shows its one-time token; the handler looks at it.
+    Token,
     /// A user, by certificate.
     User,
     /// The manager of an existing application, by certificate.
@@ -114,6 +116,7 @@ const ROUTES: &[Route] = &[
     route(POST, "/credit", Access::Manager, |d, c| Box::pin(credits::credit(d, c))),
     route(POST, "/callback/decrementUserCredit.php", Access::Manager, |d, c| Box::pin(credits::decrement(d, c))),
     route(POST, "/ca/get_cert.php", Access::Manager, |d, c| Box::pin(certificates::sign_agent(d, c))),
+    route(POST, "/ca/join", Access::Token, |d, c| Box::pin(join::join(d, c))),
     route(POST, "/ca/renew", Access::OutdatedNode, |d, c| Box::pin(certificates::renew(d, c))),
 ];
 
@@ -162,7 +165,7 @@ async fn admit(
     access: Access,
     caller: &Caller,
 ) -> Result<(Option<UserId>, Option<ApplicationId>), Failure> {
-    if access == Access::Anyone {
+    if matches!(access, Access::Anyone | Access::Token) {
         return Ok((None, None));
     }
     let Some(identity) = identity_for(access, caller) else {
@@ -177,7 +180,7 @@ async fn admit(
     };
     let role = identity.role;
     let is_admitted = match access {
-        Access::Anyone => true,
+        Access::Anyone | Access::Token => true,
         Access::User => role == CertificateRole::User,
         Access::Manager => role == CertificateRole::Manager,
         Access::OutdatedNode => matches!(role, CertificateRole::Manager | CertificateRole::Agent),
@@ -190,7 +193,7 @@ async fn admit(
         return Err(Failure::Forbidden(text));
     }
     let application = match access {
-        Access::User | Access::Anyone => None,
+        Access::User | Access::Anyone | Access::Token => None,
         Access::Manager | Access::OutdatedNode => Some(identity.application().ok_or_else(|| {
             Failure::Unauthorized("cert_required: client certificate does NOT provide serviceLocator".into())
         })?),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -16,9 +17,10 @@ use super::credits;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
-use super::routes;
-use super::state::{Director, KeyedLocks};
+use super::state::{Director, KeyedLocks, Wakers};
+use super::{routes, services};
 use crate::clock::{self, Clock, ClockSettings};
+use crate::cloud::Cloud;
 use crate::config::{DirectorConfig, locate_director_cfg};
 use crate::ops::{Tasks, stop_requested};
 use crate::pki::Authority;
@@ -68,18 +70,20 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     file::ensure_passable_directory(&config.state_dir)?;
     check_clock(&config, options.step_clock).await?;
     let director = compose(config)?;
-    for cloud in director.clouds.all() {
-        if let Err(error) = cloud.prepare().await {
-            tracing::error!(cloud = %cloud.name(), error = %chain(&error), "a cloud cannot be made ready; trying again with its first node");
-        }
-    }
+    join_all(director.clouds.all().map(|cloud| prepare(&**cloud))).await;
     let listener = TcpListener::bind(director.config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: is another director running?", director.config.listen))?;
-    reconcile::resume(&director).await.context("cannot take up what an earlier run left")?;
+    let left = "cannot take up what an earlier run left";
+    let unfinished = Arc::new(services::unfinished(&director).await.context(left)?);
+    reconcile::resume(&director).await.context(left)?;
 
     let tasks = &director.tasks;
-    tasks.spawn("reconcile", reconcile::run(Arc::clone(&director)));
+    for cloud in director.clouds.all() {
+        let reconciling = reconcile::run(Arc::clone(&director), Some(Arc::clone(cloud)), Arc::clone(&unfinished));
+        tasks.spawn("reconcile a cloud", reconciling);
+    }
+    tasks.spawn("reconcile what is in no cloud", reconcile::run(Arc::clone(&director), None, unfinished));
     tasks.spawn("charge credit", reconcile::run_credits(Arc::clone(&director)));
     tasks.spawn("record the time", record_time(director.config.state_dir.clone(), tasks.stopping()));
     tasks.spawn("follow the certificate", Arc::clone(&director.certificate).follow(tasks.stopping()));
@@ -100,6 +104,12 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn prepare(cloud: &dyn Cloud) {
+    if let Err(error) = cloud.prepare().await {
+        tracing::error!(cloud = %cloud.name(), error = %chain(&error), "a cloud cannot be made ready; trying again with its first node");
+    }
+}
+
 /// Makes all parts. Blocking, but nothing runs yet.
 fn compose(config: DirectorConfig) -> anyhow::Result<Arc<Director>> {
     if config.director_url.is_none() {
@@ -111,14 +121,16 @@ fn compose(config: DirectorConfig) -> anyhow::Result<Arc<Director>> {
     file::ensure_directory(&config.userdata_dir)?;
     let hint = "run 'conpaas director init --hostname <name>'";
     let store = store::director::open(&config.database)?;
+    let authority = Authority::load(&config.cert_dir).context(hint)?;
+    let clouds = Clouds::new(&config, authority.certificate_pem())?;
     Ok(Arc::new(Director {
         store,
-        authority: Authority::load(&config.cert_dir).context(hint)?,
+        authority,
         certificate: Arc::new(OwnCertificate::load(&config.cert_dir).context(hint)?),
-        clouds: Clouds::new(&config)?,
+        reconcile: Wakers::new(clouds.names()),
+        clouds,
         passwords: Passwords::new(&config.login),
         tasks: Tasks::new(),
-        reconcile: tokio::sync::Notify::new(),
         operations: KeyedLocks::default(),
         config,
     }))

@@ -11,7 +11,7 @@ use super::routes::Call;
 use super::state::Director;
 use super::{manager, views};
 use crate::api::{ServiceAndApplication, texts};
-use crate::model::{ApplicationId, ServiceId};
+use crate::model::{ApplicationId, CloudName, ServiceId};
 use crate::ops::crash_point;
 use crate::rpc::{Response, RpcCall};
 use crate::service as kinds;
@@ -96,15 +96,26 @@ pub(super) async fn list(director: Arc<Director>, call: Call) -> Result<Response
     Ok(Response::json_line(&views))
 }
 
-/// Undoes what a crash left of adding services: what a manager has and no
-/// row names is removed from it.
-pub(super) async fn undo_unfinished(director: &Director) {
-    let unfinished = director.store.read(|tx| Ok::<_, Failure>(service::unfinished(tx)?)).await;
-    let unfinished = match unfinished {
-        Ok(unfinished) => unfinished,
-        Err(error) => return tracing::error!(error = %chain(&error), "cannot read the services"),
-    };
-    for (rec_id, aid) in unfinished {
+/// Services that an earlier run of the director was adding: rows and their
+/// applications. To be read before this run adds any itself.
+pub(super) async fn unfinished(director: &Director) -> Result<Vec<(i64, ApplicationId)>, Failure> {
+    director.store.read(|tx| Ok::<_, Failure>(service::unfinished(tx)?)).await
+}
+
+/// Undoes what a crash left of adding services to applications whose manager
+/// is in `cloud` (or in none that there is): what a manager has and no row
+/// names is removed from it.
+pub(super) async fn undo_unfinished(
+    director: &Director,
+    unfinished: &[(i64, ApplicationId)],
+    cloud: Option<&CloudName>,
+) {
+    for (rec_id, aid) in unfinished.iter().copied() {
+        let manager = director.store.read(move |tx| Ok::<_, Failure>(node::manager(tx, aid)?)).await;
+        let place = manager.ok().flatten().map(|node| node.wanted.cloud);
+        if place.filter(|place| director.clouds.get(place).is_ok()).as_ref() != cloud {
+            continue;
+        }
         if let Err(error) = undo_adding(director, rec_id, aid).await {
             tracing::warn!(app.id = aid.0, error = %chain(&error), "cannot undo the adding of a service yet");
         }

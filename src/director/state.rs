@@ -1,6 +1,6 @@
 //! What all parts of the director share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, OwnedMutexGuard};
@@ -9,6 +9,7 @@ use super::clouds::Clouds;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use crate::config::DirectorConfig;
+use crate::model::CloudName;
 use crate::ops::Tasks;
 use crate::pki::Authority;
 use crate::store::Store;
@@ -23,8 +24,8 @@ pub(super) struct Director {
     pub(super) clouds: Clouds,
     pub(super) passwords: Passwords,
     pub(super) tasks: Tasks,
-    /// Wakes the reconciler.
-    pub(super) reconcile: Notify,
+    /// Wakes the reconcilers.
+    pub(super) reconcile: Wakers,
     pub(super) operations: KeyedLocks,
 }
 
@@ -40,6 +41,30 @@ impl Director {
             let _caller_may_be_gone = sender.send(work.await);
         });
         receiver.await.ok()
+    }
+}
+
+/// Wakes every reconciler: there is one for each cloud, so that none waits for another's.
+pub(super) struct Wakers {
+    of_clouds: BTreeMap<CloudName, Notify>,
+    of_others: Notify,
+}
+
+impl Wakers {
+    pub(super) fn new<'a>(clouds: impl Iterator<Item = &'a CloudName>) -> Self {
+        let of_clouds = clouds.map(|name| (name.clone(), Notify::new())).collect();
+        Wakers { of_clouds, of_others: Notify::new() }
+    }
+
+    /// Wakes them all; one that is at work goes round once more.
+    pub(super) fn wake(&self) {
+        self.of_clouds.values().chain([&self.of_others]).for_each(Notify::notify_one);
+    }
+
+    /// Waits until the reconciler of a cloud (or of all that is in none) is woken.
+    pub(super) async fn woken(&self, cloud: Option<&CloudName>) {
+        let waker = cloud.and_then(|cloud| self.of_clouds.get(cloud)).unwrap_or(&self.of_others);
+        waker.notified().await;
     }
 }
 

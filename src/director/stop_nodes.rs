@@ -7,8 +7,9 @@
 use std::path::Path;
 
 use super::clouds::Clouds;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, CloudError};
 use crate::config::DirectorConfig;
+use crate::pki::Authority;
 use crate::sys::chain;
 
 /// What was done, for people.
@@ -24,7 +25,7 @@ pub struct StopReport {
 pub async fn stop_nodes(director_cfg: &Path) -> StopReport {
     let mut report = StopReport::default();
     let clouds = DirectorConfig::read(director_cfg).map_err(|error| chain(&error));
-    match clouds.and_then(|config| Clouds::new(&config).map_err(|error| chain(&error))) {
+    match clouds.and_then(|config| clouds_of(&config).map_err(|error| chain(&error))) {
         Ok(clouds) => {
             for cloud in clouds.all() {
                 stop_nodes_of(cloud.as_ref(), &mut report).await;
@@ -33,6 +34,12 @@ pub async fn stop_nodes(director_cfg: &Path) -> StopReport {
         Err(failure) => report.failures.push(failure),
     }
     report
+}
+
+/// Without an authority nothing is found in remote clouds, but on this machine.
+fn clouds_of(config: &DirectorConfig) -> Result<Clouds, CloudError> {
+    let authority = Authority::load(&config.cert_dir);
+    Clouds::new(config, authority.as_ref().map_or("", Authority::certificate_pem))
 }
 
 async fn stop_nodes_of(cloud: &dyn Cloud, report: &mut StopReport) {

@@ -11,6 +11,7 @@ use super::routes::Call;
 use super::state::Director;
 use crate::api::{NodeVolume, VolumeRequest};
 use crate::cloud::VolumeSpec;
+use crate::model::NodeTag;
 use crate::ops::crash_point;
 use crate::rpc::Response;
 use crate::store::director::node::{self, Node};
@@ -23,8 +24,9 @@ pub(super) const SIZES_MB: std::ops::RangeInclusive<u64> = 1..=16 * 1024 * 1024;
 pub(super) async fn create(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     super::nodes::require_own_application(&call)?;
     let new = read_new(&director, &call)?;
+    let near = near(&director, &call).await?;
     let worker = Arc::clone(&director);
-    let made = director.detached("create volume", async move { ensure(&worker, new).await }).await;
+    let made = director.detached("create volume", async move { ensure(&worker, new, near).await }).await;
     let made = made.unwrap_or_else(|| Err(Failure::Internal("the work was cut short".into())))?;
     Ok(Response::json_line(&json!({ "volume_id": made.volume_id })))
 }
@@ -100,7 +102,7 @@ pub(super) async fn make_with_node(
         name: name.clone(),
         size_mb: wanted.vol_size,
     };
-    let made = ensure(director, new).await?;
+    let made = ensure(director, new, Some(node.wanted.tag.clone())).await?;
     attach_to(director, &made, node, &wanted.dev_name).await?;
     Ok(NodeVolume {
         vol_name: name,
@@ -113,7 +115,7 @@ pub(super) async fn make_with_node(
 }
 
 /// Records a volume, makes it, records its id; or gives what an earlier run of the operation made.
-async fn ensure(director: &Arc<Director>, new: NewVolume) -> Result<Volume, Failure> {
+async fn ensure(director: &Arc<Director>, new: NewVolume, near: Option<NodeTag>) -> Result<Volume, Failure> {
     let key = format!("volume {} {}", new.aid, new.operation.as_deref().unwrap_or(new.tag.as_str()));
     let _repeated_calls_wait = director.operations.lock(&key).await;
     let wanted = director
@@ -133,14 +135,14 @@ async fn ensure(director: &Arc<Director>, new: NewVolume) -> Result<Volume, Fail
     if wanted.phase == Phase::Ready {
         return Ok(wanted);
     }
-    let spec =
-        VolumeSpec { tag: wanted.wanted.tag.clone(), name: wanted.wanted.name.clone(), size_mb: wanted.wanted.size_mb };
+    let NewVolume { tag, name, size_mb, .. } = wanted.wanted.clone();
+    let spec = VolumeSpec { tag, name, size_mb, node: near };
     let id = wanted.id;
     let made = match director.clouds.get(&wanted.wanted.cloud)?.ensure_volume(&spec).await {
         Ok(made) => made,
         Err(error) => {
             director.store.write(move |tx| Ok::<_, Failure>(volume::set_removing(tx, id)?)).await?;
-            director.reconcile.notify_one();
+            director.reconcile.wake();
             return Err(error.into());
         }
     };
@@ -178,6 +180,13 @@ fn read_new(director: &Director, call: &Call) -> Result<NewVolume, Failure> {
         name: call.form.filled("name").unwrap_or("volume").chars().take(128).collect(),
         size_mb,
     })
+}
+
+/// The node that a new volume is for, if the caller says so and has it.
+async fn near(director: &Director, call: &Call) -> Result<Option<NodeTag>, Failure> {
+    let (aid, Some(vmid)) = (call.application(), call.form.filled("vm_id").map(str::to_owned)) else { return Ok(None) };
+    let found = director.store.read(move |tx| Ok::<_, Failure>(node::by_vmid(tx, aid, &vmid)?)).await?;
+    Ok(found.map(|node| node.wanted.tag))
 }
 
 /// The volume that the call names, if it is the calling application's.

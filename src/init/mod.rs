@@ -6,10 +6,13 @@
 //! ends everything within half a second when it is told to.
 //!
 //! One thread, no runtime, nothing kept: it lives in every node of a small
-//! machine. Must not know: the network protocol, certificates, the cloud.
+//! machine. It must not know the network protocol, certificates, the cloud. A
+//! node that was not given `/root/config.cfg` has a remote cloud, and runs
+//! [`join()`] first, which knows all of these and is a process of its own.
 
 mod back_off;
 mod boot;
+mod join;
 mod supervise;
 
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,6 +20,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use nix::unistd::{dup2_stderr, dup2_stdout};
+
+use self::supervise::{Job, Outcome};
+
+pub use join::{JOIN_LIMIT, JoinOptions, Source, Then, join};
 
 /// What the node is to be; written before it boots.
 const CONTEXT: &str = "/root/config.cfg";
@@ -41,6 +48,9 @@ pub fn run() -> ExitCode {
     for complaint in boot::boot() {
         eprintln!("init: {complaint}");
     }
+    if !Path::new(CONTEXT).exists() && supervise::run(&Job::join(), &signals) == Outcome::Stopped {
+        return ExitCode::SUCCESS;
+    }
     let context = match crate::sys::file::read_text(Path::new(CONTEXT)) {
         Ok(context) => context,
         Err(error) => {
@@ -52,7 +62,8 @@ pub fn run() -> ExitCode {
         eprintln!("init: {CONTEXT} has neither a section [manager] nor [agent]");
         return ExitCode::FAILURE;
     };
-    supervise::until_stopped(role, &signals)
+    supervise::run(&Job::role(role), &signals);
+    ExitCode::SUCCESS
 }
 
 /// A container's maker may start it with its output thrown away; what is said here belongs on the console.

@@ -1,9 +1,9 @@
-//! One role, kept running; every orphan, reaped; everything, ended on time.
+//! One program, kept running; every orphan, reaped; everything, ended on time.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -61,10 +61,55 @@ impl Signals {
     }
 }
 
-/// Runs `role` until a signal tells to end.
-pub(super) fn until_stopped(role: &str, signals: &Signals) -> ExitCode {
+/// What is kept running.
+pub(super) struct Job {
+    name: &'static str,
+    arguments: Vec<OsString>,
+    ends: Ends,
+}
+
+/// When a job is done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    Never,
+    WithSuccess,
+}
+
+impl Job {
+    /// A manager or an agent.
+    pub(super) fn role(role: &'static str) -> Job {
+        Job { name: role, arguments: [role, "-c", super::CONTEXT].map(OsString::from).into(), ends: Ends::Never }
+    }
+
+    /// Finding out what the node is.
+    pub(super) fn join() -> Job {
+        Job { name: "join", arguments: vec!["join".into()], ends: Ends::WithSuccess }
+    }
+
+    /// Where what it prints is appended.
+    fn output(&self, end: &str) -> PathBuf {
+        let console = PathBuf::from("/dev/console");
+        // Of a role the director asks; one that does not know its director can say it only here.
+        if self.ends == Ends::WithSuccess && console.exists() {
+            return console;
+        }
+        PathBuf::from(format!("/root/{}.{end}", self.name))
+    }
+}
+
+/// How a job came to rest.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is done.
+    Done,
+    /// A signal told to end, and everything has.
+    Stopped,
+}
+
+/// Runs `job` until it is done or a signal tells to end.
+pub(super) fn run(job: &Job, signals: &Signals) -> Outcome {
     let mut back_off = BackOff::new();
-    let mut child = Child::start(role, &mut back_off);
+    let mut child = Child::start(job, &mut back_off);
     loop {
         let end = match &child {
             Child::Runs { .. } => None,
@@ -73,19 +118,22 @@ pub(super) fn until_stopped(role: &str, signals: &Signals) -> ExitCode {
         match signals.next(end) {
             Some(Signal::SIGCHLD) => {
                 if let Some((pid, ending)) = reap().into_iter().find(|(pid, _)| child.is(*pid)) {
-                    child = child.ended(role, pid, &ending, &mut back_off);
+                    if job.ends == Ends::WithSuccess && ending == Ending::Code(0) {
+                        return Outcome::Done;
+                    }
+                    child = child.ended(job, pid, &ending, &mut back_off);
                 }
             }
             Some(Signal::SIGTERM | Signal::SIGPWR | Signal::SIGINT | Signal::SIGQUIT) => {
                 end_all(signals);
-                return ExitCode::SUCCESS;
+                return Outcome::Stopped;
             }
             Some(other) => child.pass_on(other),
             None => {
                 if let Child::Waits { until } = child
                     && Instant::now() >= until
                 {
-                    child = Child::start(role, &mut back_off);
+                    child = Child::start(job, &mut back_off);
                 }
             }
         }
@@ -98,14 +146,12 @@ enum Child {
 }
 
 impl Child {
-    fn start(role: &str, back_off: &mut BackOff) -> Child {
-        let stdout = PathBuf::from(format!("/root/{role}.out"));
-        let stderr = PathBuf::from(format!("/root/{role}.err"));
-        let arguments = [role, "-c", super::CONTEXT].map(OsString::from);
+    fn start(job: &Job, back_off: &mut BackOff) -> Child {
+        let (stdout, stderr) = (job.output("out"), job.output("err"));
         let outcome = std::env::current_exe().map_err(|error| error.to_string()).and_then(|program| {
             let session = Session {
                 program: &program,
-                arguments: &arguments,
+                arguments: &job.arguments,
                 environment: &environment(),
                 stdout: &stdout,
                 stderr: &stderr,
@@ -119,7 +165,7 @@ impl Child {
             Ok(pid) => Child::Runs { pid: Pid::from_raw(pid), since: Instant::now() },
             Err(reason) => {
                 let wait = back_off.after(Duration::ZERO);
-                eprintln!("init: cannot start the {role}: {reason}; next try in {:.1} s", wait.as_secs_f32());
+                eprintln!("init: cannot start the {}: {reason}; next try in {:.1} s", job.name, wait.as_secs_f32());
                 Child::Waits { until: Instant::now() + wait }
             }
         }
@@ -129,13 +175,14 @@ impl Child {
         matches!(self, Child::Runs { pid, .. } if *pid == other)
     }
 
-    fn ended(self, role: &str, pid: Pid, ending: &str, back_off: &mut BackOff) -> Child {
+    fn ended(self, job: &Job, pid: Pid, ending: &Ending, back_off: &mut BackOff) -> Child {
         let lifetime = match self {
             Child::Runs { since, .. } => since.elapsed(),
             Child::Waits { .. } => Duration::ZERO,
         };
         let wait = back_off.after(lifetime);
-        eprintln!("init: the {role} (process {pid}) {ending}; it is started again in {:.1} s", wait.as_secs_f32());
+        let name = job.name;
+        eprintln!("init: the {name} (process {pid}) {ending}; it is started again in {:.1} s", wait.as_secs_f32());
         Child::Waits { until: Instant::now() + wait }
     }
 
@@ -146,13 +193,29 @@ impl Child {
     }
 }
 
+/// How a process ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Ending {
+    Code(i32),
+    Killed(Signal),
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ending::Code(code) => write!(f, "ended with code {code}"),
+            Ending::Killed(signal) => write!(f, "was killed by {signal}"),
+        }
+    }
+}
+
 /// Takes every process that has ended off the list, and says how each did.
-fn reap() -> Vec<(Pid, String)> {
+fn reap() -> Vec<(Pid, Ending)> {
     let mut ended = Vec::new();
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => ended.push((pid, format!("ended with code {code}"))),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => ended.push((pid, format!("was killed by {signal}"))),
+            Ok(WaitStatus::Exited(pid, code)) => ended.push((pid, Ending::Code(code))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => ended.push((pid, Ending::Killed(signal))),
             Ok(WaitStatus::StillAlive) | Err(_) => return ended,
             Ok(_) => {}
         }

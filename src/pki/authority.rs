@@ -8,6 +8,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber,
 };
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer;
@@ -214,6 +215,20 @@ impl Authority {
         self.certify(&request.public_key, subject, node, &[], lifetime)
     }
 
+    /// The SHA-256 fingerprint, hexadecimal, of the key that a request (PEM) is
+    /// for. Its holder has it: the request's own signature is checked.
+    ///
+    /// # Errors
+    /// It is no request, or its signature is wrong.
+    pub fn request_key(pem: &str) -> Result<String, AuthorityError> {
+        let malformed = |error: &dyn std::fmt::Display| AuthorityError::MalformedRequest(error.to_string());
+        CertificateSigningRequestParams::from_pem(pem).map_err(|error| malformed(&error))?;
+        let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).map_err(|error| malformed(&error))?;
+        let (_, parsed) = X509CertificationRequest::from_der(&block.contents).map_err(|error| malformed(&error))?;
+        let digest = Sha256::digest(parsed.certification_request_info.subject_pki.raw);
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     fn certify(
         &self,
         public_key: &impl PublicKeyData,
@@ -326,6 +341,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_has_one_fingerprint_and_a_forged_request_has_none() {
+        let subject = Subject::agent(UserId(7), ApplicationId(3));
+        let (request, _) = Authority::new_request(&subject).unwrap();
+        let (other, _) = Authority::new_request(&subject).unwrap();
+        let key = Authority::request_key(&request).unwrap();
+        assert_eq!(key.len(), 64);
+        assert_eq!(Authority::request_key(&request).unwrap(), key);
+        assert_ne!(Authority::request_key(&other).unwrap(), key);
+        let (_, block) = x509_parser::pem::parse_x509_pem(request.as_bytes()).unwrap();
+        let mut forged = block.contents;
+        *forged.last_mut().unwrap() ^= 1;
+        let body = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, forged);
+        let pem = format!("-----BEGIN CERTIFICATE REQUEST-----\n{body}\n-----END CERTIFICATE REQUEST-----\n");
+        assert!(matches!(Authority::request_key(&pem), Err(AuthorityError::MalformedRequest(_))));
+    }
+
+    #[test]
     fn a_request_is_signed_for_its_own_subject_only() {
         let directory = tempfile::tempdir().unwrap();
         let authority = Authority::create(directory.path()).unwrap();
@@ -403,6 +435,8 @@ mod tests {
         let old = Authority::create(directory.path()).unwrap();
         let new = Authority::renew(directory.path()).unwrap();
         assert_ne!(old.certificate_pem(), new.certificate_pem());
+        let key = crate::pki::key_fingerprint(new.certificate_pem()).unwrap();
+        assert_eq!((key.len(), &key), (64, &crate::pki::key_fingerprint(old.certificate_pem()).unwrap()));
         assert!(new.not_after().unwrap() >= old.not_after().unwrap());
         for (issuer, known) in [(&old, &new), (&new, &old)] {
             let issued = issuer.issue(&Subject::director("x"), &[], Lifetime::NODE).unwrap();

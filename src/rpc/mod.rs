@@ -20,6 +20,7 @@ mod local;
 mod response;
 mod server;
 mod tls;
+mod web;
 
 pub use client::{Answer, CallError, Client, ClientError, Endpoint, FormBody, RpcCall};
 pub use form::{Form, Upload};
@@ -29,3 +30,4 @@ pub use local::listen_to;
 pub use response::Response;
 pub use server::{BodyError, Caller, Handler, Limits, Request, serve, serve_plain};
 pub use tls::{ClientAuthentication, PeerRule, TlsError, client_config, install_crypto, server_config};
+pub use web::{WebAnswer, WebClient, WebError, WebLimits, WebRequest};

@@ -13,6 +13,7 @@ mod agents;
 pub mod archive;
 pub mod code;
 mod context;
+mod device;
 mod kind;
 mod manager_kind;
 mod method;

@@ -2,8 +2,7 @@
 //!
 //! A volume that was attached as device `sdb` appears either as a directory
 //! `/run/conpaas/volumes/sdb` (a file system that the node's cloud mounted
-//! there, or a link to a directory), or as a block device `/dev/sdb`,
-//! `/dev/xvdb` or `/dev/vdb`.
+//! there, or a link to a directory), or as a block device (see `device`).
 //!
 //! # Guarantees
 //! - Only a block device that holds nothing at all is formatted.
@@ -13,12 +12,14 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use serde::{Deserialize, Serialize};
 
+use super::device;
 use crate::config::NodeBase;
 use crate::model::VolumeName;
 use crate::sys::file::{self, FileError};
@@ -73,11 +74,36 @@ pub struct Volumes {
     root: PathBuf,
     media: PathBuf,
     directories: PathBuf,
-    /// Device by name of the volume, of those that are to be mounted.
+    /// [`Attached`] by name of the volume, of those that are to be mounted.
     record: PathBuf,
     /// The mark of the node's processes where it shares its machine with others.
     node_variable: Option<String>,
     device_limit: Duration,
+}
+
+/// What is known of an attached volume. Records of older programs have the device alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Record")]
+struct Attached {
+    device: String,
+    /// The cloud's id of it.
+    id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Record {
+    Device(String),
+    Attached { device: String, id: Option<String> },
+}
+
+impl From<Record> for Attached {
+    fn from(record: Record) -> Self {
+        match record {
+            Record::Device(device) => Attached { device, id: None },
+            Record::Attached { device, id } => Attached { device, id },
+        }
+    }
 }
 
 enum Device {
@@ -100,25 +126,26 @@ impl Volumes {
         }
     }
 
-    /// Waits for a device and mounts it at `/media/<name>`.
+    /// Waits for the volume `id` (the cloud's, if it is known), which was to
+    /// be attached as `device`, and mounts it at `/media/<name>`.
     ///
     /// # Errors
     /// It does not appear, holds what cannot be mounted, or the mount fails.
-    pub async fn mount(&self, device: &str, name: &VolumeName) -> Result<(), VolumeError> {
+    pub async fn mount(&self, device: &str, id: Option<&str>, name: &VolumeName) -> Result<(), VolumeError> {
         let is_word = !device.is_empty() && device.chars().all(|c| c.is_ascii_alphanumeric());
         if !is_word {
             return Err(VolumeError::Name(device.to_owned()));
         }
         let place = self.media.join(name.as_str());
-        match self.wait_for(device).await? {
+        match self.wait_for(device, id).await? {
             Device::Directory(directory) => {
                 let volumes = self.clone();
                 sys::blocking(move || volumes.show_directory(&directory, &place)).await?;
             }
             Device::Block(device) => mount_block(&device, &place).await?,
         }
-        let (name, device) = (name.as_str().to_owned(), device.to_owned());
-        self.remember(move |mounted| mounted.insert(name, device)).await
+        let (name, device, id) = (name.as_str().to_owned(), device.to_owned(), id.map(str::to_owned));
+        self.remember(move |mounted| mounted.insert(name, Attached { device, id })).await
     }
 
     /// Mounts again what was mounted before the node stopped; what cannot be
@@ -127,9 +154,9 @@ impl Volumes {
         let volumes = self.clone();
         let mounted = sys::blocking(move || volumes.remembered()).await;
         let soon = Volumes { device_limit: self.device_limit.min(RESUME_LIMIT), ..self.clone() };
-        for (name, device) in mounted {
+        for (name, Attached { device, id }) in mounted {
             let outcome = match name.parse::<VolumeName>() {
-                Ok(name) => soon.mount(&device, &name).await.map_err(|error| sys::chain(&error)),
+                Ok(name) => soon.mount(&device, id.as_deref(), &name).await.map_err(|error| sys::chain(&error)),
                 Err(error) => Err(error.to_string()),
             };
             match outcome {
@@ -161,7 +188,7 @@ impl Volumes {
 
     async fn remember<T>(
         &self,
-        change: impl FnOnce(&mut BTreeMap<String, String>) -> T + Send + 'static,
+        change: impl FnOnce(&mut BTreeMap<String, Attached>) -> T + Send + 'static,
     ) -> Result<(), VolumeError> {
         let volumes = self.clone();
         sys::blocking(move || {
@@ -178,14 +205,15 @@ impl Volumes {
     }
 
     /// Blocking.
-    fn remembered(&self) -> BTreeMap<String, String> {
+    fn remembered(&self) -> BTreeMap<String, Attached> {
         serde_json::from_slice(&file::read(&self.record).unwrap_or_default()).unwrap_or_default()
     }
 
-    async fn wait_for(&self, device: &str) -> Result<Device, VolumeError> {
+    async fn wait_for(&self, device: &str, id: Option<&str>) -> Result<Device, VolumeError> {
         let deadline = tokio::time::Instant::now() + self.device_limit;
         loop {
-            if let Some(found) = self.find(device) {
+            let (volumes, wanted, id) = (self.clone(), device.to_owned(), id.map(str::to_owned));
+            if let Some(found) = sys::blocking(move || volumes.find(&wanted, id.as_deref())).await {
                 return Ok(found);
             }
             if tokio::time::Instant::now() >= deadline {
@@ -195,19 +223,14 @@ impl Volumes {
         }
     }
 
-    fn find(&self, device: &str) -> Option<Device> {
+    /// Blocking.
+    fn find(&self, device: &str, id: Option<&str>) -> Option<Device> {
         let directory = self.directories.join(device);
         let is_link = fs::symlink_metadata(&directory).is_ok_and(|metadata| metadata.is_symlink());
         if directory.is_dir() && (is_link || is_mount_point(&directory)) {
             return Some(Device::Directory(directory));
         }
-        let last = device.strip_prefix("sd").or_else(|| device.strip_prefix("vd")).unwrap_or_default();
-        let names = [device.to_owned(), format!("xvd{last}"), format!("vd{last}")];
-        let candidates = names.iter().take(if last.is_empty() { 1 } else { 3 });
-        let mut devices = candidates.map(|name| self.root.join("dev").join(name));
-        devices
-            .find(|path| fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_block_device()))
-            .map(Device::Block)
+        device::find(&self.root, device, id).map(Device::Block)
     }
 
     /// Blocking.
@@ -346,12 +369,12 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         let volumes = volumes(root.path());
         let name: VolumeName = "v1".parse().unwrap();
-        let error = volumes.mount("sdb", &name).await.unwrap_err().to_string();
+        let error = volumes.mount("sdb", None, &name).await.unwrap_err().to_string();
         assert!(error.contains("sdb did not appear"), "{error}");
         fs::create_dir_all(root.path().join("run/conpaas/volumes")).unwrap();
         symlink(store.path(), root.path().join("run/conpaas/volumes/sdb")).unwrap();
         for _ in 0..2 {
-            volumes.mount("sdb", &name).await.unwrap();
+            volumes.mount("sdb", None, &name).await.unwrap();
         }
         fs::write(root.path().join("media/v1/f"), b"data").unwrap();
         // As after a power cut, when nothing is mounted any more.
@@ -364,7 +387,17 @@ mod tests {
         volumes.resume().await;
         assert!(fs::symlink_metadata(root.path().join("media/v1")).is_err());
         assert_eq!(fs::read(store.path().join("f")).unwrap(), b"data");
-        assert!(matches!(volumes.mount("../x", &name).await, Err(VolumeError::Name(_))));
+        assert!(matches!(volumes.mount("../x", None, &name).await, Err(VolumeError::Name(_))));
+    }
+
+    #[test]
+    fn records_of_older_programs_are_read() {
+        let root = tempfile::tempdir().unwrap();
+        let volumes = volumes(root.path());
+        fs::write(&volumes.record, r#"{"a": "sdb", "b": {"device": "sdc", "id": "vol-1"}}"#).unwrap();
+        let found: Vec<(String, Attached)> = volumes.remembered().into_iter().collect();
+        let attached = |device: &str, id: Option<&str>| Attached { device: device.into(), id: id.map(str::to_owned) };
+        assert_eq!(found, [("a".to_owned(), attached("sdb", None)), ("b".to_owned(), attached("sdc", Some("vol-1")))]);
     }
 
     #[test]

@@ -32,8 +32,12 @@ fn a_confined_director_and_its_successor_share_the_mounts_of_their_nodes() {
     world::inside(NAME, |state| async move {
         let cloud = world::cloud(world::settings(&state));
         let spec = world::agent("a");
-        let [old, new] =
-            ["old", "new"].map(|tag| VolumeSpec { tag: tag.parse().unwrap(), name: format!("vol-{tag}"), size_mb: 16 });
+        let [old, new] = ["old", "new"].map(|tag| VolumeSpec {
+            tag: tag.parse().unwrap(),
+            name: format!("vol-{tag}"),
+            size_mb: 16,
+            node: None,
+        });
         match std::env::var(STEP).as_deref() {
             Ok("first") => {
                 let refused = std::fs::write("/etc/conpaas-e2e", "").unwrap_err();
@@ -73,7 +77,7 @@ fn a_stopped_node_leaves_nothing_running_and_starts_as_it_was() {
     world::inside("confined::a_stopped_node_leaves_nothing_running_and_starts_as_it_was", |state| async move {
         let cloud = world::cloud(world::settings(&state));
         let node = cloud.ensure_node(&world::agent("a")).await.unwrap();
-        let volume = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 16 };
+        let volume = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 16, node: None };
         cloud.ensure_volume(&volume).await.unwrap();
         cloud.attach_volume(&volume.tag, &node.tag, "sdb").await.unwrap();
         assert!(world::run_in(&node.vmid, "echo mine > /root/file; echo kept > /run/conpaas/volumes/sdb/data").0);

@@ -63,7 +63,7 @@ fn a_node_without_a_role_ends_and_says_why() {
         let cloud = world::cloud(world::settings(&state));
         let mut spec = world::agent("a");
         let file = ContextFile { path: "/root/config.cfg".into(), mode: 0o600, content: b"[other]\n".to_vec() };
-        spec.context = std::sync::Arc::new(move |_| vec![file.clone()]);
+        spec.context = world::files(vec![file]);
         let node = cloud.ensure_node(&spec).await.unwrap();
         let console = world::wait_for("the node's last words", || {
             let console = world::console(&cloud, &node.tag);

@@ -92,7 +92,7 @@ fn a_volume_appears_in_a_running_node_and_keeps_its_data() {
         let cloud = world::cloud(world::settings(&state));
         let first = cloud.ensure_node(&world::agent("first")).await.unwrap();
         let second = cloud.ensure_node(&world::agent("second")).await.unwrap();
-        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol-data".to_owned(), size_mb: 32 };
+        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol-data".to_owned(), size_mb: 32, node: None };
         let began = Instant::now();
         let volume = cloud.ensure_volume(&wanted).await.unwrap();
         println!("ensure_volume: {:?}", began.elapsed());
@@ -170,7 +170,7 @@ fn a_volume_appears_in_a_running_node_and_keeps_its_data() {
         cloud.remove_node(&first.tag).await.unwrap();
         assert_eq!(world::remains(&state), Vec::<String>::new());
 
-        let huge = VolumeSpec { tag: "huge".parse().unwrap(), name: "huge".to_owned(), size_mb: 1 << 30 };
+        let huge = VolumeSpec { tag: "huge".parse().unwrap(), name: "huge".to_owned(), size_mb: 1 << 30, node: None };
         let refused = cloud.ensure_volume(&huge).await;
         assert!(matches!(refused, Err(CloudError::Exhausted { .. })), "{refused:?}");
         let none = cloud.attach_volume(&huge.tag, &first.tag, "sdb").await;
@@ -182,7 +182,7 @@ fn a_volume_appears_in_a_running_node_and_keeps_its_data() {
 fn a_director_killed_at_any_moment_leaves_nothing_that_cannot_be_finished_or_removed() {
     const NAME: &str = "lxc::a_director_killed_at_any_moment_leaves_nothing_that_cannot_be_finished_or_removed";
     world::inside(NAME, |state| async move {
-        let volume = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 8 };
+        let volume = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 8, node: None };
         let cloud = world::cloud(world::settings(&state));
         let spec = world::agent("a");
         if world::is_director() {
@@ -272,7 +272,7 @@ fn root_in_a_node_has_no_way_to_the_machine() {
         settings.limits.memory_bytes = Some(64 << 20);
         let cloud = world::cloud(settings);
         let node = cloud.ensure_node(&world::agent("a")).await.unwrap();
-        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 8 };
+        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 8, node: None };
         cloud.ensure_volume(&wanted).await.unwrap();
         cloud.attach_volume(&wanted.tag, &node.tag, "sdb").await.unwrap();
         for attempt in [

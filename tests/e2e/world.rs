@@ -6,13 +6,16 @@
 
 use std::fs;
 use std::future::Future;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use conpaas::cloud::lxc::{LxcCloud, LxcSettings};
-use conpaas::cloud::{Cloud, CloudNode, ContextFile, NodeRole, NodeSpec};
+use conpaas::cloud::{Cloud, CloudNode, ContextError, ContextFile, NodeContext, NodeRole, NodeSpec};
 use conpaas::model::{CloudName, NodeTag};
 
 use crate::control_groups::{groups, remove_group};
@@ -126,9 +129,24 @@ pub(crate) fn agent(tag: &str) -> NodeSpec {
         tag: tag.parse().expect("it is a tag"),
         role: NodeRole::Agent,
         name: format!("conpaas-{tag}"),
-        context: std::sync::Arc::new(move |_| vec![context.clone()]),
+        context: files(vec![context]),
         instance_type: None,
     }
+}
+
+/// A context of these files.
+pub(crate) fn files(files: Vec<ContextFile>) -> Arc<dyn NodeContext> {
+    struct Files(Vec<ContextFile>);
+    #[async_trait]
+    impl NodeContext for Files {
+        fn files(&self, _address: Ipv4Addr) -> Result<Vec<ContextFile>, ContextError> {
+            Ok(self.0.clone())
+        }
+        async fn invitation(&self) -> Result<String, ContextError> {
+            Err(ContextError("containers get files".to_owned()))
+        }
+    }
+    Arc::new(Files(files))
 }
 
 /// Whether the node runs.

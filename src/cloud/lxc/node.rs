@@ -77,7 +77,7 @@ impl Node {
         self.make_directories(settings).map_err(words)?;
         let owner = owner(settings.privilege);
         let defaults = default_context(settings, record, spec);
-        let context = (spec.context)(record.ip);
+        let context = spec.context.files(record.ip).map_err(|error| error.to_string())?;
         for file in defaults.iter().filter(|default| !context.iter().any(|file| file.path == default.path)) {
             self.write_context(file, owner, &settings.root_file_system).map_err(words)?;
         }

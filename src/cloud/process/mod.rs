@@ -23,13 +23,19 @@ use async_trait::async_trait;
 use self::node::Node;
 use crate::cloud::locks::Locks;
 use crate::cloud::shelf::{Attachment, NodeRecord, Shelf};
-use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeRole, NodeSpec, Verdict, VolumeSpec};
+use crate::cloud::{
+    Cloud, CloudError, CloudNode, CloudVolume, ContextFile, Finding, NodeRole, NodeSpec, Verdict, VolumeSpec,
+};
+use crate::config::ContextForm;
 use crate::model::{CloudName, NodeTag};
 use crate::sys::chain;
 use crate::sys::{blocking, file};
 
 /// Disk that volumes must leave free, in bytes.
 const DISK_RESERVE: u64 = 64 << 20;
+
+/// Where cloud images look for user-data on their own disk.
+const USER_DATA: &str = "/var/lib/cloud/seed/nocloud/user-data";
 
 /// What a cloud of plain programs is told. Checked by [`ProcessCloud::new`].
 #[derive(Debug, Clone)]
@@ -48,6 +54,8 @@ pub struct ProcessSettings {
     pub manager_port: u16,
     /// Port of agents.
     pub agent_port: u16,
+    /// How nodes get their context.
+    pub context: ContextForm,
 }
 
 impl ProcessSettings {
@@ -63,6 +71,7 @@ impl ProcessSettings {
             last_address: Ipv4Addr::new(127, 0, third, 254),
             manager_port: if nix::unistd::geteuid().is_root() { 443 } else { 8443 },
             agent_port: 5555,
+            context: ContextForm::Files,
         }
     }
 }
@@ -129,6 +138,24 @@ impl ProcessCloud {
         CloudNode { tag, vmid, ip: record.ip, private_ip: record.ip, port, is_running }
     }
 
+    /// The files that the node is to find when it starts: all of its context,
+    /// or where a machine that was not told anything looks for user-data.
+    async fn hand_over(
+        &self,
+        node: &Node,
+        record: &NodeRecord,
+        spec: &NodeSpec,
+    ) -> Result<Vec<ContextFile>, CloudError> {
+        match self.settings.context {
+            ContextForm::Files => Ok(spec.context.files(record.ip)?),
+            ContextForm::Invitation if node.has_context() => Ok(Vec::new()),
+            ContextForm::Invitation => {
+                let content = spec.context.invitation().await?.into_bytes();
+                Ok(vec![ContextFile { path: USER_DATA.into(), mode: 0o600, content }])
+            }
+        }
+    }
+
     /// To be called with the volumes' lock.
     async fn detach(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let of = tag.clone();
@@ -178,17 +205,18 @@ impl Cloud for ProcessCloud {
             })
             .collect();
         let (node, settings) = (Node::new(&self.shelf, &spec.tag), Arc::clone(&self.settings));
-        let (port, context) = (view.port, (spec.context)(record.ip));
+        let port = view.port;
+        let handed_over = self.hand_over(&node, &record, spec).await?;
         let started = blocking(move || {
             if node.is_running() {
                 return Ok(());
             }
             node.stop()?;
-            node.write_context(&context)?;
+            node.write_files(&handed_over)?;
             for (data, device) in links {
                 node.link_volume(&data, &device)?;
             }
-            node.start(&settings.program, &record, port)
+            node.start(&settings.program, &record, port, settings.context)
         })
         .await;
         started.map_err(|reason| self.failed(format!("start node {}", view.vmid), reason))?;
@@ -357,7 +385,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::cloud::ContextFile;
+    use crate::cloud::fixed_context::fixed;
     use crate::sys::process;
 
     /// A stand-in for the program: says how it was called, and leaves a script in a session of its own.
@@ -380,7 +408,7 @@ mod tests {
             name: tag.to_string(),
             tag,
             role: NodeRole::Agent,
-            context: Arc::new(move |_| vec![context.clone()]),
+            context: fixed(vec![context]),
             instance_type: None,
         }
     }
@@ -423,6 +451,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_node_that_is_invited_finds_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = cloud(directory.path()).settings.as_ref().clone();
+        settings.context = ContextForm::Invitation;
+        let cloud = ProcessCloud::new(settings).unwrap();
+        let node = cloud.ensure_node(&spec("a")).await.unwrap();
+        let root = cloud.shelf.node_directory(&node.tag).join("root-fs");
+        assert_eq!(fs::read_to_string(root.join("var/lib/cloud/seed/nocloud/user-data")).unwrap(), "#an invitation\n");
+        assert!(!root.join("root/config.cfg").exists());
+        let said = root.join("root/agent.out");
+        wait_for("the program's words", || fs::read_to_string(&said).is_ok_and(|text| text.ends_with('\n'))).await;
+        let words = fs::read_to_string(said).unwrap();
+        assert_eq!(words, format!("join --run --root {} --bind 127.0.77.2 --port 5555\n", root.display()));
+        cloud.remove_node(&node.tag).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_number_used_again_is_not_taken_for_the_node() {
         let directory = tempfile::tempdir().unwrap();
         let cloud = cloud(directory.path());
@@ -440,7 +485,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let cloud = cloud(directory.path());
         let node = cloud.ensure_node(&spec("a")).await.unwrap();
-        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 1 };
+        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 1, node: None };
         assert_eq!(cloud.ensure_volume(&wanted).await.unwrap().attached_to, None);
         cloud.attach_volume(&wanted.tag, &node.tag, "/dev/sdb").await.unwrap();
         cloud.attach_volume(&wanted.tag, &node.tag, "sdb").await.unwrap();
@@ -465,7 +510,7 @@ mod tests {
         assert_eq!(fs::read(home.join("root-fs/run/conpaas/volumes/sdc/data")).unwrap(), b"kept");
         cloud.remove_node(&node.tag).await.unwrap();
         assert_eq!(cloud.ensure_volume(&wanted).await.unwrap().attached_to, None);
-        let huge = VolumeSpec { tag: "w".parse().unwrap(), name: "huge".to_owned(), size_mb: 1 << 40 };
+        let huge = VolumeSpec { tag: "w".parse().unwrap(), name: "huge".to_owned(), size_mb: 1 << 40, node: None };
         assert!(matches!(cloud.ensure_volume(&huge).await, Err(CloudError::Exhausted { .. })));
         cloud.remove_volume(&wanted.tag).await.unwrap();
         assert_eq!(cloud.list_volumes().await.unwrap(), []);

@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 
 use crate::cloud::ContextFile;
 use crate::cloud::shelf::{NodeRecord, Shelf};
+use crate::config::ContextForm;
 use crate::model::NodeTag;
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};
@@ -46,13 +47,13 @@ impl Node {
         self.main().is_some_and(ProcessId::is_alive)
     }
 
-    pub(super) fn write_context(&self, context: &[ContextFile]) -> Result<(), String> {
+    pub(super) fn write_files(&self, files: &[ContextFile]) -> Result<(), String> {
         let root = self.root();
         let words = |error: FileError| chain(&error);
         for directory in ["root", "tmp", "media", "run/conpaas/volumes"] {
             file::ensure_directory(&root.join(directory)).map_err(words)?;
         }
-        for file in context {
+        for file in files {
             tree::write(&root, &file.path, &file.content, file.mode, Owner::Own, None).map_err(words)?;
         }
         Ok(())
@@ -69,21 +70,35 @@ impl Node {
         std::os::unix::fs::symlink(data, &link).map_err(|source| words(FileError::new("link", &link, source)))
     }
 
-    /// Starts its manager or agent in a session of its own.
-    pub(super) fn start(&self, program: &Path, record: &NodeRecord, port: u16) -> Result<(), String> {
+    /// Whether it was told what it is, or has found out.
+    pub(super) fn has_context(&self) -> bool {
+        self.config().exists()
+    }
+
+    /// Starts its manager or agent in a session of its own; one that was only
+    /// invited goes to its director first.
+    pub(super) fn start(
+        &self,
+        program: &Path,
+        record: &NodeRecord,
+        port: u16,
+        context: ContextForm,
+    ) -> Result<(), String> {
         let (root, role) = (self.root(), record.role().as_str());
         let home = root.join("root");
-        let arguments: Vec<OsString> = vec![
-            role.into(),
-            "--config".into(),
-            home.join("config.cfg").into(),
+        let mut arguments: Vec<OsString> = match context {
+            ContextForm::Files => vec![role.into(), "--config".into(), self.config().into()],
+            ContextForm::Invitation => vec!["join".into(), "--run".into()],
+        };
+        let (bind, port) = (record.ip.to_string(), port.to_string());
+        arguments.extend([
             "--root".into(),
             root.clone().into(),
             "--bind".into(),
-            record.ip.to_string().into(),
+            bind.into(),
             "--port".into(),
-            port.to_string().into(),
-        ];
+            port.into(),
+        ]);
         let mut environment: Vec<(OsString, OsString)> = vec![
             (MARK.into(), self.directory.clone().into()),
             ("HOME".into(), home.clone().into()),
@@ -151,6 +166,10 @@ impl Node {
 
     fn root(&self) -> PathBuf {
         self.directory.join("root-fs")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.root().join("root/config.cfg")
     }
 
     fn process_file(&self) -> PathBuf {

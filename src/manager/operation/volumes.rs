@@ -37,6 +37,7 @@ impl Operation {
         if !self.has_done(MOUNTED) {
             let call = RpcCall::post(0, "mount_volume");
             let call = call.param("dev_name", volume.device.as_str()).param("vol_name", name);
+            let call = call.param("vol_id", volume_id.as_str());
             service.agents.call_within(super::work::VOLUME_LIMIT, &node, &call).await?;
             self.step_done(MOUNTED, "volume_mounted", |_| Ok(())).await?;
         }

@@ -256,9 +256,10 @@ impl Inner {
     async fn mount_volume(&self, mut call: Call) -> Result<Reply, MethodError> {
         let device = call.params.string("dev_name")?;
         let name = call.params.string("vol_name")?;
+        let id = call.params.string_or("vol_id", "")?;
         call.finish()?;
         let name: VolumeName = name.parse().map_err(|error| MethodError::refused(format!("{error}")))?;
-        let outcome = self.volumes.mount(&device, &name).await;
+        let outcome = self.volumes.mount(&device, Some(id.as_str()).filter(|id| !id.is_empty()), &name).await;
         outcome.map_err(|error| failed("mount", &error))?;
         Ok(Reply::nothing())
     }

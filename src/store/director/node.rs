@@ -217,6 +217,14 @@ pub fn by_vmid(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> Result<O
     ))
 }
 
+/// A node by its tag.
+///
+/// # Errors
+/// The database fails.
+pub fn by_tag(tx: &Transaction<'_>, tag: &NodeTag) -> Result<Option<Node>, StoreError> {
+    optional(tx.query_row("SELECT * FROM node WHERE tag = ?1", [tag.as_str()], read))
+}
+
 /// Whether an application has a node with this program (`manager` or `agent`) that is still wanted.
 ///
 /// # Errors
