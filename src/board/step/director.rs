@@ -31,8 +31,10 @@ pub(super) async fn ensure(board: &Board) -> Result<Outcome, BoardError> {
     type_command(board, &words, "").await?;
     crash_point("first-boot.director.init");
     let text = format!(
-        "# Written by the first boot of ConPaaS: the director of this machine.\n[cps-tools]\nDIRECTOR_URL = {}\n",
-        url(board)
+        "# Written by the first boot of ConPaaS: the director of this machine, and its first user.\n\
+         [cps-tools]\nDIRECTOR_URL = {}\nUSERNAME = {}\n",
+        url(board),
+        board.settings.user.name
     );
     board.place.write("/etc/cps-tools/cps-tools.conf", &text, 0o644)?;
     board.place.write(ANNOUNCEMENT, include_str!("../../../config/avahi.service"), 0o644)?;
