@@ -49,6 +49,12 @@ enum DirectorRoleCommand {
         /// Print one JSON value
         #[arg(long)]
         json: bool,
+        /// First make what a remote cloud lacks: security group, key pair, image
+        #[arg(long)]
+        fix: bool,
+        /// The image of nodes (raw or qcow2), to be uploaded where the cloud has none
+        #[arg(long, value_name = "FILE", requires = "fix")]
+        image: Option<PathBuf>,
     },
 }
 
@@ -72,7 +78,9 @@ pub(super) fn run(words: &[String]) -> ExitCode {
         Some(DirectorRoleCommand::Init { hostname, set }) => {
             init(&SetupOptions { config: locate_director_cfg(line.place.config.as_deref()), hostname, set })
         }
-        Some(DirectorRoleCommand::Check { json }) => check(line.place.config.as_deref(), json),
+        Some(DirectorRoleCommand::Check { json, fix, image }) => {
+            check(line.place.config.as_deref(), json, fix.then_some(image.as_deref()))
+        }
     }
 }
 
@@ -94,7 +102,8 @@ fn init(options: &SetupOptions) -> ExitCode {
     }
 }
 
-fn check(config: Option<&Path>, is_json: bool) -> ExitCode {
+/// `mend` is there to mend first, with the image to upload.
+fn check(config: Option<&Path>, is_json: bool, mend: Option<Option<&Path>>) -> ExitCode {
     install_crypto();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -103,7 +112,15 @@ fn check(config: Option<&Path>, is_json: bool) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let findings = runtime.block_on(director::check(&locate_director_cfg(config)));
+    let config = locate_director_cfg(config);
+    let findings = runtime.block_on(async {
+        let mut findings = match mend {
+            Some(image) => director::mend(&config, image).await,
+            None => Vec::new(),
+        };
+        findings.extend(director::check(&config).await);
+        findings
+    });
     if is_json {
         let values: Vec<_> = findings
             .iter()

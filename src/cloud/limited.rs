@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeSpec, Verdict, VolumeSpec};
+use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeSpec, Repair, Verdict, VolumeSpec};
 use crate::model::{CloudName, NodeTag};
 
 /// How long each sort of operation may take.
@@ -164,6 +164,11 @@ impl Cloud for LimitedCloud {
             let remedy = "see whether it is reachable from this machine".to_owned();
             vec![Finding { verdict: Verdict::Bad, text: error.to_string(), remedy }]
         })
+    }
+
+    /// Somebody sits before it and can end it; an image may take an hour.
+    async fn mend(&self, repair: &Repair<'_>) -> Vec<Finding> {
+        self.inner.mend(repair).await
     }
 }
 

@@ -27,4 +27,4 @@ pub use jsonrpc::{CallKind, EnvelopeError, RpcRequest, read_call, reply_error, r
 pub use response::Response;
 pub use server::{BodyError, Caller, Handler, Limits, Request, serve};
 pub use tls::{ClientAuthentication, PeerRule, TlsError, client_config, install_crypto, server_config};
-pub use web::{WebAnswer, WebClient, WebError, WebLimits, WebRequest};
+pub use web::{WebAnswer, WebClient, WebError, WebLimits, WebRequest, web_client_config};
