@@ -10,8 +10,21 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/conpaas
 UNITDIR ?= /usr/lib/systemd/system
+SYSUSERSDIR ?= /usr/lib/sysusers.d
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
-COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+# Where the program looks for recipes of images, and they for configuration.
+SHAREDIR ?= /usr/share/conpaas
+MANDIR ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+
+# The program that is installed, and what runs it here when it is for another
+# machine, such as qemu-aarch64-static: it makes its own completion and manual.
+PROGRAM ?= $(RELEASE)
+RUN ?=
+# Other names that the program answers to.
+CLIENTS := tools application cloud director generic helloworld service user
 
 # The nutshell: its cloud (lxc needs root, process does not) and, if it shall
 # keep to itself, the name of a network namespace.
@@ -19,6 +32,19 @@ CLOUD ?= lxc
 NETNS ?=
 # Root file system of the containers; built once, built again when its recipe changes.
 IMAGE ?= /var/lib/conpaas/images/services
+
+# For which machines `cross` and `dist` build, by Debian's names.
+ARCH ?= amd64 arm64 armhf
+
+# Which images, and for which of the machines that their recipes offer.
+IMAGES ?= services rpi-standalone nutshell
+IMAGE_ARCH ?= amd64 arm64
+COMPRESS ?= xz
+# Images are made by the program that was built for this machine.
+HOST_ARCH := $(shell dpkg --print-architecture)
+IMAGER := target/cross/$(HOST_ARCH)/conpaas
+COMMA := ,
+SPACE := $(subst ,, )
 
 RELEASE := target/release/conpaas
 IS_ROOT := $(filter 0,$(shell id -u))
@@ -50,8 +76,8 @@ build: deps ## the program, as it is shipped
 	$(CARGO) build --release --locked
 
 .PHONY: image
-image: ## the root file system of the containers (root)
-	images/services/build $(IMAGE)
+image: build ## the root file system of the containers (root)
+	$(RELEASE) image build services --service generic,helloworld,development --to $(IMAGE)
 
 .PHONY: deps
 deps: ## install the Debian packages that are missing (root), or say which
@@ -78,19 +104,64 @@ bench: deps ## how fast and how big, against floors measured in the same run (ro
 doc: ## the documentation of the code, in target/doc
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' $(CARGO) doc --no-deps --locked --document-private-items
 
+.PHONY: cross
+cross: ## the program for every board: static, in target/cross/ARCH (ARCH="amd64 arm64 armhf")
+	@.ci/deps test cross
+	cross/build $(ARCH)
+
+.PHONY: dist
+dist: cross ## Debian packages and archives of it, in target/dist
+	@.ci/deps dist
+	.ci/dist $(ARCH)
+
+.PHONY: test-dist
+test-dist: ## tries the package on a machine of its own: installed, used, upgraded, removed, purged (root)
+	$(MAKE) dist ARCH=$(HOST_ARCH)
+	lintian --allow-root --fail-on error target/dist/conpaas_*_$(HOST_ARCH).deb
+	CONPAAS_PACKAGE="$$(ls $(CURDIR)/target/dist/conpaas_*_$(HOST_ARCH).deb | tail -n 1)" \
+		$(CARGO) test --locked --test e2e -- package::
+
+# The recipes know for which machines they are; see images/ and docs/images.md.
+.PHONY: images
+images: ## what is flashed, imported and uploaded: services, rpi-standalone, nutshell (root; IMAGE_ARCH="arm64 amd64 armhf")
+	$(MAKE) dist ARCH="$(sort $(HOST_ARCH) $(IMAGE_ARCH))"
+	@.ci/deps test images
+	$(IMAGER) image build $(IMAGES) --arch $(subst $(SPACE),$(COMMA),$(strip $(IMAGE_ARCH))) --compress $(COMPRESS)
+
+.PHONY: test-images
+test-images: ## boots the images in QEMU and looks whether they work (root; PROOFS="arm64 pi3 …" for some of it)
+	$(MAKE) images COMPRESS=none IMAGE_ARCH="amd64 arm64 armhf" IMAGES="rpi-standalone nutshell"
+	@.ci/deps boot
+	$(CARGO) test --locked --test images -- $(PROOFS)
+
+# The one list of what belongs on a machine: `make dist` packs what this installs.
 .PHONY: install
-install: ## the program, its client names, configuration, units, completion (run `make build` first)
-	install -D -m 0755 $(RELEASE) $(DESTDIR)$(BINDIR)/conpaas
-	for name in tools application cloud director generic helloworld service user; do \
-		ln -sf conpaas $(DESTDIR)$(BINDIR)/cps-$$name; done
-	for file in director.cfg cps-tools.conf; do \
-		install -D -m 0644 config/$$file $(DESTDIR)$(DOCDIR)/$$file; done
-	for file in README.md LICENSE; do install -D -m 0644 $$file $(DESTDIR)$(DOCDIR)/$$file; done
-	install -d -m 0755 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(COMPLETIONDIR)
-	$(RELEASE) completion bash > $(DESTDIR)$(COMPLETIONDIR)/conpaas
-	sed 's#/usr/bin/conpaas#$(BINDIR)/conpaas#' systemd/conpaas-director.service \
-		> $(DESTDIR)$(UNITDIR)/conpaas-director.service
+install: ## the program, its other names, units, manual, completion, documents (run `make build` first)
+	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(BINDIR)/conpaas
+	for name in $(CLIENTS); do ln -sf conpaas $(DESTDIR)$(BINDIR)/cps-$$name; done
+	install -d -m 0755 $(DESTDIR)$(UNITDIR)
+	for unit in $(wildcard systemd/*.service systemd/*.socket systemd/*.path systemd/*.timer); do \
+		sed 's#/usr/bin/conpaas#$(BINDIR)/conpaas#' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 	install -D -m 0644 systemd/conpaas.tmpfiles $(DESTDIR)$(TMPFILESDIR)/conpaas.conf
+	install -D -m 0644 systemd/conpaas.sysusers $(DESTDIR)$(SYSUSERSDIR)/conpaas.conf
+	install -d -m 0755 $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
+	$(RUN) $(PROGRAM) completion bash $(DESTDIR)$(BASHDIR)
+	$(RUN) $(PROGRAM) completion zsh $(DESTDIR)$(ZSHDIR)
+	$(RUN) $(PROGRAM) completion fish $(DESTDIR)$(FISHDIR)
+	$(RUN) $(PROGRAM) manual $(DESTDIR)$(MANDIR)
+	gzip -9nf $(DESTDIR)$(MANDIR)/man1/conpaas*.1 $(DESTDIR)$(MANDIR)/man5/{director.cfg,cps-tools.conf,conpaas.txt}.5
+	ln -sf conpaas.1.gz $(DESTDIR)$(MANDIR)/man1/cps-tools.1.gz
+	for name in $(filter-out tools,$(CLIENTS)); do \
+		ln -sf conpaas-$$name.1.gz $(DESTDIR)$(MANDIR)/man1/cps-$$name.1.gz; done
+	install -d -m 0755 $(DESTDIR)$(SHAREDIR)/images
+	cp -r --preserve=mode images/. $(DESTDIR)$(SHAREDIR)/images
+	install -m 0644 config/conpaas.txt config/chrony.conf $(DESTDIR)$(SHAREDIR)
+	install -m 0755 config/firstrun.sh $(DESTDIR)$(SHAREDIR)
+	install -d -m 0755 $(DESTDIR)$(DOCDIR)/{config,docs,examples/hello-web}
+	install -m 0644 README.md LICENSE $(DESTDIR)$(DOCDIR)
+	cp -r --preserve=mode docs/. $(DESTDIR)$(DOCDIR)/docs
+	install -m 0644 config/director.cfg config/cps-tools.conf $(DESTDIR)$(DOCDIR)/config
+	cp -p examples/hello-web/* $(DESTDIR)$(DOCDIR)/examples/hello-web
 
 .PHONY: clean
 clean: ## remove what was built here (not images, not the nutshell)

@@ -16,9 +16,13 @@ pub mod service;
 pub mod store;
 // Rung 3: roles, each with one composition root.
 pub mod agent;
+pub mod board;
 pub mod director;
+pub mod image;
 pub mod init;
 pub mod manager;
 pub mod nutshell;
+pub mod timekeeper;
+pub mod web;
 // Rung 4: faces.
 pub mod cli;

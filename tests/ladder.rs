@@ -11,7 +11,7 @@ const LADDER: [&[&str]; 5] = [
     &["model"],
     &["sys", "clock", "config", "pki", "api"],
     &["rpc", "ops", "store", "cloud", "service"],
-    &["director", "manager", "agent", "init", "web", "image", "nutshell"],
+    &["director", "manager", "agent", "init", "timekeeper", "web", "image", "board", "nutshell"],
     &["cli"],
 ];
 const ROLES: usize = 3;

@@ -38,32 +38,26 @@ fn the_directors_unit_keeps_its_containers_and_its_mounts() {
     assert_eq!(option(unit, "Service", "Delegate"), "yes");
     assert!(option(unit, "Service", "ExecStart").starts_with("/usr/bin/conpaas director "));
     assert_eq!(option(unit, "Install", "WantedBy"), "multi-user.target");
-    // Each of these would put the director into a mount namespace of its own,
-    // where a restarted one no longer finds the mounts of its containers; or
-    // would take from programs in containers what they may need.
+    // It has a mount namespace of its own, and is given the machine's for what outlives it.
+    assert_eq!(option(unit, "Service", "StandardInput"), "file:/proc/1/ns/mnt");
+    // Containers inherit the first of these, and programs in them may need what they take; the director itself cannot
+    // work under the others.
     let harmful = [
-        "ProtectSystem",
-        "ProtectHome",
-        "PrivateTmp",
-        "PrivateDevices",
-        "PrivateMounts",
-        "ProtectKernelTunables",
-        "ProtectKernelLogs",
-        "ProtectControlGroups",
-        "ProtectProc",
-        "ReadWritePaths",
-        "ReadOnlyPaths",
-        "InaccessiblePaths",
-        "TemporaryFileSystem",
-        "BindPaths",
-        "MountFlags",
-        "RootDirectory",
-        "DynamicUser",
         "NoNewPrivileges",
+        "RestrictSUIDSGID",
         "MemoryDenyWriteExecute",
         "SystemCallArchitectures",
         "LockPersonality",
         "RestrictNamespaces",
+        "ProtectHostname",
+        "ProtectProc",
+        "ProcSubset",
+        "PrivateNetwork",
+        "PrivateUsers",
+        "User",
+        "DynamicUser",
+        "RootDirectory",
+        "IPAddressDeny",
     ];
     for (key, _) in options(unit, "Service") {
         assert!(!harmful.contains(&key.as_str()), "{key}");

@@ -5,6 +5,7 @@
 //! nothing new, so that old clients see what they always saw.
 
 mod application;
+pub mod board;
 mod join;
 mod node;
 pub mod params;

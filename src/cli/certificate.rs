@@ -96,5 +96,5 @@ fn unzip(bytes: &[u8]) -> Result<Credentials, Failure> {
 
 fn install(directory: &Path, credentials: &Credentials) -> Result<(), Failure> {
     file::ensure_private_directory(directory)?;
-    Ok(credentials.save(directory)?)
+    Ok(credentials.replace(directory)?)
 }

@@ -1,7 +1,10 @@
 //! `completion`: what a shell needs to know to complete our words.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 use clap::{Arg, Command, value_parser};
-use clap_complete::{Shell, generate};
+use clap_complete::{Shell, generate, generate_to};
 
 use super::line::Group;
 use super::printer::write_out;
@@ -14,18 +17,41 @@ pub(super) fn command() -> Command {
     Command::new(NAME)
         .about("Print the completion script of a shell: bash, zsh or fish")
         .arg(Arg::new("shell").required(true).value_parser(value_parser!(Shell)))
+        .arg(
+            Arg::new("directory")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("Write one script for each name of the program into this directory instead"),
+        )
 }
 
-/// Writes the script for `shell`: the whole program, then one for every
-/// `cps-…` name.
-pub(super) fn write(shell: Shell, mut whole: Command, groups: &[Group]) {
+/// Prints one script: the whole program, then one for every `cps-…` name.
+pub(super) fn print(shell: Shell, whole: Command, groups: &[Group]) {
     let mut script = Vec::new();
-    generate(shell, &mut whole.clone(), "conpaas", &mut script);
-    whole = whole.name("cps-tools").bin_name("cps-tools");
-    generate(shell, &mut whole, "cps-tools", &mut script);
-    for group in groups {
-        let program = format!("cps-{}", group.name);
-        generate(shell, &mut group.command(&program), &program, &mut script);
+    for (name, mut command) in programs(whole, groups) {
+        generate(shell, &mut command, &name, &mut script);
     }
     write_out(&String::from_utf8_lossy(&script));
+}
+
+/// Writes one file for each name of the program, called as `shell` looks for it.
+///
+/// # Errors
+/// The directory is missing or cannot be written.
+pub(super) fn write(shell: Shell, whole: Command, groups: &[Group], directory: &Path) -> io::Result<()> {
+    for (name, mut command) in programs(whole, groups) {
+        generate_to(shell, &mut command, &name, directory)?;
+    }
+    Ok(())
+}
+
+/// Every name that the program answers to, with what it understands by that name.
+fn programs(whole: Command, groups: &[Group]) -> Vec<(String, Command)> {
+    let tools = whole.clone().name("cps-tools").bin_name("cps-tools");
+    let groups = groups.iter().map(|group| {
+        let name = format!("cps-{}", group.name);
+        let command = group.command(&name);
+        (name, command)
+    });
+    [("conpaas".to_owned(), whole), ("cps-tools".to_owned(), tools)].into_iter().chain(groups).collect()
 }

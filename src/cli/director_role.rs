@@ -1,14 +1,12 @@
 //! `conpaas director`, `conpaas director init`, `conpaas director check`.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use serde_json::json;
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
+use super::findings;
 use super::printer::write_out;
-use crate::cloud::{Finding, Verdict};
 use crate::config::locate_director_cfg;
 use crate::director::{self, RunOptions, SetupOptions};
 use crate::rpc::install_crypto;
@@ -40,6 +38,9 @@ enum DirectorRoleCommand {
         /// Name or address by which users and nodes reach this machine
         #[arg(long, value_name = "HOST")]
         hostname: String,
+        /// A further name or address that the certificate shall be good for; may be repeated
+        #[arg(long = "name", value_name = "HOST")]
+        names: Vec<String>,
         /// Set an option of director.cfg, such as iaas.DRIVER=process; may be repeated
         #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = parse_option)]
         set: Vec<(String, String, String)>,
@@ -56,14 +57,21 @@ enum DirectorRoleCommand {
         #[arg(long, value_name = "FILE", requires = "fix")]
         image: Option<PathBuf>,
     },
+    /// End all nodes and keep their data; a director that starts, or still runs, starts them again
+    StopNodes,
 }
 
 /// Whether these words are the role's, and not the client group's.
 pub(super) fn takes(words: &[String]) -> bool {
     match words.first().map(String::as_str) {
-        None | Some("init" | "check" | "--config" | "--step-clock") => true,
+        None | Some("init" | "check" | "stop-nodes" | "--config" | "--step-clock") => true,
         Some(word) => word.starts_with("--config="),
     }
+}
+
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    DirectorLine::command()
 }
 
 pub(super) fn run(words: &[String]) -> ExitCode {
@@ -75,12 +83,13 @@ pub(super) fn run(words: &[String]) -> ExitCode {
         };
     match line.command {
         None => director::run(&RunOptions { config: line.place.config, step_clock: line.step_clock }),
-        Some(DirectorRoleCommand::Init { hostname, set }) => {
-            init(&SetupOptions { config: locate_director_cfg(line.place.config.as_deref()), hostname, set })
+        Some(DirectorRoleCommand::Init { hostname, names, set }) => {
+            init(&SetupOptions { config: locate_director_cfg(line.place.config.as_deref()), hostname, names, set })
         }
         Some(DirectorRoleCommand::Check { json, fix, image }) => {
             check(line.place.config.as_deref(), json, fix.then_some(image.as_deref()))
         }
+        Some(DirectorRoleCommand::StopNodes) => stop_nodes(line.place.config.as_deref()),
     }
 }
 
@@ -95,64 +104,50 @@ fn init(options: &SetupOptions) -> ExitCode {
             println!("Next: 'conpaas director check', then 'conpaas director', then 'conpaas user create NAME'");
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            eprintln!("ERROR: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => complain(&error),
     }
+}
+
+fn stop_nodes(config: Option<&Path>) -> ExitCode {
+    let report = match finish(director::stop_nodes(&locate_director_cfg(config))) {
+        Ok(report) => report,
+        Err(error) => return complain(&error.into()),
+    };
+    for line in &report.stopped {
+        write_out(&format!("{line}\n"));
+    }
+    for failure in &report.failures {
+        eprintln!("ERROR: {failure}");
+    }
+    if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn finish<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+}
+
+fn complain(error: &anyhow::Error) -> ExitCode {
+    eprintln!("ERROR: {error:#}");
+    ExitCode::FAILURE
 }
 
 /// `mend` is there to mend first, with the image to upload.
 fn check(config: Option<&Path>, is_json: bool, mend: Option<Option<&Path>>) -> ExitCode {
     install_crypto();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("ERROR: cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
     let config = locate_director_cfg(config);
-    let findings = runtime.block_on(async {
+    let work = async {
         let mut findings = match mend {
             Some(image) => director::mend(&config, image).await,
             None => Vec::new(),
         };
         findings.extend(director::check(&config).await);
         findings
-    });
-    if is_json {
-        let values: Vec<_> = findings
-            .iter()
-            .map(|finding| json!({ "verdict": word(finding.verdict), "text": finding.text, "remedy": finding.remedy }))
-            .collect();
-        write_out(&format!("{}\n", json!(values)));
-    } else {
-        findings.iter().for_each(print_finding);
-    }
-    if findings.iter().any(|finding| finding.verdict == Verdict::Bad) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-fn print_finding(finding: &Finding) {
-    let use_colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let (colour, plain) = match (use_colour, finding.verdict) {
-        (false, _) => ("", ""),
-        (true, Verdict::Good) => ("\u{1b}[32m", "\u{1b}[0m"),
-        (true, Verdict::Warning) => ("\u{1b}[33m", "\u{1b}[0m"),
-        (true, Verdict::Bad) => ("\u{1b}[31m", "\u{1b}[0m"),
     };
-    write_out(&format!("{colour}{:<8}{plain} {}\n", word(finding.verdict), finding.text));
-    if !finding.remedy.is_empty() && finding.verdict != Verdict::Good {
-        write_out(&format!("         remedy: {}\n", finding.remedy));
-    }
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Good => "ok",
-        Verdict::Warning => "warning",
-        Verdict::Bad => "ERROR",
-    }
+    let findings = match finish(work) {
+        Ok(findings) => findings,
+        Err(error) => return complain(&error.into()),
+    };
+    findings::report(&findings, is_json)
 }
 
 fn parse_option(text: &str) -> Result<(String, String, String), String> {

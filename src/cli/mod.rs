@@ -9,6 +9,7 @@
 //! Must not know: sockets, SQL, how a cloud works. It only calls and prints.
 
 mod application;
+mod board_role;
 mod certificate;
 mod clock_check;
 mod cloud;
@@ -18,31 +19,37 @@ mod completion;
 mod director;
 mod director_role;
 mod failure;
+mod findings;
 mod generic;
 mod helloworld;
+mod image;
 mod line;
 mod local;
 mod lookup;
+mod manual;
 mod node_role;
 mod nodes;
 mod nutshell;
 mod password;
 mod printer;
+mod renew_role;
 mod roles;
 mod service;
 mod session;
 mod table;
+mod time_role;
 mod upload;
 mod usage;
 mod user;
 mod volume;
 mod wait;
+mod web_role;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Command;
+use clap::{ArgMatches, Command};
 use clap_complete::Shell;
 
 use application::ApplicationCommand;
@@ -122,6 +129,7 @@ fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
             ExitCode::SUCCESS
         }
         (completion::NAME, None) => complete(&program, &words),
+        (manual::NAME, None) => write_manual(&program, &words),
         (other, None) => unknown(&program, other),
     }
 }
@@ -131,22 +139,56 @@ fn find(name: &str) -> Option<&'static Group> {
 }
 
 fn complete(program: &str, words: &[String]) -> ExitCode {
-    let program = format!("{program} {}", completion::NAME);
-    match completion::command().try_get_matches_from(std::iter::once(&program).chain(words)) {
-        Ok(matches) => {
-            if let Some(shell) = matches.get_one::<Shell>("shell") {
-                completion::write(*shell, whole("conpaas"), GROUPS);
-            }
+    let usage = "[-h] {bash,zsh,fish} [DIR]";
+    let matches = match own_words(completion::command(), program, words, usage, "say which shell: bash, zsh or fish") {
+        Ok(matches) => matches,
+        Err(code) => return code,
+    };
+    let Some(shell) = matches.get_one::<Shell>("shell") else { return ExitCode::from(2) };
+    match matches.get_one::<PathBuf>("directory") {
+        None => {
+            completion::print(*shell, whole("conpaas"), GROUPS);
             ExitCode::SUCCESS
         }
-        Err(error) if !error.use_stderr() => {
-            write_out(&error.render().to_string());
-            ExitCode::SUCCESS
-        }
-        Err(_) => {
+        Some(directory) => written(directory, completion::write(*shell, whole("conpaas"), GROUPS, directory)),
+    }
+}
+
+fn write_manual(program: &str, words: &[String]) -> ExitCode {
+    match own_words(manual::command(), program, words, "[-h] DIR", "say which directory the pages shall be in") {
+        Ok(matches) => match matches.get_one::<PathBuf>("directory") {
+            Some(directory) => written(directory, manual::write(whole("conpaas"), directory)),
+            None => ExitCode::from(2),
+        },
+        Err(code) => code,
+    }
+}
+
+/// Reads the words of a command that is neither a role nor in a group.
+fn own_words(
+    command: Command,
+    program: &str,
+    words: &[String],
+    usage: &str,
+    complaint: &str,
+) -> Result<ArgMatches, ExitCode> {
+    let program = format!("{program} {}", command.get_name());
+    command.try_get_matches_from(std::iter::once(&program).chain(words)).map_err(|error| {
+        if error.use_stderr() {
             let printer = Printer { is_json: false, is_debug: false };
-            let text = "say which shell: bash, zsh or fish";
-            ExitCode::from(printer.usage_error(&format!("usage: {program} [-h] {{bash,zsh,fish}}"), text))
+            return ExitCode::from(printer.usage_error(&format!("usage: {program} {usage}"), complaint));
+        }
+        write_out(&error.render().to_string());
+        ExitCode::SUCCESS
+    })
+}
+
+fn written(directory: &Path, outcome: std::io::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ERROR: cannot write into {}: {error}", directory.display());
+            ExitCode::FAILURE
         }
     }
 }
@@ -168,12 +210,19 @@ fn whole(program: &str) -> Command {
         .disable_help_subcommand(true)
         .subcommand_required(true);
     for group in GROUPS {
-        command = command.subcommand(group.command(&format!("{program} {}", group.name)).name(group.name));
+        let of_group = group.command(&format!("{program} {}", group.name)).name(group.name);
+        let role = roles::ROLES.iter().find(|role| role.name == group.name).map(roles::Role::command);
+        command = command.subcommand(match role {
+            // One word for both: what the role does, and what the client asks.
+            Some(role) => role.args(of_group.get_arguments()).subcommands(of_group.get_subcommands()),
+            None => of_group,
+        });
     }
     for role in roles::ROLES.iter().filter(|role| find(role.name).is_none()) {
-        command = command.subcommand(Command::new(role.name).about(role.about));
+        command = command.subcommand(role.command());
     }
-    command.subcommand(completion::command()).subcommand(Command::new("help").about("show help"))
+    let own = [completion::command(), manual::command(), Command::new("help").about("show help")];
+    command.subcommands(own)
 }
 
 fn top_usage(program: &str) -> String {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Command, CommandFactory, Parser};
 
 use crate::init::{self, JOIN_LIMIT, JoinOptions, Source, Then};
 use crate::service::node::Options;
@@ -28,6 +28,16 @@ struct NodeLine {
     /// The directory that stands for / of the node
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
+}
+
+/// What both roles understand.
+pub(super) fn tree() -> Command {
+    NodeLine::command()
+}
+
+/// What `conpaas join` understands.
+pub(super) fn join_tree() -> Command {
+    JoinLine::command()
 }
 
 /// Find out what this node is: take the invitation that its cloud passed on to the director, once

@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::printer::write_out;
 use crate::model::Ipv4Network;
-use crate::nutshell::{Action, Data, NutshellCloud, NutshellError, Place, Settings, run};
+use crate::nutshell::{Action, Data, NutshellCloud, NutshellError, Place, Settings, demo_of_caller, run};
 
 /// A whole ConPaaS on this machine, for learning
 #[derive(Debug, Parser)]
@@ -71,24 +71,55 @@ enum CloudChoice {
     Process,
 }
 
+/// What the role understands.
+pub(super) fn tree() -> Command {
+    NutshellLine::command()
+}
+
+/// Run a small web program on two nodes of your director, and fetch its pages
+#[derive(Debug, Parser)]
+#[command(name = "conpaas demo", disable_help_subcommand = true)]
+struct DemoLine {}
+
+/// What the demo understands.
+pub(super) fn demo_tree() -> Command {
+    DemoLine::command()
+}
+
 /// Reads `words`, what follows `conpaas nutshell`, does it, and gives the exit code.
 pub(super) fn main(words: Vec<OsString>) -> u8 {
-    let line = match NutshellLine::try_parse_from(std::iter::once("conpaas nutshell".into()).chain(words)) {
-        Ok(line) => line,
-        Err(error) => {
-            let _nobody_reads = error.print();
-            return u8::try_from(error.exit_code()).unwrap_or(2);
-        }
-    };
-    match act(line.command) {
-        Ok(code) => code,
-        Err(error) => {
-            let chain = std::iter::successors(Some(&*error), |error| error.source());
-            let texts: Vec<String> = chain.map(ToString::to_string).collect();
-            eprintln!("ERROR: {}", texts.join(": "));
-            1
-        }
+    match NutshellLine::try_parse_from(std::iter::once("conpaas nutshell".into()).chain(words)) {
+        Ok(line) => exit_code(act(line.command)),
+        Err(error) => not_understood(&error),
     }
+}
+
+/// As [`main`], for what follows `conpaas demo`.
+pub(super) fn demo_main(words: Vec<OsString>) -> u8 {
+    match DemoLine::try_parse_from(std::iter::once("conpaas demo".into()).chain(words)) {
+        Ok(DemoLine {}) => exit_code(demo()),
+        Err(error) => not_understood(&error),
+    }
+}
+
+fn demo() -> Result<u8, Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(demo_of_caller(&|line| write_out(&format!("{line}\n"))))?;
+    Ok(0)
+}
+
+fn not_understood(error: &clap::Error) -> u8 {
+    let _nobody_reads = error.print();
+    u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+fn exit_code(result: Result<u8, Box<dyn std::error::Error>>) -> u8 {
+    result.unwrap_or_else(|error| {
+        let chain = std::iter::successors(Some(&*error), |error| error.source());
+        let texts: Vec<String> = chain.map(ToString::to_string).collect();
+        eprintln!("ERROR: {}", texts.join(": "));
+        1
+    })
 }
 
 fn act(command: NutshellCommand) -> Result<u8, Box<dyn std::error::Error>> {

@@ -147,7 +147,7 @@ pub(super) fn write_out(text: &str) {
 }
 
 /// The text with control characters spelt out, but for line ends and tabs.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() && !matches!(c, '\n' | '\t') { shown.extend(c.escape_default()) } else { shown.push(c) }

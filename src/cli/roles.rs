@@ -6,7 +6,9 @@
 
 use std::process::ExitCode;
 
-use super::{director_role, node_role, nutshell};
+use clap::Command;
+
+use super::{board_role, director_role, image, node_role, nutshell, renew_role, time_role, web_role};
 
 /// A role.
 pub(super) struct Role {
@@ -16,7 +18,16 @@ pub(super) struct Role {
     pub about: &'static str,
     /// Which further words are the role's; others are for the client's group of that name.
     takes: fn(&[String]) -> bool,
+    /// What it understands, for its manual page and for completion.
+    tree: fn() -> Command,
     run: fn(&[String]) -> ExitCode,
+}
+
+impl Role {
+    /// The clap tree of the role.
+    pub(super) fn command(&self) -> Command {
+        (self.tree)().name(self.name).about(self.about)
+    }
 }
 
 /// Every role of this program.
@@ -25,13 +36,80 @@ pub(super) const ROLES: &[Role] = &[
         name: "director",
         about: "run, make or check a director",
         takes: director_role::takes,
+        tree: director_role::tree,
         run: director_role::run,
     },
-    Role { name: "manager", about: "run a node's manager", takes: always, run: node_role::manager },
-    Role { name: "agent", about: "run a node's agent", takes: always, run: node_role::agent },
-    Role { name: "join", about: "find out what this node is", takes: always, run: node_role::join },
-    Role { name: "init", about: "be the first process of a container", takes: always, run: |_| crate::init::run() },
-    Role { name: "nutshell", about: "a whole ConPaaS on this machine", takes: always, run: nutshell_role },
+    Role {
+        name: "manager",
+        about: "run a node's manager",
+        takes: always,
+        tree: node_role::tree,
+        run: node_role::manager,
+    },
+    Role { name: "agent", about: "run a node's agent", takes: always, tree: node_role::tree, run: node_role::agent },
+    Role {
+        name: "join",
+        about: "find out what this node is",
+        takes: always,
+        tree: node_role::join_tree,
+        run: node_role::join,
+    },
+    Role {
+        name: "init",
+        about: "be the first process of a container",
+        takes: always,
+        tree: || Command::new("init"),
+        run: |_| crate::init::run(),
+    },
+    Role {
+        name: "nutshell",
+        about: "a whole ConPaaS on this machine",
+        takes: always,
+        tree: nutshell::tree,
+        run: nutshell_role,
+    },
+    Role {
+        name: "demo",
+        about: "run a small web program on your director",
+        takes: always,
+        tree: nutshell::demo_tree,
+        run: demo_role,
+    },
+    Role {
+        name: "time",
+        about: "keep the last known time, and look at the clock",
+        takes: always,
+        tree: time_role::tree,
+        run: time_role::run,
+    },
+    Role {
+        name: "image",
+        about: "make images for containers and machines",
+        takes: always,
+        tree: image::tree,
+        run: image::run,
+    },
+    Role {
+        name: "first-boot",
+        about: "make an image into a machine of its own",
+        takes: always,
+        tree: board_role::tree,
+        run: board_role::run,
+    },
+    Role {
+        name: "web",
+        about: "serve the welcome page of a machine",
+        takes: always,
+        tree: web_role::tree,
+        run: web_role::run,
+    },
+    Role {
+        name: "renew",
+        about: "renew the certificates of this machine",
+        takes: always,
+        tree: renew_role::tree,
+        run: renew_role::run,
+    },
 ];
 
 fn always(_: &[String]) -> bool {
@@ -43,6 +121,10 @@ pub(super) fn run(words: &[String]) -> Option<ExitCode> {
     let (first, rest) = words.split_first()?;
     let role = ROLES.iter().find(|role| role.name == first && (role.takes)(rest))?;
     Some((role.run)(rest))
+}
+
+fn demo_role(words: &[String]) -> ExitCode {
+    ExitCode::from(nutshell::demo_main(words.iter().map(Into::into).collect()))
 }
 
 fn nutshell_role(words: &[String]) -> ExitCode {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::DateTime;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -16,6 +17,7 @@ use super::failure::Failure;
 use super::printer::Printer;
 use super::table::shown;
 use crate::api::{ApplicationView, MANAGER_PORT};
+use crate::clock::Clock;
 use crate::config::{ClientConfig, DirectorUrl};
 use crate::model::ApplicationId;
 use crate::pki::{Credentials, CredentialsError};
@@ -163,8 +165,11 @@ impl Session {
     async fn director_as_user(&self) -> Result<(Endpoint, Client), Failure> {
         self.director_url()?;
         self.username()?;
-        let client = Client::new(Some(self.credentials()?), PeerRule::Director)?.with_timeout(ANSWER_LIMIT);
-        Ok((self.director().await?, client))
+        let credentials = self.credentials()?;
+        let client = Client::new(Some(credentials), PeerRule::Director)?.with_timeout(ANSWER_LIMIT);
+        let endpoint = self.director().await?;
+        expect_current(credentials)?;
+        Ok((endpoint, client))
     }
 
     fn credentials(&self) -> Result<&Credentials, Failure> {
@@ -238,6 +243,20 @@ impl Session {
         let base = self.settings.director_url.as_ref().map(ToString::to_string).unwrap_or_default();
         format!("{base}/{method}")
     }
+}
+
+/// Refuses a certificate that the director would refuse without a word.
+fn expect_current(credentials: &Credentials) -> Result<(), Failure> {
+    let identity = credentials.identity()?;
+    if identity.is_current(Clock::system().unix_seconds()) {
+        return Ok(());
+    }
+    let day = |seconds| DateTime::from_timestamp(seconds, 0).map(|time| time.format("%Y-%m-%d").to_string());
+    let (from, to) = (day(identity.not_before).unwrap_or_default(), day(identity.not_after).unwrap_or_default());
+    Err(Failure::said(format!(
+        "Cannot call the ConPaaS director: your certificate is good from {from} to {to} only.\n\
+         Try to run 'cps-user get_certificate' first."
+    )))
 }
 
 /// Reads a director's answer as what it should be.

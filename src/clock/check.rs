@@ -1,6 +1,6 @@
 //! Looks at the clock and decides whether work may go on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -96,6 +96,19 @@ pub async fn enforce(settings: &ClockSettings, clock: &Clock) -> Result<ClockVer
     Ok(verdict)
 }
 
+/// Refuses a time that is past for certain, and remembers one that is not:
+/// for what issues certificates and asks no server. Blocking.
+///
+/// # Errors
+/// The clock is wrong, or the time cannot be recorded.
+pub fn expect_plausible(clock: &Clock, record_path: &Path) -> Result<(), ClockError> {
+    let (now, floor) = (clock.now(), floor_by(Some(record_path)));
+    if now < floor.at() {
+        return Err(ClockError::Wrong(ClockVerdict::Implausible { now, floor }));
+    }
+    Ok(record(record_path, now)?)
+}
+
 fn judge(settings: &ClockSettings, clock: &Clock, offset: TimeDelta, server: String) -> ClockVerdict {
     let is_right = offset.abs().to_std().is_ok_and(|offset| offset <= settings.max_offset);
     if is_right {
@@ -106,13 +119,14 @@ fn judge(settings: &ClockSettings, clock: &Clock, offset: TimeDelta, server: Str
 }
 
 async fn floor(settings: &ClockSettings) -> Floor {
+    let record = settings.record.clone();
+    blocking(move || floor_by(record.as_deref())).await
+}
+
+fn floor_by(record: Option<&Path>) -> Floor {
     let built = build_time();
-    let Some(path) = settings.record.clone() else {
-        return Floor::Built(built);
-    };
-    let read = path.clone();
-    match blocking(move || recorded_time(&read)).await {
-        Some(at) if at > built => Floor::Recorded { at, path },
+    match record.and_then(|path| recorded_time(path).map(|at| (at, path))) {
+        Some((at, path)) if at > built => Floor::Recorded { at, path: path.to_owned() },
         _ => Floor::Built(built),
     }
 }

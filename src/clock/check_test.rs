@@ -1,66 +1,10 @@
-use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use chrono::Utc;
 use tokio::net::UdpSocket;
 
 use super::*;
-
-/// A real chronyd on a free unprivileged port, whose time is shifted. Ended on drop.
-struct Chronyd {
-    process: Child,
-    server: String,
-    directory: tempfile::TempDir,
-}
-
-impl Chronyd {
-    /// `shift_seconds` is what its clock is ahead of the machine's.
-    async fn start(shift_seconds: i64) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let port = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let configuration = format!(
-            "local stratum 3\nallow 127.0.0.0/8\nbindaddress 127.0.0.1\nport {port}\ncmdport 0\nbindcmdaddress /\n\
-             pidfile {}/pid\n",
-            directory.path().display()
-        );
-        let path = directory.path().join("chrony.conf");
-        std::fs::write(&path, configuration).unwrap();
-        let user = nix::unistd::User::from_uid(nix::unistd::getuid()).unwrap().unwrap().name;
-        let process = Command::new("faketime")
-            .args(["-f", &format!("{shift_seconds:+}s"), "/usr/sbin/chronyd", "-x", "-d", "-u", &user, "-f"])
-            .arg(&path)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("packages faketime and chrony are installed");
-        let chronyd = Chronyd { process, server: format!("127.0.0.1:{port}"), directory };
-        let limit = Instant::now() + Duration::from_secs(20);
-        let mut pause = tokio::time::interval(Duration::from_millis(20));
-        while sntp::ask(&chronyd.server, &Clock::system(), build_time(), Duration::from_secs(1)).await.is_err() {
-            assert!(Instant::now() < limit, "chronyd does not answer");
-            pause.tick().await;
-        }
-        chronyd
-    }
-
-    fn settings(&self) -> ClockSettings {
-        ClockSettings::new(vec![self.server.clone()])
-    }
-}
-
-impl Drop for Chronyd {
-    fn drop(&mut self) {
-        // The wrapper forks: chronyd itself is ended, and the wrapper ends with it.
-        let pid = std::fs::read_to_string(self.directory.path().join("pid"));
-        let pid = pid.ok().and_then(|text| text.trim().parse().ok()).map(nix::unistd::Pid::from_raw);
-        let _already_ended = match pid {
-            Some(pid) => nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).is_ok(),
-            None => self.process.kill().is_ok(),
-        };
-        let _already_waited = self.process.wait();
-    }
-}
+use crate::clock::chronyd::Chronyd;
 
 fn near(offset: TimeDelta, seconds: i64) -> bool {
     (offset - TimeDelta::seconds(seconds)).abs() < TimeDelta::seconds(5)

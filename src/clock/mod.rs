@@ -10,7 +10,8 @@
 //!   machine's nor a server's.
 //! - Without a server's answer, a time before the last recorded one is not believed.
 //! - The clock is set only when the settings say so, and never backwards
-//!   beyond the build time.
+//!   beyond the build time. [`restore()`] sets it forward only.
+//! - A recorded time that lies absurdly far ahead is passed over.
 //!
 //! # Caveats
 //! - A server's answer beats the recorded time: a clock that once ran ahead
@@ -18,8 +19,11 @@
 //!
 //! Must not know: TLS, roles, where settings come from.
 
+mod boot;
 mod check;
+mod chrony;
 mod floor;
+mod restore;
 mod sntp;
 mod verdict;
 
@@ -27,11 +31,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_settime};
+use rustix::time::{ClockId, Timespec, clock_settime};
 
-pub use check::{ClockSettings, check, enforce};
-pub use floor::{RECORD_INTERVAL, build_time, record, recorded_time};
+pub use boot::since_boot;
+pub use check::{ClockSettings, check, enforce, expect_plausible};
+pub use chrony::{TimeServerError, chrony_conf};
+pub use floor::{RECORD_INTERVAL, build_time, ceiling, record, record_beyond, recorded_time};
+pub use restore::{Memory, RECORD_NAME, Restored, restore};
 pub use verdict::{ClockError, ClockVerdict, Floor, Unchecked};
 
 /// Tells the time. Cheap to clone; clones of a shifted clock share their shift.
@@ -73,7 +79,7 @@ impl Clock {
     /// Moves it by `offset` at once.
     ///
     /// # Errors
-    /// The machine's clock may not be set by this process.
+    /// The machine's clock may not be set by this process, or not to that time.
     pub fn step(&self, offset: TimeDelta) -> std::io::Result<()> {
         match &self.shift {
             Some(shift) => {
@@ -81,10 +87,10 @@ impl Clock {
                 Ok(())
             }
             None => {
-                let target = Utc::now() + offset;
-                let nanoseconds = i64::from(target.timestamp_subsec_nanos());
-                clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::new(target.timestamp(), nanoseconds))?;
-                Ok(())
+                let target = (Utc::now() + offset).signed_duration_since(DateTime::UNIX_EPOCH);
+                let seconds = target.to_std().map_err(|_| std::io::ErrorKind::InvalidInput)?;
+                let time = Timespec::try_from(seconds).map_err(|_| std::io::ErrorKind::InvalidInput)?;
+                Ok(clock_settime(ClockId::Realtime, time)?)
             }
         }
     }
@@ -93,3 +99,7 @@ impl Clock {
 fn microseconds(offset: TimeDelta) -> i64 {
     offset.num_microseconds().unwrap_or(if offset < TimeDelta::zero() { i64::MIN } else { i64::MAX })
 }
+
+#[cfg(test)]
+#[path = "chronyd_test.rs"]
+mod chronyd;

@@ -49,6 +49,13 @@ pub enum Floor {
         /// Where that is written.
         path: PathBuf,
     },
+    /// The system was made then.
+    Made {
+        /// When.
+        at: DateTime<Utc>,
+        /// The file whose date says so.
+        path: PathBuf,
+    },
 }
 
 /// Why no server says whether the clock is right.
@@ -99,7 +106,18 @@ impl Floor {
     #[must_use]
     pub fn at(&self) -> DateTime<Utc> {
         match self {
-            Floor::Built(at) | Floor::Recorded { at, .. } => *at,
+            Floor::Built(at) | Floor::Recorded { at, .. } | Floor::Made { at, .. } => *at,
+        }
+    }
+}
+
+impl fmt::Display for Floor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown_time(self.at()))?;
+        match self {
+            Floor::Built(_) => f.write_str(", when this program was built"),
+            Floor::Recorded { path, .. } => write!(f, ", the last known time in {}", path.display()),
+            Floor::Made { path, .. } => write!(f, ", the date of {}", path.display()),
         }
     }
 }
@@ -136,6 +154,12 @@ impl fmt::Display for ClockVerdict {
                          set it with `date -u -s`, or name a time server, or remove {} if that time was wrong",
                         path.display()
                     ),
+                    Floor::Made { path, .. } => write!(
+                        f,
+                        "the clock is at least {by} behind: it says {here}, but this system was made at {at}, as the \
+                         date of {} says; set it with `date -u -s`, or name a time server",
+                        path.display()
+                    ),
                 }
             }
             ClockVerdict::Unchecked(Unchecked::NoServers) => {
@@ -148,7 +172,7 @@ impl fmt::Display for ClockVerdict {
     }
 }
 
-fn shown_time(time: DateTime<Utc>) -> String {
+pub(super) fn shown_time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 

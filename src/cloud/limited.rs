@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeSpec, Repair, Verdict, VolumeSpec};
+use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeSpec, Repair, VolumeSpec};
 use crate::model::{CloudName, NodeTag};
 
 /// How long each sort of operation may take.
@@ -109,6 +109,12 @@ impl Cloud for LimitedCloud {
         self.within(self.limits.ensure_node, &action, async move { inner.ensure_node(&spec).await }).await
     }
 
+    async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        let (inner, tag) = (Arc::clone(&self.inner), tag.clone());
+        let action = format!("stop node {tag}");
+        self.within(self.limits.change, &action, async move { inner.stop_node(&tag).await }).await
+    }
+
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let (inner, tag) = (Arc::clone(&self.inner), tag.clone());
         let action = format!("remove node {tag}");
@@ -161,8 +167,7 @@ impl Cloud for LimitedCloud {
         let inner = Arc::clone(&self.inner);
         let asked = self.within(self.limits.ask, "be looked at", async move { Ok(inner.check().await) });
         asked.await.unwrap_or_else(|error| {
-            let remedy = "see whether it is reachable from this machine".to_owned();
-            vec![Finding { verdict: Verdict::Bad, text: error.to_string(), remedy }]
+            vec![Finding::bad(error.to_string(), "see whether it is reachable from this machine")]
         })
     }
 
@@ -179,7 +184,7 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::model::CloudName;
+    use crate::cloud::Verdict;
 
     /// Answers when it is told to.
     struct Slow {
@@ -205,6 +210,9 @@ mod tests {
         }
         async fn ensure_node(&self, _spec: &NodeSpec) -> Result<CloudNode, CloudError> {
             panic!("a fault of the driver")
+        }
+        async fn stop_node(&self, _tag: &NodeTag) -> Result<(), CloudError> {
+            Ok(())
         }
         async fn remove_node(&self, _tag: &NodeTag) -> Result<(), CloudError> {
             self.wait().await;

@@ -154,6 +154,26 @@ pub struct Finding {
     pub remedy: String,
 }
 
+impl Finding {
+    /// What is as it should be.
+    #[must_use]
+    pub fn good(text: impl Into<String>) -> Self {
+        Finding { verdict: Verdict::Good, text: text.into(), remedy: String::new() }
+    }
+
+    /// What works, but should be looked at.
+    #[must_use]
+    pub fn warning(text: impl Into<String>, remedy: &str) -> Self {
+        Finding { verdict: Verdict::Warning, text: text.into(), remedy: remedy.to_owned() }
+    }
+
+    /// What will not work.
+    #[must_use]
+    pub fn bad(text: impl Into<String>, remedy: &str) -> Self {
+        Finding { verdict: Verdict::Bad, text: text.into(), remedy: remedy.to_owned() }
+    }
+}
+
 /// How a finding is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -240,6 +260,10 @@ pub trait Cloud: Send + Sync {
     /// Makes the node `spec.tag` and starts it, or starts it again, or gives
     /// it as it is when it runs. Does not wait for the program in it.
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError>;
+
+    /// Ends the node and keeps its disk and what is attached to it, so that
+    /// [`Cloud::ensure_node`] starts it again. Fine if it does not run, or is not there.
+    async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError>;
 
     /// Stops the node and removes it with its disk; detaches its volumes
     /// first, and keeps them. Fine if it is not there.

@@ -113,6 +113,8 @@ pub struct LoginConfig {
 pub struct ClockConfig {
     /// Servers, `host` or `host:port`, the first that answers decides.
     pub time_servers: Vec<String>,
+    /// Servers that nodes are told to ask.
+    pub node_time_servers: Vec<String>,
     /// Whether it is an error that none answers.
     pub is_server_required: bool,
     /// Whether a wrong clock is set right.
@@ -159,6 +161,7 @@ pub(super) const DIRECTOR_KEYS: &[Key] = &[
     Key::new("LOGIN_ATTEMPTS_PER_MINUTE", "12"),
     Key::new("LOGIN_BURST", "6"),
     Key::unset("TIME_SERVERS"),
+    Key::unset("NODE_TIME_SERVERS"),
     Key::new("REQUIRE_TIME_SERVER", "false"),
     Key::new("STEP_CLOCK", "false"),
     Key::new("MAX_CLOCK_OFFSET", "1m"),
@@ -258,8 +261,11 @@ fn read_limits(director: &Section<'_>) -> Result<LimitConfig, ConfigError> {
 }
 
 fn read_clock(director: &Section<'_>) -> Result<ClockConfig, ConfigError> {
+    let time_servers = director.given("TIME_SERVERS").map(value::list).unwrap_or_default();
+    let of_nodes = director.given("NODE_TIME_SERVERS").map(value::list);
     let config = ClockConfig {
-        time_servers: director.given("TIME_SERVERS").map(value::list).unwrap_or_default(),
+        node_time_servers: of_nodes.unwrap_or_else(|| time_servers.clone()),
+        time_servers,
         is_server_required: director.value("REQUIRE_TIME_SERVER", value::flag)?,
         may_step: director.value("STEP_CLOCK", value::flag)?,
         max_offset: director.value("MAX_CLOCK_OFFSET", value::positive_duration)?,

@@ -152,3 +152,16 @@ fn every_refusal_names_section_and_key() {
         assert!(text.starts_with("/d.cfg: ") && text.contains(expected), "{text:?} should say {expected:?}");
     }
 }
+
+#[test]
+fn nodes_ask_the_servers_of_the_director_or_their_own() {
+    let servers = |text: &str| {
+        let clock = parse(&format!("[director]\n{text}\n[iaas]\nDRIVER=lxc\n")).unwrap().clock;
+        (clock.time_servers.join(" "), clock.node_time_servers.join(" "))
+    };
+    let pair = |own: &str, nodes: &str| (own.to_owned(), nodes.to_owned());
+    assert_eq!(servers(""), pair("", ""));
+    assert_eq!(servers("TIME_SERVERS = a, b:1"), pair("a b:1", "a b:1"));
+    assert_eq!(servers("NODE_TIME_SERVERS = 172.16.0.11"), pair("", "172.16.0.11"));
+    assert_eq!(servers("TIME_SERVERS = a\nNODE_TIME_SERVERS = b"), pair("a", "b"));
+}

@@ -5,6 +5,9 @@
 /// meaning and its default, most of them commented out.
 pub const SHIPPED_DIRECTOR_CFG: &str = include_str!("../../config/director.cfg");
 
+/// The `cps-tools.conf` that comes with the program.
+pub const SHIPPED_CPS_TOOLS_CONF: &str = include_str!("../../config/cps-tools.conf");
+
 /// `text` with `key = value` in `[section]`: in the place of the option
 /// where it is given, else where it stands commented out, else at the end
 /// of the section, which is added when it is not there.

@@ -36,7 +36,7 @@ pub use client::ClientConfig;
 pub use cloud::{CloudConfig, ContextForm, DriverConfig, LxcConfig, ProcessConfig};
 pub use director::{ClockConfig, DirectorConfig, LimitConfig, LoginConfig, VpnConfig, locate_director_cfg};
 pub use ec2::Ec2Config;
-pub use edit::{SHIPPED_DIRECTOR_CFG, with_option};
+pub use edit::{SHIPPED_CPS_TOOLS_CONF, SHIPPED_DIRECTOR_CFG, with_option};
 pub use error::ConfigError;
 pub use invitation::{Invitation, InvitationError, Token};
 pub use node::{AgentConfig, ManagerConfig, NODE_CONFIG_PATH, NodeBase};

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::nodes::{Wish, new_tag};
 use super::routes::Call;
 use super::state::Director;
-use super::{bring_up, views};
+use super::{bring_up, credits, views};
 use crate::api::texts;
 use crate::model::{ApplicationEvent, ApplicationId, CloudName, ServiceId, State, UserId, next_application};
 use crate::ops::crash_point;
@@ -169,7 +169,7 @@ pub(super) fn record_started(tx: &Transaction<'_>, node: &Node, outcome: Result<
     let status = application::status(tx, aid)?;
     match outcome {
         Ok(()) => {
-            let is_wanted = node::set_up(tx, node.rid, chrono::Utc::now().timestamp())?;
+            let is_wanted = credits::start_counting(tx, node.rid)?;
             if is_wanted && status == Some(State::Prologue) {
                 application::set_status(tx, aid, State::Running, None)?;
             }

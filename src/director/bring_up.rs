@@ -147,7 +147,7 @@ pub(super) fn place_of(made: &CloudNode) -> Place {
 
 async fn wait_until_answers(director: &Director, node: &Node, place: &Place) -> Result<(), BringUpError> {
     let rule = PeerRule::NodeOf(node.wanted.uid, node.wanted.aid);
-    let client = Client::new(Some(&director.credentials), rule)?.with_timeout(ANSWER_LIMIT);
+    let client = Client::new(Some(&director.certificate.credentials()), rule)?.with_timeout(ANSWER_LIMIT);
     let endpoint = Endpoint { host: place.ip.to_string(), port: place.port };
     let limit = director.config.node_start_timeout;
     let began = Instant::now();

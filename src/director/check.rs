@@ -5,12 +5,13 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::clouds::Clouds;
+use super::renewal::authority_end;
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict};
-use crate::cloud::{Cloud, Finding, Repair, Verdict};
+use crate::cloud::{Cloud, Finding, Repair};
 use crate::config::DirectorConfig;
 use crate::pki::{Authority, Credentials};
 use crate::store;
-use crate::sys::chain;
+use crate::sys::{chain, file};
 
 const MIN_FREE_MB: u64 = 500;
 const SOON_SECONDS: i64 = 30 * 24 * 3600;
@@ -37,10 +38,10 @@ pub async fn check(director_cfg: &Path) -> Vec<Finding> {
         Ok(config) => config,
         Err(error) => {
             let remedy = "mend the file, or make one with 'conpaas director init --hostname <name>'";
-            return vec![bad(chain(&error), remedy)];
+            return vec![Finding::bad(chain(&error), remedy)];
         }
     };
-    let mut findings = vec![good(format!("{} is readable", director_cfg.display()))];
+    let mut findings = vec![Finding::good(format!("{} is readable", director_cfg.display()))];
     findings.extend(certificates(&config));
     findings.push(clock_verdict(&config).await);
     findings.push(database(&config));
@@ -48,9 +49,9 @@ pub async fn check(director_cfg: &Path) -> Vec<Finding> {
     findings.push(disk(&config.state_dir));
     // Without an authority, which is told above, the clouds are looked at all the same.
     let authority = Authority::load(&config.cert_dir);
-    let authority_pem = authority.as_ref().map_or("", |authority| authority.certificate_pem());
+    let authority_pem = authority.as_ref().map_or("", Authority::certificate_pem);
     match Clouds::new(&config, authority_pem) {
-        Err(error) => findings.push(bad(chain(&error), "mend the cloud's section in director.cfg")),
+        Err(error) => findings.push(Finding::bad(chain(&error), "mend the cloud's section in director.cfg")),
         Ok(clouds) => {
             let looks = clouds.all().map(|cloud| async move { (cloud, cloud.check().await) });
             for (cloud, found) in join_all(looks).await {
@@ -70,24 +71,25 @@ fn named(cloud: &dyn Cloud, found: Vec<Finding>) -> impl Iterator<Item = Finding
 fn certificates(config: &DirectorConfig) -> Vec<Finding> {
     let init = "run 'conpaas director init --hostname <name>'";
     let mut findings = Vec::new();
-    if let Err(error) = Authority::load(&config.cert_dir) {
-        findings.push(bad(chain(&error), init));
+    match Authority::load(&config.cert_dir) {
+        Err(error) => findings.push(Finding::bad(chain(&error), init)),
+        Ok(authority) => findings.push(authority_end(&authority, chrono::Utc::now().timestamp())),
     }
     let identity = Credentials::load(&config.cert_dir).and_then(|credentials| credentials.identity());
     let identity = match identity {
         Ok(identity) => identity,
         Err(error) => {
-            findings.push(bad(chain(&error), init));
+            findings.push(Finding::bad(chain(&error), init));
             return findings;
         }
     };
     let name = &identity.subject.common_name;
     match &config.director_url {
-        None => findings.push(bad("DIRECTOR_URL is not set".into(), init)),
+        None => findings.push(Finding::bad("DIRECTOR_URL is not set", init)),
         Some(url) if url.host() == name => {
-            findings.push(good(format!("the host name of DIRECTOR_URL matches the certificate: {name}")));
+            findings.push(Finding::good(format!("the host name of DIRECTOR_URL matches the certificate: {name}")));
         }
-        Some(url) => findings.push(bad(
+        Some(url) => findings.push(Finding::bad(
             format!("the host name of DIRECTOR_URL, {}, does not match the certificate's, {name}", url.host()),
             "run 'conpaas director init --hostname <name>' with the right name",
         )),
@@ -95,15 +97,11 @@ fn certificates(config: &DirectorConfig) -> Vec<Finding> {
     let left = identity.not_after - chrono::Utc::now().timestamp();
     let days = left / (24 * 3600);
     findings.push(match left {
-        ..=0 => bad(
-            format!("the director's certificate expired {} days ago", -days),
-            "remove cert.pem and key.pem and run 'conpaas director init' again",
-        ),
-        1..=SOON_SECONDS => warning(
-            format!("the director's certificate expires in {days} days"),
-            "remove cert.pem and key.pem and run 'conpaas director init' again",
-        ),
-        _ => good(format!("the director's certificate is valid for {days} days")),
+        ..=0 => Finding::bad(format!("the director's certificate expired {} days ago", -days), "run 'conpaas renew'"),
+        1..=SOON_SECONDS => {
+            Finding::warning(format!("the director's certificate expires in {days} days"), "run 'conpaas renew'")
+        }
+        _ => Finding::good(format!("the director's certificate is valid for {days} days")),
     });
     findings
 }
@@ -118,60 +116,52 @@ async fn clock_verdict(config: &DirectorConfig) -> Finding {
     let verdict = clock::check(&settings, &Clock::system()).await;
     let text = verdict.to_string();
     match verdict {
-        ClockVerdict::Right { .. } => good(text),
-        ClockVerdict::Unchecked(_) => warning(text, "name a time server in [director] TIME_SERVERS"),
-        _ => bad(text, "set the clock, or start the director once with --step-clock"),
+        ClockVerdict::Right { .. } => Finding::good(text),
+        ClockVerdict::Unchecked(_) => Finding::warning(
+            text,
+            "fine where chronyd keeps the clock; else name a time server in [director] TIME_SERVERS",
+        ),
+        _ => Finding::bad(text, "set the clock, or start the director once with --step-clock"),
     }
 }
 
 fn database(config: &DirectorConfig) -> Finding {
     if !config.database.exists() {
-        return bad(
+        return Finding::bad(
             format!("there is no database {}", config.database.display()),
             "run 'conpaas director init --hostname <name>'",
         );
     }
     match store::director::open(&config.database) {
-        Ok(_) => good(format!("the database {} is usable", config.database.display())),
-        Err(error) => bad(chain(&error), "check the file and its owner"),
+        Ok(_) => Finding::good(format!("the database {} is usable", config.database.display())),
+        Err(error) => Finding::bad(chain(&error), "check the file and its owner"),
     }
 }
 
 /// Either nobody listens there, so that a director can, or a director does.
 async fn port(config: &DirectorConfig) -> Finding {
     match tokio::net::TcpListener::bind(config.listen).await {
-        Ok(_free) => good(format!("{} is free for the director", config.listen)),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            warning(format!("{} is in use", config.listen), "fine if it is this director; else set [director] LISTEN")
-        }
-        Err(error) => bad(format!("cannot listen on {}: {error}", config.listen), "set [director] LISTEN"),
+        Ok(_free) => Finding::good(format!("{} is free for the director", config.listen)),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::warning(
+            format!("{} is in use", config.listen),
+            "fine if it is this director; else set [director] LISTEN",
+        ),
+        Err(error) => Finding::bad(format!("cannot listen on {}: {error}", config.listen), "set [director] LISTEN"),
     }
 }
 
 fn disk(directory: &Path) -> Finding {
     let existing = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    match nix::sys::statvfs::statvfs(existing) {
-        Ok(stat) => {
-            let free_mb = stat.blocks_available() * stat.fragment_size() / (1024 * 1024);
+    match file::free_bytes(existing) {
+        Ok(free) => {
+            let free_mb = free >> 20;
             let text = format!("{free_mb} MB are free for {}", directory.display());
             if free_mb < MIN_FREE_MB {
-                warning(text, "free some room, or set [director] STATE_DIR")
+                Finding::warning(text, "free some room, or set [director] STATE_DIR")
             } else {
-                good(text)
+                Finding::good(text)
             }
         }
-        Err(error) => bad(format!("cannot look at {}: {error}", existing.display()), "check the directory"),
+        Err(error) => Finding::bad(chain(&error), "check the directory"),
     }
-}
-
-fn good(text: String) -> Finding {
-    Finding { verdict: Verdict::Good, text, remedy: String::new() }
-}
-
-fn warning(text: String, remedy: &str) -> Finding {
-    Finding { verdict: Verdict::Warning, text, remedy: remedy.to_owned() }
-}
-
-fn bad(text: String, remedy: &str) -> Finding {
-    Finding { verdict: Verdict::Bad, text, remedy: remedy.to_owned() }
 }

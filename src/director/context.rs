@@ -20,7 +20,7 @@ use super::state::Director;
 use crate::api::{JoinFile, JoinView};
 use crate::cloud::{ContextError, ContextFile, NodeContext, NodeRole, NodeSpec};
 use crate::config::{AgentConfig, DirectorUrl, Invitation, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
-use crate::pki::{Credentials, Lifetime, Subject};
+use crate::pki::{Credentials, Lifetime, NodeNumber, Subject};
 use crate::store::director::node::Node;
 use crate::sys::chain;
 
@@ -67,6 +67,7 @@ impl Context {
         })?;
         let name = node_name(&director.config.deployment_name, node, &wish);
         let context = Context { director: Arc::clone(director), node: node.clone(), wish, director_url, name };
+        context.number()?;
         context.config(Ipv4Addr::LOCALHOST)?;
         Ok(context)
     }
@@ -75,6 +76,12 @@ impl Context {
     pub(super) fn subject(&self) -> Subject {
         let (uid, aid) = (self.node.wanted.uid, self.node.wanted.aid);
         if self.is_manager() { Subject::manager(uid, aid) } else { Subject::agent(uid, aid) }
+    }
+
+    /// The node's number, which its certificate names.
+    pub(super) fn number(&self) -> Result<NodeNumber, ContextError> {
+        let rid = self.node.rid;
+        NodeNumber::new(rid).ok_or_else(|| ContextError(format!("{rid} is no number of a node")))
     }
 
     /// How long the node's certificate is good.
@@ -132,7 +139,7 @@ impl Context {
     fn complete(&self, mut base: NodeBase) -> NodeBase {
         (base.manager_port, base.agent_port) = self.director.clouds.ports(&self.node.wanted.cloud);
         base.hostname = Some(self.name.clone());
-        base.time_servers = self.director.config.clock.time_servers.clone();
+        base.time_servers = self.director.config.clock.node_time_servers.clone();
         base.archive = self.director.config.archive.clone();
         base
     }
@@ -141,7 +148,7 @@ impl Context {
 #[async_trait]
 impl NodeContext for Context {
     fn files(&self, address: Ipv4Addr) -> Result<Vec<ContextFile>, ContextError> {
-        let issued = self.director.authority.issue(&self.subject(), &[], self.lifetime());
+        let issued = self.director.authority.issue_to_node(&self.subject(), self.number()?, self.lifetime());
         let credentials = issued.map_err(|error| ContextError(chain(&error)))?;
         let (config, certificates) = self.config(address)?;
         let [certificate, key, _] = Credentials::FILES.map(|name| certificates.join(name));
@@ -161,7 +168,7 @@ impl NodeContext for Context {
             role: subject.role.ok_or_else(|| ContextError("it has no role".to_owned()))?,
             user_id: self.node.wanted.uid,
             app_id: self.node.wanted.aid,
-            time_servers: self.director.config.clock.time_servers.clone(),
+            time_servers: self.director.config.clock.node_time_servers.clone(),
             token: join::new_token(&self.director, &self.node.wanted.tag)
                 .await
                 .map_err(|error| ContextError(chain(&error)))?,

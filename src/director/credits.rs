@@ -8,11 +8,12 @@ use super::applications::record_stop;
 use super::failure::Failure;
 use super::routes::Call;
 use super::state::Director;
-use crate::model::{State, plan_charge};
+use crate::clock;
+use crate::model::{SinceBoot, State, plan_charge};
 use crate::rpc::Response;
-use crate::store::Transaction;
 use crate::store::director::node::Phase;
-use crate::store::director::{application, node, user};
+use crate::store::director::{application, node, running_time, user};
+use crate::store::{StoreError, Transaction};
 use crate::sys::chain;
 
 pub(super) async fn credit(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
@@ -34,12 +35,17 @@ pub(super) async fn decrement(director: Arc<Director>, call: Call) -> Result<Res
     Ok(Response::json_line(&json!({ "error": false })))
 }
 
+/// Records that a node answered and costs from now on. Gives whether it is still wanted.
+pub(super) fn start_counting(tx: &Transaction<'_>, rid: i64) -> Result<bool, StoreError> {
+    let mark = running_time::look(tx, clock::since_boot())?;
+    node::set_up(tx, rid, chrono::Utc::now().timestamp(), &mark)
+}
+
 /// Charges what is due and stops the applications of users who have nothing
 /// left. What is due follows from each node's age alone, so that this may run
 /// at any time and any number of times.
 pub(super) async fn charge(director: &Director) {
-    let now = chrono::Utc::now().timestamp();
-    match director.store.note(move |tx| charge_all(tx, now)).await {
+    match director.store.note(|tx| charge_all(tx, clock::since_boot())).await {
         Ok(0) => {}
         Ok(n_stopped) => {
             tracing::warn!(n_applications = n_stopped, "applications stopped: credit is used up");
@@ -49,16 +55,38 @@ pub(super) async fn charge(director: &Director) {
     }
 }
 
-fn charge_all(tx: &Transaction<'_>, now: i64) -> Result<usize, Failure> {
+/// Remembers how long nodes have run, when the director ends: the machine may
+/// be switched off next.
+pub(super) async fn settle(director: &Director) {
+    let remembered = director.store.write(|tx| remember(tx, clock::since_boot())).await;
+    if let Err(error) = remembered {
+        tracing::error!(error = %chain(&error), "cannot record how long the nodes have run");
+    }
+}
+
+fn remember(tx: &Transaction<'_>, now: SinceBoot) -> Result<(), Failure> {
+    if node::all(tx)?.iter().any(|node| node.phase == Phase::Up) {
+        running_time::write(tx, &running_time::look(tx, now)?)?;
+    }
+    Ok(())
+}
+
+fn charge_all(tx: &Transaction<'_>, now: SinceBoot) -> Result<usize, Failure> {
+    let mark = running_time::look(tx, now)?;
+    let mut is_due = false;
     for node in node::all(tx)? {
         if node.phase != Phase::Up {
             continue;
         }
-        let charge = plan_charge(now - node.wanted.created, node.charged);
+        let charge = plan_charge(mark.total_seconds - node.up_since, node.charged);
         if charge.due > 0 {
             node::set_charged(tx, node.rid, charge.charged_in_all)?;
             user::add_credit(tx, node.wanted.uid, -charge.due)?;
+            is_due = true;
         }
+    }
+    if is_due {
+        running_time::write(tx, &mark)?;
     }
     let mut n_stopped = 0;
     for uid in user::without_credit(tx)? {
@@ -78,83 +106,5 @@ fn charge_all(tx: &Transaction<'_>, now: i64) -> Result<usize, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{ApplicationId, CloudName, ServiceId, UserId};
-    use crate::store::Store;
-    use crate::store::director::node::NewNode;
-    use crate::store::director::user::NewUser;
-
-    fn director_with(credit: i64, n_nodes: usize) -> (tempfile::TempDir, Store, UserId, ApplicationId) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = crate::store::director::open(&directory.path().join("director.db")).unwrap();
-        let (uid, aid) = store
-            .write_blocking(|tx| {
-                let uid = user::insert(
-                    tx,
-                    &NewUser {
-                        username: "a".into(),
-                        fname: String::new(),
-                        lname: String::new(),
-                        email: "a@b".into(),
-                        affiliation: String::new(),
-                        password_hash: String::new(),
-                        created: String::new(),
-                        credit,
-                        uuid: String::new(),
-                        openid: None,
-                    },
-                )?;
-                let aid = application::insert(tx, uid, "app")?;
-                application::set_status(tx, aid, State::Running, None)?;
-                for _ in 0..n_nodes {
-                    let rid = node::insert(
-                        tx,
-                        &NewNode {
-                            tag: super::super::nodes::new_tag(),
-                            cloud: CloudName::default_cloud(),
-                            program: "agent".into(),
-                            uid,
-                            aid,
-                            sid: ServiceId(1),
-                            operation: None,
-                            request: "{}".into(),
-                            created: 0,
-                        },
-                    )?;
-                    node::set_up(tx, rid, 0)?;
-                }
-                Ok::<_, Failure>((uid, aid))
-            })
-            .unwrap();
-        (directory, store, uid, aid)
-    }
-
-    #[test]
-    fn several_nodes_are_charged_each_by_its_own_age_and_never_twice() {
-        let (_directory, store, uid, _) = director_with(50, 3);
-        let credit_at = |now| {
-            store.write_blocking(|tx| charge_all(tx, now)).unwrap();
-            store.write_blocking(|tx| Ok::<_, Failure>(user::credit(tx, uid)?)).unwrap().unwrap()
-        };
-        for (now, left) in
-            [(0, 47), (0, 47), (3599, 47), (3600, 44), (3601, 44), (4 * 3600 + 5, 35), (4 * 3600 + 5, 35)]
-        {
-            assert_eq!(credit_at(now), left, "at {now} s");
-        }
-    }
-
-    #[test]
-    fn at_zero_the_applications_stop() {
-        let (_directory, store, uid, aid) = director_with(2, 3);
-        assert_eq!(store.write_blocking(|tx| charge_all(tx, 10)).unwrap(), 1);
-        store
-            .write_blocking(|tx| {
-                assert_eq!(user::credit(tx, uid)?, Some(0));
-                assert_eq!(application::status(tx, aid)?, Some(State::Stopped));
-                assert!(node::all(tx)?.iter().all(|node| node.phase == Phase::Removing));
-                Ok::<_, Failure>(())
-            })
-            .unwrap();
-    }
-}
+#[path = "credits_test.rs"]
+mod tests;

@@ -86,7 +86,8 @@ fn view(director: &Arc<Director>, node: &Node, request: &str) -> Result<(Applica
     };
     let internal = |error: ContextError| Failure::Internal(error.to_string());
     let context = Context::new(director, node).map_err(internal)?;
-    let certificate = director.authority.sign_request(request, &context.subject(), context.lifetime())?;
+    let number = Some(context.number().map_err(internal)?);
+    let certificate = director.authority.sign_request(request, &context.subject(), number, context.lifetime())?;
     let view = context.view(place.private_ip, &certificate).map_err(internal)?;
     Ok((node.wanted.aid, view))
 }

@@ -39,7 +39,7 @@ pub(super) async fn find(
 pub(super) async fn call(director: &Director, node: &Node, call: &RpcCall) -> Result<Value, Failure> {
     let Some(place) = &node.place else { return Err(Failure::Internal("a node that is up has no address".into())) };
     let rule = PeerRule::NodeOf(node.wanted.uid, node.wanted.aid);
-    let client = Client::new(Some(&director.credentials), rule)
+    let client = Client::new(Some(&director.certificate.credentials()), rule)
         .map_err(|error| Failure::Internal(chain(&error)))?
         .with_timeout(LIMIT);
     let endpoint = Endpoint { host: place.ip.to_string(), port: place.port };

@@ -200,7 +200,7 @@ impl Order {
                 let mut nodes = Vec::new();
                 for wanted in new {
                     let rid = node::insert(tx, &wanted)?;
-                    nodes.push(Node { rid, phase: Phase::Making, wanted, place: None, charged: 0 });
+                    nodes.push(Node { rid, phase: Phase::Making, wanted, place: None, charged: 0, up_since: 0 });
                 }
                 Ok(nodes)
             })
@@ -251,7 +251,7 @@ async fn make(director: &Arc<Director>, node: &Node) -> Option<NodeView> {
             .store
             .note(move |tx| {
                 node::set_request(tx, rid, &request)?;
-                node::set_up(tx, rid, chrono::Utc::now().timestamp())
+                credits::start_counting(tx, rid)
             })
             .await?;
         if is_wanted { Ok(node) } else { Err(BringUpError::Unwanted) }

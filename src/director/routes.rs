@@ -12,6 +12,7 @@ use super::{
     accounts, applications, certificates, credits, downloads, information, join, nodes, services, user_info, volumes,
 };
 use crate::model::{ApplicationId, CertificateRole, UserId};
+use crate::pki::Identity;
 use crate::rpc::{Caller, Form, Request, Response};
 use crate::store::director::{application, user};
 
@@ -26,8 +27,9 @@ pub enum Access {
     User,
     /// The manager of an existing application, by certificate.
     Manager,
-    /// The manager or an agent of an existing application, by certificate.
-    Node,
+    /// The manager or an agent of an existing application, by a certificate
+    /// that may be outdated.
+    OutdatedNode,
 }
 
 /// One request, its caller known and admitted.
@@ -115,7 +117,7 @@ const ROUTES: &[Route] = &[
     route(POST, "/callback/decrementUserCredit.php", Access::Manager, |d, c| Box::pin(credits::decrement(d, c))),
     route(POST, "/ca/get_cert.php", Access::Manager, |d, c| Box::pin(certificates::sign_agent(d, c))),
     route(POST, "/ca/join", Access::Token, |d, c| Box::pin(join::join(d, c))),
-    route(POST, "/ca/renew", Access::Node, |d, c| Box::pin(certificates::renew(d, c))),
+    route(POST, "/ca/renew", Access::OutdatedNode, |d, c| Box::pin(certificates::renew(d, c))),
 ];
 
 /// Every route as (verb, pattern, access), for tests that walk all of them.
@@ -166,8 +168,12 @@ async fn admit(
     if matches!(access, Access::Anyone | Access::Token) {
         return Ok((None, None));
     }
-    let Some(identity) = &caller.identity else {
-        return Err(Failure::Unauthorized("cert_required: no client certificate was presented".into()));
+    let Some(identity) = identity_for(access, caller) else {
+        let reason = match caller.outdated {
+            Some(_) => "the client certificate is not good at this time",
+            None => "no client certificate was presented",
+        };
+        return Err(Failure::Unauthorized(format!("cert_required: {reason}")));
     };
     let Some(uid) = identity.uid() else {
         return Err(Failure::Unauthorized("cert_required: client certificate does NOT provide UID".into()));
@@ -177,7 +183,7 @@ async fn admit(
         Access::Anyone | Access::Token => true,
         Access::User => role == CertificateRole::User,
         Access::Manager => role == CertificateRole::Manager,
-        Access::Node => matches!(role, CertificateRole::Manager | CertificateRole::Agent),
+        Access::OutdatedNode => matches!(role, CertificateRole::Manager | CertificateRole::Agent),
     };
     if !is_admitted && role == CertificateRole::User {
         return Err(Failure::False);
@@ -188,7 +194,7 @@ async fn admit(
     }
     let application = match access {
         Access::User | Access::Anyone | Access::Token => None,
-        Access::Manager | Access::Node => Some(identity.application().ok_or_else(|| {
+        Access::Manager | Access::OutdatedNode => Some(identity.application().ok_or_else(|| {
             Failure::Unauthorized("cert_required: client certificate does NOT provide serviceLocator".into())
         })?),
     };
@@ -200,6 +206,12 @@ async fn admit(
         })
         .await?;
     if is_known { Ok((Some(uid), application)) } else { Err(Failure::False) }
+}
+
+/// Whom the certificate names, if it counts for a route with this access.
+fn identity_for(access: Access, caller: &Caller) -> Option<&Identity> {
+    let outdated = caller.outdated.as_ref().filter(|_| access == Access::OutdatedNode);
+    caller.identity.as_ref().or(outdated)
 }
 
 /// The variable parts of `path`, if it fits `pattern`.

@@ -3,13 +3,18 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use anyhow::Context;
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::clouds::Clouds;
+use super::credits;
+use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
 use super::state::{Director, KeyedLocks, Wakers};
@@ -18,8 +23,8 @@ use crate::clock::{self, Clock, ClockSettings};
 use crate::cloud::Cloud;
 use crate::config::{DirectorConfig, locate_director_cfg};
 use crate::ops::{Tasks, stop_requested};
-use crate::pki::{Authority, Credentials};
-use crate::rpc::{ClientAuthentication, Handler, Limits, install_crypto, serve, server_config};
+use crate::pki::Authority;
+use crate::rpc::{Handler, Limits, install_crypto, serve};
 use crate::store;
 use crate::sys::chain;
 use crate::sys::file;
@@ -69,7 +74,6 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     let listener = TcpListener::bind(director.config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: is another director running?", director.config.listen))?;
-    let tls = server_config(&director.credentials, ClientAuthentication::Optional)?;
     let left = "cannot take up what an earlier run left";
     let unfinished = Arc::new(services::unfinished(&director).await.context(left)?);
     reconcile::resume(&director).await.context(left)?;
@@ -82,10 +86,11 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     tasks.spawn("reconcile what is in no cloud", reconcile::run(Arc::clone(&director), None, unfinished));
     tasks.spawn("charge credit", reconcile::run_credits(Arc::clone(&director)));
     tasks.spawn("record the time", record_time(director.config.state_dir.clone(), tasks.stopping()));
+    tasks.spawn("follow the certificate", Arc::clone(&director.certificate).follow(tasks.stopping()));
     tasks.spawn("watchdog", watchdog(tasks.stopping()));
     let limits = limits(&director.config)?;
     let handler = handler(&director);
-    let accepting = serve(listener, Arc::new(RwLock::new(tls)), limits, handler, tasks.tracker(), tasks.stopping());
+    let accepting = serve(listener, director.certificate.server(), limits, handler, tasks.tracker(), tasks.stopping());
     tasks.spawn("accept connections", accepting);
 
     tracing::info!(listen = %director.config.listen, n_clouds = director.config.clouds.len(), "director is ready");
@@ -95,6 +100,7 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     if !tasks.stop(STOP_GRACE).await {
         tracing::info!("stopping in the middle of work; the next start takes it up");
     }
+    credits::settle(&director).await;
     Ok(())
 }
 
@@ -119,10 +125,10 @@ fn compose(config: DirectorConfig) -> anyhow::Result<Arc<Director>> {
     let clouds = Clouds::new(&config, authority.certificate_pem())?;
     Ok(Arc::new(Director {
         store,
-        credentials: Credentials::load(&config.cert_dir).context(hint)?,
+        authority,
+        certificate: Arc::new(OwnCertificate::load(&config.cert_dir).context(hint)?),
         reconcile: Wakers::new(clouds.names()),
         clouds,
-        authority,
         passwords: Passwords::new(&config.login),
         tasks: Tasks::new(),
         operations: KeyedLocks::default(),
@@ -159,9 +165,10 @@ async fn record_time(state_dir: PathBuf, stopping: tokio_util::sync::Cancellatio
     }
 }
 
-/// The file that remembers when the director last ran.
+/// The file that remembers when the director last ran: in the default state
+/// directory it is also the one by which `conpaas time` sets the clock after power-on.
 pub(super) fn time_record(state_dir: &Path) -> PathBuf {
-    state_dir.join("last-time")
+    state_dir.join(clock::RECORD_NAME)
 }
 
 /// Tells systemd that the director lives, as often as its unit asks for.
@@ -207,10 +214,10 @@ fn handler(director: &Arc<Director>) -> Handler {
 }
 
 fn start_log(is_debug: bool) {
-    use tracing_subscriber::EnvFilter;
-    let default = if is_debug { "conpaas=debug" } else { "conpaas=info" };
-    let filter = EnvFilter::try_from_env("CONPAAS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let level = if is_debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let asked = std::env::var("CONPAAS_LOG").ok().and_then(|text| text.parse().ok());
+    let filter: Targets = asked.unwrap_or_else(|| Targets::new().with_target("conpaas", level));
     let use_colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let _a_log_started_before_stays =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(use_colour).try_init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(use_colour);
+    let _a_log_started_before_stays = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::clock::{self, Clock};
 use crate::config::{DirectorConfig, SHIPPED_DIRECTOR_CFG, with_option};
 use crate::pki::{Authority, CertificateName, Credentials, Lifetime, Subject, fingerprint};
 use crate::store;
@@ -21,6 +22,8 @@ pub struct SetupOptions {
     pub config: PathBuf,
     /// The name or address by which nodes and users reach this machine.
     pub hostname: String,
+    /// Further names and addresses that the certificate is good for.
+    pub names: Vec<String>,
     /// Further options to set: section, key, value.
     pub set: Vec<(String, String, String)>,
 }
@@ -47,6 +50,8 @@ pub fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
     if let Some(directory) = config.database.parent() {
         file::ensure_directory(directory)?;
     }
+    // What is issued at a wrong time ends at a wrong time.
+    clock::expect_plausible(&Clock::system(), &super::run::time_record(&config.state_dir))?;
     let authority = if config.cert_dir.join(Authority::FILES[1]).exists() {
         lines.push(format!("kept the certificate authority in {}", config.cert_dir.display()));
         Authority::load(&config.cert_dir)?
@@ -54,7 +59,7 @@ pub fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
         lines.push(format!("made a certificate authority in {}", config.cert_dir.display()));
         Authority::create(&config.cert_dir)?
     };
-    certify(&config, &authority, &options.hostname, &mut lines)?;
+    certify(&config, &authority, options, &mut lines)?;
     store::director::open(&config.database)?;
     lines.push(format!("database: {}", config.database.display()));
     Ok(SetupReport { lines, fingerprint: fingerprint(authority.certificate_pem())? })
@@ -83,23 +88,86 @@ fn write_config(options: &SetupOptions, lines: &mut Vec<String>) -> anyhow::Resu
 fn certify(
     config: &DirectorConfig,
     authority: &Authority,
-    hostname: &str,
+    options: &SetupOptions,
     lines: &mut Vec<String>,
 ) -> anyhow::Result<()> {
-    let existing = Credentials::load(&config.cert_dir).ok().and_then(|credentials| credentials.identity().ok());
-    if existing.is_some_and(|identity| identity.subject == Subject::director(hostname)) {
+    let hostname = &options.hostname;
+    let names = certificate_names(options);
+    let existing = Credentials::load(&config.cert_dir).ok();
+    let is_good = |credentials: &Credentials| {
+        let is_for_host = credentials.identity().is_ok_and(|identity| identity.subject == Subject::director(hostname));
+        is_for_host && credentials.names().is_ok_and(|has| names.iter().all(|name| has.contains(name)))
+    };
+    if existing.as_ref().is_some_and(is_good) {
         lines.push(format!("kept the director's certificate for {hostname}"));
         return Ok(());
     }
-    let mut names = vec![CertificateName::Dns("localhost".to_owned())];
-    names.push(match hostname.parse::<IpAddr>() {
-        Ok(address) => CertificateName::Address(address),
-        Err(_) => CertificateName::Dns(hostname.to_owned()),
-    });
     let credentials = authority
         .issue(&Subject::director(hostname), &names, Lifetime::DIRECTOR)
-        .with_context(|| format!("'{hostname}' is not usable as the director's host name"))?;
-    credentials.save(&config.cert_dir)?;
-    lines.push(format!("issued the director's certificate for {hostname}"));
+        .with_context(|| format!("'{}' are not usable as names of the director", shown(options)))?;
+    credentials.replace(&config.cert_dir)?;
+    lines.push(format!("issued the director's certificate for {}", shown(options)));
     Ok(())
+}
+
+/// All names of the director, each once, the loopback's first.
+fn certificate_names(options: &SetupOptions) -> Vec<CertificateName> {
+    let given = std::iter::once(&options.hostname).chain(&options.names);
+    let given = given.map(|name| match name.parse::<IpAddr>() {
+        Ok(address) => CertificateName::Address(address),
+        Err(_) => CertificateName::Dns(name.clone()),
+    });
+    let mut names = vec![CertificateName::Dns("localhost".to_owned())];
+    for name in given {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn shown(options: &SetupOptions) -> String {
+    std::iter::once(&options.hostname).chain(&options.names).map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn init(directory: &Path, hostname: &str, names: &[&str]) -> anyhow::Result<(Vec<CertificateName>, SetupReport)> {
+        let path = |name: &str| directory.join(name).display().to_string();
+        let set = [
+            ("conpaas", "CONF_DIR", path("")),
+            ("conpaas", "CERT_DIR", path("certs")),
+            ("director", "DATABASE_URI", format!("sqlite:///{}", path("director.db"))),
+            ("director", "USERDATA_DIR", path("data")),
+            ("director", "STATE_DIR", path("state")),
+        ];
+        let report = setup(&SetupOptions {
+            config: directory.join("director.cfg"),
+            hostname: hostname.to_owned(),
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            set: set.map(|(section, key, value)| (section.to_owned(), key.to_owned(), value)).to_vec(),
+        })?;
+        Ok((Credentials::load(&directory.join("certs"))?.names()?, report))
+    }
+
+    #[test]
+    fn the_certificate_has_every_name_and_is_kept_while_it_has() {
+        let directory = tempfile::tempdir().unwrap();
+        let dns = |name: &str| CertificateName::Dns(name.to_owned());
+        let address = |text: &str| CertificateName::Address(text.parse().unwrap());
+        let (names, first) = init(directory.path(), "172.16.0.11", &["pi.local", "localhost", "fe80::1"]).unwrap();
+        assert_eq!(names, [dns("localhost"), address("172.16.0.11"), dns("pi.local"), address("fe80::1")]);
+        let (_, again) = init(directory.path(), "172.16.0.11", &["pi.local"]).unwrap();
+        assert!(again.lines.iter().any(|line| line.starts_with("kept the director's certificate")), "{again:?}");
+        // One more name, or another host, is another certificate of the same authority.
+        let (names, more) = init(directory.path(), "172.16.0.11", &["pi.local", "pi"]).unwrap();
+        assert_eq!(names, [dns("localhost"), address("172.16.0.11"), dns("pi.local"), dns("pi")]);
+        assert_eq!(more.fingerprint, first.fingerprint);
+        assert!(more.lines.iter().any(|line| line.starts_with("issued the director's certificate")), "{more:?}");
+        assert!(init(directory.path(), "172.16.0.11", &["ä b"]).is_err());
+        let config = DirectorConfig::read(&directory.path().join("director.cfg")).unwrap();
+        assert_eq!(config.director_url.map(|url| url.to_string()).as_deref(), Some("https://172.16.0.11:5555"));
+    }
 }

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, OwnedMutexGuard};
 
 use super::clouds::Clouds;
+use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use crate::config::DirectorConfig;
 use crate::model::CloudName;
 use crate::ops::Tasks;
-use crate::pki::{Authority, Credentials};
+use crate::pki::Authority;
 use crate::store::Store;
 
 /// The director's parts. Shared by all handlers and tasks.
@@ -19,7 +20,7 @@ pub(super) struct Director {
     pub(super) store: Store,
     pub(super) authority: Authority,
     /// The director's own certificate, shown to managers and agents.
-    pub(super) credentials: Credentials,
+    pub(super) certificate: Arc<OwnCertificate>,
     pub(super) clouds: Clouds,
     pub(super) passwords: Passwords,
     pub(super) tasks: Tasks,

@@ -12,9 +12,9 @@ pub struct Charge {
 /// Computes the charge of one node from its whole life, so that no tick, no
 /// restart and no missed tick can make it drift.
 ///
-/// `age_seconds` counts from the node's creation; a clock that went back
-/// gives a negative age, which charges nothing new. `charged_already` is
-/// what earlier calls took for this node.
+/// `age_seconds` is how long the node has been up while its director's
+/// machine ran; see [`RunningMark`](super::RunningMark). A negative age
+/// charges nothing. `charged_already` is what earlier calls took for this node.
 #[must_use]
 pub fn plan_charge(age_seconds: i64, charged_already: i64) -> Charge {
     let started_hours = if age_seconds < 0 { 0 } else { age_seconds / 3600 + 1 };

@@ -8,6 +8,7 @@ mod credit;
 mod id;
 mod name;
 mod network;
+mod running;
 mod state;
 
 pub use certificate_role::CertificateRole;
@@ -15,4 +16,5 @@ pub use credit::{Charge, plan_charge};
 pub use id::{ApplicationId, ParseIdError, ServiceId, UserId};
 pub use name::{CloudName, NameError, NodeTag, VolumeName};
 pub use network::{Ipv4Network, ParseNetworkError};
+pub use running::{RunningMark, SinceBoot};
 pub use state::{ApplicationEvent, State, WrongState, next_application};

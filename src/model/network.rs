@@ -41,6 +41,24 @@ impl Ipv4Network {
         Ipv4Addr::from_bits((self.address.to_bits() | !self.mask()) - 1)
     }
 
+    /// The `number`th address, counted from the network's own.
+    #[must_use]
+    pub fn host(self, number: u32) -> Option<Ipv4Addr> {
+        let address = Ipv4Addr::from_bits(self.address.to_bits().checked_add(number)?);
+        self.contains_host(address).then_some(address)
+    }
+
+    /// The network of `prefix` bits that `address` lies in, if it may be a host there.
+    #[must_use]
+    pub fn around(address: Ipv4Addr, prefix: u8) -> Option<Ipv4Network> {
+        if !(8..=30).contains(&prefix) {
+            return None;
+        }
+        let mask = u32::MAX << (32 - u32::from(prefix));
+        let network = Ipv4Network { address: Ipv4Addr::from_bits(address.to_bits() & mask), prefix };
+        network.contains_host(address).then_some(network)
+    }
+
     /// Whether a host of this network may have `address`.
     #[must_use]
     pub fn contains_host(self, address: Ipv4Addr) -> bool {
@@ -99,6 +117,19 @@ mod tests {
         }
         assert!(!seed.contains_host(Ipv4Addr::new(172, 16, 1, 1)));
         assert_eq!(seed.to_string(), "172.16.0.0/24");
+    }
+
+    #[test]
+    fn hosts_are_counted_from_the_networks_own_address() {
+        let seed = network("172.16.0.0/24");
+        assert_eq!(seed.host(11), Some(Ipv4Addr::new(172, 16, 0, 11)));
+        for number in [0, 255, 256, u32::MAX] {
+            assert_eq!(seed.host(number), None, "{number}");
+        }
+        assert_eq!(Ipv4Network::around(Ipv4Addr::new(172, 16, 0, 11), 24), Some(seed));
+        for (last, prefix) in [(0, 24), (255, 24), (11, 31), (11, 7)] {
+            assert_eq!(Ipv4Network::around(Ipv4Addr::new(172, 16, 0, last), prefix), None, ".{last}/{prefix}");
+        }
     }
 
     #[test]

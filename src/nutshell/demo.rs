@@ -1,5 +1,6 @@
 //! Runs the example program on two nodes and looks at its pages.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::client::{field, rows, type_command};
+use super::client::{Client, field};
 use super::{NutshellError, Place, Say, daemon, example};
 use crate::sys::file;
 
@@ -18,23 +19,63 @@ const PORT: u16 = 8080;
 /// How long the program may take until its first page.
 const PAGE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Creates and starts an application with a generic service, gives it the
-/// example program, runs it on two nodes and fetches its page from both. May
-/// be repeated: what is there already is used.
+/// Runs the example program in the nutshell.
 ///
 /// # Errors
-/// The first step that failed.
+/// The nutshell is down, or as [`run_example`].
 pub(super) async fn demo(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
     if daemon::running(place).is_none() {
         return Err(NutshellError::NotUp);
     }
-    let aid = ensure_application(place, say).await?;
-    let sid = ensure_service(place, say, &aid).await?;
-    let nodes = ensure_nodes(place, say, &aid, &sid).await?;
-    ensure_code(place, say, &aid, &sid).await?;
+    let running = run_example(&Client::of_nutshell(place), &place.directory.join(ARCHIVE), say).await?;
+    let program = program_as_typed(&place.program);
+    let options = place.options();
+    say("");
+    say("Try next:");
+    say(&format!("    {program} nutshell shell{options}     # a shell in which all of this works:"));
+    suggest(&running, say);
+    say(&format!("And when you have seen enough: {program} nutshell down{options}"));
+    Ok(())
+}
+
+/// Runs the example program with the director of the caller's own configuration.
+///
+/// # Errors
+/// As [`run_example`].
+pub async fn demo_of_caller(say: Say<'_>) -> Result<(), NutshellError> {
+    let program = std::env::current_exe()
+        .map_err(|source| file::FileError::new("find this program", Path::new("/proc/self/exe"), source))?;
+    let scratch = tempfile::tempdir()
+        .map_err(|source| file::FileError::new("make a directory in", &std::env::temp_dir(), source))?;
+    let running = run_example(&Client::of_caller(program), &scratch.path().join(ARCHIVE), say).await?;
+    say("");
+    say("Try next:");
+    suggest(&running, say);
+    Ok(())
+}
+
+/// The example program as it runs.
+struct Running {
+    aid: String,
+    sid: String,
+    urls: Vec<String>,
+}
+
+/// Creates and starts an application with a generic service, gives it the
+/// example program (by way of the file `archive`), runs it on two nodes and
+/// fetches its page from both. May be repeated: what is there already is used.
+///
+/// # Errors
+/// The first step that failed.
+async fn run_example(client: &Client, archive: &Path, say: Say<'_>) -> Result<Running, NutshellError> {
+    let aid = ensure_application(client, say).await?;
+    let sid = ensure_service(client, say, &aid).await?;
+    let nodes = ensure_nodes(client, say, &aid, &sid).await?;
+    ensure_code(client, archive, say, &aid, &sid).await?;
     let urls: Vec<String> = nodes.iter().map(|node| format!("http://{}:{PORT}/", field(node, "ip"))).collect();
     if fetch(&nodes).await.is_err() {
-        typed(place, say, &["generic", "run", &aid, &sid, "-p", &PORT.to_string()]).await?;
+        wait_for_scripts(client, &aid, &sid).await?;
+        typed(client, say, &["generic", "run", &aid, &sid, "-p", &PORT.to_string()]).await?;
         wait_for_pages(&nodes).await?;
     }
     say("");
@@ -42,67 +83,65 @@ pub(super) async fn demo(place: &Place, say: Say<'_>) -> Result<(), NutshellErro
     for (url, line) in urls.iter().zip(fetch(&nodes).await?) {
         say(&format!("    {url}    {line}"));
     }
-    invite(place, say, &urls, &aid, &sid);
-    Ok(())
+    Ok(Running { aid, sid, urls })
 }
 
-async fn ensure_application(place: &Place, say: Say<'_>) -> Result<String, NutshellError> {
-    if application(place).await?.is_none() {
-        typed(place, say, &["application", "create", APPLICATION]).await?;
+async fn ensure_application(client: &Client, say: Say<'_>) -> Result<String, NutshellError> {
+    if application(client).await?.is_none() {
+        typed(client, say, &["application", "create", APPLICATION]).await?;
     }
-    let found = application(place).await?;
+    let found = application(client).await?;
     let row = found.ok_or_else(|| unexpected("application list", "the new application is not in it"))?;
     let aid = field(&row, "aid");
     if field(&row, "status") != "RUNNING" {
-        typed(place, say, &["application", "start", &aid]).await?;
+        typed(client, say, &["application", "start", &aid]).await?;
     }
     Ok(aid)
 }
 
-async fn ensure_service(place: &Place, say: Say<'_>, aid: &str) -> Result<String, NutshellError> {
-    if service(place, aid).await?.is_none() {
-        typed(place, say, &["generic", "add", aid]).await?;
+async fn ensure_service(client: &Client, say: Say<'_>, aid: &str) -> Result<String, NutshellError> {
+    if service(client, aid).await?.is_none() {
+        typed(client, say, &["generic", "add", aid]).await?;
     }
-    let found = service(place, aid).await?;
+    let found = service(client, aid).await?;
     let row = found.ok_or_else(|| unexpected("generic list", "the new service is not in it"))?;
     let sid = field(&row, "sid");
     if field(&row, "status") != "RUNNING" {
-        typed(place, say, &["generic", "start", aid, &sid]).await?;
+        typed(client, say, &["generic", "start", aid, &sid]).await?;
     }
     Ok(sid)
 }
 
-async fn ensure_nodes(place: &Place, say: Say<'_>, aid: &str, sid: &str) -> Result<Vec<Value>, NutshellError> {
+async fn ensure_nodes(client: &Client, say: Say<'_>, aid: &str, sid: &str) -> Result<Vec<Value>, NutshellError> {
     let list = ["generic", "list_nodes", aid, sid];
-    let nodes = rows(place, &list).await?;
+    let nodes = client.rows(&list).await?;
     if nodes.len() >= N_NODES {
         return Ok(nodes);
     }
     let count = (N_NODES - nodes.len()).to_string();
-    typed(place, say, &["generic", "add_nodes", "--count", &count, aid, sid]).await?;
-    rows(place, &list).await
+    typed(client, say, &["generic", "add_nodes", "--count", &count, aid, sid]).await?;
+    client.rows(&list).await
 }
 
-async fn ensure_code(place: &Place, say: Say<'_>, aid: &str, sid: &str) -> Result<(), NutshellError> {
-    let versions = rows(place, &["generic", "list_codes", aid, sid]).await?;
+async fn ensure_code(client: &Client, archive: &Path, say: Say<'_>, aid: &str, sid: &str) -> Result<(), NutshellError> {
+    let versions = client.rows(&["generic", "list_codes", aid, sid]).await?;
     let is_ours = |row: &&Value| field(row, "filename") == ARCHIVE;
     if versions.iter().filter(is_ours).any(is_current) {
         return Ok(());
     }
-    let path = place.directory.join(ARCHIVE);
-    let archive = example::archive().map_err(|source| file::FileError::new("write", &path, source))?;
-    file::write_atomic(&path, &archive, 0o644)?;
-    typed(place, say, &["generic", "upload_code", aid, sid, &path.to_string_lossy()]).await?;
-    let versions = rows(place, &["generic", "list_codes", aid, sid]).await?;
+    let content = example::archive().map_err(|source| file::FileError::new("write", archive, source))?;
+    file::write_atomic(archive, &content, 0o644)?;
+    typed(client, say, &["generic", "upload_code", aid, sid, &archive.to_string_lossy()]).await?;
+    let versions = client.rows(&["generic", "list_codes", aid, sid]).await?;
     let version = versions.iter().find(is_ours);
     let version = version.ok_or_else(|| unexpected("generic list_codes", "the uploaded code is not in it"))?;
-    typed(place, say, &["generic", "enable_code", aid, sid, &field(version, "codeVersionId")]).await
+    typed(client, say, &["generic", "enable_code", aid, sid, &field(version, "codeVersionId")]).await
 }
 
 /// Types a command and shows it, so that people can do the same by hand.
-async fn typed(place: &Place, say: Say<'_>, words: &[&str]) -> Result<(), NutshellError> {
+async fn typed(client: &Client, say: Say<'_>, words: &[&str]) -> Result<(), NutshellError> {
     say(&format!("$ conpaas {}", words.join(" ")));
-    let output = type_command(place, words).await?;
+    let output = client.type_command(words).await?;
     for line in output.lines() {
         say(line);
     }
@@ -113,13 +152,13 @@ async fn typed(place: &Place, say: Say<'_>, words: &[&str]) -> Result<(), Nutshe
     Ok(())
 }
 
-async fn application(place: &Place) -> Result<Option<Value>, NutshellError> {
-    let applications = rows(place, &["application", "list"]).await?;
+async fn application(client: &Client) -> Result<Option<Value>, NutshellError> {
+    let applications = client.rows(&["application", "list"]).await?;
     Ok(applications.into_iter().find(|row| field(row, "name") == APPLICATION))
 }
 
-async fn service(place: &Place, aid: &str) -> Result<Option<Value>, NutshellError> {
-    let services = rows(place, &["generic", "list", "-a", aid]).await?;
+async fn service(client: &Client, aid: &str) -> Result<Option<Value>, NutshellError> {
+    let services = client.rows(&["generic", "list", "-a", aid]).await?;
     Ok(services.into_iter().find(|row| field(row, "aid") == aid))
 }
 
@@ -128,6 +167,18 @@ fn is_current(row: &Value) -> bool {
         Some(Value::Bool(is_current)) => *is_current,
         _ => field(row, "current").contains('*'),
     }
+}
+
+/// The code's init.sh may run yet, and until it has ended nothing else may.
+async fn wait_for_scripts(client: &Client, aid: &str, sid: &str) -> Result<(), NutshellError> {
+    let end = Instant::now() + PAGE_LIMIT;
+    while client.type_command(&["generic", "get_script_status", aid, sid]).await?.contains("RUNNING") {
+        if Instant::now() >= end {
+            return Ok(()); // The next command tells what still runs.
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
 }
 
 async fn wait_for_pages(nodes: &[Value]) -> Result<(), NutshellError> {
@@ -166,28 +217,22 @@ async fn get(ip: &str) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-fn invite(place: &Place, say: Say<'_>, urls: &[String], aid: &str, sid: &str) {
-    let options = place.options();
-    let program = program_as_typed(place);
-    let url = urls.first().map_or("", String::as_str);
-    say("");
-    say("Try next:");
-    say(&format!("    {program} nutshell shell{options}     # a shell in which all of this works:"));
-    say(&format!("    curl {url}"));
+fn suggest(running: &Running, say: Say<'_>) {
+    let Running { aid, sid, urls } = running;
+    say(&format!("    curl {}", urls.first().map_or("", String::as_str)));
     say(&format!("    conpaas generic add_nodes --count 1 {aid} {sid}"));
     say(&format!("    conpaas generic get_script_status {aid} {sid}"));
     say("    conpaas cloud list_resources");
     say(&format!("    conpaas application stop {aid}"));
-    say(&format!("And when you have seen enough: {program} nutshell down{options}"));
 }
 
 /// What a person has to type to run this program: its name, if the shell
 /// finds it by that, else its file.
-fn program_as_typed(place: &Place) -> String {
+fn program_as_typed(program: &Path) -> String {
     let search = std::env::var_os("PATH").unwrap_or_default();
     let is_found = std::env::split_paths(&search)
-        .any(|directory| directory.join("conpaas").canonicalize().is_ok_and(|found| found == place.program));
-    if is_found { "conpaas".to_owned() } else { place.program.display().to_string() }
+        .any(|directory| directory.join("conpaas").canonicalize().is_ok_and(|found| found == program));
+    if is_found { "conpaas".to_owned() } else { program.display().to_string() }
 }
 
 fn unexpected(command: &str, answer: &str) -> NutshellError {

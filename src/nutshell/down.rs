@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::client::{field, rows, type_command};
+use super::client::{Client, field};
 use super::namespace::mount_points;
 use super::{NutshellError, Place, Say, daemon, machine};
 use crate::sys::file;
@@ -70,11 +70,11 @@ async fn stop_applications(place: &Place, say: Say<'_>) -> Result<(), NutshellEr
     if !place.home().join(".conpaas/cert.pem").exists() {
         return Ok(());
     }
-    for row in rows(place, &["application", "list"]).await? {
+    for row in Client::of_nutshell(place).rows(&["application", "list"]).await? {
         let (aid, status) = (field(&row, "aid"), field(&row, "status"));
         if !["INIT", "STOPPED"].contains(&status.as_str()) {
             say(&format!("Stopping application {} ({}).", aid, field(&row, "name")));
-            type_command(place, &["application", "stop", &aid]).await?;
+            Client::of_nutshell(place).type_command(&["application", "stop", &aid]).await?;
         }
     }
     wait_for_no_nodes(place).await
@@ -84,7 +84,7 @@ async fn stop_applications(place: &Place, say: Say<'_>) -> Result<(), NutshellEr
 async fn wait_for_no_nodes(place: &Place) -> Result<(), NutshellError> {
     let end = std::time::Instant::now() + LIMIT;
     loop {
-        let nodes = rows(place, &["cloud", "list_resources"]).await?;
+        let nodes = Client::of_nutshell(place).rows(&["cloud", "list_resources"]).await?;
         if nodes.is_empty() {
             return Ok(());
         }

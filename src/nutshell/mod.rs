@@ -25,6 +25,7 @@ mod run;
 mod status;
 mod up;
 
+pub use demo::demo_of_caller;
 pub use down::Data;
 pub use place::{NutshellCloud, Place, Settings};
 pub use run::{Action, run};
@@ -51,7 +52,7 @@ pub enum NutshellError {
     #[error("'{0}' cannot name a network namespace: use letters, digits, '-' and '_', at most 32")]
     NamespaceName(String),
     /// The containers' root file system is not there.
-    #[error("there is no root file system for containers in {}: make it with `images/services/build {}`", .0.display(), .0.display())]
+    #[error("there is no root file system for containers in {}: make it with `conpaas image build services --to {}`", .0.display(), .0.display())]
     NoImage(PathBuf),
     /// The home directory of the caller is unknown.
     #[error("the environment names no HOME to keep the nutshell in")]

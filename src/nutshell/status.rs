@@ -1,6 +1,6 @@
 //! What of a nutshell is there.
 
-use super::client::type_command;
+use super::client::Client;
 use super::{NutshellError, Place, Say, daemon};
 
 /// Tells what is there. Gives whether the director runs.
@@ -18,7 +18,7 @@ pub(super) async fn status(place: &Place, say: Say<'_>) -> Result<bool, Nutshell
     say(&format!("The director runs as process {} on https://{address}:{port}.", process.pid));
     for words in [["application", "list"], ["cloud", "list_resources"]] {
         say("");
-        for line in type_command(place, &words).await?.lines() {
+        for line in Client::of_nutshell(place).type_command(&words).await?.lines() {
             say(line);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::client::{type_command, type_with_answers};
+use super::client::Client;
 use super::{NutshellCloud, NutshellError, Place, Say, daemon};
 use crate::config::{SHIPPED_DIRECTOR_CFG, with_option};
 use crate::sys::{file, random};
@@ -94,7 +94,9 @@ async fn ensure_certificates(place: &Place, say: Say<'_>) -> Result<(), Nutshell
     let hostname = place.director_ip().to_string();
     let config = place.director_cfg();
     let config = config.to_string_lossy();
-    type_command(place, &["director", "init", "--hostname", &hostname, "--config", &config]).await?;
+    Client::of_nutshell(place)
+        .type_command(&["director", "init", "--hostname", &hostname, "--config", &config])
+        .await?;
     Ok(())
 }
 
@@ -112,13 +114,13 @@ async fn ensure_user(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
     let common = format!("[cps-tools]\ndirector_url = {url}\nusername = {USER}\n");
     write_private(&path, &format!("{common}password = {password}\n"))?;
     say(&format!("Making the user {USER}."));
-    let users = type_command(place, &["user", "list"]).await?;
+    let users = Client::of_nutshell(place).type_command(&["user", "list"]).await?;
     if !users.lines().any(|line| line.trim() == USER) {
         let email = format!("{USER}@localhost");
         let words = ["user", "create", USER, "--email", &email, "--credit", CREDIT];
-        type_with_answers(place, &words, &format!("{password}\n{password}\n")).await?;
+        Client::of_nutshell(place).type_with_answers(&words, &format!("{password}\n{password}\n")).await?;
     }
-    type_command(place, &["user", "get_certificate"]).await?;
+    Client::of_nutshell(place).type_command(&["user", "get_certificate"]).await?;
     write_private(&path, &common)?;
     say(&format!("    user {USER}, password {password}"));
     say("    The password is shown this once and kept nowhere; the user's certificate opens everything here.");

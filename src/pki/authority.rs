@@ -15,12 +15,14 @@ use x509_parser::prelude::FromDer;
 
 use super::credentials::Credentials;
 use super::identity::read_subject;
+use super::serial::{NodeNumber, serial};
 use super::subject::Subject;
+use crate::clock;
 use crate::model::CertificateRole;
 use crate::sys::file::{self, FileError};
 
-/// By how much the begin of a certificate's validity lies before its issue,
-/// so that a peer whose clock is a little behind takes it.
+/// By how much the begin of a node's certificate's validity lies before its
+/// issue, so that a peer whose clock is a little behind takes it.
 pub const BACKDATED_SECONDS: i64 = 24 * 3600;
 
 /// How long a certificate is valid.
@@ -91,13 +93,35 @@ impl Authority {
             return Err(FileError::new("create", &key_path, source).into());
         }
         let key = new_key()?;
-        let mut params = parameters(&Subject::authority(), Lifetime::AUTHORITY);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let certificate = params.self_signed(&key).map_err(|error| crypto("make the authority", &error))?;
-        file::write_atomic(&certificate_path, certificate.pem().as_bytes(), 0o644)?;
+        file::write_atomic(&certificate_path, own_certificate(&key)?.as_bytes(), 0o644)?;
         file::write_atomic(&key_path, key.serialize_pem().as_bytes(), 0o600)?;
         Authority::load(directory)
+    }
+
+    /// Gives the authority in `directory` a new certificate for its old key:
+    /// whatever it has issued stays good, also for those who know its old
+    /// certificate. Blocking.
+    ///
+    /// # Errors
+    /// There is none, or the directory cannot be written.
+    pub fn renew(directory: &Path) -> Result<Self, AuthorityError> {
+        let [certificate_path, key_path] = Authority::paths(directory);
+        let key = KeyPair::from_pem(&file::read_text(&key_path)?)
+            .map_err(|error| crypto("read the authority's key", &error))?;
+        file::write_atomic(&certificate_path, own_certificate(&key)?.as_bytes(), 0o644)?;
+        Authority::load(directory)
+    }
+
+    /// When its own certificate ends, in seconds since 1970.
+    ///
+    /// # Errors
+    /// The certificate cannot be read.
+    pub fn not_after(&self) -> Result<i64, AuthorityError> {
+        let read = |error: &dyn std::fmt::Display| crypto("read the authority's certificate", error);
+        let (_, block) =
+            x509_parser::pem::parse_x509_pem(self.certificate_pem.as_bytes()).map_err(|error| read(&error))?;
+        let certificate = block.parse_x509().map_err(|error| read(&error))?;
+        Ok(certificate.validity().not_after.timestamp())
     }
 
     /// Reads the authority from `directory`. Blocking.
@@ -131,19 +155,51 @@ impl Authority {
         lifetime: Lifetime,
     ) -> Result<Credentials, AuthorityError> {
         let key = new_key()?;
-        Ok(Credentials {
-            certificate_pem: self.certify(&key, subject, names, lifetime)?,
-            key_pem: key.serialize_pem(),
-            authority_pem: self.certificate_pem.clone(),
-        })
+        let certificate = self.certify(&key, subject, None, names, lifetime)?;
+        Ok(self.credentials(&key, certificate))
+    }
+
+    /// Makes a key and a certificate for the holder of another one, with the
+    /// same subject and names.
+    ///
+    /// # Errors
+    /// The other one cannot be read.
+    pub fn issue_again(&self, earlier: &Credentials, lifetime: Lifetime) -> Result<Credentials, AuthorityError> {
+        let unreadable = |error: &dyn std::fmt::Display| crypto("read the earlier certificate", error);
+        let identity = earlier.identity().map_err(|error| unreadable(&error))?;
+        let names = earlier.names().map_err(|error| unreadable(&error))?;
+        self.issue(&identity.subject, &names, lifetime)
+    }
+
+    /// Makes a key and a certificate for the node that is number `node` in
+    /// the director's records, which the certificate names too.
+    ///
+    /// # Errors
+    /// The subject cannot be written in a certificate.
+    pub fn issue_to_node(
+        &self,
+        subject: &Subject,
+        node: NodeNumber,
+        lifetime: Lifetime,
+    ) -> Result<Credentials, AuthorityError> {
+        let key = new_key()?;
+        let certificate = self.certify(&key, subject, Some(node), &[], lifetime)?;
+        Ok(self.credentials(&key, certificate))
     }
 
     /// Signs a request (PEM) if and only if it asks for exactly `subject`;
-    /// nothing but the public key is taken from it.
+    /// nothing but the public key is taken from it. The certificate names
+    /// `node`, if one is known.
     ///
     /// # Errors
     /// It is no request, its own signature is wrong, or it asks for another subject.
-    pub fn sign_request(&self, pem: &str, subject: &Subject, lifetime: Lifetime) -> Result<String, AuthorityError> {
+    pub fn sign_request(
+        &self,
+        pem: &str,
+        subject: &Subject,
+        node: Option<NodeNumber>,
+        lifetime: Lifetime,
+    ) -> Result<String, AuthorityError> {
         let malformed = |error: &dyn std::fmt::Display| AuthorityError::MalformedRequest(error.to_string());
         let request = CertificateSigningRequestParams::from_pem(pem).map_err(|error| malformed(&error))?;
         let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).map_err(|error| malformed(&error))?;
@@ -156,7 +212,7 @@ impl Authority {
                 subject.service_locator.map_or_else(|| "none".to_owned(), |locator| locator.to_string()),
             )));
         }
-        self.certify(&request.public_key, subject, &[], lifetime)
+        self.certify(&request.public_key, subject, node, &[], lifetime)
     }
 
     /// The SHA-256 fingerprint, hexadecimal, of the key that a request (PEM) is
@@ -177,10 +233,11 @@ impl Authority {
         &self,
         public_key: &impl PublicKeyData,
         subject: &Subject,
+        node: Option<NodeNumber>,
         names: &[CertificateName],
         lifetime: Lifetime,
     ) -> Result<String, AuthorityError> {
-        let mut params = parameters(subject, lifetime);
+        let mut params = parameters(subject, node, lifetime);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = match subject.role {
             Some(CertificateRole::User) => vec![ExtendedKeyUsagePurpose::ClientAuth],
@@ -197,6 +254,10 @@ impl Authority {
         let certificate =
             params.signed_by(public_key, &self.issuer).map_err(|error| crypto("sign a certificate", &error))?;
         Ok(certificate.pem())
+    }
+
+    fn credentials(&self, key: &KeyPair, certificate_pem: String) -> Credentials {
+        Credentials { certificate_pem, key_pem: key.serialize_pem(), authority_pem: self.certificate_pem.clone() }
     }
 
     fn paths(directory: &Path) -> [PathBuf; 2] {
@@ -220,21 +281,32 @@ impl Authority {
     }
 }
 
-fn parameters(subject: &Subject, lifetime: Lifetime) -> CertificateParams {
+fn own_certificate(key: &KeyPair) -> Result<String, AuthorityError> {
+    let mut params = parameters(&Subject::authority(), None, Lifetime::AUTHORITY);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params.self_signed(key).map_err(|error| crypto("make the authority", &error))?.pem())
+}
+
+fn parameters(subject: &Subject, node: Option<NodeNumber>, lifetime: Lifetime) -> CertificateParams {
     let now = OffsetDateTime::now_utc();
     let mut params = CertificateParams::default();
     params.distinguished_name = subject.to_distinguished_name();
-    params.not_before = now - time::Duration::seconds(BACKDATED_SECONDS);
+    params.not_before = begin(subject, now) - time::Duration::seconds(BACKDATED_SECONDS);
     params.not_after = now + lifetime.0;
-    params.serial_number = Some(SerialNumber::from_slice(&random_serial()));
+    params.serial_number = Some(SerialNumber::from_slice(&serial(node)));
     params
 }
 
-/// 127 random bits: positive, and never the same twice.
-fn random_serial() -> [u8; 16] {
-    let mut serial: [u8; 16] = rand::random();
-    serial[0] = serial[0] & 0x7f | 0x40;
-    serial
+/// From when on a certificate is good. A machine without a clock may go back
+/// to a time before the one at which it was issued, but never to one before
+/// its program was built; what lives for years is good from then on. A node
+/// gets a new one whenever it starts.
+fn begin(subject: &Subject, now: OffsetDateTime) -> OffsetDateTime {
+    match subject.role {
+        Some(CertificateRole::Manager | CertificateRole::Agent) => now,
+        _ => OffsetDateTime::from_unix_timestamp(clock::build_time().timestamp()).map_or(now, |built| built.min(now)),
+    }
 }
 
 fn new_key() -> Result<KeyPair, AuthorityError> {
@@ -291,7 +363,7 @@ mod tests {
         let authority = Authority::create(directory.path()).unwrap();
         let wanted = Subject::agent(UserId(7), ApplicationId(3));
         let (request, _) = Authority::new_request(&wanted).unwrap();
-        let pem = authority.sign_request(&request, &wanted, Lifetime::NODE).unwrap();
+        let pem = authority.sign_request(&request, &wanted, None, Lifetime::NODE).unwrap();
         assert!(pem.contains("BEGIN CERTIFICATE"));
         for other in [
             Subject::manager(UserId(7), ApplicationId(3)),
@@ -300,12 +372,80 @@ mod tests {
             Subject::director("x"),
         ] {
             let (request, _) = Authority::new_request(&other).unwrap();
-            let error = authority.sign_request(&request, &wanted, Lifetime::NODE).unwrap_err();
+            let error = authority.sign_request(&request, &wanted, None, Lifetime::NODE).unwrap_err();
             assert!(matches!(error, AuthorityError::WrongSubject(_)), "{error}");
         }
         assert!(matches!(
-            authority.sign_request("nonsense", &wanted, Lifetime::NODE),
+            authority.sign_request("nonsense", &wanted, None, Lifetime::NODE),
             Err(AuthorityError::MalformedRequest(_))
         ));
+    }
+
+    #[test]
+    fn a_certificate_names_its_node_whoever_made_its_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = Authority::create(directory.path()).unwrap();
+        let subject = Subject::agent(UserId(7), ApplicationId(3));
+        let node = NodeNumber::new(4711).unwrap();
+        let issued = authority.issue_to_node(&subject, node, Lifetime::NODE).unwrap();
+        assert_eq!(issued.identity().unwrap().node, Some(node));
+        let (request, _) = Authority::new_request(&subject).unwrap();
+        for node in [Some(node), None] {
+            let pem = authority.sign_request(&request, &subject, node, Lifetime::NODE).unwrap();
+            let signed = Credentials { certificate_pem: pem, ..issued.clone() };
+            assert_eq!(signed.identity().unwrap().node, node);
+        }
+        assert_eq!(authority.issue(&subject, &[], Lifetime::NODE).unwrap().identity().unwrap().node, None);
+    }
+
+    #[test]
+    fn what_lives_for_years_is_good_at_every_time_that_a_clock_may_go_back_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = Authority::create(directory.path()).unwrap();
+        let built = clock::build_time().timestamp();
+        let user = Subject::user(UserId(7), "alice", "a@example.org");
+        for subject in [user, Subject::director("pi.local")] {
+            let identity = authority.issue(&subject, &[], Lifetime::USER).unwrap().identity().unwrap();
+            assert!(identity.is_current(built) && !identity.is_current(built - 2 * BACKDATED_SECONDS));
+        }
+        let (_, block) = x509_parser::pem::parse_x509_pem(authority.certificate_pem().as_bytes()).unwrap();
+        assert!(block.parse_x509().unwrap().validity().not_before.timestamp() <= built);
+    }
+
+    #[test]
+    fn a_certificate_that_is_issued_again_is_for_the_same_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = Authority::create(directory.path()).unwrap();
+        let all = [
+            CertificateName::Dns("pi.local".to_owned()),
+            CertificateName::Address([172, 16, 0, 11].into()),
+            CertificateName::Address("fe80::1".parse().unwrap()),
+        ];
+        let first = authority.issue(&Subject::director("pi.local"), &all, Lifetime::NODE).unwrap();
+        let again = authority.issue_again(&first, Lifetime::DIRECTOR).unwrap();
+        let (first_identity, identity) = (first.identity().unwrap(), again.identity().unwrap());
+        assert_eq!(identity.subject, first_identity.subject);
+        assert!(identity.not_after > first_identity.not_after && again.key_pem != first.key_pem);
+        assert_eq!(again.names().unwrap(), all);
+    }
+
+    #[test]
+    fn a_renewed_authority_vouches_for_what_it_issued_before_and_for_those_who_know_the_old_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = Authority::create(directory.path()).unwrap();
+        let new = Authority::renew(directory.path()).unwrap();
+        assert_ne!(old.certificate_pem(), new.certificate_pem());
+        assert!(new.not_after().unwrap() >= old.not_after().unwrap());
+        for (issuer, known) in [(&old, &new), (&new, &old)] {
+            let issued = issuer.issue(&Subject::director("x"), &[], Lifetime::NODE).unwrap();
+            let mut roots = rustls::RootCertStore::empty();
+            let known = Credentials { authority_pem: known.certificate_pem().to_owned(), ..issued.clone() };
+            roots.add(known.authority_certificates().unwrap().remove(0)).unwrap();
+            let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+            let now = rustls::pki_types::UnixTime::now();
+            verifier.build().unwrap().verify_client_cert(&issued.certificate_chain().unwrap()[0], &[], now).unwrap();
+        }
+        assert!(Authority::renew(tempfile::tempdir().unwrap().path()).is_err(), "there is none to renew");
     }
 }

@@ -2,12 +2,17 @@
 
 use std::path::Path;
 
+use rcgen::{KeyPair, PublicKeyData};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
-use super::identity::{Identity, IdentityError};
+use super::authority::CertificateName;
+use super::identity::{self, Identity, IdentityError, public_key};
 use crate::sys::file::{self, FileError};
+
+/// Where new credentials wait until they have replaced the old ones, file by file.
+const WAITING: &str = "renewed";
 
 /// Why credentials cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,22 +48,27 @@ impl Credentials {
     /// File names inside a certificate directory: certificate, key, authority.
     pub const FILES: [&'static str; 3] = ["cert.pem", "key.pem", "ca_cert.pem"];
 
-    /// Reads the three files of `directory`. Blocking.
+    /// Reads the three files of `directory`: the new ones, while
+    /// [`Credentials::replace`] is at work or was broken off. Blocking.
     ///
     /// # Errors
     /// One of them is missing or unreadable.
     pub fn load(directory: &Path) -> Result<Self, CredentialsError> {
-        let [certificate, key, authority] = Credentials::FILES;
-        Ok(Credentials {
-            certificate_pem: file::read_text(&directory.join(certificate))?,
-            key_pem: file::read_text(&directory.join(key))?,
-            authority_pem: file::read_text(&directory.join(authority))?,
-        })
+        let placed = Credentials::read(directory);
+        let waiting = directory.join(WAITING);
+        if !waiting.is_dir() {
+            return placed;
+        }
+        match (placed, Credentials::read(&waiting)) {
+            // Somebody may have placed newer ones after a crash, as a director does that starts a node again.
+            (Ok(placed), Ok(waiting)) => Ok(if placed.outlives(&waiting) { placed } else { waiting }),
+            (placed, Err(_)) => placed,
+            (Err(_), waiting) => waiting,
+        }
     }
 
     /// Writes the three files into `directory`, the key readable by its owner
-    /// alone. The key comes first and the certificate last, so that after a
-    /// power cut a certificate always has its key. Blocking.
+    /// alone, where none of them is in use yet. Blocking.
     ///
     /// # Errors
     /// The directory is missing, full or not writable.
@@ -70,6 +80,58 @@ impl Credentials {
         Ok(())
     }
 
+    /// Puts these in the place of those in `directory`. All three are written
+    /// beside the old ones first: whenever the power fails, [`Credentials::load`]
+    /// finds a certificate with its key. Blocking.
+    ///
+    /// # Errors
+    /// The directory is missing, full or not writable.
+    pub fn replace(&self, directory: &Path) -> Result<(), CredentialsError> {
+        let waiting = directory.join(WAITING);
+        let unfinished = directory.join(format!("{WAITING}.new"));
+        Credentials::settle(directory)?;
+        file::ensure_absent(&unfinished)?;
+        file::ensure_private_directory(&unfinished)?;
+        self.save(&unfinished)?;
+        std::fs::rename(&unfinished, &waiting).map_err(|error| FileError::new("rename", &unfinished, error))?;
+        self.save(directory)?;
+        Ok(file::ensure_absent(&waiting)?)
+    }
+
+    /// Brings a replacement to its end that was broken off; fine if there was none. Blocking.
+    ///
+    /// # Errors
+    /// The directory is full or not writable.
+    pub fn settle(directory: &Path) -> Result<(), CredentialsError> {
+        let waiting = directory.join(WAITING);
+        if waiting.is_dir() {
+            Credentials::load(directory)?.save(directory)?;
+            file::ensure_absent(&waiting)?;
+        }
+        Ok(())
+    }
+
+    fn read(directory: &Path) -> Result<Self, CredentialsError> {
+        let [certificate, key, authority] = Credentials::FILES;
+        Ok(Credentials {
+            certificate_pem: file::read_text(&directory.join(certificate))?,
+            key_pem: file::read_text(&directory.join(key))?,
+            authority_pem: file::read_text(&directory.join(authority))?,
+        })
+    }
+
+    fn outlives(&self, other: &Credentials) -> bool {
+        let end = |credentials: &Credentials| credentials.identity().map(|identity| identity.not_after).ok();
+        self.is_whole() && end(self) > end(other)
+    }
+
+    /// Whether the key is that of the certificate.
+    fn is_whole(&self) -> bool {
+        let key = KeyPair::from_pem(&self.key_pem).map(|key| key.subject_public_key_info());
+        let chain = self.certificate_chain();
+        key.is_ok_and(|key| chain.is_ok_and(|chain| public_key(&chain[0]).as_deref() == Some(key.as_slice())))
+    }
+
     /// Who the certificate says its holder is.
     ///
     /// # Errors
@@ -77,6 +139,14 @@ impl Credentials {
     pub fn identity(&self) -> Result<Identity, CredentialsError> {
         let chain = self.certificate_chain()?;
         Ok(Identity::from_der(&chain[0])?)
+    }
+
+    /// The names and addresses that the certificate is also good for.
+    ///
+    /// # Errors
+    /// It is no certificate.
+    pub fn names(&self) -> Result<Vec<CertificateName>, CredentialsError> {
+        Ok(identity::read_names(&self.certificate_chain()?[0])?)
     }
 
     /// The certificate chain in DER, at least one certificate.
@@ -122,5 +192,47 @@ fn certificates(what: &'static str, pem: &str) -> Result<Vec<CertificateDer<'sta
         Ok(chain) if !chain.is_empty() => Ok(chain),
         Ok(_) => Err(CredentialsError::Pem { what, reason: "it holds no certificate".into() }),
         Err(error) => Err(CredentialsError::Pem { what, reason: error.to_string() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::{ApplicationId, UserId};
+    use crate::pki::{Authority, Lifetime, Subject};
+
+    #[test]
+    fn a_replacement_that_is_broken_off_anywhere_leaves_a_certificate_with_its_key() {
+        let home = tempfile::tempdir().unwrap();
+        let authority = Authority::create(home.path()).unwrap();
+        let issue = |days: u64| {
+            let lifetime = Lifetime(Duration::from_secs(days * 24 * 3600));
+            authority.issue(&Subject::manager(UserId(1), ApplicationId(1)), &[], lifetime).unwrap()
+        };
+        // Also where the new ones end before the old: the clock had been wrong.
+        for (old_days, new_days) in [(7, 8), (8, 7)] {
+            let (old, new) = (issue(old_days), issue(new_days));
+            let [certificate, key, authority] = Credentials::FILES;
+            for n_replaced in 0..=3 {
+                let directory = tempfile::tempdir().unwrap();
+                old.save(directory.path()).unwrap();
+                std::fs::create_dir(directory.path().join(WAITING)).unwrap();
+                new.save(&directory.path().join(WAITING)).unwrap();
+                for name in [authority, key, certificate].iter().take(n_replaced) {
+                    std::fs::copy(directory.path().join(WAITING).join(name), directory.path().join(name)).unwrap();
+                }
+                let loaded = Credentials::load(directory.path()).unwrap();
+                assert!(loaded.is_whole(), "{n_replaced} files");
+                Credentials::settle(directory.path()).unwrap();
+                assert!(!directory.path().join(WAITING).exists());
+                assert_eq!(Credentials::read(directory.path()).unwrap().certificate_pem, loaded.certificate_pem);
+                new.replace(directory.path()).unwrap();
+                let replaced = Credentials::load(directory.path()).unwrap();
+                assert!(replaced.is_whole() && replaced.certificate_pem == new.certificate_pem);
+                assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3);
+            }
+        }
     }
 }

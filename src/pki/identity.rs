@@ -1,8 +1,10 @@
 //! What a certificate says of its holder.
 
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::x509::X509Name;
 
+use super::authority::CertificateName;
+use super::serial::{NodeNumber, node_of};
 use super::subject::{OID_EMAIL, OID_ROLE, OID_SERVICE_LOCATOR, OID_UID, Subject};
 use crate::model::{ApplicationId, UserId};
 
@@ -26,6 +28,8 @@ pub struct Identity {
     pub role: crate::model::CertificateRole,
     /// The serial number, hexadecimal.
     pub serial: String,
+    /// The node that it was issued to, if it was issued to one.
+    pub node: Option<NodeNumber>,
     /// Begin of validity, seconds since 1970.
     pub not_before: i64,
     /// End of validity, seconds since 1970.
@@ -46,10 +50,17 @@ impl Identity {
         Ok(Identity {
             role,
             serial: certificate.raw_serial_as_string().replace(':', ""),
+            node: node_of(certificate.raw_serial()),
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
             subject,
         })
+    }
+
+    /// Whether it is good at `time`, in seconds since 1970.
+    #[must_use]
+    pub fn is_current(&self, time: i64) -> bool {
+        (self.not_before..=self.not_after).contains(&time)
     }
 
     /// The user that the holder is, or works for.
@@ -68,6 +79,30 @@ impl Identity {
             _ => None,
         }
     }
+}
+
+/// Reads the names and addresses that a certificate is also good for.
+pub(super) fn read_names(der: &[u8]) -> Result<Vec<CertificateName>, IdentityError> {
+    let malformed = |error: &dyn std::fmt::Display| IdentityError::Malformed(error.to_string());
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| malformed(&error))?;
+    let extension = certificate.subject_alternative_name().map_err(|error| malformed(&error))?;
+    let names = extension.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
+    let read = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some(CertificateName::Dns((*name).to_owned())),
+        GeneralName::IPAddress(bytes) => match (<[u8; 4]>::try_from(*bytes), <[u8; 16]>::try_from(*bytes)) {
+            (Ok(bytes), _) => Some(CertificateName::Address(bytes.into())),
+            (_, Ok(bytes)) => Some(CertificateName::Address(bytes.into())),
+            _ => None,
+        },
+        _ => None,
+    };
+    Ok(names.iter().filter_map(read).collect())
+}
+
+/// The public key of a certificate in DER, as it stands in it.
+pub(super) fn public_key(der: &[u8]) -> Option<Vec<u8>> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Some(certificate.public_key().raw.to_vec())
 }
 
 /// Reads the attributes that ConPaaS knows; others are passed over.

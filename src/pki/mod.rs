@@ -12,9 +12,11 @@
 mod authority;
 mod credentials;
 mod identity;
+mod serial;
 mod subject;
 
 pub use authority::{Authority, AuthorityError, BACKDATED_SECONDS, CertificateName, Lifetime};
 pub use credentials::{Credentials, CredentialsError, fingerprint};
 pub use identity::{Identity, IdentityError};
+pub use serial::NodeNumber;
 pub use subject::Subject;

@@ -1,5 +1,6 @@
 //! The network: TLS with client certificates, HTTP, and the two envelopes
-//! of ConPaaS (forms for the director, JSON-RPC for managers and agents).
+//! of ConPaaS (forms for the director, JSON-RPC for managers and agents);
+//! for the welcome page of a machine also HTTP without TLS.
 //!
 //! Only this room knows sockets and status codes. It knows what a caller
 //! *is* (an [`Identity`](crate::pki::Identity)), never what he may do: that
@@ -15,6 +16,7 @@ mod client;
 mod form;
 mod json;
 mod jsonrpc;
+mod local;
 mod response;
 mod server;
 mod tls;
@@ -24,7 +26,8 @@ pub use client::{Answer, CallError, Client, ClientError, Endpoint, FormBody, Rpc
 pub use form::{Form, Upload};
 pub use json::{python_json, python_json_pretty};
 pub use jsonrpc::{CallKind, EnvelopeError, RpcRequest, read_call, reply_error, reply_result};
+pub use local::listen_to;
 pub use response::Response;
-pub use server::{BodyError, Caller, Handler, Limits, Request, serve};
+pub use server::{BodyError, Caller, Handler, Limits, Request, serve, serve_plain};
 pub use tls::{ClientAuthentication, PeerRule, TlsError, client_config, install_crypto, server_config};
 pub use web::{WebAnswer, WebClient, WebError, WebLimits, WebRequest, web_client_config};

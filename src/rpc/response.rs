@@ -9,8 +9,8 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    HeaderValue, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -122,6 +122,24 @@ impl Response {
         )
     }
 
+    /// A page of ours for people's browsers: nothing in it comes from
+    /// elsewhere, runs, or is kept. Its style may be another page of ours.
+    #[must_use]
+    pub fn browser_page(status: u16, html: String) -> Self {
+        let mut response = Response::refusal(status, "");
+        response.body = Full::from(html.into_bytes()).map_err(|error: Infallible| match error {}).boxed();
+        response.keep_to_itself("no-store");
+        response
+    }
+
+    /// A piece of such pages, the same for everybody.
+    #[must_use]
+    pub fn browser_asset(content_type: &'static str, text: &'static str) -> Self {
+        let mut response = Response::ok(content_type, text.as_bytes().to_vec());
+        response.keep_to_itself("max-age=3600");
+        response
+    }
+
     /// The status code.
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -153,6 +171,22 @@ impl Response {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Response { status, headers, body }
+    }
+
+    fn keep_to_itself(&mut self, cache: &'static str) {
+        let policy =
+            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+        for (name, value) in [
+            (CONTENT_SECURITY_POLICY, policy),
+            (CACHE_CONTROL, cache),
+            (X_FRAME_OPTIONS, "DENY"),
+            // `no-referrer` would also take the Origin from a form that a page of ours sends.
+            (REFERRER_POLICY, "same-origin"),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+            (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        ] {
+            self.headers.insert(name, HeaderValue::from_static(value));
+        }
     }
 
     fn open_to_browsers(mut self) -> Self {

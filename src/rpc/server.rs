@@ -1,4 +1,4 @@
-//! The listener: accepts, shakes hands, reads one request, answers, closes.
+//! The listener: accepts, shakes hands where it talks TLS, reads one request, answers, closes.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use hyper::HeaderMap;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
@@ -20,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::response::Response;
+use crate::clock::Clock;
 use crate::pki::Identity;
 
 const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
@@ -71,8 +74,23 @@ impl Limits {
 pub struct Caller {
     /// Where the connection comes from.
     pub address: SocketAddr,
-    /// Whom the client certificate names; `None` without a certificate.
+    /// Whom the client certificate names; `None` without a certificate, or
+    /// with one that is not good at this time.
     pub identity: Option<Identity>,
+    /// Whom a client certificate names that the authority has issued, but
+    /// that is not good at this time.
+    pub outdated: Option<Identity>,
+}
+
+impl Caller {
+    fn new(address: SocketAddr, identity: Option<Identity>) -> Self {
+        let now = Clock::system().unix_seconds();
+        let (identity, outdated) = match identity {
+            Some(outdated) if !outdated.is_current(now) => (None, Some(outdated)),
+            identity => (identity, None),
+        };
+        Caller { address, identity, outdated }
+    }
 }
 
 /// A body that could not be read.
@@ -116,6 +134,7 @@ pub struct Request {
     pub query: String,
     /// The `Content-Type` header, as sent.
     pub content_type: Option<String>,
+    pub(super) headers: HeaderMap,
     /// Who is asking.
     pub caller: Caller,
     pub(super) body: Incoming,
@@ -124,6 +143,20 @@ pub struct Request {
 }
 
 impl Request {
+    /// A header's text; `None` when it is absent, given twice or not printable.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        let value = values.next()?.to_str().ok();
+        value.filter(|_| values.next().is_none())
+    }
+
+    /// Whether a header is there at all.
+    #[must_use]
+    pub fn has_header(&self, name: &str) -> bool {
+        self.headers.contains_key(name)
+    }
+
     /// Reads the whole body into memory, at most `max_bytes`.
     ///
     /// # Errors
@@ -199,6 +232,35 @@ pub async fn serve(
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
+    accept(listener, Transport::Tls(tls), limits, handler, tasks, stop).await;
+}
+
+/// The same without TLS, for what is nobody's secret: anybody on the way can
+/// read and change it, and no caller has an identity.
+pub async fn serve_plain(
+    listener: TcpListener,
+    limits: Limits,
+    handler: Handler,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) {
+    accept(listener, Transport::Plain, limits, handler, tasks, stop).await;
+}
+
+/// How bytes come and go.
+enum Transport {
+    Tls(Arc<RwLock<Arc<ServerConfig>>>),
+    Plain,
+}
+
+async fn accept(
+    listener: TcpListener,
+    transport: Transport,
+    limits: Limits,
+    handler: Handler,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) {
     let limits = Arc::new(limits);
     let slots = Arc::new(Semaphore::new(limits.max_connections));
     let per_address = Arc::new(PerAddress::default());
@@ -223,7 +285,10 @@ pub async fn serve(
             tracing::debug!(peer = %address, "too many connections from one address");
             continue;
         };
-        let config = Arc::clone(&tls.read().unwrap_or_else(PoisonError::into_inner));
+        let config = match &transport {
+            Transport::Tls(config) => Some(Arc::clone(&config.read().unwrap_or_else(PoisonError::into_inner))),
+            Transport::Plain => None,
+        };
         let connection = Connection { limits: Arc::clone(&limits), handler: Arc::clone(&handler), address };
         tasks.spawn(async move {
             connection.run(stream, config, (slot, seat)).await;
@@ -238,8 +303,15 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, tls: Arc<ServerConfig>, _held: (OwnedSemaphorePermit, Seat)) {
+    async fn run(self, stream: TcpStream, tls: Option<Arc<ServerConfig>>, _held: (OwnedSemaphorePermit, Seat)) {
         let _best_effort = stream.set_nodelay(true);
+        match tls {
+            Some(tls) => self.run_tls(stream, tls).await,
+            None => self.talk(stream, None).await,
+        }
+    }
+
+    async fn run_tls(self, stream: TcpStream, tls: Arc<ServerConfig>) {
         let address = self.address;
         let handshake = TlsAcceptor::from(tls).accept(stream);
         let stream = match tokio::time::timeout(self.limits.head_timeout, handshake).await {
@@ -258,6 +330,12 @@ impl Connection {
                 Err(error) => return tracing::info!(peer = %address, error = %error, "client certificate refused"),
             },
         };
+        self.talk(stream, identity).await;
+    }
+
+    /// Reads one request and answers it.
+    async fn talk(self, stream: impl AsyncRead + AsyncWrite + Unpin, identity: Option<Identity>) {
+        let address = self.address;
         let timeout = self.limits.connection_timeout;
         let mut http = hyper::server::conn::http1::Builder::new();
         http.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(self.limits.head_timeout);
@@ -282,7 +360,8 @@ impl Connection {
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
             content_type: content_type.and_then(|value| value.to_str().ok()).map(str::to_owned),
-            caller: Caller { address: self.address, identity },
+            headers: head.headers,
+            caller: Caller::new(self.address, identity),
             body,
             limits: Arc::clone(&self.limits),
             is_too_slow: false,

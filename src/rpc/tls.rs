@@ -6,13 +6,18 @@
 //! side; on the server's side each route compares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
+    SignatureScheme,
+};
 
 use crate::model::{ApplicationId, CertificateRole, UserId};
 use crate::pki::{Credentials, CredentialsError, Identity};
@@ -31,7 +36,9 @@ pub enum TlsError {
 /// Whether a server insists on a client certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientAuthentication {
-    /// A client may come without (the director: accounts, downloads).
+    /// A client may come without (the director: accounts, downloads). A node
+    /// may come with one that is outdated, and is known by that as
+    /// [`Caller::outdated`](super::Caller::outdated).
     Optional,
     /// The handshake fails without one (managers and agents).
     Required,
@@ -87,11 +94,13 @@ pub fn server_config(
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let setup = |error: &dyn std::fmt::Display| TlsError::Setup(error.to_string());
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(credentials)?), provider());
-    let builder = match authentication {
-        ClientAuthentication::Optional => builder.allow_unauthenticated(),
-        ClientAuthentication::Required => builder,
+    let verifier: Arc<dyn ClientCertVerifier> = match authentication {
+        ClientAuthentication::Optional => {
+            let strict = builder.allow_unauthenticated().build().map_err(|error| setup(&error))?;
+            Arc::new(OutdatedNodesToo(strict))
+        }
+        ClientAuthentication::Required => builder.build().map_err(|error| setup(&error))?,
     };
-    let verifier = builder.build().map_err(|error| setup(&error))?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| setup(&error))?
@@ -138,6 +147,83 @@ fn roots(credentials: &Credentials) -> Result<RootCertStore, TlsError> {
         roots.add(certificate).map_err(|error| TlsError::Setup(error.to_string()))?;
     }
     Ok(roots)
+}
+
+/// Checks clients as usual, but for one thing: a node's certificate that is
+/// good but for the time passes. Whoever asks later for the caller's identity
+/// does not get it, and must know what he does to ask for an outdated one.
+#[derive(Debug)]
+struct OutdatedNodesToo(Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for OutdatedNodesToo {
+    fn offer_client_auth(&self) -> bool {
+        self.0.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.0.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        match self.0.verify_client_cert(end_entity, intermediates, now) {
+            Err(error) if is_about_time(&error) => match time_of_node(end_entity, now) {
+                Some(time) => self.0.verify_client_cert(end_entity, intermediates, time),
+                None => Err(error),
+            },
+            outcome => outcome,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+fn is_about_time(error: &rustls::Error) -> bool {
+    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. })
+    )
+}
+
+/// The time nearest to `now` at which a node's certificate is good.
+fn time_of_node(certificate: &CertificateDer<'_>, now: UnixTime) -> Option<UnixTime> {
+    let identity = Identity::from_der(certificate).ok()?;
+    let is_node = matches!(identity.role, CertificateRole::Manager | CertificateRole::Agent);
+    if !is_node || identity.not_before > identity.not_after {
+        return None;
+    }
+    let now = i64::try_from(now.as_secs()).ok()?;
+    let nearest = u64::try_from(now.clamp(identity.not_before, identity.not_after)).ok()?;
+    Some(UnixTime::since_unix_epoch(Duration::from_secs(nearest)))
 }
 
 /// Checks the chain, the time and the role of a server; not its host name.

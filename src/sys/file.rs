@@ -125,9 +125,9 @@ pub fn read_tail(path: &Path, max_bytes: u64) -> Result<String, FileError> {
 /// # Errors
 /// The path is missing.
 pub fn free_bytes(path: &Path) -> Result<u64, FileError> {
-    let statistics = nix::sys::statvfs::statvfs(path)
-        .map_err(|errno| FileError::new("ask for the free space of", path, errno.into()))?;
-    Ok(statistics.blocks_available().saturating_mul(statistics.fragment_size()))
+    let statistics =
+        rustix::fs::statvfs(path).map_err(|errno| FileError::new("ask for the free space of", path, errno.into()))?;
+    Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))
 }
 
 #[cfg(test)]

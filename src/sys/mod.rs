@@ -5,7 +5,10 @@
 //! blocking functions are marked, [`blocking`] is the one place that moves
 //! them off the runtime's workers.
 
+pub mod address;
+pub mod contained;
 pub mod file;
+pub mod machine;
 pub mod mount;
 pub mod process;
 pub mod program;

@@ -1,7 +1,8 @@
-//! What is mounted where, in the mount namespace of this process.
+//! What is mounted where in the machine's mount namespace, see [`machine`].
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +10,9 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags};
 
 use crate::sys::file::FileError;
+use crate::sys::machine;
 
-/// One line of `/proc/self/mountinfo`.
+/// One line of `/proc/<pid>/mountinfo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     /// The device as `major:minor`.
@@ -23,12 +25,12 @@ pub struct Mount {
     pub super_options: String,
 }
 
-/// All mounts that this process sees, parents before children. Blocking.
+/// All mounts, parents before children. Blocking.
 ///
 /// # Errors
 /// `/proc` is not mounted.
 pub fn all() -> Result<Vec<Mount>, FileError> {
-    of_table(Path::new("/proc/self/mountinfo"))
+    of_table(Path::new("/proc/thread-self/mountinfo"))
 }
 
 /// All mounts that another process sees; its targets count from its own root. Blocking.
@@ -63,8 +65,8 @@ pub fn is_mounted(directory: &Path) -> Result<bool, FileError> {
 /// # Errors
 /// The kernel's reason: no such device, wrong file system, not permitted.
 pub fn mount(source: &Path, target: &Path, file_system: &str, flags: MsFlags, data: &str) -> Result<(), FileError> {
-    nix::mount::mount(Some(source), target, Some(file_system), flags, Some(data))
-        .map_err(|errno| FileError::new("mount a file system on", target, errno.into()))
+    in_machine(|| nix::mount::mount(Some(source), target, Some(file_system), flags, Some(data)))
+        .map_err(|error| FileError::new("mount a file system on", target, error))
 }
 
 /// Makes `directory` a mount of itself that passes later mounts on to whoever
@@ -73,11 +75,14 @@ pub fn mount(source: &Path, target: &Path, file_system: &str, flags: MsFlags, da
 /// # Errors
 /// `directory` is missing, or mounting is not permitted.
 pub fn ensure_shared(directory: &Path) -> Result<(), FileError> {
-    let fail = |errno: Errno| FileError::new("share the mounts of", directory, errno.into());
-    if !is_mounted(directory)? {
-        nix::mount::mount(Some(directory), directory, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(fail)?;
-    }
-    nix::mount::mount(None::<&str>, directory, None::<&str>, MsFlags::MS_SHARED, None::<&str>).map_err(fail)
+    let is_there = is_mounted(directory)?;
+    let share = || {
+        if !is_there {
+            nix::mount::mount(Some(directory), directory, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
+        }
+        nix::mount::mount(None::<&str>, directory, None::<&str>, MsFlags::MS_SHARED, None::<&str>)
+    };
+    in_machine(share).map_err(|error| FileError::new("share the mounts of", directory, error))
 }
 
 /// How hard to unmount.
@@ -98,14 +103,20 @@ pub fn ensure_unmounted(target: &Path, how: Unmount) -> Result<(), FileError> {
         Unmount::IfUnused => MntFlags::UMOUNT_NOFOLLOW,
         Unmount::Lazily => MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH,
     };
-    match nix::mount::umount2(target, flags) {
-        Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
-        Err(errno) => Err(FileError::new("unmount", target, errno.into())),
-    }
+    let unmount = || match nix::mount::umount2(target, flags) {
+        Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
+        other => other,
+    };
+    in_machine(unmount).map_err(|error| FileError::new("unmount", target, error))
+}
+
+fn in_machine(work: impl FnOnce() -> Result<(), Errno> + Send) -> io::Result<()> {
+    machine::inside(work)?.map_err(io::Error::from)
 }
 
 fn of_table(path: &Path) -> Result<Vec<Mount>, FileError> {
-    let table = fs::read(path).map_err(|source| FileError::new("read", path, source))?;
+    let table = machine::inside(|| fs::read(path)).and_then(|outcome| outcome);
+    let table = table.map_err(|source| FileError::new("read", path, source))?;
     Ok(table.split(|byte| *byte == b'\n').filter_map(line).collect())
 }
 

@@ -14,6 +14,8 @@ use nix::sys::stat::Mode;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use super::machine;
+
 /// Why a program did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
@@ -44,6 +46,12 @@ pub enum ProgramError {
         /// The time it had.
         limit: Duration,
     },
+    /// It was ended because this process is to end.
+    #[error("{command} was stopped")]
+    Stopped {
+        /// The program and its arguments.
+        command: String,
+    },
 }
 
 /// How long a program may run when the caller has no better number.
@@ -55,7 +63,7 @@ pub const LIMIT: Duration = Duration::from_secs(120);
 /// # Errors
 /// It cannot be started, ends with another code than 0, or runs longer than `limit`.
 pub async fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], limit: Duration) -> Result<String, ProgramError> {
-    run_with_input(program, arguments, "", limit).await
+    run_in(View::Own, program, arguments, "", limit).await
 }
 
 /// As [`run`], and the program reads `input`: the place for a secret.
@@ -68,11 +76,50 @@ pub async fn run_with_input<S: AsRef<OsStr>>(
     input: &str,
     limit: Duration,
 ) -> Result<String, ProgramError> {
+    run_in(View::Own, program, arguments, input, limit).await
+}
+
+/// As [`run`], and the program sees the machine's own mounts and devices, see [`machine`].
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_in_machine<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[S],
+    limit: Duration,
+) -> Result<String, ProgramError> {
+    run_in(View::Machine, program, arguments, "", limit).await
+}
+
+/// In which mount namespace a program runs.
+enum View {
+    /// In that of this process.
+    Own,
+    /// In the machine's own.
+    Machine,
+}
+
+async fn run_in<S: AsRef<OsStr>>(
+    view: View,
+    program: &str,
+    arguments: &[S],
+    input: &str,
+    limit: Duration,
+) -> Result<String, ProgramError> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let shown = shown(program, arguments);
     let work = async {
-        let mut child = command.spawn()?;
+        let mut child = match view {
+            View::Own => command.spawn()?,
+            View::Machine => {
+                let runtime = tokio::runtime::Handle::current();
+                machine::inside(|| {
+                    let _waits_for_its_end = runtime.enter();
+                    command.spawn()
+                })??
+            }
+        };
         let stdin = child.stdin.take();
         // Written while the output is read: neither side may wait for the other for ever.
         let write = async {
@@ -214,7 +261,8 @@ fn start_by_kernel(session: &Session<'_>, name: &OsStr) -> Result<i32, Errno> {
     posix_spawn(session.program, &files, &attributes, &arguments, &environment).map(nix::unistd::Pid::as_raw)
 }
 
-fn shown<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
+/// A command as people would type it, more or less.
+pub(super) fn shown<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
     let words = arguments.iter().map(|argument| argument.as_ref().to_string_lossy().into_owned());
     std::iter::once(program.to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }

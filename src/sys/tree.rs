@@ -7,11 +7,12 @@
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat, renameat};
-use nix::sys::stat::{Mode, fchmod, mkdirat, stat};
+use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 
 use crate::sys::file::FileError;
@@ -92,10 +93,10 @@ fn enter(parent: &OwnedFd, step: &OsStr, owner: Owner, model: Option<&Path>) -> 
     }
     mkdirat(parent, step, Mode::from_bits_truncate(0o700))?;
     let directory = openat(parent, step, DIRECTORY, Mode::empty())?;
-    match model.map(stat) {
+    match model.map(std::fs::metadata) {
         Some(Ok(like)) => {
-            give(&directory, owner, like.st_uid, like.st_gid)?;
-            fchmod(&directory, Mode::from_bits_truncate(like.st_mode & 0o7777))?;
+            give(&directory, owner, like.uid(), like.gid())?;
+            fchmod(&directory, Mode::from_bits_truncate(like.mode() & 0o7777))?;
         }
         _ => {
             give(&directory, owner, 0, 0)?;

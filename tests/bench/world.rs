@@ -82,16 +82,17 @@ async fn attend(words: &[String], state: &Path) -> anyhow::Result<()> {
 
 /// The root file system of the nodes, shared with the tests of this machine.
 pub(crate) fn root_file_system() -> &'static Path {
-    Path::new("/var/tmp/conpaas-test/services")
+    Path::new("/var/tmp/conpaas-test/containers")
 }
 
 fn build_root_file_system() -> anyhow::Result<()> {
-    let directory = root_file_system();
-    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("images/services/build");
-    let lock = directory.with_file_name("lock");
-    fs::create_dir_all("/var/tmp/conpaas-test")?;
     // One build at a time; all others wait for it and find it done. Its talk is no figure.
-    let output = Command::new("flock").arg(lock).arg(recipe).arg(directory).output()?;
+    let output = Command::new(env!("CARGO_BIN_EXE_conpaas"))
+        .args(["image", "build", "services", "--service", "generic,helloworld,development", "--recipes"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("images"))
+        .args(["--output", "/var/tmp/conpaas-test/images", "--to"])
+        .arg(root_file_system())
+        .output()?;
     ensure!(
         output.status.success(),
         "the root file system cannot be built: {}",

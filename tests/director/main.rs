@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod clock;
 mod crash;
 mod full_disk;
 mod join;
@@ -12,4 +13,5 @@ mod metadata;
 mod old_client;
 mod reconcile;
 mod recorded;
+mod renewal;
 mod world;

@@ -1,10 +1,12 @@
 //! Who may do what: every route with every sort of caller.
 
+use std::time::Duration;
+
 use conpaas::director::{Access, route_table};
 use conpaas::model::{ApplicationId, UserId};
 use conpaas::pki::{Authority, Credentials, Lifetime, Subject};
 
-use crate::world::{Answer, World, eventually};
+use crate::world::{Answer, World};
 
 const ALICE: UserId = UserId(1);
 const MALLORY: UserId = UserId(2);
@@ -49,8 +51,13 @@ async fn every_route_admits_its_own_sort_of_caller_and_no_other() {
     let manager_of_none = issue(Subject::manager(ALICE, ApplicationId(9)));
     let agent = issue(Subject::agent(ALICE, ApplicationId(1)));
     let agent_of_other = issue(Subject::agent(ALICE, ApplicationId(2)));
-    let callers: [(&str, Option<&Credentials>); 9] = [
+    let outdated = world.certificate(&Subject::manager(ALICE, ApplicationId(1)), Lifetime(Duration::ZERO));
+    let outdated_agent = world.certificate(&Subject::agent(ALICE, ApplicationId(2)), Lifetime(Duration::ZERO));
+    world.await_outdated(&outdated_agent);
+    let callers: [(&str, Option<&Credentials>); 11] = [
         ("nobody", None),
+        ("outdated manager", Some(&outdated)),
+        ("outdated agent of another's application", Some(&outdated_agent)),
         ("user", Some(&user)),
         ("unknown user", Some(&unknown_user)),
         ("director", Some(&director)),
@@ -73,14 +80,17 @@ async fn every_route_admits_its_own_sort_of_caller_and_no_other() {
                 (Access::Anyone, _) if pattern == "/login" => Verdict::False,
                 (Access::Anyone | Access::Token, _) => Verdict::Admitted,
                 (_, "nobody" | "director") => Verdict::NoCertificate,
+                (Access::OutdatedNode, "outdated manager") => Verdict::Admitted,
+                (Access::OutdatedNode, "outdated agent of another's application") => Verdict::False,
+                (_, "outdated manager" | "outdated agent of another's application") => Verdict::NoCertificate,
                 (Access::User, "user") => Verdict::Admitted,
                 (Access::User, "unknown user") => Verdict::False,
                 (Access::User, _) => Verdict::WrongRole,
                 (_, "user" | "unknown user") => Verdict::False,
                 (_, "manager") => Verdict::Admitted,
                 (_, "manager of another's application" | "manager of no application") => Verdict::False,
-                (Access::Node, "agent") => Verdict::Admitted,
-                (Access::Node, _) => Verdict::False,
+                (Access::OutdatedNode, "agent") => Verdict::Admitted,
+                (Access::OutdatedNode, _) => Verdict::False,
                 (Access::Manager, _) => Verdict::WrongRole,
             };
             assert_eq!(verdict(&answer), wanted, "{verb} {path} by {name}: {} {}", answer.status, answer.text);
@@ -158,25 +168,55 @@ async fn the_authority_signs_for_the_callers_own_application_only() {
 }
 
 #[tokio::test]
-async fn a_certificate_is_renewed_only_while_there_is_such_a_node() {
+async fn a_certificate_is_renewed_only_while_its_node_is_wanted() {
     let world = World::start();
     world.add_user("alice");
     let alice = world.certificate(&Subject::user(ALICE, "alice", "alice@example.org"), Lifetime::USER);
     let (manager, agent) = (Subject::manager(ALICE, ApplicationId(1)), Subject::agent(ALICE, ApplicationId(1)));
-    let renew = async |subject: &Subject| {
+    let renew = async |subject: &Subject, node: Option<i64>, lifetime: Lifetime| {
         let (request, _) = Authority::new_request(subject).unwrap();
         let path = world.path("request.pem");
         std::fs::write(&path, request).unwrap();
         let form = conpaas::rpc::FormBody::default().file("csr", &path);
-        let own = world.certificate(subject, Lifetime::NODE);
-        world.client(Some(&own)).post_form(&world.endpoint, "/ca/renew", &form).await.unwrap().status
+        let own = match node {
+            Some(number) => world.certificate_of_node(subject, number, lifetime),
+            None => world.certificate(subject, lifetime),
+        };
+        if lifetime.0.is_zero() {
+            world.await_outdated(&own);
+        }
+        let answer = world.client(Some(&own)).post_form(&world.endpoint, "/ca/renew", &form).await.unwrap();
+        if answer.status == 200 {
+            let certificate_pem = String::from_utf8(answer.body.to_vec()).unwrap();
+            let renewed = Credentials { certificate_pem, ..own }.identity().unwrap();
+            assert_eq!(renewed.node.map(conpaas::pki::NodeNumber::get), node, "it stays that of its node");
+            assert!(renewed.is_current(chrono::Utc::now().timestamp()));
+        }
+        answer.status
     };
-    assert_eq!(renew(&manager).await, 403, "the application was never started");
+    let (good, outdated) = (Lifetime::NODE, Lifetime(Duration::ZERO));
+    assert_eq!(renew(&manager, Some(1), good).await, 403, "the application was never started");
+    assert_eq!(renew(&manager, None, good).await, 403);
     world.post(Some(&alice), "/startapp/1", &[]).await;
-    assert_eq!(renew(&manager).await, 200);
-    assert_eq!(renew(&agent).await, 403, "it has no agents");
+    for (subject, node, lifetime, status) in [
+        (&manager, Some(1), good, 200),
+        (&manager, Some(1), outdated, 200),
+        (&manager, Some(2), good, 403),
+        (&manager, Some(2), outdated, 403),
+        (&manager, None, good, 200),
+        (&manager, None, outdated, 403),
+        (&agent, Some(1), good, 403),
+        (&agent, Some(1), outdated, 403),
+        (&agent, None, good, 403),
+    ] {
+        assert_eq!(renew(subject, node, lifetime).await, status, "{subject:?} of node {node:?}, {lifetime:?}");
+    }
     world.post(Some(&alice), "/stopapp/1", &[]).await;
-    assert_eq!(renew(&manager).await, 403, "what was removed gets nothing more");
+    world.post(Some(&alice), "/startapp/1", &[]).await;
+    for lifetime in [good, outdated] {
+        assert_eq!(renew(&manager, Some(1), lifetime).await, 403, "what was removed gets nothing more");
+        assert_eq!(renew(&manager, Some(2), lifetime).await, 200, "the manager that came after it does");
+    }
 }
 
 #[tokio::test]
@@ -184,11 +224,25 @@ async fn a_certificate_that_is_expired_or_of_another_authority_does_not_get_in()
     let world = World::start();
     world.add_user("alice");
     let subject = Subject::user(ALICE, "alice", "alice@example.org");
-    let short = world.certificate(&subject, Lifetime(std::time::Duration::ZERO));
-    eventually("an expired certificate is refused", || async {
-        world.client(Some(&short)).get(&world.endpoint, "/listapp", &[]).await.err().map(|_| ())
-    })
-    .await;
+    let short = world.certificate(&subject, Lifetime(Duration::ZERO));
+    world.await_outdated(&short);
+    let error = world.client(Some(&short)).get(&world.endpoint, "/listapp", &[]).await.unwrap_err();
+    assert!(error.to_string().contains("refused"), "{error}");
+    // A node's is let in, as nobody's.
+    let node = world.certificate(&Subject::manager(ALICE, ApplicationId(1)), Lifetime(Duration::ZERO));
+    world.await_outdated(&node);
+    let answer = world.post(Some(&node), "/credit", &[]).await;
+    assert!(answer.status == 401 && answer.text.contains("not good at this time"), "{}", answer.text);
+    // But not one of another authority.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut foreign = Authority::create(elsewhere.path())
+        .unwrap()
+        .issue(&Subject::manager(ALICE, ApplicationId(1)), &[], Lifetime(Duration::ZERO))
+        .unwrap();
+    foreign.authority_pem = short.authority_pem.clone();
+    world.await_outdated(&foreign);
+    let error = world.client(Some(&foreign)).get(&world.endpoint, "/version", &[]).await.unwrap_err();
+    assert!(error.to_string().contains("refused"), "{error}");
     let elsewhere = tempfile::tempdir().unwrap();
     let mut foreign = Authority::create(elsewhere.path()).unwrap().issue(&subject, &[], Lifetime::USER).unwrap();
     foreign.authority_pem = short.authority_pem.clone();

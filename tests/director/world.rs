@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use conpaas::pki::{Authority, Credentials, Lifetime, Subject};
+use conpaas::pki::{Authority, Credentials, Lifetime, NodeNumber, Subject};
 use conpaas::rpc::{Client, Endpoint, FormBody, PeerRule, install_crypto};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -109,12 +109,18 @@ impl World {
         self.child = Some(command.spawn().unwrap());
     }
 
-    /// Kills the director as a power cut would.
+    /// Kills the director, and leaves its nodes running.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _gone_already = child.kill();
             child.wait().unwrap();
         }
+    }
+
+    /// Kills the director and all nodes.
+    pub(crate) fn cut_power(&mut self) {
+        self.kill();
+        end_processes_under(self.directory.path());
     }
 
     /// Waits until the director has ended by itself; gives its exit code (`None` when killed by a signal).
@@ -134,6 +140,11 @@ impl World {
     /// Whether the director still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    /// The running director's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it was started").id()
     }
 
     /// What the director has logged.
@@ -167,6 +178,22 @@ impl World {
         authority.issue(subject, &[], lifetime).unwrap()
     }
 
+    /// The same for a node of this number.
+    pub(crate) fn certificate_of_node(&self, subject: &Subject, number: i64, lifetime: Lifetime) -> Credentials {
+        let authority = Authority::load(&self.path("certs")).unwrap();
+        authority.issue_to_node(subject, NodeNumber::new(number).unwrap(), lifetime).unwrap()
+    }
+
+    /// Waits until a certificate is outdated: its last second counts whole.
+    pub(crate) fn await_outdated(&self, credentials: &Credentials) {
+        let identity = credentials.identity().unwrap();
+        let deadline = Instant::now() + LIMIT;
+        while identity.is_current(chrono::Utc::now().timestamp()) {
+            assert!(Instant::now() < deadline, "it never ends");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// A client with these credentials.
     pub(crate) fn client(&self, credentials: Option<&Credentials>) -> Client {
         let rule = if credentials.is_some() { PeerRule::Director } else { PeerRule::Unverified };
@@ -189,8 +216,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        self.kill();
-        end_processes_under(self.directory.path());
+        self.cut_power();
     }
 }
 

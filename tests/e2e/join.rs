@@ -9,7 +9,7 @@ use conpaas::cloud::{Cloud, ContextFile};
 use conpaas::config::{AgentConfig, Invitation, NODE_CONFIG_PATH, NodeBase, Token};
 use conpaas::model::{ApplicationId, CertificateRole, ServiceId, UserId};
 use conpaas::ops::Tasks;
-use conpaas::pki::{Authority, Lifetime, Subject};
+use conpaas::pki::{Authority, Lifetime, NodeNumber, Subject};
 use conpaas::rpc::{ClientAuthentication, Form, Limits, Response, install_crypto, serve, server_config};
 use tokio::net::TcpListener;
 
@@ -33,7 +33,8 @@ fn invitation(authority: &Authority) -> Invitation {
 
 /// What a director gives the agent `a`.
 fn view(authority: &Authority, request: &str) -> JoinView {
-    let certificate = authority.sign_request(request, &Subject::agent(USER, APPLICATION), Lifetime::NODE).unwrap();
+    let subject = Subject::agent(USER, APPLICATION);
+    let certificate = authority.sign_request(request, &subject, NodeNumber::new(1), Lifetime::NODE).unwrap();
     let address = "172.16.0.2".parse().unwrap();
     let base = NodeBase::for_agent(USER, APPLICATION, address, "https://172.16.0.1:5555".parse().unwrap());
     let config = AgentConfig { base, agent_type: "generic".into(), service_id: ServiceId(1), manager_ip: address };

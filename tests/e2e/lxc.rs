@@ -32,6 +32,8 @@ fn a_node_starts_with_its_context_and_limits_and_leaves_nothing() {
         let (_, network) =
             world::run_in(&node.vmid, "ip -o -4 address show | awk '{print $2, $4}'; ip route | head -1");
         assert_eq!(network, "lo 127.0.0.1/8\neth0 172.16.0.2/24\ndefault via 172.16.0.1 dev eth0");
+        let (_, filtered) = world::run_in(&node.vmid, "grep ^Seccomp: /proc/1/status");
+        assert_eq!(filtered, "Seccomp:\t2", "system calls are filtered");
         let (written, text) = world::run_in(&node.vmid, "echo x > /usr/sbin/conpaas");
         assert!(!written && text.contains("Read-only"), "{text}");
         let (survived, _) = world::run_in(&node.vmid, "head -c 200M /dev/zero | tail -c 150M > /dev/null");
@@ -322,7 +324,7 @@ fn an_examination_names_what_is_wrong_and_what_to_do() {
         settings.root_file_system = "/nonexistent".into();
         let findings = world::cloud(settings).check().await;
         assert!(
-            findings.iter().any(|finding| finding.remedy.contains("images/services/build /nonexistent")),
+            findings.iter().any(|finding| finding.remedy.contains("image build services --to /nonexistent")),
             "{findings:?}"
         );
         let missing = world::cloud(world::settings(&state)).console(&"none".parse().unwrap()).await;

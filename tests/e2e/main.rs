@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod clouds;
+mod confined;
 mod control_groups;
 mod device;
 #[expect(dead_code, reason = "other tests use the rest")]
@@ -22,12 +23,14 @@ mod lxc;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../director/metadata.rs"]
 mod metadata;
+mod neighbours;
 mod nutshell;
 #[path = "../nutshell/session.rs"]
 mod nutshell_session;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../ec2/observer.rs"]
 mod observer;
+mod package;
 mod power;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../ec2/proxy.rs"]

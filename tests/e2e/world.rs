@@ -91,18 +91,24 @@ pub(crate) fn director(name: &str, life: Duration) -> ExitStatus {
     child.wait().expect("it is our child")
 }
 
-/// The root file system of the nodes, built once on this machine.
+/// The root file system of the nodes, built once on this machine. The program under test loads its libraries.
 pub(crate) fn base() -> PathBuf {
-    let base = PathBuf::from("/var/tmp/conpaas-test/services");
-    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("images/services/build");
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
+    image("services", &recipes, "containers", &["--service", "generic,helloworld,development"])
+}
+
+/// The directory `name` that is built of a recipe, once on this machine.
+pub(crate) fn image(recipe: &str, recipes: &Path, name: &str, options: &[&str]) -> PathBuf {
+    let place = Path::new("/var/tmp/conpaas-test").join(name);
     if std::env::var_os(INSIDE).is_some() {
-        return base;
+        return place;
     }
-    fs::create_dir_all("/var/tmp/conpaas-test").expect("/var/tmp is writable");
     // One build at a time; all others wait for it and find it done.
-    let status = Command::new("flock").arg("/var/tmp/conpaas-test/lock").arg(recipe).arg(&base).status();
-    assert!(status.expect("util-linux has flock").success(), "the root file system cannot be built");
-    base
+    let mut build = Command::new(env!("CARGO_BIN_EXE_conpaas"));
+    build.args(["image", "build", recipe]).args(options).arg("--recipes").arg(recipes);
+    build.args(["--output", "/var/tmp/conpaas-test/images", "--to"]).arg(&place);
+    assert!(build.status().expect("the program is built").success(), "{} cannot be built", place.display());
+    place
 }
 
 /// The usual settings in this world.
@@ -229,7 +235,7 @@ pub(crate) fn remains(state: &Path) -> Vec<String> {
 }
 
 /// What the names of this cloud's containers begin with.
-fn mark(state: &Path) -> String {
+pub(crate) fn mark(state: &Path) -> String {
     use sha2::Digest;
     let hash = sha2::Sha256::digest(state.join("cloud").as_os_str().as_encoded_bytes());
     format!("cp{:02x}{:02x}-", hash[0], hash[1])

@@ -10,3 +10,4 @@ mod node_crash;
 mod node_director;
 mod node_manager;
 mod scripted;
+mod timekeeper;

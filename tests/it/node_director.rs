@@ -145,7 +145,7 @@ impl StandInDirector {
                 let request = form.files["csr"].read(100_000).await.unwrap();
                 let request = String::from_utf8(request).unwrap();
                 let subject = Subject::manager(USER, APPLICATION);
-                Response::text(self.bench.authority.sign_request(&request, &subject, Lifetime::NODE).unwrap())
+                Response::text(self.bench.authority.sign_request(&request, &subject, None, Lifetime::NODE).unwrap())
             }
             _ => Response::refusal(404, "no such route"),
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conpaas::model::{ApplicationId, UserId};
-use conpaas::pki::{Credentials, Subject};
+use conpaas::pki::{Credentials, Lifetime, Subject};
 use conpaas::rpc::{Client, RpcCall};
 use conpaas::service::node::NodeCredentials;
 use serde_json::{Value, json};
@@ -608,6 +608,14 @@ async fn a_certificate_is_renewed_and_survives_a_crash_in_the_middle() {
     fs::create_dir(directory.join("renewed")).unwrap();
     newer.save(&directory.join("renewed")).unwrap();
     fs::write(directory.join("key.pem"), &newer.key_pem).unwrap();
+    NodeCredentials::load(&config.base).unwrap();
+    assert_eq!(Credentials::load(&directory).unwrap().certificate_pem, newer.certificate_pem);
+    assert!(!directory.join("renewed").exists());
+    // After the crash the director started the node again, with a certificate that is good for longer.
+    let older = Lifetime(Duration::from_secs(3600));
+    let older = world.bench.authority.issue(&Subject::manager(USER, APPLICATION), &[], older).unwrap();
+    fs::create_dir(directory.join("renewed")).unwrap();
+    older.save(&directory.join("renewed")).unwrap();
     NodeCredentials::load(&config.base).unwrap();
     assert_eq!(Credentials::load(&directory).unwrap().certificate_pem, newer.certificate_pem);
     assert!(!directory.join("renewed").exists());

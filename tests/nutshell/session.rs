@@ -68,6 +68,9 @@ pub(crate) fn play(nutshell: &Nutshell, is_clean: impl Fn() -> Result<(), String
     let again = nutshell.succeed("demo", &[]);
     assert!(!again.contains("$ conpaas"), "a second demo finds everything done: {again}");
     assert_eq!(again.matches("Hello from ").count(), 2, "{again}");
+    let own = nutshell.type_command(&["conpaas", "demo"]);
+    assert!(!own.contains("$ conpaas"), "the user's own demo finds the same done: {own}");
+    assert_eq!(own.matches("Hello from ").count(), 2, "{own}");
 
     assert!(nutshell.succeed("status", &[]).contains("hello"));
     assert!(nutshell.type_command(&["conpaas", "application", "list"]).contains("RUNNING"));

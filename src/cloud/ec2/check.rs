@@ -7,12 +7,12 @@ use super::answers::{
 };
 use super::query::{Params, QueryError};
 use super::words;
-use crate::cloud::{CloudError, Finding, Verdict, ports};
+use crate::cloud::{CloudError, Finding, ports};
 
 impl Account {
     pub(super) async fn check(&self) -> Vec<Finding> {
         let region = &self.config.region;
-        let unknown = || vec![bad(format!("Unknown EC2 region: {region}"), "set REGION")];
+        let unknown = || vec![Finding::bad(format!("Unknown EC2 region: {region}"), "set REGION")];
         let known: Result<DescribeRegions, _> =
             self.query.call("DescribeRegions", &Params::new().set("RegionName.1", region)).await;
         match known {
@@ -22,7 +22,7 @@ impl Account {
             // Without this nothing below would say more.
             Err(error) => return vec![self.trouble(&error)],
         }
-        let mut findings = vec![good(format!("{} answers and knows the access key", self.config.endpoint))];
+        let mut findings = vec![Finding::good(format!("{} answers and knows the access key", self.config.endpoint))];
         let architecture = self.check_image(&mut findings).await;
         self.check_size(architecture.as_deref(), &mut findings).await;
         self.check_key(&mut findings).await;
@@ -30,7 +30,7 @@ impl Account {
         if let Some(subnet) = &self.config.subnet_id {
             let params = Params::new().set("SubnetId.1", subnet);
             findings.push(match self.query.call::<DescribeSubnets>("DescribeSubnets", &params).await {
-                Ok(_) => good(format!("subnet {subnet} is there")),
+                Ok(_) => Finding::good(format!("subnet {subnet} is there")),
                 Err(error) => self.trouble(&error),
             });
         }
@@ -46,14 +46,14 @@ impl Account {
             Ok(found) => match found.images_set.items.into_iter().next() {
                 None => {
                     let text = format!("there is no image {image} in {}", self.config.region);
-                    findings.push(bad(text, "set IMAGE_ID"));
+                    findings.push(Finding::bad(text, "set IMAGE_ID"));
                 }
                 Some(found) if !["", "available"].contains(&found.image_state.as_str()) => {
                     let text = format!("image {image} is {}", found.image_state);
-                    findings.push(bad(text, "wait until it is available, or set IMAGE_ID"));
+                    findings.push(Finding::bad(text, "wait until it is available, or set IMAGE_ID"));
                 }
                 Some(found) => {
-                    findings.push(good(format!("image {image} is there ({})", found.architecture)));
+                    findings.push(Finding::good(format!("image {image} is there ({})", found.architecture)));
                     return Some(found.architecture).filter(|architecture| !architecture.is_empty());
                 }
             },
@@ -71,16 +71,16 @@ impl Account {
         };
         let Some(found) = found else {
             return findings
-                .push(bad(format!("Requested size not found. '{size}' is not offered here"), "set SIZE_ID"));
+                .push(Finding::bad(format!("Requested size not found. '{size}' is not offered here"), "set SIZE_ID"));
         };
         let runs: Vec<String> =
             found.processor_info.map(|processor| processor.supported_architectures.items).unwrap_or_default();
         findings.push(match architecture {
             Some(wanted) if !runs.is_empty() && !runs.iter().any(|runs| runs == wanted) => {
                 let text = format!("the image is for {wanted}, but {size} runs {}", runs.join(" and "));
-                bad(text, "set IMAGE_ID or SIZE_ID")
+                Finding::bad(text, "set IMAGE_ID or SIZE_ID")
             }
-            _ => good(format!("size {size} is offered")),
+            _ => Finding::good(format!("size {size} is offered")),
         });
     }
 
@@ -88,8 +88,8 @@ impl Account {
         let key = &self.config.key_name;
         let params = Params::new().set("KeyName.1", key);
         findings.push(match self.query.call::<DescribeKeyPairs>("DescribeKeyPairs", &params).await {
-            Ok(found) if !found.key_set.items.is_empty() => good(format!("key pair '{key}' is there")),
-            Ok(_) => bad(format!("there is no key pair '{key}'"), "make it, or set KEY_NAME"),
+            Ok(found) if !found.key_set.items.is_empty() => Finding::good(format!("key pair '{key}' is there")),
+            Ok(_) => Finding::bad(format!("there is no key pair '{key}'"), "make it, or set KEY_NAME"),
             Err(error) => self.trouble(&error),
         });
     }
@@ -101,25 +101,22 @@ impl Account {
         };
         let Some(group) = group else {
             let remedy = "make it, or set SECURITY_GROUP_NAME";
-            return findings.push(bad(words::no_group(&self.config), remedy));
+            return findings.push(Finding::bad(words::no_group(&self.config), remedy));
         };
         let permissions = &group.ip_permissions.items;
         let name = &self.config.security_group;
         let missing = closed(permissions, &ports::OWN);
         findings.push(if missing.is_empty() {
-            good(format!("security group '{name}' lets in managers and agents"))
+            Finding::good(format!("security group '{name}' lets in managers and agents"))
         } else {
             let text =
                 format!("security group '{name}' does not let in TCP {missing}: managers or agents are not reached");
-            bad(text, "add rules for these ports")
+            Finding::bad(text, "add rules for these ports")
         });
         let missing = closed(permissions, &ports::OF_SERVICES);
         if !missing.is_empty() {
-            findings.push(Finding {
-                verdict: Verdict::Warning,
-                text: format!("security group '{name}' does not let in TCP {missing}, which services may offer"),
-                remedy: "add rules for those that your users need".to_owned(),
-            });
+            let text = format!("security group '{name}' does not let in TCP {missing}, which services may offer");
+            findings.push(Finding::warning(text, "add rules for those that your users need"));
         }
     }
 
@@ -129,7 +126,7 @@ impl Account {
             CloudError::Failed { reason, .. } => reason,
             other => other.to_string(),
         };
-        bad(text, "mend what it says, then check again")
+        Finding::bad(text, "mend what it says, then check again")
     }
 }
 
@@ -138,12 +135,4 @@ fn closed(permissions: &[Permission], ports: &[u16]) -> String {
     let is_open = |port: u16| permissions.iter().any(|permission| permission.lets_in(port));
     let closed: Vec<String> = ports.iter().filter(|port| !is_open(**port)).map(ToString::to_string).collect();
     closed.join(", ")
-}
-
-fn good(text: String) -> Finding {
-    Finding { verdict: Verdict::Good, text, remedy: String::new() }
-}
-
-fn bad(text: String, remedy: &str) -> Finding {
-    Finding { verdict: Verdict::Bad, text, remedy: remedy.to_owned() }
 }

@@ -128,6 +128,11 @@ impl Cloud for Ec2Cloud {
         self.account.ensure_node(spec).await
     }
 
+    async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        let _node = self.nodes.hold(tag.as_str()).await;
+        self.account.stop_node(tag).await
+    }
+
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let _node = self.nodes.hold(tag.as_str()).await;
         self.account.remove_node(tag).await

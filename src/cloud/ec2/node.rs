@@ -39,6 +39,29 @@ impl Account {
         view(&instance).ok_or_else(|| self.failed(&action, format!("instance {id} has lost its tags or addresses")))
     }
 
+    pub(super) async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        let action = format!("stop node {tag}");
+        let explain = |error: QueryError| self.explain(&action, &error);
+        for instance in self.instances(tag).await.map_err(explain)? {
+            let id = &instance.instance_id;
+            if is_running(&instance) {
+                let params = Params::new().set("InstanceId.1", id);
+                let _state_is_looked_at: Done = self.query.call("StopInstances", &params).await.map_err(explain)?;
+            }
+            let stopped = until(START_LIMIT, || async {
+                let now = self.describe_one(id).await?;
+                // One that ended meanwhile does not run either.
+                let runs = ["pending", "running", "stopping"];
+                Ok(now.is_none_or(|now| !runs.contains(&now.instance_state.name.as_str())).then_some(()))
+            });
+            if stopped.await.map_err(explain)?.is_none() {
+                let limit = START_LIMIT.as_secs();
+                return Err(self.failed(&action, format!("instance {id} is not stopped after {limit} s")));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let action = format!("remove node {tag}");
         let found = self.instances(tag).await.map_err(|error| self.explain(&action, &error))?;

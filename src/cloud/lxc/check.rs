@@ -86,7 +86,7 @@ fn base(settings: &LxcSettings) -> Finding {
         None => good(format!("root file system {} is there", base.display())),
         Some(missing) => bad(
             format!("root file system {} has no {missing}", base.display()),
-            &format!("build it: images/services/build {}", base.display()),
+            &format!("build it: conpaas image build services --to {}", base.display()),
         ),
     }
 }

@@ -13,8 +13,9 @@
 //!
 //! # Assumptions
 //! - Root, and one director for a state directory.
-//! - Directors that follow each other share a mount namespace; if not,
-//!   attaching a volume to a node of an earlier one fails and says so.
+//! - Directors that follow each other share a mount namespace, or are given
+//!   the machine's, see [`crate::sys::machine`]; if not, attaching a volume to
+//!   a node of an earlier one fails and says so.
 //!
 //! This is the only room with `unsafe` code: [`liblxc`] and [`id_mount`].
 
@@ -25,6 +26,7 @@ mod liblxc;
 mod network;
 mod node;
 mod plan;
+mod seccomp;
 mod settings;
 mod start;
 mod volume;
@@ -238,6 +240,23 @@ impl Cloud for LxcCloud {
         let (started, settled) = tokio::join!(starting, settling);
         started.and(settled)?;
         Ok(Self::view(&record, true))
+    }
+
+    async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        let _node = self.nodes.hold(tag.as_str()).await;
+        let Some(record) = self.record(tag).await? else { return Ok(()) };
+        let fail = |reason| self.failed(format!("stop node {}", record.vmid), reason);
+        let node = Node::new(&self.settings, &record);
+        let stopping = node.clone();
+        blocking(move || stopping.stop()).await.map_err(fail)?;
+        network::remove_cable(&node.container).await.map_err(fail)?;
+        let _no_other_volume_moves = self.volumes.lock().await;
+        volume::clear_mounts(&node.paths).await.map_err(fail)?;
+        let of_node = tag.clone();
+        for volume in self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await? {
+            volume::release(&volume::disk(&self.shelf.volume_directory(&volume.tag))).await.map_err(fail)?;
+        }
+        Ok(())
     }
 
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::settings::{LxcSettings, Nat};
 use crate::sys::chain;
 use crate::sys::file;
+use crate::sys::machine;
 use crate::sys::program::{self, ProgramError};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -50,9 +51,7 @@ pub(super) async fn remove(settings: &LxcSettings) -> Result<(), String> {
         failures.extend(file::ensure_absent(&rules(settings)).err().map(|error| chain(&error)));
     }
     if let Ok(before) = file::read_text(&forwarding_before(settings)) {
-        failures.extend(
-            std::fs::write(FORWARDING, before).err().map(|error| format!("cannot write {FORWARDING}: {error}")),
-        );
+        failures.extend(set_forwarding(&before).err());
         failures.extend(file::ensure_absent(&forwarding_before(settings)).err().map(|error| chain(&error)));
     }
     if exists(settings) {
@@ -76,16 +75,23 @@ async fn ensure_nat(settings: &LxcSettings) -> Result<(), String> {
     let before = file::read_text(Path::new(FORWARDING)).map_err(|error| chain(&error))?;
     if before.trim() != "1" {
         file::write_atomic(&forwarding_before(settings), before.as_bytes(), 0o600).map_err(|error| chain(&error))?;
-        std::fs::write(FORWARDING, "1\n").map_err(|error| format!("cannot write {FORWARDING}: {error}"))?;
+        set_forwarding("1\n")?;
     }
-    let (table, bridge) = (table(settings), &settings.bridge);
+    let table = table(settings);
     let network = format!("{}/{}", settings.network.address(), settings.network.prefix());
+    // By where packets go, not by the interface: the machine's own cable may be in the bridge, and the
+    // way to other networks then leads out of the bridge, too.
     let rules = format!(
         "table ip {table} {{}}\ndelete table ip {table}\ntable ip {table} {{\n  chain postrouting {{\n    \
          type nat hook postrouting priority srcnat; policy accept;\n    \
-         ip saddr {network} oifname != \"{bridge}\" masquerade\n  }}\n}}\n"
+         ip saddr {network} ip daddr != {network} masquerade\n  }}\n}}\n"
     );
     load(settings, &rules).await
+}
+
+fn set_forwarding(value: &str) -> Result<(), String> {
+    let outcome = machine::inside(|| std::fs::write(FORWARDING, value)).and_then(|outcome| outcome);
+    outcome.map_err(|error| format!("cannot write {FORWARDING}: {error}"))
 }
 
 async fn load(settings: &LxcSettings, text: &str) -> Result<(), String> {

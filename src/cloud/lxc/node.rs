@@ -15,7 +15,7 @@ use super::liblxc::{self, Container};
 use super::plan::{self, Machine, NodePaths, ORDER_PREFIX, container_name, host_name};
 use super::settings::{LxcSettings, Nat, Privilege};
 use super::start::{COMMAND, Order};
-use super::{network, volume};
+use super::{network, seccomp, volume};
 use crate::cloud::shelf::NodeRecord;
 use crate::cloud::{ContextFile, NodeSpec};
 use crate::sys::chain;
@@ -84,7 +84,7 @@ impl Node {
         for file in &context {
             self.write_context(file, owner, &settings.root_file_system).map_err(words)?;
         }
-        let machine = this_machine().map_err(words)?;
+        let machine = this_machine(&settings.state_directory).map_err(words)?;
         let order = Order {
             container: self.container.clone(),
             lxc_path: self.lxc_path.clone(),
@@ -106,7 +106,7 @@ impl Node {
     /// Starts what was prepared.
     pub(super) async fn start(&self, program: &Path, order: &Path) -> Result<(), String> {
         let program = program.to_string_lossy();
-        let outcome = program::run(&program, &[COMMAND.as_ref(), order.as_os_str()], START).await;
+        let outcome = program::run_in_machine(&program, &[COMMAND.as_ref(), order.as_os_str()], START).await;
         outcome.map(drop).map_err(|error| chain(&error))
     }
 
@@ -255,10 +255,8 @@ pub(super) async fn remove(settings: &LxcSettings, record: &NodeRecord) -> Resul
 }
 
 /// Looks up what this machine has. Blocking.
-pub(super) fn this_machine() -> Result<Machine, FileError> {
+fn this_machine(state_directory: &Path) -> Result<Machine, FileError> {
     let cgroups = Cgroups::of_this_machine()?;
-    let profile = Path::new("/usr/share/lxc/config/common.seccomp");
-    let has_seccomp = profile.exists() && liblxc::knows("lxc.seccomp.profile");
     let apparmor = fs::read_to_string("/sys/module/apparmor/parameters/enabled").unwrap_or_default();
     Ok(Machine {
         memory: cgroups.version_of("memory"),
@@ -266,7 +264,7 @@ pub(super) fn this_machine() -> Result<Machine, FileError> {
         cpu: cgroups.version_of("cpu"),
         processes: cgroups.version_of("pids"),
         devices: cgroups.version_of("devices").or(cgroups.version_2_for_devices()),
-        seccomp_profile: has_seccomp.then(|| profile.to_owned()),
+        seccomp_profile: seccomp::ensure_profile(state_directory)?,
         has_apparmor: apparmor.trim() == "Y" && liblxc::knows("lxc.apparmor.profile"),
     })
 }

@@ -16,7 +16,7 @@ pub struct LxcSettings {
     /// Absolute; holds `nodes/` and `volumes/`. Every directory above it must
     /// be open (mode o+x) to the containers' root.
     pub state_directory: PathBuf,
-    /// The read-only base of all nodes, as `images/services/build` makes it.
+    /// The read-only base of all nodes, as `conpaas image build services` makes it.
     pub root_file_system: PathBuf,
     /// This program's file, bound into every node at `/usr/sbin/conpaas`; its
     /// hidden sub-command starts the containers.

@@ -83,7 +83,8 @@ pub(super) async fn ensure_mounted(directory: &Path, node: &NodePaths, device: &
             repair(&disk).await?;
             let arguments = ["--find", "--show", "--nooverlap"].map(std::ffi::OsStr::new);
             let arguments: Vec<_> = arguments.into_iter().chain([disk.as_os_str()]).collect();
-            let shown = program::run("losetup", &arguments, DEVICE_LIMIT).await.map_err(|error| chain(&error))?;
+            let shown =
+                program::run_in_machine("losetup", &arguments, DEVICE_LIMIT).await.map_err(|error| chain(&error))?;
             PathBuf::from(shown.trim())
         }
     };
@@ -93,7 +94,7 @@ pub(super) async fn ensure_mounted(directory: &Path, node: &NodePaths, device: &
     })
     .await;
     // From now on the device goes when its file system does.
-    let released = program::run("losetup", &["-d".as_ref(), loop_device.as_os_str()], DEVICE_LIMIT).await;
+    let released = program::run_in_machine("losetup", &["-d".as_ref(), loop_device.as_os_str()], DEVICE_LIMIT).await;
     mounted.map_err(|error| chain(&error))?;
     released.map(drop).map_err(|error| chain(&error))
 }
@@ -153,7 +154,7 @@ pub(super) async fn release(disk: &Path) -> Result<(), String> {
         if tokio::time::Instant::now() >= end {
             return Err(format!("{} is still in use on {}", disk.display(), device.display()));
         }
-        let freed = program::run("losetup", &["-d".as_ref(), device.as_os_str()], DEVICE_LIMIT).await;
+        let freed = program::run_in_machine("losetup", &["-d".as_ref(), device.as_os_str()], DEVICE_LIMIT).await;
         if let Err(error @ ProgramError::Start { .. }) = freed {
             return Err(chain(&error));
         }

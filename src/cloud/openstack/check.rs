@@ -7,7 +7,7 @@ use super::answers::{Flavor, Image, Limits, Ports, SecurityGroup, Volumes};
 use super::names::{Known, quoted};
 use super::session::{Call, CallError, Service};
 use super::{Project, words};
-use crate::cloud::{CloudError, Finding, Verdict, ports};
+use crate::cloud::{CloudError, Finding, ports};
 use crate::config::Floating;
 
 const BYTES_PER_GB: u64 = 1 << 30;
@@ -36,17 +36,19 @@ impl Project {
             return vec![self.trouble(&error)];
         }
         let config = &self.config;
-        let mut findings =
-            vec![good(format!("keystone at {} knows '{}' in '{}'", config.auth_url, config.user, config.project))];
+        let mut findings = vec![Finding::good(format!(
+            "keystone at {} knows '{}' in '{}'",
+            config.auth_url, config.user, config.project
+        ))];
         if config.auth_url.starts_with("http://") && !is_here(&config.auth_url) {
             let text = "the password and the nodes' tokens go to keystone unencrypted".to_owned();
-            findings.push(warning(text, "write HOST as https://… where the cloud can do that"));
+            findings.push(Finding::warning(text, "write HOST as https://… where the cloud can do that"));
         }
         match self.session.missing_services().await {
             Ok(missing) if missing.is_empty() => {}
             Ok(missing) => {
                 let text = format!("the catalog has no {}", missing.join(", "));
-                findings.push(bad(text, "check REGION, or have the service added"));
+                findings.push(Finding::bad(text, "check REGION, or have the service added"));
                 return findings;
             }
             Err(error) => return vec![self.trouble(&error)],
@@ -79,15 +81,15 @@ impl Project {
             Err(error) => (self.trouble(&error), None),
             Ok(None) => {
                 let remedy = "'conpaas director check --fix --image FILE' uploads one, or set IMAGE_ID";
-                (bad(words::not_valid(wanted, "IMAGE_ID"), remedy), None)
+                (Finding::bad(words::not_valid(wanted, "IMAGE_ID"), remedy), None)
             }
             Ok(Some(image)) if image.status != "active" => {
                 let text = format!("image {wanted} is {}", image.status);
-                (bad(text, "wait until it is active, or set IMAGE_ID"), None)
+                (Finding::bad(text, "wait until it is active, or set IMAGE_ID"), None)
             }
             Ok(Some(image)) => {
                 let size_mb = image.size.unwrap_or_default() >> 20;
-                (good(format!("image {wanted} is there ({size_mb} MB)")), Some(image))
+                (Finding::good(format!("image {wanted} is there ({size_mb} MB)")), Some(image))
             }
         }
     }
@@ -101,12 +103,12 @@ impl Project {
                 match by_id.or_else(|| flavors.iter().find(|flavor| flavor.name == *wanted)) {
                     Some(flavor) => {
                         let size = format!("{} MB, {} CPU, {} GB disk", flavor.ram, flavor.vcpus, flavor.disk);
-                        (good(format!("size {wanted} is there ({size})")), Some(flavor.clone()))
+                        (Finding::good(format!("size {wanted} is there ({size})")), Some(flavor.clone()))
                     }
                     None => {
                         let names: Vec<&str> = flavors.iter().map(|flavor| flavor.name.as_str()).collect();
                         let remedy = format!("set SIZE_ID to one of {}", names.join(", "));
-                        (bad(words::not_valid(wanted, "SIZE_ID"), &remedy), None)
+                        (Finding::bad(words::not_valid(wanted, "SIZE_ID"), &remedy), None)
                     }
                 }
             }
@@ -117,17 +119,17 @@ impl Project {
         let Some(wanted) = &self.config.network_id else { return Vec::new() };
         let network = match self.network(wanted).await {
             Err(error) => return vec![self.trouble(&error)],
-            Ok(None) => return vec![bad(words::not_valid(wanted, "NETWORK_ID"), "set NETWORK_ID")],
+            Ok(None) => return vec![Finding::bad(words::not_valid(wanted, "NETWORK_ID"), "set NETWORK_ID")],
             Ok(Some(network)) => network,
         };
-        let mut findings = vec![good(format!("network {wanted} is there"))];
+        let mut findings = vec![Finding::good(format!("network {wanted} is there"))];
         // Other projects' routers are not shown, nor their ports in a network that they share.
         if matches!(self.config.floating, Floating::ByDirector { .. }) && !network.shared {
             let path = format!("ports?network_id={}&device_owner=network:router_interface", network.id);
             match self.session.fetch::<Ports>(&Call::get("list_ports", Service::Network, path)).await {
                 Ok(found) if found.ports.is_empty() => {
                     let text = format!("no router of the project leads out of network {wanted}");
-                    findings.push(warning(text, "floating addresses need one between network and pool"));
+                    findings.push(Finding::warning(text, "floating addresses need one between network and pool"));
                 }
                 Ok(_) => {}
                 Err(error) => findings.push(self.trouble(&error)),
@@ -143,9 +145,11 @@ impl Project {
         };
         let found = match (self.pool(wanted).await, wanted) {
             (Err(error), _) => self.trouble(&error),
-            (Ok(Some(pool)), _) => good(format!("floating addresses come from pool {}", pool.name)),
-            (Ok(None), Some(wanted)) => bad(words::not_valid(wanted, "FLOATING_NETWORK_ID"), "set FLOATING_NETWORK_ID"),
-            (Ok(None), None) => bad(
+            (Ok(Some(pool)), _) => Finding::good(format!("floating addresses come from pool {}", pool.name)),
+            (Ok(None), Some(wanted)) => {
+                Finding::bad(words::not_valid(wanted, "FLOATING_NETWORK_ID"), "set FLOATING_NETWORK_ID")
+            }
+            (Ok(None), None) => Finding::bad(
                 "the cloud has no pool of floating addresses".to_owned(),
                 "have an external network made, or set AUTO_ASSIGN_FLOATING_IP = true",
             ),
@@ -156,8 +160,8 @@ impl Project {
     async fn check_key(&self) -> Finding {
         let key = &self.config.key_name;
         match self.has_key().await {
-            Ok(true) => good(format!("key pair '{key}' is there")),
-            Ok(false) => bad(format!("there is no key pair '{key}'"), &format!("{MEND}, or set KEY_NAME")),
+            Ok(true) => Finding::good(format!("key pair '{key}' is there")),
+            Ok(false) => Finding::bad(format!("there is no key pair '{key}'"), &format!("{MEND}, or set KEY_NAME")),
             Err(error) => self.trouble(&error),
         }
     }
@@ -173,7 +177,7 @@ impl Project {
             Err(error) => return vec![self.trouble(&error)],
             Ok(None) => {
                 let remedy = format!("{MEND}, or set SECURITY_GROUP_NAME");
-                return vec![bad(words::no_group(&self.config), &remedy)];
+                return vec![Finding::bad(words::no_group(&self.config), &remedy)];
             }
             Ok(Some(group)) => group,
         };
@@ -181,19 +185,19 @@ impl Project {
         let mut findings = Vec::new();
         match shown(&closed(&group, &ports::OWN)) {
             missing if missing.is_empty() => {
-                findings.push(good(format!("security group '{name}' lets in managers and agents")));
+                findings.push(Finding::good(format!("security group '{name}' lets in managers and agents")));
             }
             missing => {
                 let text = format!(
                     "security group '{name}' does not let in TCP {missing}: managers or agents are not reached"
                 );
-                findings.push(bad(text, "'conpaas director check --fix' adds the rules"));
+                findings.push(Finding::bad(text, "'conpaas director check --fix' adds the rules"));
             }
         }
         let missing = shown(&closed(&group, &ports::OF_SERVICES));
         if !missing.is_empty() {
             let text = format!("security group '{name}' does not let in TCP {missing}, which services may offer");
-            findings.push(warning(text, "'conpaas director check --fix' adds the rules"));
+            findings.push(Finding::warning(text, "'conpaas director check --fix' adds the rules"));
         }
         findings
     }
@@ -216,7 +220,7 @@ impl Project {
                 && used >= max
             {
                 let text = format!("the project's quota of {what} is used up ({used} of {max})");
-                findings.push(warning(text, "remove what is not needed, or have it raised"));
+                findings.push(Finding::warning(text, "remove what is not needed, or have it raised"));
             }
         }
         findings
@@ -225,7 +229,7 @@ impl Project {
     async fn check_volumes(&self) -> Vec<Finding> {
         match self.session.fetch::<Volumes>(&Call::get("list_volumes", Service::Volume, "volumes/detail?limit=1")).await
         {
-            Ok(_) => vec![good("nova, neutron, glance and cinder answer".to_owned())],
+            Ok(_) => vec![Finding::good("nova, neutron, glance and cinder answer".to_owned())],
             Err(error) => vec![self.trouble(&error)],
         }
     }
@@ -236,7 +240,7 @@ impl Project {
             CloudError::Failed { reason, .. } => reason,
             other => other.to_string(),
         };
-        bad(text, "mend what it says, then check again")
+        Finding::bad(text, "mend what it says, then check again")
     }
 }
 
@@ -245,11 +249,11 @@ fn misfit(image: &Image, flavor: &Flavor) -> Option<Finding> {
     let size_gb = image.size.unwrap_or_default().div_ceil(BYTES_PER_GB).max(image.min_disk);
     if flavor.disk > 0 && flavor.disk < size_gb {
         let text = format!("the image needs a disk of {size_gb} GB, size {} has {} GB", flavor.name, flavor.disk);
-        return Some(bad(text, "set SIZE_ID to a larger one"));
+        return Some(Finding::bad(text, "set SIZE_ID to a larger one"));
     }
     if flavor.ram < image.min_ram {
         let text = format!("the image needs {} MB of memory, size {} has {}", image.min_ram, flavor.name, flavor.ram);
-        return Some(bad(text, "set SIZE_ID to a larger one"));
+        return Some(Finding::bad(text, "set SIZE_ID to a larger one"));
     }
     None
 }
@@ -267,18 +271,6 @@ pub(super) fn shown(ports: &[u16]) -> String {
 fn is_here(url: &str) -> bool {
     let host = url.trim_start_matches("http://").split(['/', ':']).next().unwrap_or_default();
     host == "localhost" || host.parse().is_ok_and(|ip: std::net::Ipv4Addr| ip.is_loopback())
-}
-
-pub(super) fn good(text: String) -> Finding {
-    Finding { verdict: Verdict::Good, text, remedy: String::new() }
-}
-
-fn warning(text: String, remedy: &str) -> Finding {
-    Finding { verdict: Verdict::Warning, text, remedy: remedy.to_owned() }
-}
-
-pub(super) fn bad(text: String, remedy: &str) -> Finding {
-    Finding { verdict: Verdict::Bad, text, remedy: remedy.to_owned() }
 }
 
 #[cfg(test)]

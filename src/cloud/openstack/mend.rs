@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Project;
 use super::answers::{Image, KeyPairMade, SecurityGroup, SecurityGroupMade};
-use super::check::{bad, closed, good, shown};
+use super::check::{closed, shown};
 use super::names::quoted;
 use super::session::{Call, CallError, Service};
 use crate::cloud::{Finding, Repair, ports};
@@ -44,7 +44,7 @@ impl Project {
                 let body = json!({ "security_group": { "name": name, "description": "Nodes of ConPaaS" } });
                 let call = Call::post("create_security_group", Service::Network, "security-groups", body);
                 let made: SecurityGroupMade = self.session.fetch(&call).await?;
-                findings.push(good(format!("security group '{name}' is made")));
+                findings.push(Finding::good(format!("security group '{name}' is made")));
                 SecurityGroup { id: made.security_group.id, name: name.clone(), security_group_rules: Vec::new() }
             }
         };
@@ -66,7 +66,11 @@ impl Project {
             }
         }
         if !missing.is_empty() {
-            findings.push(good(format!("security group '{}' now lets in TCP {}", group.name, shown(&missing))));
+            findings.push(Finding::good(format!(
+                "security group '{}' now lets in TCP {}",
+                group.name,
+                shown(&missing)
+            )));
         }
         Ok(findings)
     }
@@ -80,7 +84,7 @@ impl Project {
         let path = directory.join(format!("{}-{}.pem", self.name, file_name(name)));
         if path.exists() {
             let text = format!("there is no key pair '{name}', but {} is there", path.display());
-            return Ok(vec![bad(text, "import its public key into nova, or move the file away")]);
+            return Ok(vec![Finding::bad(text, "import its public key into nova, or move the file away")]);
         }
         let body = json!({ "keypair": { "name": name } });
         let call = Call::post("create_key_pair", Service::Compute, "os-keypairs", body);
@@ -90,12 +94,12 @@ impl Project {
             None => Err("nova did not give out its private key".to_owned()),
         };
         Ok(vec![match kept {
-            Ok(()) => good(format!("key pair '{name}' is made; its private key is {}", path.display())),
+            Ok(()) => Finding::good(format!("key pair '{name}' is made; its private key is {}", path.display())),
             Err(reason) => {
                 // Nobody could log in with it.
                 let call = Call::delete("delete_key_pair", Service::Compute, format!("os-keypairs/{}", quoted(name)));
                 self.session.done(&call).await?;
-                bad(format!("no key pair '{name}' was made: {reason}"), "see to the directory, then try again")
+                Finding::bad(format!("no key pair '{name}' was made: {reason}"), "see to the directory, then try again")
             }
         }])
     }
@@ -107,7 +111,7 @@ impl Project {
         }
         let cannot = |error: &dyn std::fmt::Display| {
             let text = format!("cannot read the image {}: {error}", path.display());
-            Ok(vec![bad(text, "name the file of an image with --image")])
+            Ok(vec![Finding::bad(text, "name the file of an image with --image")])
         };
         let (file, format) = match open(path).await {
             Ok(opened) => opened,
@@ -128,7 +132,7 @@ impl Project {
             return Err(error);
         }
         let (id, path) = (&made.id, path.display());
-        Ok(vec![good(format!("image {name} is uploaded from {path} as {format} ({id})"))])
+        Ok(vec![Finding::good(format!("image {name} is uploaded from {path} as {format} ({id})"))])
     }
 }
 

@@ -136,6 +136,11 @@ impl Cloud for OpenStackCloud {
         self.project.ensure_node(spec).await
     }
 
+    async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        let _node = self.nodes.hold(tag.as_str()).await;
+        self.project.stop_node(tag).await
+    }
+
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let _node = self.nodes.hold(tag.as_str()).await;
         self.project.remove_node(tag).await

@@ -18,6 +18,8 @@ use crate::model::NodeTag;
 
 /// How long nova may take to start a server.
 const START_LIMIT: Duration = Duration::from_secs(300);
+/// How long it may take to stop one.
+const STOP_LIMIT: Duration = Duration::from_secs(120);
 /// How long it may take to let one go, whose volumes it detaches first.
 const REMOVE_LIMIT: Duration = Duration::from_secs(240);
 /// How long it may take to show what a lost answer was about.
@@ -43,6 +45,29 @@ impl Project {
             tokio::try_join!(self.wait_until_active(&id, &action), self.ensure_address(&id, &spec.tag, &action))?;
         let node = view(&server, &spec.tag, address.as_ref());
         node.ok_or_else(|| self.failed(&action, format!("server {id} has no IPv4 address: check NETWORK_ID")))
+    }
+
+    pub(super) async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        let action = format!("stop node {tag}");
+        let explain = |error: CallError| self.explain(&action, &error);
+        for server in self.servers(Some(tag)).await.map_err(explain)? {
+            let path = format!("servers/{}/action", server.id);
+            let call = Call::post("stop_server", Service::Compute, path, json!({ "os-stop": null }));
+            match self.session.done(&call).await {
+                Ok(()) => {}
+                // It is stopped already, or on its way to something that is waited for below.
+                Err(error) if matches!(error.status(), Some(404 | 409)) => {}
+                Err(error) => return Err(explain(error)),
+            }
+            let stopped = until(STOP_LIMIT, || async {
+                Ok(self.server(&server.id).await?.is_none_or(|server| !is_running(&server)).then_some(()))
+            });
+            if stopped.await.map_err(explain)?.is_none() {
+                let limit = STOP_LIMIT.as_secs();
+                return Err(self.failed(&action, format!("server {} still runs after {limit} s", server.id)));
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {

@@ -225,6 +225,13 @@ impl Cloud for ProcessCloud {
         Ok(view)
     }
 
+    async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        let _node = self.nodes.hold(tag.as_str()).await;
+        let node = Node::new(&self.shelf, tag);
+        let stopped = blocking(move || node.stop()).await;
+        stopped.map_err(|reason| self.failed(format!("stop node {tag}"), reason))
+    }
+
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let _node = self.nodes.hold(tag.as_str()).await;
         let Some(record) = self.record(tag).await? else { return Ok(()) };

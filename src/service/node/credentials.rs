@@ -1,6 +1,6 @@
 //! The certificate of a node, in use and renewed while it runs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::rpc::{Client, ClientAuthentication, ClientError, Endpoint, FormBody, 
 use crate::sys;
 use crate::sys::file::{self, FileError};
 
-/// New credentials wait here until they have replaced the old ones, file by file.
-const PENDING: &str = "renewed";
-const FIRST_LOOK: Duration = Duration::from_secs(10);
-const LOOK_AGAIN: Duration = Duration::from_secs(3600);
-const TRY_AGAIN: Duration = Duration::from_secs(300);
+/// A clock that is set may make a certificate outdated at any moment; looking costs nothing.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// When asking again would not help: each time costs the disk of both sides.
+const HOPELESS_PAUSE: Duration = Duration::from_secs(1800);
 
 /// Why a node cannot use or renew its certificate.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,8 @@ impl NodeCredentials {
     /// They are missing, broken, or of another application.
     pub fn load(base: &NodeBase) -> Result<Self, NodeCredentialsError> {
         let directory = base.rooted(&base.cert_dir);
-        let credentials = load_newest(&directory)?;
+        Credentials::settle(&directory)?;
+        let credentials = Credentials::load(&directory)?;
         let rule = PeerRule::NodeOf(base.user_id, base.app_id);
         let (in_use, server) = put_to_use(&credentials, &rule)?;
         let director = endpoint(&base.director_url);
@@ -101,25 +102,46 @@ impl NodeCredentials {
         self.in_use.read().unwrap_or_else(PoisonError::into_inner).to_nodes.clone()
     }
 
-    /// Renews the certificate whenever a third of its life is left, until `stop`.
+    /// Renews the certificate whenever a third of its life is left, or the
+    /// clock says that it is not good at this time, until `stop`.
     pub async fn keep_renewed(self: Arc<Self>, stop: CancellationToken) {
-        let mut pause = FIRST_LOOK;
+        let (mut said, mut n_vain) = (String::new(), 0);
         loop {
+            if self.life().is_due() {
+                let problem = match self.renew().await {
+                    Ok(()) if self.life().is_current => None,
+                    Ok(()) => {
+                        n_vain += 1;
+                        Some("the new one is not good by this clock either: it differs from the director's".to_owned())
+                    }
+                    Err(error) => Some(sys::chain(&error)),
+                };
+                if problem.is_none() {
+                    n_vain = 0;
+                }
+                self.tell(problem, &mut said);
+            }
+            // A clock that is just being set may explain it once or twice.
+            let pause = if n_vain > 2 { HOPELESS_PAUSE } else { self.life().pause() };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            let (seconds_left, seconds_in_all) = self.lifetime();
-            pause = Duration::from_secs((seconds_in_all / 12).unsigned_abs()).clamp(FIRST_LOOK, LOOK_AGAIN);
-            if seconds_left > seconds_in_all / 3 {
-                continue;
+        }
+    }
+
+    /// Says the same problem once: a director may be away for weeks, and logs are on an SD card.
+    fn tell(&self, problem: Option<String>, said: &mut String) {
+        let seconds_left = self.life().left;
+        match problem {
+            None => {
+                tracing::info!(seconds_left, "certificate renewed");
+                said.clear();
             }
-            match self.renew().await {
-                Ok(()) => tracing::info!(seconds_left = self.lifetime().0, "certificate renewed"),
-                Err(error) => {
-                    tracing::error!(seconds_left, "cannot renew the certificate: {}", sys::chain(&error));
-                    pause = pause.min(TRY_AGAIN);
-                }
+            Some(text) if text == *said => {}
+            Some(text) => {
+                tracing::error!(seconds_left, "cannot renew the certificate, trying again: {text}");
+                *said = text;
             }
         }
     }
@@ -140,48 +162,44 @@ impl NodeCredentials {
             let words: String = text.chars().take(200).collect();
             return Err(NodeCredentialsError::Refused(format!("status {}: {words}", answer.status)));
         }
-        let old = load_newest(&self.directory)?;
+        let old = Credentials::load(&self.directory)?;
         let new = Credentials { certificate_pem: text, key_pem, authority_pem: old.authority_pem };
         let (in_use, server) = put_to_use(&new, &self.rule)?;
-        save(&new, &self.directory)?;
+        new.replace(&self.directory)?;
         *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = in_use;
         *self.server.write().unwrap_or_else(PoisonError::into_inner) = server;
         let _no_secret_in_it = file::ensure_absent(&request_file);
         Ok(())
     }
 
-    /// Seconds that the certificate is still good for, and those of its whole life.
-    fn lifetime(&self) -> (i64, i64) {
+    fn life(&self) -> Life {
         let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
-        let Identity { not_before, not_after, .. } = in_use.identity;
+        Life::of(&in_use.identity, chrono::Utc::now().timestamp())
+    }
+}
+
+/// Where a certificate is in its life, in seconds.
+struct Life {
+    is_current: bool,
+    left: i64,
+    in_all: i64,
+}
+
+impl Life {
+    fn of(identity: &Identity, now: i64) -> Life {
         // It is dated back by a day, which counts for nothing here.
-        let issued = not_before + BACKDATED_SECONDS;
-        (not_after - chrono::Utc::now().timestamp(), not_after - issued)
+        let issued = identity.not_before + BACKDATED_SECONDS;
+        let (left, in_all) = (identity.not_after - now, identity.not_after - issued);
+        Life { is_current: identity.is_current(now), left, in_all }
     }
-}
 
-/// Writes the three files beside the old ones first, all of them, so that a
-/// crash while they are replaced leaves no certificate without its key.
-fn save(credentials: &Credentials, directory: &Path) -> Result<(), NodeCredentialsError> {
-    let pending = directory.join(PENDING);
-    let temporary = directory.join(format!("{PENDING}.new"));
-    file::ensure_absent(&temporary)?;
-    file::ensure_directory(&temporary)?;
-    credentials.save(&temporary)?;
-    file::ensure_absent(&pending)?;
-    std::fs::rename(&temporary, &pending).map_err(|error| FileError::new("rename", &temporary, error))?;
-    credentials.save(directory)?;
-    Ok(file::ensure_absent(&pending)?)
-}
-
-fn load_newest(directory: &Path) -> Result<Credentials, NodeCredentialsError> {
-    let pending = directory.join(PENDING);
-    if pending.is_dir() {
-        let credentials = Credentials::load(&pending)?;
-        credentials.save(directory)?;
-        file::ensure_absent(&pending)?;
+    fn is_due(&self) -> bool {
+        !self.is_current || self.left <= self.in_all / 3
     }
-    Ok(Credentials::load(directory)?)
+
+    fn pause(&self) -> Duration {
+        Duration::from_secs((self.in_all / 12).unsigned_abs()).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+    }
 }
 
 fn put_to_use(credentials: &Credentials, rule: &PeerRule) -> Result<(InUse, Arc<ServerConfig>), NodeCredentialsError> {
@@ -195,4 +213,36 @@ fn put_to_use(credentials: &Credentials, rule: &PeerRule) -> Result<(InUse, Arc<
 
 fn endpoint(url: &DirectorUrl) -> Endpoint {
     Endpoint { host: url.host().to_owned(), port: url.port() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ApplicationId, UserId};
+    use crate::pki::{Lifetime, Subject};
+
+    const WEEK: i64 = 7 * 24 * 3600;
+
+    #[test]
+    fn a_certificate_is_due_in_its_last_third_and_whenever_it_is_not_good() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = Authority::create(directory.path()).unwrap();
+        let lifetime = Lifetime(Duration::from_secs(WEEK.unsigned_abs()));
+        let credentials = authority.issue(&Subject::agent(UserId(1), ApplicationId(1)), &[], lifetime).unwrap();
+        let identity = credentials.identity().unwrap();
+        let issued = identity.not_after - WEEK;
+        let table = [
+            (0, false),
+            (WEEK * 2 / 3 - 1, false),
+            (WEEK * 2 / 3, true),
+            (WEEK + 1, true),
+            (400 * 24 * 3600, true),
+            (-BACKDATED_SECONDS, false),
+            (-BACKDATED_SECONDS - 1, true),
+        ];
+        for (age, is_due) in table {
+            assert_eq!(Life::of(&identity, issued + age).is_due(), is_due, "{age} s after its issue");
+        }
+        assert_eq!(Life::of(&identity, issued).pause(), LONGEST_PAUSE);
+    }
 }

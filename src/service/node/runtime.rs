@@ -111,11 +111,13 @@ where
 
 /// Refuses to go on with a clock with which no certificate would be valid.
 ///
+/// A node remembers no time of its own: what it once saw may have been wrong,
+/// and nobody would put that right in it. Its machine remembers for it.
+///
 /// # Errors
 /// It is wrong by more than a minute, or certainly in the past.
 pub async fn check_clock(base: &NodeBase) -> Result<(), NodeError> {
-    let mut settings = ClockSettings::new(base.time_servers.clone());
-    settings.record = Some(base.rooted(&base.var_tmp).join("clock"));
+    let settings = ClockSettings::new(base.time_servers.clone());
     let verdict = clock::enforce(&settings, &Clock::system()).await?;
     if let Some(warning) = verdict.warning() {
         tracing::warn!("{warning}");

@@ -2,6 +2,7 @@
 
 pub mod application;
 pub mod node;
+pub mod running_time;
 pub mod service;
 pub mod token;
 pub mod user;
@@ -15,7 +16,8 @@ use rusqlite::types::{FromSql, Type};
 use super::{Store, StoreError};
 
 /// All migrations, oldest first.
-pub const MIGRATIONS: &[&str] = &[include_str!("001.sql"), include_str!("002.sql")];
+pub const MIGRATIONS: &[&str] =
+    &[include_str!("001.sql"), include_str!("002_running_time.sql"), include_str!("003_node_token.sql")];
 
 /// Opens the director's database. Blocking.
 ///

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use rusqlite::{Row, params};
 
-use super::{count, optional, parsed, parsed_option};
-use crate::model::{ApplicationId, CloudName, NodeTag, ServiceId, UserId};
+use super::{count, optional, parsed, parsed_option, running_time};
+use crate::model::{ApplicationId, CloudName, NodeTag, RunningMark, ServiceId, UserId};
 use crate::store::{StoreError, Transaction};
 
 /// Where a node is between being wanted and being gone.
@@ -68,6 +68,8 @@ pub struct Node {
     pub place: Option<Place>,
     /// Credits charged for it so far.
     pub charged: i64,
+    /// How long the director's machine had run in all when it came up, in seconds.
+    pub up_since: i64,
 }
 
 /// Records that a node is wanted.
@@ -114,14 +116,18 @@ pub fn set_request(tx: &Transaction<'_>, rid: i64, request: &str) -> Result<(), 
     Ok(())
 }
 
-/// Records that a node that is still wanted answered; it costs from `now`
-/// (seconds since 1970) on. Gives whether it is still wanted.
+/// Records that a node that is still wanted answered, at `now` (seconds since
+/// 1970, for people to see); it costs from `mark` on, which is written too.
+/// Gives whether it is still wanted.
 ///
 /// # Errors
 /// The database fails.
-pub fn set_up(tx: &Transaction<'_>, rid: i64, now: i64) -> Result<bool, StoreError> {
-    let n_changed =
-        tx.execute("UPDATE node SET phase = 'up', created = ?2 WHERE rid = ?1 AND phase = 'making'", [rid, now])?;
+pub fn set_up(tx: &Transaction<'_>, rid: i64, now: i64, mark: &RunningMark) -> Result<bool, StoreError> {
+    let n_changed = tx.execute(
+        "UPDATE node SET phase = 'up', created = ?2, up_since = ?3 WHERE rid = ?1 AND phase = 'making'",
+        [rid, now, mark.total_seconds],
+    )?;
+    running_time::write(tx, mark)?;
     Ok(n_changed == 1)
 }
 
@@ -228,6 +234,16 @@ pub fn has_program(tx: &Transaction<'_>, aid: ApplicationId, program: &str) -> R
     count(tx, sql, params![aid.0, program])
 }
 
+/// Whether a node is still wanted and has this program and this application.
+///
+/// # Errors
+/// The database fails.
+pub fn is_wanted(tx: &Transaction<'_>, rid: i64, aid: ApplicationId, program: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM node
+               WHERE rid = ?1 AND app_id = ?2 AND program = ?3 AND phase <> 'removing')";
+    count(tx, sql, params![rid, aid.0, program])
+}
+
 /// Records credits that were charged for a node.
 ///
 /// # Errors
@@ -264,5 +280,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Node> {
         },
         place,
         charged: row.get("charged")?,
+        up_since: row.get("up_since")?,
     })
 }

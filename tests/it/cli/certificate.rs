@@ -1,6 +1,10 @@
 //! Pinning: the first certificate authority is trusted, another one is refused.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use conpaas::model::UserId;
+use conpaas::pki::{Lifetime, Subject};
 
 use super::place::Place;
 
@@ -48,4 +52,55 @@ async fn failures_say_what_is_missing_and_leave_nothing() {
              Try to run 'cps-user get_certificate' first.\n"
         )
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_has_ended_is_named_with_the_remedy() {
+    let place = Place::new().await;
+    assert_eq!(place.run(&["cps-user", "get_certificate"]).await.code, 0);
+    give_certificate_that_ends(&place, Duration::ZERO).await;
+    let refused = place.run(&["cps-user", "get_credit"]).await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("your certificate is good from 20"), "{}", refused.stderr);
+    assert!(refused.stderr.ends_with("Try to run 'cps-user get_certificate' first.\n"), "{}", refused.stderr);
+}
+
+/// Gives the user a certificate in the place of his own, and waits for its end if that is now.
+async fn give_certificate_that_ends(place: &Place, after: Duration) {
+    let user = Subject::user(UserId(1), "test", "t@example.org");
+    let short = place.authority().issue(&user, &[], Lifetime(after)).unwrap();
+    short.replace(&place.state_dir()).unwrap();
+    let identity = short.identity().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while after.is_zero() && identity.is_current(chrono::Utc::now().timestamp()) {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renew_fetches_a_users_certificate_in_its_last_third_where_the_password_is_configured() {
+    let place = Place::new().await;
+    let nothing = place.run(&["conpaas", "renew"]).await;
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (0, "ok       this machine has no certificate to renew\n"));
+    assert_eq!(place.run(&["cps-user", "get_certificate"]).await.code, 0);
+    let kept = place.run(&["conpaas", "renew"]).await;
+    assert!(kept.code == 0 && kept.stdout.starts_with("ok       your certificate is good until 20"), "{kept:?}");
+    for days in [0, 30] {
+        give_certificate_that_ends(&place, Duration::from_secs(days * 24 * 3600)).await;
+        let renewed = place.run(&["conpaas", "renew"]).await;
+        assert!(renewed.code == 0 && renewed.stdout.starts_with("ok       renewed your certificate"), "{renewed:?}");
+        let kept = place.run(&["conpaas", "renew"]).await;
+        assert!(kept.stdout.starts_with("ok       your certificate is good until"), "{kept:?}");
+    }
+    // Without a password it is said, and is an error only once it is too late.
+    let port = place.director.port;
+    let configuration = format!("[cps-tools]\ndirector_url = 127.0.0.1:{port}\nusername = test\n");
+    std::fs::write(place.state_dir().join("cps-tools.conf"), configuration).unwrap();
+    for (days, code, word) in [(30, 0, "warning "), (0, 1, "ERROR ")] {
+        give_certificate_that_ends(&place, Duration::from_secs(days * 24 * 3600)).await;
+        let told = place.run(&["conpaas", "renew"]).await;
+        assert!(told.code == code && told.stdout.starts_with(word), "{told:?}");
+        assert!(told.stdout.contains("remedy: run 'conpaas user get_certificate'"), "{told:?}");
+    }
 }

@@ -64,6 +64,11 @@ impl Place {
         self.directory.path().join("home/.conpaas")
     }
 
+    /// The authority of the stand-ins.
+    pub(crate) fn authority(&self) -> Authority {
+        Authority::load(&self.directory.path().join("ca")).unwrap()
+    }
+
     /// The working directory of commands.
     pub(crate) fn work(&self) -> PathBuf {
         self.directory.path().join("work")

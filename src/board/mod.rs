@@ -1,0 +1,77 @@
+//! The first boot of a board: from an image that is the same for everybody
+//! to a machine with its own name, keys, accounts, network and director.
+//!
+//! [`run()`] is the composition root. What people want is read from the FAT
+//! partition ([`settings`], [`imager`]), recorded, and carried out in steps
+//! that may be repeated: after a power cut at any line the next boot does the
+//! same again and comes to the same end. [`announce`] tells the console at
+//! every boot where ConPaaS is; [`take_first_login`] gives away, once, the
+//! passwords that were made up.
+//!
+//! # Guarantees
+//! - A boot never stops here: what fails is told and tried again at the next boot.
+//! - No password is set before it is recorded, and none is known that was not
+//!   made on this machine or given by its owner.
+//! - Nothing from the FAT partition is run, or reaches a file or a program unchecked.
+//! - Secrets are taken off the FAT partition once they are recorded, and out
+//!   of the record once they are applied.
+//!
+//! Must not know: how a director works inside. It types the commands that people type.
+
+pub mod imager;
+pub mod settings;
+
+mod card;
+mod check;
+mod console;
+mod fit;
+mod gather;
+mod login;
+mod place;
+mod record;
+mod run;
+mod step;
+
+pub use check::check_settings;
+pub use console::{announce, reload as reload_console};
+pub use login::take_first_login;
+pub use place::Place;
+pub use run::{RunOptions, run};
+pub use step::forget_script;
+
+use std::path::PathBuf;
+
+use crate::sys::file::FileError;
+use crate::sys::program::ProgramError;
+
+/// Why a step was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum BoardError {
+    /// A file failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A program failed.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The account that was made is not in the list of accounts.
+    #[error("there is no account '{0}' in /etc/passwd")]
+    NoAccount(String),
+    /// A time server that chrony would not take.
+    #[error(transparent)]
+    TimeServer(#[from] crate::clock::TimeServerError),
+    /// The authority's certificate cannot be read.
+    #[error(transparent)]
+    Credentials(#[from] crate::pki::CredentialsError),
+    /// A file of our own that does not hold what we wrote.
+    #[error("{} is damaged", .0.display())]
+    Damaged(PathBuf),
+    /// The kernel refused.
+    #[error("cannot {action}")]
+    Kernel {
+        /// What was tried.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,58 @@
+//! Images: root file systems for containers and disks for machines, made from
+//! Debian packages by recipes that are data (`images/`).
+//!
+//! A recipe goes through stages, each of which is a file in the output's `work` directory that is whole or absent:
+//! packages (mmdebstrap) → the root file system (overlays, scripts) → for disks, file systems → the disk. A stage's file
+//! carries a key over everything that went into it, so a build that was interrupted goes on where it was, and one that
+//! has nothing to do does nothing.
+//!
+//! # Guarantees
+//! - The same recipes, packages and `SOURCE_DATE_EPOCH` give the same bytes, whenever and in whichever directory.
+//! - No loop device and no mount in this process's namespace; programs run where they can leave nothing behind
+//!   ([`crate::sys::contained`]).
+//! - An output appears under its name when it is whole; a failed build leaves those of earlier ones untouched.
+//! - No image has a machine's identity or a password in it: it is refused otherwise (`seal`).
+//!
+//! # Assumptions
+//! Recipes and Debian's packages are trusted: their scripts run as root. What `--preinstall` names is data, whatever its names.
+//!
+//! Must not know: clouds, directors, what an image is used for. It asks [`crate::service`] only for the kinds there are.
+
+mod architecture;
+mod artefact;
+mod base;
+mod build;
+mod convert;
+mod deb;
+mod directory;
+mod disk;
+mod emulation;
+mod ext4;
+mod fat;
+mod grub;
+mod ids;
+mod key;
+mod listing;
+mod os_list;
+mod ours;
+mod ova;
+mod overlay;
+mod plan;
+mod recipe;
+mod recipes;
+mod root;
+mod script;
+mod seal;
+mod sources;
+mod step;
+mod workplace;
+
+#[cfg(test)]
+mod recipe_test;
+
+pub use architecture::Architecture;
+pub use artefact::{Artefact, Built};
+pub use build::{BuildOptions, Compression, Outcome, Report, build};
+pub use plan::{Overview, overview};
+pub use recipe::{Output, Recipe, RecipeError};
+pub use recipes::Recipes;

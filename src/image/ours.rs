@@ -1,0 +1,57 @@
+//! Packages of our own, as an archive that apt reads: files that were named or
+//! found, and small ones that are made of trees in a recipe.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use super::deb::Deb;
+use super::overlay;
+use super::script::{Job, Tool};
+use super::step::Step;
+use super::workplace::Scratch;
+
+/// An archive on this machine.
+pub(super) struct Ours {
+    /// A line of apt's sources.
+    pub source: String,
+    /// The packages in it.
+    pub packages: Vec<String>,
+}
+
+/// Makes the archive in `scratch`; there is none if a plan has no such packages.
+///
+/// # Errors
+/// A tree is not that of a package, or the disk is full.
+pub(super) async fn make(job: &Job<'_>, scratch: &Scratch) -> Result<Option<Ours>> {
+    let plan = job.plan;
+    if plan.debs.is_empty() && plan.own_packages.is_empty() {
+        return Ok(None);
+    }
+    let archive = scratch.directory("ours")?;
+    let mut debs = plan.debs.clone();
+    for step in &plan.own_packages {
+        let made = pack(job, scratch, step).await.with_context(|| format!("{} is no package", step.path.display()))?;
+        debs.push(made);
+    }
+    let mut entries = Vec::new();
+    for (number, deb) in debs.iter().enumerate() {
+        let name = format!("{number}.deb");
+        fs::copy(&deb.path, archive.join(&name)).with_context(|| format!("cannot copy {}", deb.path.display()))?;
+        entries.push(deb.entry(&name));
+    }
+    fs::write(archive.join("Packages"), entries.join("\n")).context("cannot write a list of packages")?;
+    let source = format!("deb [trusted=yes] copy:{} ./", archive.display());
+    Ok(Some(Ours { source, packages: debs.into_iter().map(|deb| deb.package).collect() }))
+}
+
+async fn pack(job: &Job<'_>, scratch: &Scratch, step: &Step) -> Result<Deb> {
+    // As in overlays: modes are those of git, whatever the umask was when it was checked out.
+    let tree = scratch.directory(&step.name)?;
+    overlay::lay(&step.path, &tree)?;
+    let package: PathBuf = tree.with_extension("built.deb");
+    let tool = Tool::new("dpkg-deb").with(["--root-owner-group", "-Zxz", "--build"]);
+    job.tool(tool.with([&tree, &package])).await?;
+    Deb::read(&package).await
+}

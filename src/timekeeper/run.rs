@@ -1,0 +1,96 @@
+//! The service: restore, tell, and keep.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+
+use super::events::{Event, Events};
+use crate::clock::{self, Clock, Memory, RECORD_INTERVAL};
+use crate::sys::{chain, file};
+
+/// A clock that chronyd sets by less is not worth a write.
+const SET_BY: Duration = Duration::from_secs(60);
+/// How often a watchdog that is not there is fed.
+const IDLE: Duration = Duration::from_secs(600);
+
+/// Runs until it is told to end. Says why it cannot.
+pub fn run(memory: &Memory) -> ExitCode {
+    // Signals first: one that came before would end it without a word.
+    let events = match Events::watch() {
+        Ok(events) => events,
+        Err(errno) => {
+            eprintln!("conpaas time: cannot wait for signals and for the clock: {errno}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let clock = Clock::system();
+    match clock::restore(memory, &clock) {
+        Ok(restored) => eprintln!("conpaas time: {restored}"),
+        // Going on would record a time that is certainly wrong.
+        Err(error) => {
+            eprintln!("conpaas time: {}", chain(&error));
+            return ExitCode::FAILURE;
+        }
+    }
+    clear_litter(&memory.record);
+    let mut keeper = Keeper { memory, clock, is_failing: false };
+    keeper.write(RECORD_INTERVAL);
+    tell(&NotifyState::Ready);
+    keeper.keep(&events);
+    tell(&NotifyState::Stopping);
+    if keeper.write(Duration::from_secs(1)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+struct Keeper<'a> {
+    memory: &'a Memory,
+    clock: Clock,
+    /// Whether the last write failed: a full card is told of once.
+    is_failing: bool,
+}
+
+impl Keeper<'_> {
+    fn keep(&mut self, events: &Events) {
+        let pause = sd_notify::watchdog_enabled().map_or(IDLE, |interval| interval / 2);
+        loop {
+            tell(&NotifyState::Watchdog);
+            let distance = match events.next(pause) {
+                Event::Stop => return,
+                Event::ClockSet => SET_BY,
+                Event::Nothing => RECORD_INTERVAL,
+            };
+            self.write(distance);
+        }
+    }
+
+    /// Writes the time down if the record is `distance` away from it; gives whether it now is there.
+    fn write(&mut self, distance: Duration) -> bool {
+        let outcome = clock::record_beyond(&self.memory.record, self.clock.now(), distance);
+        let was_failing = std::mem::replace(&mut self.is_failing, outcome.is_err());
+        match outcome {
+            Err(error) if !was_failing => eprintln!("conpaas time: cannot remember the time: {}", chain(&error)),
+            Ok(()) if was_failing => eprintln!("conpaas time: the time is remembered again"),
+            _ => {}
+        }
+        !self.is_failing
+    }
+}
+
+fn tell(state: &NotifyState<'_>) {
+    let _no_service_manager_is_fine = sd_notify::notify(std::slice::from_ref(state));
+}
+
+/// Removes what writes of the record left that a power cut broke off.
+fn clear_litter(record: &Path) {
+    let (Some(directory), Some(name)) = (record.parent(), record.file_name().and_then(|name| name.to_str())) else {
+        return;
+    };
+    let is_litter =
+        |entry: &str| entry.strip_prefix(name).is_some_and(|end| end.starts_with('.') && end.ends_with(".new"));
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_litter) {
+            let _the_next_start_tries_again = file::ensure_absent(&entry.path());
+        }
+    }
+}

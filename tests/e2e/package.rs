@@ -1,0 +1,198 @@
+//! The Debian package on a machine of its own: a container in which systemd
+//! runs, the director under its unit, and nodes in it as containers.
+//!
+//! `make test-dist` names the package; where none was built, nothing is tried.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::world;
+
+const NAME: &str = "package::it_installs_upgrades_and_removes_cleanly_and_keeps_data";
+
+#[test]
+fn it_installs_upgrades_and_removes_cleanly_and_keeps_data() {
+    let Some(package) = std::env::var_os("CONPAAS_PACKAGE").map(PathBuf::from) else {
+        println!("skipped: CONPAAS_PACKAGE names no package; make test-dist");
+        return;
+    };
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/machines");
+    let debian = world::image("debian", &recipes, "debian", &[]);
+    world::inside(NAME, |state| async move {
+        let machine = Machine::start(&state, &debian);
+        let newer = newer(&package, &state);
+        let [package, newer] = [package, newer].map(|file| machine.give(&file));
+        install_it(&machine, &package);
+        use_it(&machine);
+        upgrade_it(&machine, &newer);
+        remove_it(&machine);
+        install_it_again(&machine, &newer);
+        purge_it(&machine);
+    });
+}
+
+fn install_it(machine: &Machine, package: &str) {
+    machine.run(&format!("dpkg --install {package}"));
+    assert_eq!(machine.run("systemctl is-enabled conpaas-director"), "enabled");
+    assert_eq!(
+        machine.run("systemctl list-units --no-legend --state=active 'conpaas*.service'"),
+        "",
+        "nothing is set up"
+    );
+    assert_eq!(machine.run("systemctl --failed --no-legend"), "");
+    assert_eq!(machine.run("stat -c '%a %U' /var/lib/conpaas /etc/cpsdirector/certs"), "711 root\n700 root");
+}
+
+/// An application with a node, and a volume with something in it.
+fn use_it(machine: &Machine) {
+    machine.run("conpaas director init --hostname 172.16.0.1 --set iaas.IMAGE=/srv/services");
+    machine.run("systemctl start conpaas-director");
+    let user = "conpaas user --director_url 172.16.0.1 --username alice --password alice-secret";
+    machine.run("conpaas user create alice --email a@example.org --password alice-secret --credit 50");
+    machine.run(&format!("{user} get_certificate 2>&1"));
+    machine.run(
+        "printf '[cps-tools]\\ndirector_url = https://172.16.0.1:5555\\nusername = alice\\npassword = alice-secret\\n' \
+         > ~/.conpaas/cps-tools.conf",
+    );
+    for line in ["application create shop", "application start shop", "generic add shop", "generic start shop 1"] {
+        machine.run(&format!("conpaas {line} 2>&1"));
+    }
+    let agent = machine.run("conpaas generic list_nodes shop 1 2>/dev/null | awk 'END { print $5 }'");
+    machine.run(&format!("conpaas generic create_volume shop data 16 {agent} 2>&1"));
+    machine.run(&format!("{IN_NODE} sh -c 'echo kept > /media/data/file'"));
+    // Confined as the director is, what it starts has all that programs of users need.
+    let status = machine.run(&format!("{IN_NODE} grep -E 'NoNewPrivs|CapBnd' /proc/1/status | tr -s '\\t\\n' '  '"));
+    assert!(status.ends_with("NoNewPrivs: 0") && !status.contains(" 0000000000000000"), "{status}");
+}
+
+fn upgrade_it(machine: &Machine, newer: &str) {
+    let director = machine.run("systemctl show --property MainPID conpaas-director");
+    let nodes =
+        machine.run("pgrep --full --oldest '^/usr/sbin/conpaas (agent|manager|init)'; pgrep -c -f '/conpaas init'");
+    machine.run(&format!("dpkg --install {newer}"));
+    assert_ne!(machine.run("systemctl show --property MainPID conpaas-director"), director, "it was not restarted");
+    assert_eq!(
+        machine.run("pgrep --full --oldest '^/usr/sbin/conpaas (agent|manager|init)'; pgrep -c -f '/conpaas init'"),
+        nodes,
+        "nodes were not left alone"
+    );
+    // The new director and the old nodes have the same mounts.
+    let agent = machine.run("conpaas generic list_nodes shop 1 2>/dev/null | awk 'END { print $5 }'");
+    machine.run(&format!("conpaas generic create_volume shop more 16 {agent} 2>&1"));
+    machine.run(&format!("{IN_NODE} test -d /media/more"));
+}
+
+fn remove_it(machine: &Machine) {
+    machine.run("dpkg --remove conpaas");
+    assert_eq!(machine.run("find /usr /etc -name 'conpaas*' -not -path '/usr/share/doc/*'; pgrep -a conpaas || :"), "");
+    assert_eq!(machine.run("grep clouds/iaas/nodes /proc/self/mountinfo || :"), "");
+    machine
+        .run("ls /etc/cpsdirector/certs/ca_key.pem /etc/cpsdirector/director.db /var/lib/conpaas/clouds/iaas/nodes/*");
+}
+
+fn install_it_again(machine: &Machine, package: &str) {
+    machine.run(&format!("dpkg --install {package}"));
+    machine.wait_for("the node and its volume", &format!("{IN_NODE} grep -q kept /media/data/file"));
+    machine.run("conpaas application list 2>/dev/null | grep -q 'shop .*RUNNING'");
+}
+
+fn purge_it(machine: &Machine) {
+    machine.run("dpkg --purge conpaas");
+    assert_eq!(machine.run("find /etc /usr /var/lib -name '*conpaas*' -o -name '*cpsdirector*' -o -name 'cps-*'"), "");
+    assert_eq!(machine.run("systemctl --failed --no-legend"), "");
+}
+
+/// Runs what follows where the first agent's programs run.
+const IN_NODE: &str = "nsenter --mount --target $(pgrep --full --oldest '^/usr/sbin/conpaas agent')";
+
+/// The same package with a higher version.
+fn newer(package: &Path, state: &Path) -> PathBuf {
+    let (tree, newer) = (state.join("newer"), state.join("newer.deb"));
+    let script = r#"set -e
+        dpkg-deb --raw-extract "$1" "$2"
+        sed -i 's/^Version: /&99./' "$2/DEBIAN/control"
+        dpkg-deb -Znone --build "$2" "$3" > /dev/null"#;
+    let status = Command::new("sh").args(["-c", script, "sh"]).arg(package).arg(&tree).arg(&newer).status();
+    assert!(status.unwrap().success());
+    newer
+}
+
+/// A machine in a container; it ends with the test's world.
+struct Machine {
+    directory: PathBuf,
+    name: String,
+}
+
+impl Machine {
+    fn start(state: &Path, debian: &Path) -> Machine {
+        let directory = state.join("machines");
+        // Its control groups are found by this name if the test fails.
+        let machine = Machine { name: format!("{}machine", world::mark(state)), directory };
+        let place = machine.directory.join(&machine.name);
+        fs::create_dir_all(&place).unwrap();
+        let copied = Command::new("cp").arg("-a").arg(debian).arg(place.join("rootfs")).status();
+        assert!(copied.unwrap().success());
+        fs::write(place.join("config"), configuration(&machine.name, &place)).unwrap();
+        let started = machine.lxc("lxc-start").output().unwrap();
+        assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+        machine.wait_for("the machine's start", "systemctl is-system-running");
+        // What liblxc mounts there would keep containers in this one from having a /proc.
+        machine.run("umount /proc/sys/kernel/random/boot_id");
+        machine
+    }
+
+    fn lxc(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.arg("-P").arg(&self.directory).args(["-n", &self.name]);
+        command
+    }
+
+    fn output(&self, script: &str) -> Output {
+        let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8"];
+        let mut command = self.lxc("lxc-attach");
+        command.arg("--clear-env").args(environment.iter().flat_map(|variable| ["-v", variable]));
+        command.args(["--", "sh", "-c", script]).stdin(std::process::Stdio::null()).output().unwrap()
+    }
+
+    /// What the script prints; it must succeed.
+    fn run(&self, script: &str) -> String {
+        let output = self.output(script);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        assert!(output.status.success(), "{script}: {} {}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    fn wait_for(&self, what: &str, script: &str) {
+        world::wait_for(what, || self.output(script).status.success().then_some(()));
+    }
+
+    /// Where the machine finds the file.
+    fn give(&self, file: &Path) -> String {
+        let place = Path::new("/root").join(file.file_name().unwrap());
+        let inside = self.directory.join(&self.name).join("rootfs").join(place.strip_prefix("/").unwrap());
+        fs::copy(file, inside).unwrap();
+        place.display().to_string()
+    }
+}
+
+fn configuration(name: &str, place: &Path) -> String {
+    let mut lines = vec![
+        format!("lxc.uts.name = {name}"),
+        format!("lxc.rootfs.path = dir:{}", place.join("rootfs").display()),
+        format!("lxc.console.logfile = {}", place.join("console").display()),
+        "lxc.init.cmd = /sbin/init".to_owned(),
+        "lxc.net.0.type = empty".to_owned(),
+        "lxc.mount.auto = proc:rw sys:rw cgroup:rw:force".to_owned(),
+        "lxc.autodev = 1".to_owned(),
+        "lxc.tty.max = 1".to_owned(),
+        "lxc.pty.max = 256".to_owned(),
+        "lxc.cap.drop =".to_owned(),
+        format!("lxc.mount.entry = {} srv/services none bind,ro,create=dir 0 0", world::base().display()),
+    ];
+    let devices = ["loop-control".to_owned()].into_iter().chain((0..8).map(|number| format!("loop{number}")));
+    for device in devices {
+        lines.push(format!("lxc.mount.entry = /dev/{device} dev/{device} none bind,optional,create=file 0 0"));
+    }
+    lines.join("\n") + "\n"
+}
