@@ -43,10 +43,12 @@ class Box:
         with open(self.place.path('run/box'), 'w', encoding='ascii') as file:
             file.write('%d %s' % (first, started_at(first)))
 
-    def words(self, command):
+    def words(self, command, is_network_alone=False):
         """The words that run a command inside, in the same directory."""
         if not self.first:
             raise Failure('the box is not there: run images/nutshell-openstack/openstack up')
+        if is_network_alone:
+            return ['nsenter', '--target=%d' % self.first, '--net', '--', *command]
         return ['nsenter', '--target=%d' % self.first, '--mount', '--net', '--pid', '--uts', '--ipc',
                 '--wd=' + os.getcwd(), '--', *command]
 

@@ -15,8 +15,8 @@ REGION = 'RegionOne'
 IDENTITY = 'http://127.0.0.1:5000/v3'
 IMAGES, SERVERS = 'http://127.0.0.1:9292/v2', 'http://127.0.0.1:8774/v2.1'
 VOLUMES, NETWORKS = 'http://127.0.0.1:8776/v3', 'http://127.0.0.1:9696/v2.0'
-# Name, memory in MB, disk in GB (0: as large as the image), processors.
-SIZES = (('nutshell.small', 128, 0, 1), ('nutshell.medium', 256, 0, 1), ('nutshell.large', 1024, 0, 2))
+# Name, memory in MB, disk in GB (0 is for administrators alone), processors.
+SIZES = (('nutshell.small', 128, 1, 1), ('nutshell.medium', 256, 1, 1), ('nutshell.large', 1024, 2, 2))
 AGENTS = {'Linux bridge agent', 'DHCP agent', 'L3 agent', 'Metadata agent'}
 
 

@@ -246,8 +246,13 @@ impl Project {
 
 /// What an image wants and a flavor has not.
 fn misfit(image: &Image, flavor: &Flavor) -> Option<Finding> {
+    if flavor.disk == 0 {
+        let text =
+            format!("size {} has no disk of its own: most clouds let only administrators use it so", flavor.name);
+        return Some(Finding::warning(text, "set SIZE_ID to one with a disk"));
+    }
     let size_gb = image.size.unwrap_or_default().div_ceil(BYTES_PER_GB).max(image.min_disk);
-    if flavor.disk > 0 && flavor.disk < size_gb {
+    if flavor.disk < size_gb {
         let text = format!("the image needs a disk of {size_gb} GB, size {} has {} GB", flavor.name, flavor.disk);
         return Some(Finding::bad(text, "set SIZE_ID to a larger one"));
     }
@@ -296,7 +301,8 @@ mod tests {
     fn an_image_that_does_not_fit_is_told() {
         let image: Image = serde_json::from_str(r#"{"id": "i", "size": 1073741825, "min_ram": 64}"#).unwrap();
         let flavor = |ram, disk| Flavor { id: "f".into(), name: "f".into(), ram, disk, vcpus: 1 };
-        assert!(misfit(&image, &flavor(64, 2)).is_none() && misfit(&image, &flavor(64, 0)).is_none());
+        assert!(misfit(&image, &flavor(64, 2)).is_none());
+        assert!(misfit(&image, &flavor(64, 0)).unwrap().text.contains("no disk of its own"));
         assert!(misfit(&image, &flavor(64, 1)).unwrap().text.contains("a disk of 2 GB, size f has 1 GB"));
         assert!(misfit(&image, &flavor(32, 0)).unwrap().text.contains("64 MB of memory"));
     }
