@@ -6,7 +6,7 @@ use conpaas::cloud::Cloud;
 use serde_json::Value;
 
 use crate::cloud::{node, volume};
-use crate::openstack_world::{self, World, wait_until};
+use crate::openstack_world::{self, World};
 
 /// The unit with nova's compute in it, and that with keystone.
 fn units(world: &World) -> (&'static str, &'static str) {
@@ -22,24 +22,31 @@ fn a_nova_compute_that_is_killed_while_it_makes_a_node_leaves_nothing() {
     openstack_world::inside(name, |world| async move {
         let (compute, _) = units(&world);
         let cloud = std::sync::Arc::new(world.cloud());
-        let making = tokio::spawn({
-            let cloud = std::sync::Arc::clone(&cloud);
-            async move { cloud.ensure_node(&node("n1")).await }
-        });
-        wait_until("nova builds the server", || {
-            let seen = world.observer.look();
-            seen.servers.first().is_some_and(|server| server.status == "BUILD") && !seen.ports.is_empty()
-        });
-        world.service("kill", compute);
-        world.service("start", compute);
-        // Nova finds its half server and gives it up, or has finished it before.
-        let outcome = making.await.unwrap();
-        println!("a server whose nova-compute was killed: {outcome:?}");
-        if let Err(error) = outcome {
-            assert!(error.to_string().contains("make node n1"), "{error}");
+        for pause in [0, 500, 1500].map(Duration::from_millis) {
+            let making = tokio::spawn({
+                let cloud = std::sync::Arc::clone(&cloud);
+                async move { cloud.ensure_node(&node("n1")).await }
+            });
+            while cloud.list_nodes().await.unwrap().is_empty() {
+                assert!(!making.is_finished(), "it is made or refused before it is seen");
+            }
+            tokio::time::sleep(pause).await;
+            world.service("kill", compute);
+            let state = tokio::task::block_in_place(|| {
+                world.service("start", compute);
+                world.observer.look().servers[0].status.clone()
+            });
+            // Nova finds its half server when it is back, and finishes it or gives it up.
+            let outcome = making.await.unwrap();
+            println!(
+                "nova-compute was killed {pause:?} after the server was seen, which was {state} then: {outcome:?}"
+            );
+            if let Err(error) = outcome {
+                assert!(error.to_string().contains("make node n1"), "{error}");
+            }
+            cloud.remove_node(&"n1".parse().unwrap()).await.unwrap();
+            assert_eq!(world.observer.counts(), [0; 4]);
         }
-        cloud.remove_node(&"n1".parse().unwrap()).await.unwrap();
-        assert_eq!(world.observer.counts(), [0; 4]);
         // And goes on as before.
         let made = cloud.ensure_node(&node("n2")).await.unwrap();
         cloud.remove_node(&made.tag).await.unwrap();

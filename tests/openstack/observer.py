@@ -39,8 +39,10 @@ def main():
     directory, command, *rest = sys.argv[1:]
     token, project = log_in(directory, 'access')
 
+    admin_token, admin_project = log_in(directory, 'access-admin')
+
     def admin():
-        return log_in(directory, 'access-admin')[0]
+        return admin_token
 
     def get(url):
         return ask('GET', url, token=token)[0]
@@ -66,9 +68,9 @@ def main():
 
     def quota(service, key, value):
         url, kind = {'compute': (COMPUTE + '/os-quota-sets/' + project, 'quota_set'),
-                     'volume': ('%s/%s/os-quota-sets/%s' % (VOLUME, project, project), 'quota_set'),
+                     'volume': ('%s/%s/os-quota-sets/%s' % (VOLUME, admin_project, project), 'quota_set'),
                      'network': ('%s/quotas/%s' % (NETWORK, project), 'quota')}[service]
-        before = get(url)[kind][key]
+        before = ask('GET', url, token=admin())[0][kind][key]
         ask('PUT', url, {kind: {key: int(value)}}, token=admin())
         return before
 
@@ -107,7 +109,7 @@ def main():
     def ensure_giant():
         flavors = ask('GET', COMPUTE + '/flavors', token=token)[0]['flavors']
         if not any(flavor['name'] == 'conpaas-giant' for flavor in flavors):
-            ask('POST', COMPUTE + '/flavors', {'flavor': {'name': 'conpaas-giant', 'ram': 1 << 24, 'disk': 0, 'vcpus': 1}},
+            ask('POST', COMPUTE + '/flavors', {'flavor': {'name': 'conpaas-giant', 'ram': 1 << 24, 'disk': 1, 'vcpus': 1}},
                 token=admin())
 
     def delete_images(keep):

@@ -131,6 +131,7 @@ fn who_is_not_let_in_is_told_why() {
 fn a_private_authority_is_trusted_when_it_is_named_and_only_then() {
     let name = "refusals::a_private_authority_is_trusted_when_it_is_named_and_only_then";
     openstack_world::inside(name, |world| async move {
+        std::fs::create_dir(world.path("ca")).unwrap();
         let authority = Authority::create(&world.path("ca")).unwrap();
         let names = [CertificateName::Address("127.0.0.1".parse().unwrap())];
         let credentials = authority.issue(&Subject::director("127.0.0.1"), &names, Lifetime::NODE).unwrap();

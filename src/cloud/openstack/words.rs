@@ -70,16 +70,26 @@ fn refusal(config: &OpenStackConfig, status: u16, message: &str) -> String {
     if lower.contains("invalid key_name") || lower.contains("keypair") && status == 400 {
         return format!("there is no key pair '{}': check KEY_NAME ({message})", config.key_name);
     }
-    if lower.contains("security group") && matches!(status, 400 | 404) {
+    if (lower.contains("security group") || lower.contains("security_group")) && matches!(status, 400 | 404) {
         return no_group(config);
     }
     if lower.contains("multiple possible networks") {
         return "there are several networks: set NETWORK_ID".to_owned();
     }
+    if let Some(class) = unexpected(message) {
+        return format!("a service of OpenStack failed in itself ({class}): see its own log");
+    }
     if status == 403 {
         return format!("user '{}' may not do this in project '{}' ({message})", config.user, config.project);
     }
     format!("{message} (status {status})")
+}
+
+/// What nova failed at inside: it asks people to report it, and names a class.
+fn unexpected(message: &str) -> Option<&str> {
+    let rest = message.strip_prefix("Unexpected API Error")?;
+    let class = rest.rsplit_once("<class '").and_then(|(_, class)| class.split_once('\''));
+    Some(class.map_or("it does not say at what", |(class, _)| class))
 }
 
 /// Upstream's words for what an option names and is not there.
@@ -128,9 +138,15 @@ pub(super) mod tests {
             (409, "Quota exceeded for resources: ['floatingip'].", "cloud stack has no room left: cannot make node n"),
             (400, "Invalid key_name provided.", "no key pair 'k': check KEY_NAME"),
             (400, "Security group g not found for project x.", "no security group 'g': check SECURITY_GROUP_NAME"),
+            (400, "Unable to find security_group with name or id 'g'", "check SECURITY_GROUP_NAME"),
             (409, "Multiple possible networks found, use a Network ID", "set NETWORK_ID"),
             (403, "Policy doesn't allow x to be performed.", "user 'u' may not do this in project 'p'"),
             (406, "Version 2.52 is not supported", "Pike of 2017"),
+            (
+                500,
+                "Unexpected API Error. Please report this.\n<class 'nova.exception.GlanceConnectionFailed'>",
+                "failed in itself (nova.exception.GlanceConnectionFailed): see its own log",
+            ),
             (400, "whatever", "cloud stack cannot make node n: whatever (status 400)"),
         ] {
             let words = words(status, message);
