@@ -98,6 +98,11 @@ deps: ## install the Debian packages that are missing (root), or say which
 test: deps lint doc ## everything that is checked: form, lints, unit, integration and end-to-end tests
 	.ci/test
 
+.PHONY: test-ec2
+test-ec2: deps ## nodes and volumes on EC2, against moto, a mock of it
+	tests/ec2/prepare
+	$(CARGO) test --locked --test ec2
+
 .PHONY: lint
 lint: ## form and lints
 	$(CARGO) fmt --check

@@ -32,6 +32,17 @@ pub enum DriverConfig {
     OpenStack(OpenStackConfig),
 }
 
+impl DriverConfig {
+    /// Whether a password stands in its section.
+    #[must_use]
+    pub fn has_secret(&self) -> bool {
+        match self {
+            DriverConfig::Lxc(_) | DriverConfig::Process(_) => false,
+            DriverConfig::Ec2(_) | DriverConfig::OpenStack(_) => true,
+        }
+    }
+}
+
 /// Settings of a cloud of containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LxcConfig {

@@ -1,5 +1,6 @@
 //! `conpaas director check`: finds misconfiguration and says the remedy.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use futures_util::future::join_all;
@@ -42,6 +43,7 @@ pub async fn check(director_cfg: &Path) -> Vec<Finding> {
         }
     };
     let mut findings = vec![Finding::good(format!("{} is readable", director_cfg.display()))];
+    findings.extend(secrecy(&config));
     findings.extend(certificates(&config));
     findings.push(clock_verdict(&config).await);
     findings.push(database(&config));
@@ -66,6 +68,18 @@ pub async fn check(director_cfg: &Path) -> Vec<Finding> {
 fn named(cloud: &dyn Cloud, found: Vec<Finding>) -> impl Iterator<Item = Finding> {
     let prefix = format!("cloud {} ({})", cloud.name().shown(), cloud.driver());
     found.into_iter().map(move |finding| Finding { text: format!("{prefix}: {}", finding.text), ..finding })
+}
+
+/// The passwords of clouds are for the director's eyes alone.
+fn secrecy(config: &DirectorConfig) -> Option<Finding> {
+    let holder = config.clouds.iter().find(|cloud| cloud.driver.has_secret())?;
+    let others = std::fs::metadata(&config.file).ok()?.permissions().mode() & 0o077;
+    let text = format!("{} holds the password of cloud {}", config.file.display(), holder.name);
+    Some(if others == 0 {
+        Finding::good(format!("{text}, and only its owner may read it"))
+    } else {
+        Finding::warning(format!("{text}, and others than its owner may read it"), "run 'chmod 600' on it")
+    })
 }
 
 fn certificates(config: &DirectorConfig) -> Vec<Finding> {

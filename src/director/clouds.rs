@@ -14,7 +14,7 @@ use crate::cloud::process::{ProcessCloud, ProcessSettings};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
 use crate::model::CloudName;
-use crate::pki::fingerprint;
+use crate::pki::key_fingerprint;
 
 /// All clouds, the default one first.
 pub(super) struct Clouds {
@@ -100,12 +100,14 @@ fn make(cloud: &CloudConfig, director: &str) -> Result<Arc<dyn Cloud>, CloudErro
     }
 }
 
-/// By this a director finds in a cloud what is its own. It follows from its
-/// authority: a director with another authority is another one.
+/// By this a director finds in a cloud what is its own. It follows from the
+/// key of its authority, which stays when the certificate is renewed: a
+/// director with another authority is another one.
 fn director_id(authority_pem: &str) -> String {
     const DIGITS: usize = 32;
-    let fingerprint = fingerprint(authority_pem).unwrap_or_default();
-    fingerprint.chars().filter(char::is_ascii_hexdigit).take(DIGITS).collect::<String>().to_ascii_lowercase()
+    let mut id = key_fingerprint(authority_pem).unwrap_or_default();
+    id.truncate(DIGITS);
+    id
 }
 
 /// The program that nodes run: the configured one, else this very one.

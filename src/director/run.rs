@@ -67,7 +67,7 @@ fn complain(error: &anyhow::Error) -> ExitCode {
 async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     let config = DirectorConfig::read(&locate_director_cfg(options.config.as_deref()))?;
     start_log(config.is_debug);
-    file::ensure_directory(&config.state_dir)?;
+    file::ensure_passable_directory(&config.state_dir)?;
     check_clock(&config, options.step_clock).await?;
     let director = compose(config)?;
     join_all(director.clouds.all().map(|cloud| prepare(&**cloud))).await;

@@ -44,9 +44,11 @@ pub struct SetupReport {
 pub fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
     let mut lines = Vec::new();
     let config = write_config(options, &mut lines)?;
-    for directory in [&config.conf_dir, &config.cert_dir, &config.userdata_dir, &config.state_dir] {
+    for directory in [&config.conf_dir, &config.cert_dir, &config.userdata_dir] {
         file::ensure_directory(directory)?;
     }
+    // Nodes walk through it.
+    file::ensure_passable_directory(&config.state_dir)?;
     if let Some(directory) = config.database.parent() {
         file::ensure_directory(directory)?;
     }

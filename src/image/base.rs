@@ -67,8 +67,14 @@ pub(super) fn tidy(root: &Path) -> Result<()> {
         sources.join(OURS),
         root.join("etc/apt/apt.conf.d/99mmdebstrap"),
         root.join("etc/dpkg/dpkg.cfg.d/99mmdebstrap"),
+        // mmdebstrap lends both from the machine that builds; a step of the recipe may write its own.
+        root.join("etc/hostname"),
     ] {
         crate::sys::file::ensure_absent(&path)?;
+    }
+    let resolver = root.join("etc/resolv.conf");
+    if fs::symlink_metadata(&resolver).is_ok_and(|metadata| metadata.is_file()) {
+        crate::sys::file::ensure_absent(&resolver)?;
     }
     fs::rename(sources.join(SOURCES), sources.join("debian.list")).context("the root has no apt sources of ours")
 }

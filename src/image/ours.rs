@@ -2,15 +2,20 @@
 //! found, and small ones that are made of trees in a recipe.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 use super::deb::Deb;
 use super::overlay;
 use super::script::{Job, Tool};
 use super::step::Step;
 use super::workplace::Scratch;
+
+/// What stands for itself in the path of a URL is not encoded.
+const IN_A_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_');
 
 /// An archive on this machine.
 pub(super) struct Ours {
@@ -42,7 +47,9 @@ pub(super) async fn make(job: &Job<'_>, scratch: &Scratch) -> Result<Option<Ours
         entries.push(deb.entry(&name));
     }
     fs::write(archive.join("Packages"), entries.join("\n")).context("cannot write a list of packages")?;
-    let source = format!("deb [trusted=yes] copy:{} ./", archive.display());
+    // In apt's lists of sources spaces end a word.
+    let place = percent_encoding::percent_encode(archive.as_os_str().as_bytes(), IN_A_URL);
+    let source = format!("deb [trusted=yes] copy:{place} ./");
     Ok(Some(Ours { source, packages: debs.into_iter().map(|deb| deb.package).collect() }))
 }
 

@@ -435,6 +435,8 @@ mod tests {
         let old = Authority::create(directory.path()).unwrap();
         let new = Authority::renew(directory.path()).unwrap();
         assert_ne!(old.certificate_pem(), new.certificate_pem());
+        let key = crate::pki::key_fingerprint(new.certificate_pem()).unwrap();
+        assert_eq!((key.len(), &key), (64, &crate::pki::key_fingerprint(old.certificate_pem()).unwrap()));
         assert!(new.not_after().unwrap() >= old.not_after().unwrap());
         for (issuer, known) in [(&old, &new), (&new, &old)] {
             let issued = issuer.issue(&Subject::director("x"), &[], Lifetime::NODE).unwrap();

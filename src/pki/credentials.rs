@@ -186,6 +186,18 @@ pub fn fingerprint(pem: &str) -> Result<String, CredentialsError> {
     Ok(digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":"))
 }
 
+/// The SHA-256 fingerprint of the public key of the first certificate in a PEM
+/// text, in small hexadecimal digits. It stays when the certificate is renewed.
+///
+/// # Errors
+/// The text holds no certificate, or a broken one.
+pub fn key_fingerprint(pem: &str) -> Result<String, CredentialsError> {
+    let chain = certificates("certificate", pem)?;
+    let broken = || CredentialsError::Pem { what: "certificate", reason: "it is no certificate".into() };
+    let digest = Sha256::digest(public_key(&chain[0]).ok_or_else(broken)?);
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 fn certificates(what: &'static str, pem: &str) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     match chain {

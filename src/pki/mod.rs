@@ -16,7 +16,7 @@ mod serial;
 mod subject;
 
 pub use authority::{Authority, AuthorityError, BACKDATED_SECONDS, CertificateName, Lifetime};
-pub use credentials::{Credentials, CredentialsError, fingerprint};
+pub use credentials::{Credentials, CredentialsError, fingerprint, key_fingerprint};
 pub use identity::{Identity, IdentityError};
 pub use serial::NodeNumber;
 pub use subject::Subject;

@@ -77,6 +77,32 @@ pub fn ensure_directory(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).map_err(|source| FileError::new("create directory", path, source))
 }
 
+/// Makes a directory and its missing parents so that everybody may walk through them, and only the owner may list them;
+/// what is there stays as it is. No crash and no umask leaves one that is closed. Blocking.
+///
+/// # Errors
+/// A parent is a file or not writable.
+pub fn ensure_passable_directory(path: &Path) -> Result<(), FileError> {
+    use std::os::unix::fs::PermissionsExt;
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        ensure_passable_directory(parent)?;
+    }
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".new");
+    let unfinished = Path::new(&unfinished);
+    ensure_directory(unfinished)?;
+    fs::set_permissions(unfinished, fs::Permissions::from_mode(0o711))
+        .map_err(|source| FileError::new("open to others", unfinished, source))?;
+    match fs::rename(unfinished, path) {
+        // Somebody was faster, and works in it.
+        Err(_) if path.is_dir() => ensure_absent(unfinished),
+        renamed => renamed.map_err(|source| FileError::new("create directory", path, source)),
+    }
+}
+
 /// Makes a directory that only its owner may enter; one that is there is closed to others. Blocking.
 ///
 /// # Errors
@@ -133,6 +159,24 @@ pub fn free_bytes(path: &Path) -> Result<u64, FileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn others_may_walk_through_new_directories_and_old_ones_stay_as_they_are() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        // What a crash left.
+        fs::create_dir(place.path().join("clouds.new")).unwrap();
+        let state = place.path().join("clouds/iaas");
+        ensure_passable_directory(&state).unwrap();
+        ensure_passable_directory(&state).unwrap();
+        let modes = [place.path(), state.parent().unwrap(), &state].map(mode);
+        assert_eq!(modes, [0o700, 0o711, 0o711]);
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+        fs::write(place.path().join("file"), "").unwrap();
+        assert!(ensure_passable_directory(&place.path().join("file/x")).is_err());
+    }
 
     #[test]
     fn a_failed_write_leaves_the_old_content_and_no_litter() {

@@ -33,9 +33,10 @@ fn an_application_is_spread_over_containers_and_instances_and_scaled_in_each() {
                 ("containers.DRIVER", "lxc"),
                 ("containers.IMAGE", &base),
                 ("containers.STATE_DIR", &own),
-                ("director.LISTEN", "0.0.0.0:5555"),
+                // Not at the port of agents, whose addresses are this machine's too.
+                ("director.LISTEN", "0.0.0.0:5554"),
                 // Both containers and the mock's addresses lead to it.
-                ("director.DIRECTOR_URL", "https://172.16.0.1:5555"),
+                ("director.DIRECTOR_URL", "https://172.16.0.1:5554"),
             ],
         );
         let containers = state.join("cloud/nodes");

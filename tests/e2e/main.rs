@@ -17,6 +17,7 @@ mod director_world;
 mod ec2_world;
 #[path = "../ec2/hypervisor.rs"]
 mod hypervisor;
+mod image;
 mod init;
 mod join;
 mod lxc;

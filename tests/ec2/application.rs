@@ -1,5 +1,8 @@
 //! Applications whose nodes are the mock's instances, or in several clouds at once.
 
+use std::os::unix::fs::PermissionsExt;
+
+use conpaas::pki::Authority;
 use conpaas::rpc::RpcCall;
 use serde_json::{Value, json};
 
@@ -120,10 +123,41 @@ fn a_start_that_the_cloud_refuses_ends_with_its_reason() {
         let reason = application["reason"].as_str().unwrap();
         assert!(reason.contains("has no key pair 'lost': check KEY_NAME"), "{reason}");
         deployment.nothing_is_left_over(&world).await;
-        let checked = deployment.director.command(&["director", "check"]).output().unwrap();
-        let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+        let check = || {
+            let checked = deployment.director.command(&["director", "check"]).output().unwrap();
+            String::from_utf8_lossy(&checked.stdout).into_owned()
+        };
+        let said = check();
+        assert!(said.contains("only its owner may read it"), "{said}");
         assert!(said.contains("cloud amazon (ec2): region eu-west-1 has no key pair 'lost': check KEY_NAME"), "{said}");
         assert!(!said.contains(&world.setup.secret));
+        let config = deployment.director.path("director.cfg");
+        std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let said = check();
+        assert!(said.contains("others than its owner may read it"), "{said}");
+    });
+}
+
+#[test]
+fn a_director_whose_authority_was_renewed_knows_its_nodes() {
+    ec2_world::inside("application::a_director_whose_authority_was_renewed_knows_its_nodes", |world| async move {
+        let mut deployment = Deployment::start(&world, &[]);
+        deployment.insist(&deployment.user, "/startapp/1/amazon", &[]).await;
+        deployment.rests(1, "RUNNING").await;
+        let instance = world.observer.instances().pop().unwrap().id;
+        deployment.director.kill();
+        Authority::renew(&deployment.director.path("certs")).unwrap();
+        let _: Value = world.observer.tell("stop", &json!(instance));
+        deployment.director.run(&[]);
+        eventually("it is started again", || async {
+            let seen = world.observer.instances();
+            (seen.len() == 1 && seen[0].id == instance && seen[0].state == "running").then_some(())
+        })
+        .await;
+        assert_eq!(deployment.application(1).await.unwrap()["status"], "RUNNING");
+        deployment.insist(&deployment.user, "/stopapp/1", &[]).await;
+        deployment.nothing_is_left_over(&world).await;
+        assert_eq!(world.observer.instances(), []);
     });
 }
 

@@ -107,6 +107,25 @@ fn a_node_is_made_once_found_again_and_removed() {
 }
 
 #[test]
+fn a_node_that_is_stopped_keeps_its_disk_and_starts_again() {
+    ec2_world::inside("cloud::a_node_that_is_stopped_keeps_its_disk_and_starts_again", |world| async move {
+        let cloud = cloud(&world);
+        let made = cloud.ensure_node(&node("n1")).await.unwrap();
+        world.proxy.fail("StopInstances", Fault::LoseAnswer);
+        for _ in 0..2 {
+            cloud.stop_node(&made.tag).await.unwrap();
+            assert!(!cloud.list_nodes().await.unwrap()[0].is_running);
+            assert_eq!(world.observer.instances()[0].state, "stopped");
+        }
+        cloud.stop_node(&"n9".parse().unwrap()).await.unwrap();
+        assert_eq!(cloud.ensure_node(&node("n1")).await.unwrap(), made);
+        let seen = world.observer.instances();
+        assert_eq!((seen.len(), STANDARD.decode(&seen[0].user_data).unwrap()), (1, b"#invitation 1\n".to_vec()));
+        assert_eq!(world.proxy.faults_left(), 0);
+    });
+}
+
+#[test]
 fn without_a_subnet_nodes_have_public_addresses_and_sizes_are_the_callers() {
     ec2_world::inside(
         "cloud::without_a_subnet_nodes_have_public_addresses_and_sizes_are_the_callers",
@@ -200,10 +219,20 @@ fn a_busy_or_broken_api_is_asked_again_and_makes_nothing_twice() {
         world.proxy.fail("CreateVolume", Fault::LoseAnswer);
         let volume = cloud.ensure_volume(&volume("v1", 1, Some("n1"))).await.unwrap();
         assert_eq!(world.observer.volumes().len(), 1);
-        world.proxy.fail("AttachVolume", Fault::LoseCall);
-        cloud.attach_volume(&volume.tag, &made.tag, "sdf").await.unwrap();
-        world.proxy.fail("DetachVolume", busy.clone());
-        cloud.detach_volume(&volume.tag).await.unwrap();
+        // The mock attaches again what is attached; Amazon refuses.
+        let in_use = Fault::Refuse(400, "VolumeInUse", "vol is already attached to an instance");
+        for faults in [vec![Fault::LoseCall], vec![Fault::LoseAnswer, in_use.clone()]] {
+            faults.into_iter().for_each(|fault| world.proxy.fail("AttachVolume", fault));
+            cloud.attach_volume(&volume.tag, &made.tag, "sdf").await.unwrap();
+            world.proxy.fail("DetachVolume", busy.clone());
+            world.proxy.fail("DetachVolume", Fault::LoseAnswer);
+            world.proxy.fail("DetachVolume", Fault::Refuse(400, "IncorrectState", "vol is 'available'"));
+            cloud.detach_volume(&volume.tag).await.unwrap();
+            assert_eq!(world.observer.volumes()[0].attached, []);
+        }
+        world.proxy.fail("AttachVolume", in_use);
+        let error = cloud.attach_volume(&volume.tag, &made.tag, "sdf").await.unwrap_err().to_string();
+        assert!(error.contains("VolumeInUse"), "somebody else has it: {error}");
         world.proxy.fail("DeleteVolume", Fault::LoseAnswer);
         cloud.remove_volume(&volume.tag).await.unwrap();
         world.proxy.fail("TerminateInstances", Fault::LoseAnswer);

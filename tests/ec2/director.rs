@@ -1,7 +1,7 @@
 //! A real director whose cloud `amazon` is the mock, and what its user and its
 //! managers ask of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use conpaas::model::{ApplicationId, UserId};
 use conpaas::pki::{Credentials, Lifetime, Subject};
@@ -20,7 +20,18 @@ pub(crate) struct Deployment {
     pub(crate) director: Director,
     pub(crate) user: Credentials,
     pub(crate) manager: Credentials,
+    /// What a manager said last.
+    heard: Mutex<String>,
     _hypervisor: Hypervisor,
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let heard = self.heard.lock().map(|heard| heard.clone()).unwrap_or_default();
+            eprintln!("--- manager\n{heard}\n--- director\n{}", self.director.log());
+        }
+    }
 }
 
 impl Deployment {
@@ -45,9 +56,11 @@ impl Deployment {
         let mut director = Director::prepare(&options);
         // Nodes may have to reach it at another address than the test.
         if let Some((_, url)) = more.iter().find(|(name, _)| *name == DIRECTOR_URL) {
+            director.endpoint.port = url.rsplit_once(':').unwrap().1.parse().unwrap();
             let path = director.path("director.cfg");
             let text = std::fs::read_to_string(&path).unwrap();
             let own = format!("https://{}:{}", director.endpoint.host, director.endpoint.port);
+            assert!(text.contains(&own), "{text}");
             std::fs::write(&path, text.replace(&own, url)).unwrap();
         }
         director.run(&[]);
@@ -55,7 +68,7 @@ impl Deployment {
         let user = director.certificate(&Subject::user(ALICE, "alice", "alice@example.org"), Lifetime::USER);
         let manager = director.certificate(&Subject::manager(ALICE, ApplicationId(1)), Lifetime::NODE);
         let hypervisor = Hypervisor::start(Arc::clone(&world.observer), world.path("machines"));
-        Deployment { director, user, manager, _hypervisor: hypervisor }
+        Deployment { director, user, manager, heard: Mutex::default(), _hypervisor: hypervisor }
     }
 
     /// A POST that is repeated until the director answers it, as managers do.
@@ -103,12 +116,16 @@ impl Deployment {
         }
     }
 
-    /// Calls the manager until it does what is asked: scripts may still run.
+    /// Calls the manager until it does what is asked: scripts may still run,
+    /// a node that was started again does not listen at once.
     pub(crate) async fn order(&self, aid: i64, call: &RpcCall) -> Value {
+        const PASSING: [&str; 3] = ["Scripts are still running", "state", "cannot reach"];
         eventually(&format!("{call:?}"), || async {
-            match self.call(aid, call).await? {
+            let said = self.call(aid, call).await;
+            *self.heard.lock().unwrap() = format!("{said:?}");
+            match said? {
                 Ok(value) => Some(value),
-                Err(text) if text.contains("Scripts are still running") || text.contains("state") => None,
+                Err(text) if PASSING.iter().any(|part| text.contains(part)) => None,
                 Err(text) => panic!("{call:?}: {text}"),
             }
         })
@@ -118,7 +135,10 @@ impl Deployment {
     /// Waits until service 1 of an application is in this state.
     pub(crate) async fn service_rests(&self, aid: i64, state: &str) {
         eventually(&format!("the service of application {aid} is {state}"), || async {
-            let info = self.call(aid, &RpcCall::get(1, "get_service_info")).await?.ok()?;
+            let said = self.call(aid, &RpcCall::get(1, "get_service_info")).await;
+            *self.heard.lock().unwrap() = format!("{said:?}");
+            let info = said?.ok()?;
+            assert!(info["state"] != "ERROR" || state == "ERROR", "the service of application {aid} has failed");
             (info["state"] == state).then_some(())
         })
         .await;

@@ -38,9 +38,9 @@ pub(crate) fn arm64(card: &Card, directory: &Path, clock: Clock) -> anyhow::Resu
     Machine::start("qemu-system-aarch64", &arguments, directory)
 }
 
-/// A plain 32-bit ARM machine with the card as its disk and a cable to us.
+/// A plain 32-bit ARM machine with the card as its disk and a cable to us, all of it at addresses that Debian's kernel for armhf can reach.
 pub(crate) fn armhf(card: &Card, directory: &Path, clock: Clock) -> anyhow::Result<Machine> {
-    let mut arguments = words("-M virt -cpu cortex-a15 -smp 2 -m 1024 -accel tcg,thread=multi");
+    let mut arguments = words("-M virt,highmem=off -cpu cortex-a15 -smp 2 -m 1024 -accel tcg,thread=multi");
     arguments.extend(virtual_devices(card, clock));
     arguments.extend(Boot::read(card, directory)?.arguments(directory, "ttyAMA0"));
     Machine::start("qemu-system-arm", &arguments, directory)

@@ -58,8 +58,7 @@ impl Account {
             }
             None => {
                 self.wait_until_free(id, LIMIT, &action).await?;
-                let params = Params::new().set("VolumeId", id).set("InstanceId", &instance).set("Device", &device);
-                let _looked_at_below: Attachment = self.query.call("AttachVolume", &params).await.map_err(explain)?;
+                self.attach(id, &instance, &device).await.map_err(explain)?;
             }
         }
         let attached = until(LIMIT, || async {
@@ -135,6 +134,21 @@ impl Account {
         let zones: DescribeZones = self.query.call("DescribeAvailabilityZones", &Params::new()).await?;
         let usable = zones.availability_zone_info.items.into_iter().find(|zone| zone.zone_state == "available");
         Ok(usable.map(|zone| zone.zone_name))
+    }
+
+    /// Has it attached; how far that is has to be looked at.
+    async fn attach(&self, id: &str, instance: &str, device: &str) -> Result<(), QueryError> {
+        let params = Params::new().set("VolumeId", id).set("InstanceId", instance).set("Device", device);
+        let outcome: Result<Attachment, QueryError> = self.query.call("AttachVolume", &params).await;
+        let Err(error) = outcome else { return Ok(()) };
+        // The call before this one may have done it, and its answer was lost.
+        if ["VolumeInUse", "IncorrectState"].contains(&error.code()) {
+            let now = self.describe_volume(id).await?;
+            if now.as_ref().and_then(in_use).is_some_and(|at| at.instance_id == instance && at.device == device) {
+                return Ok(());
+            }
+        }
+        Err(error)
     }
 
     async fn detach(&self, volume: &Volume, limit: Duration, action: &str) -> Result<(), CloudError> {

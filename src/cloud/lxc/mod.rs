@@ -73,7 +73,7 @@ impl LxcCloud {
             reason,
         };
         settings.check().map_err(|error| fail(error.to_string()))?;
-        file::ensure_directory(&settings.state_directory).map_err(|error| fail(chain(&error)))?;
+        file::ensure_passable_directory(&settings.state_directory).map_err(|error| fail(chain(&error)))?;
         // The kernel shows mounts and loop devices by their true paths.
         let state_directory = settings.state_directory.canonicalize().map_err(|error| fail(error.to_string()))?;
         settings.state_directory = state_directory;

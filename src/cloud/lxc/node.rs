@@ -213,7 +213,7 @@ impl Node {
         };
         let pivot = settings.state_directory.join("pivot");
         for path in [&settings.state_directory, &self.lxc_path, &pivot] {
-            file::ensure_directory(path)?;
+            file::ensure_passable_directory(path)?;
             fs::set_permissions(path, fs::Permissions::from_mode(0o711)).map_err(fail(path))?;
         }
         let first = match settings.privilege {
