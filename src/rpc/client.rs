@@ -526,8 +526,8 @@ impl<B: hyper::body::Body + Unpin> hyper::body::Body for SyncBody<B> {
 /// forget the connection meanwhile: then nobody would ever hear of it. So it is
 /// asked now and then whether the other side is there still.
 fn keep_alive(stream: &TcpStream) -> nix::Result<()> {
-    const IDLE_S: u32 = 10;
-    const INTERVAL_S: u32 = 5;
+    const IDLE_S: u32 = 5;
+    const INTERVAL_S: u32 = 3;
     const PROBES: u32 = 4;
     setsockopt(stream, sockopt::TcpKeepIdle, &IDLE_S)?;
     setsockopt(stream, sockopt::TcpKeepInterval, &INTERVAL_S)?;

@@ -20,6 +20,8 @@ const PAIRS: [(Action, Action); 4] = [
     (Action::CreateVolume, Action::DestroyVolume),
     (Action::Attach, Action::Detach),
 ];
+/// Of the points that are calls of OpenStack.
+const PREFIX: &str = "openstack.";
 /// Each must be seen, or the test has learned nothing.
 const MADE_AND_UNMADE: [&str; 8] = [
     "create_server",
@@ -153,10 +155,20 @@ async fn learn(session: &mut Session<'_>) -> BTreeMap<Action, BTreeSet<String>> 
         session.notes.n_operations += 1;
         session.act(action).await;
         let passed = std::fs::read_to_string(&log).unwrap();
-        let own = passed.lines().filter(|point| point.starts_with("openstack.")).map(str::to_owned);
+        // Two calls that end together may write one line.
+        let own = passed.lines().flat_map(|line| line.match_indices(PREFIX).map(|(at, _)| word_at(line, at)));
         points.insert(action, own.collect::<BTreeSet<_>>());
     }
     points
+}
+
+/// The name of the point that begins there.
+fn word_at(line: &str, at: usize) -> String {
+    let rest = &line[at + PREFIX.len()..];
+    let length = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(rest.len());
+    let name = &rest[..length];
+    // Without a line's end between them, two names run into one.
+    format!("{PREFIX}{}", name.split("openstack").next().unwrap_or(name))
 }
 
 #[test]
