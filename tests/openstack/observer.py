@@ -5,6 +5,7 @@
 import json
 import re
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -117,12 +118,33 @@ def main():
             if image['name'].startswith('conpaas-test-') and image['name'] != keep:
                 ask('DELETE', IMAGE + '/images/' + image['id'], token=token)
 
+    def sweep():
+        """What a test that failed has left would make all others fail."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            seen = all_there_is()
+            if not any(seen.values()):
+                return True
+            wanted = [NETWORK + '/floatingips/' + a['id'] for a in seen['addresses']]
+            wanted += [COMPUTE + '/servers/' + s['id'] for s in seen['servers']]
+            wanted += ['%s/%s/volumes/%s' % (VOLUME, project, v['id']) for v in seen['volumes']
+                       if not v['attached'] and v['status'] != 'deleting']
+            if not seen['servers']:
+                wanted += [NETWORK + '/ports/' + p for p in seen['ports']]
+            for url in wanted:
+                try:
+                    ask('DELETE', url, token=token)
+                except urllib.error.HTTPError:
+                    pass  # it is on its way already
+            time.sleep(0.5)
+        return False
+
     def all_there_is():
         return {'servers': servers(), 'ports': ports(), 'addresses': addresses(), 'volumes': volumes()}
 
     commands = {f.__name__: f for f in (
         all_there_is, quota, user_data, new_address, delete_address, delete_server, delete_group, delete_key, act,
-        revoke_tokens, ensure_giant, delete_images)}
+        revoke_tokens, ensure_giant, delete_images, sweep)}
     try:
         print(json.dumps(commands[command](*rest)))
     except urllib.error.HTTPError as error:

@@ -227,7 +227,7 @@ impl Project {
             Some(Some(server)) if server.status == "ACTIVE" => Ok(server),
             Some(Some(server)) => Err(match &server.fault {
                 Some(fault) => words::fault(&self.name, action, &fault.message),
-                None => self.failed(action, format!("server {id} is in state {}", server.status)),
+                None => self.failed(action, format!("nova gave server {id} up: see nova-compute's log")),
             }),
             Some(None) => Err(self.failed(action, format!("server {id} was removed meanwhile"))),
             None => {
