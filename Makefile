@@ -30,6 +30,9 @@ CLIENTS := tools application cloud director generic helloworld service user
 # keep to itself, the name of a network namespace.
 CLOUD ?= lxc
 NETNS ?=
+# With CLOUD=openstack: where the whole OpenStack is, and lite (less memory) or full (as in a cloud of many machines).
+OPENSTACK ?= /var/lib/conpaas/nutshell-openstack
+MODE ?= lite
 # Root file system of the containers; built once, built again when its recipe changes.
 IMAGE ?= /var/lib/conpaas/images/services
 
@@ -59,9 +62,13 @@ help: ## this list
 		printf '  make %-12s %s\n' "$$word" "$$meaning"; done
 
 .PHONY: nutshell
-nutshell: nutshell-may-run deps build $(if $(filter lxc,$(CLOUD)),image) ## a whole ConPaaS on this machine, with a program running in it
+nutshell: nutshell-may-run deps build $(if $(filter lxc openstack,$(CLOUD)),image) ## a whole ConPaaS on this machine, with a program running in it
+ifeq ($(CLOUD),openstack)
+	images/nutshell-openstack/nutshell --directory $(OPENSTACK) up --mode $(MODE) --program $(RELEASE) --image $(IMAGE)
+else
 	$(RELEASE) nutshell up --cloud $(CLOUD) $(if $(NETNS),--netns $(NETNS)) $(if $(filter lxc,$(CLOUD)),--image $(IMAGE))
 	$(RELEASE) nutshell demo --cloud $(CLOUD) $(if $(NETNS),--netns $(NETNS))
+endif
 
 .PHONY: nutshell-may-run
 nutshell-may-run:
@@ -73,7 +80,11 @@ endif
 
 .PHONY: nutshell-down
 nutshell-down: ## end the nutshell and leave nothing of it but its data
+ifeq ($(CLOUD),openstack)
+	images/nutshell-openstack/nutshell --directory $(OPENSTACK) down --program $(RELEASE) $(if $(PURGE),--purge)
+else
 	$(RELEASE) nutshell down --cloud $(CLOUD) $(if $(NETNS),--netns $(NETNS))
+endif
 
 .PHONY: build
 build: deps ## the program, as it is shipped
@@ -142,6 +153,12 @@ test-images: ## boots the images in QEMU and looks whether they work (root; PROO
 	$(MAKE) images COMPRESS=none IMAGE_ARCH="$(PROOF_ARCH)" IMAGES="rpi-standalone nutshell"
 	@.ci/deps boot
 	$(CARGO) test --locked --test images -- $(PROOFS)
+
+.PHONY: test-openstack
+test-openstack: deps ## against a real OpenStack, which is started for it and ended after it (root; MODE=full, TESTS="cloud::")
+	images/nutshell-openstack/openstack --directory $(OPENSTACK)-test up --mode $(MODE)
+	CONPAAS_OPENSTACK=$(OPENSTACK)-test $(CARGO) test --locked --test openstack -- --test-threads=1 $(TESTS)
+	images/nutshell-openstack/openstack --directory $(OPENSTACK)-test down
 
 # The one list of what belongs on a machine: `make dist` packs what this installs.
 .PHONY: install

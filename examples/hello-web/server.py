@@ -6,6 +6,7 @@ made it, its role, its master and its peers.
 """
 
 import argparse
+import errno
 import html
 import http.server
 import json
@@ -76,13 +77,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+def listen(address, port):
+    """On the node's own address, where several nodes may share a machine. A
+    cloud may translate it on the way to the node (a floating address): then
+    the node has another one, and listens on all that it has."""
+    try:
+        return http.server.ThreadingHTTPServer((address, port), Handler)
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise
+        return http.server.ThreadingHTTPServer(("", port), Handler)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--agents", required=True)
     options = parser.parse_args()
-    server = http.server.ThreadingHTTPServer((options.address, options.port), Handler)
+    server = listen(options.address, options.port)
     server.options = options
     print(f"serving on http://{options.address}:{options.port}/", flush=True)
     server.serve_forever()

@@ -50,6 +50,12 @@ enum DirectorRoleCommand {
         /// Print one JSON value
         #[arg(long)]
         json: bool,
+        /// First make what a remote cloud lacks: security group, key pair, image
+        #[arg(long)]
+        fix: bool,
+        /// The image of nodes (raw or qcow2), to be uploaded where the cloud has none
+        #[arg(long, value_name = "FILE", requires = "fix")]
+        image: Option<PathBuf>,
     },
     /// End all nodes and keep their data; a director that starts, or still runs, starts them again
     StopNodes,
@@ -80,7 +86,9 @@ pub(super) fn run(words: &[String]) -> ExitCode {
         Some(DirectorRoleCommand::Init { hostname, names, set }) => {
             init(&SetupOptions { config: locate_director_cfg(line.place.config.as_deref()), hostname, names, set })
         }
-        Some(DirectorRoleCommand::Check { json }) => check(line.place.config.as_deref(), json),
+        Some(DirectorRoleCommand::Check { json, fix, image }) => {
+            check(line.place.config.as_deref(), json, fix.then_some(image.as_deref()))
+        }
         Some(DirectorRoleCommand::StopNodes) => stop_nodes(line.place.config.as_deref()),
     }
 }
@@ -123,9 +131,19 @@ fn complain(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn check(config: Option<&Path>, is_json: bool) -> ExitCode {
+/// `mend` is there to mend first, with the image to upload.
+fn check(config: Option<&Path>, is_json: bool, mend: Option<Option<&Path>>) -> ExitCode {
     install_crypto();
-    let findings = match finish(director::check(&locate_director_cfg(config))) {
+    let config = locate_director_cfg(config);
+    let work = async {
+        let mut findings = match mend {
+            Some(image) => director::mend(&config, image).await,
+            None => Vec::new(),
+        };
+        findings.extend(director::check(&config).await);
+        findings
+    };
+    let findings = match finish(work) {
         Ok(findings) => findings,
         Err(error) => return complain(&error.into()),
     };

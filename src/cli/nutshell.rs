@@ -45,7 +45,7 @@ enum NutshellCommand {
 
 #[derive(Debug, Args)]
 struct Options {
-    /// What nodes are: containers (needs root) or plain processes
+    /// What nodes are: containers (needs root), plain processes, or servers of an OpenStack
     #[arg(long, value_enum, default_value_t = CloudChoice::Lxc)]
     cloud: CloudChoice,
     /// Keep everything in this network namespace, which is made when it is not there
@@ -54,6 +54,9 @@ struct Options {
     /// The containers' root file system
     #[arg(long, value_name = "DIR", default_value = "/var/lib/conpaas/images/services")]
     image: PathBuf,
+    /// Options of the director's cloud, one KEY = VALUE on a line; only the first `up` looks at it
+    #[arg(long, value_name = "FILE")]
+    section: Option<PathBuf>,
     /// Where to keep everything
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -69,6 +72,8 @@ struct Options {
 enum CloudChoice {
     Lxc,
     Process,
+    #[value(name = "openstack")]
+    OpenStack,
 }
 
 /// What the role understands.
@@ -142,9 +147,11 @@ fn find(options: Options) -> Result<Place, NutshellError> {
         cloud: match options.cloud {
             CloudChoice::Lxc => NutshellCloud::Lxc,
             CloudChoice::Process => NutshellCloud::Process,
+            CloudChoice::OpenStack => NutshellCloud::OpenStack,
         },
         netns: options.netns.filter(|name| !name.is_empty()),
         image: options.image,
+        section: options.section,
         state_dir: options.state_dir,
         network: options.network,
         port: options.port,

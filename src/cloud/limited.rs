@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeSpec, VolumeSpec};
+use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeSpec, Repair, VolumeSpec};
 use crate::model::{CloudName, NodeTag};
 
 /// How long each sort of operation may take.
@@ -169,6 +169,11 @@ impl Cloud for LimitedCloud {
         asked.await.unwrap_or_else(|error| {
             vec![Finding::bad(error.to_string(), "see whether it is reachable from this machine")]
         })
+    }
+
+    /// Somebody sits before it and can end it; an image may take an hour.
+    async fn mend(&self, repair: &Repair<'_>) -> Vec<Finding> {
+        self.inner.mend(repair).await
     }
 }
 

@@ -18,12 +18,13 @@ mod fixed_context;
 pub mod limited;
 mod locks;
 pub mod lxc;
+pub mod openstack;
 mod ports;
 pub mod process;
 mod shelf;
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -184,6 +185,15 @@ pub enum Verdict {
     Bad,
 }
 
+/// What a cloud may use to make what its configuration names and is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repair<'a> {
+    /// The image that nodes start from, as a file.
+    pub image: Option<&'a Path>,
+    /// Where private keys are put that it makes.
+    pub key_directory: &'a Path,
+}
+
 /// Why a cloud did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum CloudError {
@@ -284,4 +294,10 @@ pub trait Cloud: Send + Sync {
 
     /// Looks whether this cloud can work: tools, images, network, room.
     async fn check(&self) -> Vec<Finding>;
+
+    /// Makes what the configuration names and is not there, as far as that
+    /// can be known, and gives what it did or could not do. May be repeated.
+    async fn mend(&self, _repair: &Repair<'_>) -> Vec<Finding> {
+        Vec::new()
+    }
 }

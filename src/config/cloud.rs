@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::ConfigError;
 use super::ec2::{self, EC2_KEYS, EC2_REQUIRED, Ec2Config};
 use super::ini::{Document, Key, Section};
+use super::openstack::{self, OPENSTACK_KEYS, OPENSTACK_REQUIRED, OpenStackConfig};
 use super::value;
 use crate::model::{CloudName, Ipv4Network};
 
@@ -27,6 +28,8 @@ pub enum DriverConfig {
     Process(ProcessConfig),
     /// Instances of EC2 (`DRIVER = ec2`).
     Ec2(Ec2Config),
+    /// Servers of OpenStack (`DRIVER = openstack`).
+    OpenStack(OpenStackConfig),
 }
 
 impl DriverConfig {
@@ -35,7 +38,7 @@ impl DriverConfig {
     pub fn has_secret(&self) -> bool {
         match self {
             DriverConfig::Lxc(_) | DriverConfig::Process(_) => false,
-            DriverConfig::Ec2(_) => true,
+            DriverConfig::Ec2(_) | DriverConfig::OpenStack(_) => true,
         }
     }
 }
@@ -132,12 +135,6 @@ pub(super) const PROCESS_KEYS: &[Key] = &[
     Key::new("CONTEXT", "files"),
 ];
 
-/// Upstream's keys of openstack, known by name so that a wrong file gets
-/// upstream's message: those that must be there and not empty, and the others.
-const OPENSTACK_REQUIRED: &[&str] =
-    &["USER", "PASSWORD", "HOST", "IMAGE_ID", "SIZE_ID", "KEY_NAME", "SECURITY_GROUP_NAME"];
-const OPENSTACK_OPTIONAL: &[&str] = &["DRIVER", "OTHER_CLOUDS", "NETWORK_ID", "AUTO_ASSIGN_FLOATING_IP"];
-
 /// Reads `[iaas]` and every section in `OTHER_CLOUDS`; the default cloud comes first.
 /// `base` is where clouds without a `STATE_DIR` keep theirs.
 pub(super) fn read_clouds(document: &Document, base: &Path) -> Result<Vec<CloudConfig>, ConfigError> {
@@ -193,11 +190,14 @@ fn read_driver(document: &Document, name: &CloudName, base: &Path) -> Result<Dri
             check_required(document, name, "ec2", EC2_REQUIRED)?;
             ec2::read(&document.section(name.as_str(), EC2_KEYS, |_| false)?).map(DriverConfig::Ec2)
         }
+        "openstack" => {
+            check_required(document, name, "openstack", OPENSTACK_REQUIRED)?;
+            let section = document.section(name.as_str(), OPENSTACK_KEYS, |_| false)?;
+            openstack::read(&section).map(DriverConfig::OpenStack)
+        }
         other => {
-            if other == "openstack" {
-                check_openstack(document, name)?;
-            }
-            Err(refuse(format!("[{name}] DRIVER: this program has no driver '{other}'; it has lxc, process and ec2")))
+            let known = "it has lxc, process, ec2 and openstack";
+            Err(refuse(format!("[{name}] DRIVER: this program has no driver '{other}'; {known}")))
         }
     }
 }
@@ -275,20 +275,6 @@ fn check_required(document: &Document, name: &CloudName, driver: &str, keys: &[&
     Ok(())
 }
 
-fn check_openstack(document: &Document, name: &CloudName) -> Result<(), ConfigError> {
-    check_required(document, name, "openstack", OPENSTACK_REQUIRED)?;
-    let is_known =
-        |key: &&String| OPENSTACK_REQUIRED.contains(&key.as_str()) || OPENSTACK_OPTIONAL.contains(&key.as_str());
-    let mut keys = document.options(name.as_str()).into_iter().flat_map(|options| options.keys());
-    match keys.find(|key| !is_known(key)) {
-        Some(key) => Err(ConfigError::Cloud {
-            file: document.file().to_owned(),
-            problem: format!("[{name}] {key}: unknown key of driver openstack"),
-        }),
-        None => Ok(()),
-    }
-}
-
 /// Two clouds on the same addresses or files would destroy each other's nodes.
 fn refuse_sharing(document: &Document, earlier: &CloudConfig, later: &CloudConfig) -> Result<(), ConfigError> {
     let refuse = |key: &str, problem: String| {
@@ -330,7 +316,7 @@ fn holdings(driver: &DriverConfig) -> Option<Holdings<'_>> {
         DriverConfig::Process(process) => {
             Some(Holdings { directory: &process.state_dir, network: process.network, bridge: None })
         }
-        DriverConfig::Ec2(_) => None,
+        DriverConfig::Ec2(_) | DriverConfig::OpenStack(_) => None,
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{DriverConfig, LxcConfig};
+use crate::config::{DriverConfig, Floating, LxcConfig};
 
 fn parse(text: &str) -> Result<DirectorConfig, ConfigError> {
     DirectorConfig::parse(Path::new("/d.cfg"), text)
@@ -64,14 +64,37 @@ fn upstream_clouds_get_upstream_texts_and_then_ours() {
     let empty = format!("{openstack}SECURITY_GROUP_NAME =\n");
     assert_eq!(refusal(&empty), "/d.cfg: Empty openstack config param SECURITY_GROUP_NAME for iaas");
     let whole = format!("{openstack}SECURITY_GROUP_NAME = g\n");
-    let ours = "/d.cfg: [iaas] DRIVER: this program has no driver 'openstack'; it has lxc, process and ec2";
-    assert_eq!(refusal(&whole), ours);
+    assert!(matches!(parse(&whole).unwrap().clouds[0].driver, DriverConfig::OpenStack(_)));
     assert!(refusal(&format!("{whole}COLOUR = red\n")).contains("[iaas] COLOUR: unknown key"));
     assert_eq!(refusal("[iaas]\nDRIVER=ec2\n"), "/d.cfg: Missing ec2 config param USER for iaas");
     assert!(
-        refusal("[iaas]\nDRIVER=opennebula\nURL=x\n").ends_with("no driver 'opennebula'; it has lxc, process and ec2")
+        refusal("[iaas]\nDRIVER=opennebula\nURL=x\n")
+            .ends_with("no driver 'opennebula'; it has lxc, process, ec2 and openstack")
     );
     assert_eq!(refusal("[conpaas]\n"), "/d.cfg: no DRIVER specified in [iaas] section");
+}
+
+const OPENSTACK: &str = "[iaas]\nDRIVER = OpenStack\nUSER = conpaas\nPASSWORD = s3cr3t word\nHOST = cloud.example.org\n\
+                         IMAGE_ID = services image\nSIZE_ID = 1\nKEY_NAME = k\nSECURITY_GROUP_NAME = g\n";
+
+#[test]
+fn upstreams_section_of_openstack_is_read_and_its_secret_is_not_shown() {
+    let read = |more: &str| match parse(&format!("{OPENSTACK}{more}")).unwrap().clouds.remove(0).driver {
+        DriverConfig::OpenStack(openstack) => openstack,
+        other => panic!("{other:?}"),
+    };
+    let upstreams = read("NETWORK_ID = net\n");
+    assert_eq!(upstreams.auth_url, "http://cloud.example.org:5000");
+    assert_eq!((upstreams.project.as_str(), upstreams.user_domain.as_str()), ("conpaas", "Default"));
+    assert_eq!((upstreams.password.reveal(), upstreams.floating.clone()), ("s3cr3t word", Floating::ByCloud));
+    assert!(!format!("{upstreams:?}").contains("s3cr3t"));
+    let own = read("PROJECT = p\nREGION = r\nAUTO_ASSIGN_FLOATING_IP = false\nFLOATING_NETWORK_ID = public\n");
+    assert_eq!((own.project.as_str(), own.region.as_deref()), ("p", Some("r")));
+    assert_eq!(own.floating, Floating::ByDirector { pool: Some("public".to_owned()) });
+    let useless = refusal(&format!("{OPENSTACK}FLOATING_NETWORK_ID = public\n"));
+    assert!(useless.contains("[iaas] FLOATING_NETWORK_ID: is for AUTO_ASSIGN_FLOATING_IP = false"), "{useless}");
+    let host = refusal(&OPENSTACK.replace("cloud.example.org", "ftp://cloud"));
+    assert!(host.contains("[iaas] HOST: 'ftp://cloud' is neither a host nor the URL of keystone"), "{host}");
 }
 
 const EC2: &str = "[iaas]\nDRIVER = ec2\nUSER = AKIA1\nPASSWORD = s3cr3t/+\nIMAGE_ID = ami-1\nSIZE_ID = t3.micro\n\

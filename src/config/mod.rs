@@ -26,6 +26,7 @@ mod error;
 mod ini;
 mod invitation;
 mod node;
+mod openstack;
 mod secret;
 mod url;
 mod value;
@@ -39,6 +40,7 @@ pub use edit::{SHIPPED_CPS_TOOLS_CONF, SHIPPED_DIRECTOR_CFG, with_option};
 pub use error::ConfigError;
 pub use invitation::{Invitation, InvitationError, Token};
 pub use node::{AgentConfig, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
+pub use openstack::{Floating, OpenStackConfig};
 pub use secret::Secret;
 pub use url::{DEFAULT_DIRECTOR_PORT, DirectorUrl};
 

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ini::Key;
-use super::{ClientConfig, DirectorConfig, DriverConfig, client, cloud, director, ec2};
+use super::{ClientConfig, DirectorConfig, DriverConfig, client, cloud, director, ec2, openstack};
 
 fn shipped(name: &str) -> (PathBuf, String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
@@ -63,6 +63,9 @@ fn director_cfg_describes_every_key_with_its_default() {
     assert_described("[processes]", &section(&text, "# [processes]"), &process);
     let ec2: Vec<Key> = ec2::EC2_KEYS.iter().copied().filter(|key| key.name != "OTHER_CLOUDS").collect();
     assert_described("[amazon]", &section(&text, "# [amazon]"), &ec2);
+    let openstack: Vec<Key> =
+        openstack::OPENSTACK_KEYS.iter().copied().filter(|key| key.name != "OTHER_CLOUDS").collect();
+    assert_described("[openstack]", &section(&text, "# [openstack]"), &openstack);
 }
 
 #[test]
@@ -77,23 +80,25 @@ fn the_shipped_file_says_nothing_but_defaults() {
 fn the_examples_of_more_clouds_work_when_they_are_uncommented() {
     let (path, text) = shipped("director.cfg");
     let (before, examples) = text.split_once("# [processes]").unwrap();
+    let is_required = |name: &str| ec2::EC2_REQUIRED.contains(&name) || openstack::OPENSTACK_REQUIRED.contains(&name);
     let uncomment = |line: &str| {
         let bare = line.trim_start_matches("# ");
         match option(line) {
             // What has no default must be filled in.
-            Some((_, "")) if bare.starts_with("REGION") => "REGION = us-east-1".to_owned(),
-            Some((name, "")) if ec2::EC2_REQUIRED.contains(&name) => format!("{name} = x"),
+            Some(("REGION", "")) => "REGION = us-east-1".to_owned(),
+            Some((name, "")) if is_required(name) => format!("{name} = x"),
             Some(_) => bare.to_owned(),
             None if bare.starts_with('[') => bare.to_owned(),
             None => line.to_owned(),
         }
     };
     let examples: Vec<String> = examples.lines().map(uncomment).collect();
-    let before = before.replace("# OTHER_CLOUDS =", "OTHER_CLOUDS = processes, amazon");
+    let before = before.replace("# OTHER_CLOUDS =", "OTHER_CLOUDS = processes, amazon, openstack");
     let text = format!("{before}[processes]\n{}\n", examples.join("\n"));
     let config = DirectorConfig::parse(&path, &text).unwrap();
     assert!(matches!(config.clouds[1].driver, DriverConfig::Process(_)), "{:?}", config.clouds);
     assert!(matches!(config.clouds[2].driver, DriverConfig::Ec2(_)), "{:?}", config.clouds);
+    assert!(matches!(config.clouds[3].driver, DriverConfig::OpenStack(_)), "{:?}", config.clouds);
 }
 
 #[test]

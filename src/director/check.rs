@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::clouds::Clouds;
 use super::renewal::authority_end;
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict};
-use crate::cloud::Finding;
+use crate::cloud::{Cloud, Finding, Repair};
 use crate::config::DirectorConfig;
 use crate::pki::{Authority, Credentials};
 use crate::store;
@@ -16,6 +16,22 @@ use crate::sys::{chain, file};
 
 const MIN_FREE_MB: u64 = 500;
 const SOON_SECONDS: i64 = 30 * 24 * 3600;
+
+/// Makes what the clouds of the director at `director_cfg` lack, as far as a
+/// program can know what it should be; `image` is the file of the image that
+/// nodes start from. Gives what was done, or could not be.
+pub async fn mend(director_cfg: &Path, image: Option<&Path>) -> Vec<Finding> {
+    // What is wrong with either is told by the check.
+    let Ok(config) = DirectorConfig::read(director_cfg) else { return Vec::new() };
+    let Ok(authority) = Authority::load(&config.cert_dir) else { return Vec::new() };
+    let Ok(clouds) = Clouds::new(&config, authority.certificate_pem()) else { return Vec::new() };
+    let key_directory = director_cfg.parent().unwrap_or(Path::new("/"));
+    let mut findings = Vec::new();
+    for cloud in clouds.all() {
+        findings.extend(named(&**cloud, cloud.mend(&Repair { image, key_directory }).await));
+    }
+    findings
+}
 
 /// Looks at everything that the director at `director_cfg` needs. Changes nothing.
 pub async fn check(director_cfg: &Path) -> Vec<Finding> {
@@ -41,14 +57,17 @@ pub async fn check(director_cfg: &Path) -> Vec<Finding> {
         Ok(clouds) => {
             let looks = clouds.all().map(|cloud| async move { (cloud, cloud.check().await) });
             for (cloud, found) in join_all(looks).await {
-                for finding in found {
-                    let text = format!("cloud {} ({}): {}", cloud.name().shown(), cloud.driver(), finding.text);
-                    findings.push(Finding { text, ..finding });
-                }
+                findings.extend(named(&**cloud, found));
             }
         }
     }
     findings
+}
+
+/// Says of which cloud the findings are.
+fn named(cloud: &dyn Cloud, found: Vec<Finding>) -> impl Iterator<Item = Finding> {
+    let prefix = format!("cloud {} ({})", cloud.name().shown(), cloud.driver());
+    found.into_iter().map(move |finding| Finding { text: format!("{prefix}: {}", finding.text), ..finding })
 }
 
 /// The passwords of clouds are for the director's eyes alone.

@@ -9,6 +9,7 @@ use crate::api;
 use crate::cloud::ec2::Ec2Cloud;
 use crate::cloud::limited::{CloudLimits, LimitedCloud};
 use crate::cloud::lxc::{LxcCloud, LxcSettings};
+use crate::cloud::openstack::OpenStackCloud;
 use crate::cloud::process::{ProcessCloud, ProcessSettings};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
@@ -34,7 +35,9 @@ impl Clouds {
             clouds.order.push(cloud.name.clone());
             clouds.clouds.insert(cloud.name.clone(), made);
             let ports = match &cloud.driver {
-                DriverConfig::Lxc(_) | DriverConfig::Ec2(_) => (api::MANAGER_PORT, api::AGENT_PORT),
+                DriverConfig::Lxc(_) | DriverConfig::Ec2(_) | DriverConfig::OpenStack(_) => {
+                    (api::MANAGER_PORT, api::AGENT_PORT)
+                }
                 DriverConfig::Process(process) => (process.manager_port, process.agent_port),
             };
             clouds.ports.insert(cloud.name.clone(), ports);
@@ -93,6 +96,7 @@ fn make(cloud: &CloudConfig, director: &str) -> Result<Arc<dyn Cloud>, CloudErro
             context: process.context,
         })?)),
         DriverConfig::Ec2(ec2) => Ok(Arc::new(Ec2Cloud::new(&cloud.name, ec2, director)?)),
+        DriverConfig::OpenStack(openstack) => Ok(Arc::new(OpenStackCloud::new(&cloud.name, openstack, director)?)),
     }
 }
 

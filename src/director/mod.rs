@@ -38,7 +38,7 @@ mod user_info;
 mod views;
 mod volumes;
 
-pub use check::check;
+pub use check::{check, mend};
 pub use renewal::{RenewAuthority, renew};
 pub use routes::{Access, route_table};
 pub use run::{RunOptions, run};

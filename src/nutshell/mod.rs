@@ -51,6 +51,11 @@ pub enum NutshellError {
     /// A name that cannot name a namespace.
     #[error("'{0}' cannot name a network namespace: use letters, digits, '-' and '_', at most 32")]
     NamespaceName(String),
+    /// How to reach an OpenStack cannot be guessed.
+    #[error(
+        "--cloud openstack needs --section FILE with the options of [iaas], such as HOST and USER: see docs/openstack.md"
+    )]
+    NoSection,
     /// The containers' root file system is not there.
     #[error("there is no root file system for containers in {}: make it with `conpaas image build services --to {}`", .0.display(), .0.display())]
     NoImage(PathBuf),

@@ -14,6 +14,8 @@ pub enum NutshellCloud {
     Lxc,
     /// Plain processes.
     Process,
+    /// Servers of an OpenStack that is there already.
+    OpenStack,
 }
 
 impl NutshellCloud {
@@ -23,6 +25,7 @@ impl NutshellCloud {
         match self {
             NutshellCloud::Lxc => "lxc",
             NutshellCloud::Process => "process",
+            NutshellCloud::OpenStack => "openstack",
         }
     }
 }
@@ -36,6 +39,8 @@ pub struct Settings {
     pub netns: Option<String>,
     /// The containers' root file system.
     pub image: PathBuf,
+    /// The options of the director's cloud (`KEY = VALUE` lines), for one that cannot be guessed.
+    pub section: Option<PathBuf>,
     /// Where to keep everything; `None` for the usual place.
     pub state_dir: Option<PathBuf>,
     /// The nodes' network; `None` for the cloud's default.
@@ -64,7 +69,7 @@ impl Place {
         let is_root = nix::unistd::geteuid().is_root();
         match (settings.cloud, is_root) {
             (NutshellCloud::Lxc, false) => return Err(NutshellError::NotRoot),
-            (NutshellCloud::Process, _) if settings.netns.is_some() => {
+            (NutshellCloud::Process | NutshellCloud::OpenStack, _) if settings.netns.is_some() => {
                 return Err(NutshellError::NamespaceForProcesses);
             }
             _ => {}
@@ -123,6 +128,8 @@ impl Place {
         let default = match self.settings.cloud {
             NutshellCloud::Lxc => "172.16.0.0/24",
             NutshellCloud::Process => "127.77.0.0/24",
+            // The public network of images/nutshell-openstack.
+            NutshellCloud::OpenStack => "203.0.113.0/24",
         };
         self.settings.network.unwrap_or_else(|| default.parse().expect("both defaults are networks"))
     }
@@ -131,7 +138,7 @@ impl Place {
     #[must_use]
     pub fn director_ip(&self) -> Ipv4Addr {
         match self.settings.cloud {
-            NutshellCloud::Lxc => self.network().first_host(),
+            NutshellCloud::Lxc | NutshellCloud::OpenStack => self.network().first_host(),
             NutshellCloud::Process => Ipv4Addr::LOCALHOST,
         }
     }
@@ -140,8 +147,8 @@ impl Place {
     #[must_use]
     pub fn options(&self) -> String {
         let mut text = String::new();
-        if self.settings.cloud == NutshellCloud::Process {
-            text += " --cloud process";
+        if self.settings.cloud != NutshellCloud::Lxc {
+            text += &format!(" --cloud {}", self.settings.cloud.as_str());
         }
         if let Some(netns) = &self.settings.netns {
             text += &format!(" --netns {netns}");
@@ -185,6 +192,7 @@ mod tests {
             cloud,
             netns: netns.map(str::to_owned),
             image: PathBuf::from("/i"),
+            section: None,
             state_dir: Some(PathBuf::from("/s")),
             network: None,
             port: 5555,

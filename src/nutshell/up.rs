@@ -60,7 +60,7 @@ fn ensure_configuration(place: &Place, say: Say<'_>) -> Result<(), NutshellError
     say(&format!("Writing the director's configuration, {}.", path.display()));
     let directory = &place.directory;
     let listen = match place.settings.cloud {
-        NutshellCloud::Lxc => format!("0.0.0.0:{}", place.settings.port),
+        NutshellCloud::Lxc | NutshellCloud::OpenStack => format!("0.0.0.0:{}", place.settings.port),
         NutshellCloud::Process => format!("{}:{}", place.director_ip(), place.settings.port),
     };
     let mut options = vec![
@@ -71,18 +71,37 @@ fn ensure_configuration(place: &Place, say: Say<'_>) -> Result<(), NutshellError
         ("director", "STATE_DIR", directory.display().to_string()),
         ("director", "LISTEN", listen),
         ("iaas", "DRIVER", place.settings.cloud.as_str().to_owned()),
-        ("iaas", "NETWORK", place.network().to_string()),
     ];
-    if place.settings.cloud == NutshellCloud::Lxc {
-        options.push(("iaas", "BRIDGE", BRIDGE.to_owned()));
-        options.push(("iaas", "IMAGE", place.settings.image.display().to_string()));
+    match place.settings.cloud {
+        NutshellCloud::Lxc => {
+            options.push(("iaas", "NETWORK", place.network().to_string()));
+            options.push(("iaas", "BRIDGE", BRIDGE.to_owned()));
+            options.push(("iaas", "IMAGE", place.settings.image.display().to_string()));
+        }
+        NutshellCloud::Process => options.push(("iaas", "NETWORK", place.network().to_string())),
+        NutshellCloud::OpenStack => {}
     }
-    let text = options
+    let shipped = options
         .iter()
         .fold(SHIPPED_DIRECTOR_CFG.to_owned(), |text, (section, key, value)| with_option(&text, section, key, value));
+    let text = given_options(place)?.iter().fold(shipped, |text, (key, value)| with_option(&text, "iaas", key, value));
     // Written only when it is good: a broken file would stop every later `up`.
     crate::config::DirectorConfig::parse(&path, &text)?;
-    Ok(file::write_atomic(&path, text.as_bytes(), 0o640)?)
+    // A cloud's password may be in it.
+    Ok(file::write_atomic(&path, text.as_bytes(), 0o600)?)
+}
+
+/// The options of the cloud that were given as a file.
+fn given_options(place: &Place) -> Result<Vec<(String, String)>, NutshellError> {
+    let Some(path) = &place.settings.section else {
+        return match place.settings.cloud {
+            NutshellCloud::OpenStack => Err(NutshellError::NoSection),
+            NutshellCloud::Lxc | NutshellCloud::Process => Ok(Vec::new()),
+        };
+    };
+    let text = file::read_text(path)?;
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    Ok(pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect())
 }
 
 async fn ensure_certificates(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use hyper_util::rt::TokioIo;
+use nix::sys::socket::{setsockopt, sockopt};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde_json::{Map, Value, json};
@@ -374,6 +375,7 @@ impl Client {
             Err(_) => return Err(unreachable(std::io::ErrorKind::TimedOut.into())),
         };
         let _best_effort = stream.set_nodelay(true);
+        let _also = keep_alive(&stream);
         let name = ServerName::try_from(endpoint.host.clone())
             .unwrap_or_else(|_| ServerName::try_from("conpaas.invalid").expect("a fixed valid name"));
         TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.map_err(|error| {
@@ -518,4 +520,17 @@ impl<B: hyper::body::Body + Unpin> hyper::body::Body for SyncBody<B> {
         let body = self.get_mut().0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         std::pin::Pin::new(body).poll_frame(context)
     }
+}
+
+/// An answer may take minutes, and what translates addresses on the way may
+/// forget the connection meanwhile: then nobody would ever hear of it. So it is
+/// asked now and then whether the other side is there still.
+fn keep_alive(stream: &TcpStream) -> nix::Result<()> {
+    const IDLE_S: u32 = 5;
+    const INTERVAL_S: u32 = 3;
+    const PROBES: u32 = 4;
+    setsockopt(stream, sockopt::TcpKeepIdle, &IDLE_S)?;
+    setsockopt(stream, sockopt::TcpKeepInterval, &INTERVAL_S)?;
+    setsockopt(stream, sockopt::TcpKeepCount, &PROBES)?;
+    setsockopt(stream, sockopt::KeepAlive, &true)
 }

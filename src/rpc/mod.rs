@@ -30,4 +30,4 @@ pub use local::listen_to;
 pub use response::Response;
 pub use server::{BodyError, Caller, Handler, Limits, Request, serve, serve_plain};
 pub use tls::{ClientAuthentication, PeerRule, TlsError, client_config, install_crypto, server_config};
-pub use web::{WebAnswer, WebClient, WebError, WebLimits, WebRequest};
+pub use web::{WebAnswer, WebClient, WebError, WebLimits, WebRequest, web_client_config};

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue};
 use hyper::{Method, Uri};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -129,17 +129,7 @@ impl WebClient {
     /// # Errors
     /// It trusts none.
     pub fn with_tls(limits: WebLimits) -> Result<Self, WebError> {
-        let mut roots = RootCertStore::empty();
-        // Some of the hundred that a machine has may be of a sort that nobody uses any more.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            return Err(WebError::NoAuthorities);
-        }
-        let versions =
-            ClientConfig::builder_with_provider(super::tls::provider()).with_safe_default_protocol_versions();
-        let builder = versions.expect("the provider speaks TLS 1.2 and 1.3");
-        let config = builder.with_root_certificates(roots).with_no_client_auth();
-        Ok(WebClient { limits: Arc::new(limits), tls: Some(Arc::new(config)) })
+        Ok(WebClient { limits: Arc::new(limits), tls: Some(Arc::new(web_client_config(&[])?)) })
     }
 
     /// Sends a request and reads the answer.
@@ -191,6 +181,24 @@ impl WebClient {
         let body = body.map_err(|error| broken(error.to_string()))?.to_bytes();
         Ok(WebAnswer { status, body })
     }
+}
+
+/// TLS towards servers that are known by the authorities that this machine
+/// trusts, and by `more`. Blocking.
+///
+/// # Errors
+/// There are none.
+pub fn web_client_config(more: &[CertificateDer<'static>]) -> Result<ClientConfig, WebError> {
+    let mut roots = RootCertStore::empty();
+    // Some of the hundred that a machine has may be of a sort that nobody uses any more.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(more.iter().cloned());
+    if roots.is_empty() {
+        return Err(WebError::NoAuthorities);
+    }
+    let versions = ClientConfig::builder_with_provider(super::tls::provider()).with_safe_default_protocol_versions();
+    let builder = versions.expect("the provider speaks TLS 1.2 and 1.3");
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn refused(target: &Target, error: std::io::Error) -> WebError {

@@ -1,0 +1,153 @@
+//! What the configuration names, by id or by name (as upstream: the id counts first).
+//!
+//! Ids that were found are kept: what a director makes all day is the same
+//! image in the same network. One that is refused is looked up again.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::answers::{Flavor, Flavors, Image, Images, Network, Networks, SecurityGroup, SecurityGroups};
+use super::session::{Call, CallError, Service};
+use super::{Project, words};
+use crate::cloud::CloudError;
+
+/// Ids by what was asked for: the option, and its value.
+#[derive(Default)]
+pub(super) struct Known(Mutex<HashMap<(&'static str, String), String>>);
+
+impl Known {
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn get(&self, key: &'static str, value: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(key, value.to_owned())).cloned()
+    }
+
+    fn keep(&self, key: &'static str, value: &str, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((key, value.to_owned()), id.to_owned());
+    }
+}
+
+impl Project {
+    pub(super) async fn image_id(&self, action: &str) -> Result<String, CloudError> {
+        self.id("IMAGE_ID", &self.config.image_id, action, || async {
+            Ok(self.image(&self.config.image_id).await?.map(|image| image.id))
+        })
+        .await
+    }
+
+    pub(super) async fn flavor_id(&self, wanted: &str, action: &str) -> Result<String, CloudError> {
+        self.id("SIZE_ID", wanted, action, || async { Ok(self.flavor(wanted).await?.map(|flavor| flavor.id)) }).await
+    }
+
+    pub(super) async fn network_id(&self, wanted: &str, action: &str) -> Result<String, CloudError> {
+        self.id("NETWORK_ID", wanted, action, || async { Ok(self.network(wanted).await?.map(|network| network.id)) })
+            .await
+    }
+
+    /// The pool of floating addresses.
+    pub(super) async fn pool_id(&self, wanted: Option<&str>, action: &str) -> Result<String, CloudError> {
+        let shown = wanted.unwrap_or_default();
+        if let Some(id) = self.known.get("FLOATING_NETWORK_ID", shown) {
+            return Ok(id);
+        }
+        match self.pool(wanted).await.map_err(|error| self.explain(action, &error))? {
+            Some(pool) => {
+                self.known.keep("FLOATING_NETWORK_ID", shown, &pool.id);
+                Ok(pool.id)
+            }
+            None if wanted.is_none() => Err(self.failed(action, "the cloud has no pool of floating addresses")),
+            None => Err(self.failed(action, words::not_valid(shown, "FLOATING_NETWORK_ID"))),
+        }
+    }
+
+    pub(super) async fn image(&self, wanted: &str) -> Result<Option<Image>, CallError> {
+        if is_uuid(wanted) {
+            let call = Call::get("show_image", Service::Image, format!("images/{wanted}"));
+            if let Some(image) = self.session.fetch_if_there(&call).await? {
+                return Ok(Some(image));
+            }
+        }
+        // The newest first: an image that was uploaded again takes the place of the old one.
+        let path = format!("images?name={}&sort=created_at:desc", quoted(wanted));
+        let found: Images = self.session.fetch(&Call::get("list_images", Service::Image, path)).await?;
+        let mut images = found.images;
+        images.sort_by_key(|image| image.status != "active");
+        Ok(images.into_iter().next())
+    }
+
+    pub(super) async fn flavors(&self) -> Result<Vec<Flavor>, CallError> {
+        let call = Call::get("list_flavors", Service::Compute, "flavors/detail");
+        Ok(self.session.fetch::<Flavors>(&call).await?.flavors)
+    }
+
+    pub(super) async fn flavor(&self, wanted: &str) -> Result<Option<Flavor>, CallError> {
+        let flavors = self.flavors().await?;
+        let by_id = flavors.iter().find(|flavor| flavor.id == wanted);
+        Ok(by_id.or_else(|| flavors.iter().find(|flavor| flavor.name == wanted)).cloned())
+    }
+
+    pub(super) async fn network(&self, wanted: &str) -> Result<Option<Network>, CallError> {
+        for key in ["id", "name"] {
+            let path = format!("networks?{key}={}", quoted(wanted));
+            let found: Networks = self.session.fetch(&Call::get("list_networks", Service::Network, path)).await?;
+            if let Some(network) = found.networks.into_iter().next() {
+                return Ok(Some(network));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn pool(&self, wanted: Option<&str>) -> Result<Option<Network>, CallError> {
+        let call = Call::get("list_pools", Service::Network, "networks?router:external=true");
+        let found = self.session.fetch::<Networks>(&call).await?.networks;
+        let Some(wanted) = wanted else { return Ok(found.into_iter().next()) };
+        let by_id = found.iter().find(|network| network.id == wanted);
+        Ok(by_id.or_else(|| found.iter().find(|network| network.name == wanted)).cloned())
+    }
+
+    pub(super) async fn group(&self) -> Result<Option<SecurityGroup>, CallError> {
+        let wanted = &self.config.security_group;
+        for key in ["id", "name"] {
+            let path = format!("security-groups?{key}={}", quoted(wanted));
+            let call = Call::get("list_security_groups", Service::Network, path);
+            let found: SecurityGroups = self.session.fetch(&call).await?;
+            if let Some(group) = found.security_groups.into_iter().next() {
+                return Ok(Some(group));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn id<F: Future<Output = Result<Option<String>, CallError>>>(
+        &self,
+        key: &'static str,
+        value: &str,
+        action: &str,
+        look: impl FnOnce() -> F,
+    ) -> Result<String, CloudError> {
+        if let Some(id) = self.known.get(key, value) {
+            return Ok(id);
+        }
+        match look().await.map_err(|error| self.explain(action, &error))? {
+            Some(id) => {
+                self.known.keep(key, value, &id);
+                Ok(id)
+            }
+            None => Err(self.failed(action, words::not_valid(value, key))),
+        }
+    }
+}
+
+/// For a value in a query or a path.
+pub(super) fn quoted(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+fn is_uuid(text: &str) -> bool {
+    let plain: Vec<char> = text.chars().filter(|c| *c != '-').collect();
+    plain.len() == 32 && plain.iter().all(char::is_ascii_hexdigit)
+}

@@ -1,0 +1,31 @@
+//! Waiting for what OpenStack does in its own time.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::session::CallError;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A pause is this part of what has been waited already: so little is waited in vain.
+const PART: u32 = 10;
+
+/// Asks, with growing pauses, until there is an answer; `None` after `limit`.
+pub(super) async fn until<T, F>(limit: Duration, ask: impl Fn() -> F) -> Result<Option<T>, CallError>
+where
+    F: Future<Output = Result<Option<T>, CallError>>,
+{
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask().await? {
+            return Ok(Some(answer));
+        }
+        let pause = (began.elapsed() / PART).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        if began.elapsed() + pause > limit {
+            return Ok(None);
+        }
+        // A little more or less each time, so that many nodes do not ask in step.
+        tokio::time::sleep(pause.mul_f64(rand::random_range(0.8..1.2))).await;
+    }
+}
