@@ -524,13 +524,16 @@ impl<B: hyper::body::Body + Unpin> hyper::body::Body for SyncBody<B> {
 
 /// An answer may take minutes, and what translates addresses on the way may
 /// forget the connection meanwhile: then nobody would ever hear of it. So it is
-/// asked now and then whether the other side is there still.
+/// asked now and then whether the other side is there still. A machine that lost
+/// its power in the middle of a request does not say so either.
 fn keep_alive(stream: &TcpStream) -> nix::Result<()> {
     const IDLE_S: u32 = 5;
     const INTERVAL_S: u32 = 3;
     const PROBES: u32 = 4;
+    const UNACKNOWLEDGED_MS: u32 = 30_000;
     setsockopt(stream, sockopt::TcpKeepIdle, &IDLE_S)?;
     setsockopt(stream, sockopt::TcpKeepInterval, &INTERVAL_S)?;
     setsockopt(stream, sockopt::TcpKeepCount, &PROBES)?;
+    setsockopt(stream, sockopt::TcpUserTimeout, &UNACKNOWLEDGED_MS)?;
     setsockopt(stream, sockopt::KeepAlive, &true)
 }
