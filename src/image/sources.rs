@@ -156,12 +156,17 @@ async fn broken(line: &str, architecture: Architecture, options: &[String], scra
     }
 }
 
+/// What apt says of a list that is not the one that was signed, and then what it says below it: only the end may be known.
+const MISMATCHES: [&str; 2] = ["Mirror sync in progress", "Hash Sum mismatch"];
+const BELOW: &str = "Hashes of expected file";
+
 fn is_mismatch(said: &str) -> bool {
-    said.contains("Mirror sync in progress") || said.contains("Hash Sum mismatch")
+    MISMATCHES.iter().any(|words| said.contains(words)) || said.contains(BELOW)
 }
 
 fn first_error(said: &str) -> String {
-    let sentence = said.split("; ").find(|part| is_mismatch(part)).unwrap_or(said);
+    let named = said.split("; ").find(|part| MISMATCHES.iter().any(|words| part.contains(words)));
+    let sentence = named.unwrap_or("it is not the list that was signed");
     // Without the address: it is long and known.
     let words: Vec<&str> = sentence.split_whitespace().filter(|word| !word.contains("://")).collect();
     words.join(" ")
@@ -217,6 +222,9 @@ mod tests {
         let said =
             "E: Failed to fetch http://x/y  File has unexpected size (1 != 2). Mirror sync in progress?; E: Some index";
         assert!(is_mismatch(said) && !is_mismatch("E: Could not connect"));
+        let end = "   Hashes of expected file:;     - Filesize:349884 [weak]; E: Some index files failed to download.";
+        assert!(is_mismatch(end));
+        assert_eq!(first_error(end), "it is not the list that was signed");
         assert_eq!(first_error(said), "E: Failed to fetch File has unexpected size (1 != 2). Mirror sync in progress?");
     }
 }
