@@ -304,6 +304,6 @@ mod tests {
         assert!(misfit(&image, &flavor(64, 2)).is_none());
         assert!(misfit(&image, &flavor(64, 0)).unwrap().text.contains("no disk of its own"));
         assert!(misfit(&image, &flavor(64, 1)).unwrap().text.contains("a disk of 2 GB, size f has 1 GB"));
-        assert!(misfit(&image, &flavor(32, 0)).unwrap().text.contains("64 MB of memory"));
+        assert!(misfit(&image, &flavor(32, 2)).unwrap().text.contains("64 MB of memory"));
     }
 }
