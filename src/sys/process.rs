@@ -169,6 +169,11 @@ mod tests {
         let wanted = |environ: &[u8]| environ.windows(mark.len()).any(|window| window == mark.as_bytes());
         let child = std::process::Command::new("sleep").arg("60").env("MARK", &mark).spawn().unwrap();
         let found = || find("environ", wanted);
+        // The kernel tells of a started program before it shows its environment.
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        while found().is_empty() && std::time::Instant::now() < end {
+            std::thread::yield_now();
+        }
         assert_eq!(found().iter().map(|process| process.pid.unsigned_abs()).collect::<Vec<_>>(), [child.id()]);
         assert!(kill_all(found, Duration::from_secs(5)));
         assert!(found().is_empty());
