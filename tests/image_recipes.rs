@@ -66,7 +66,9 @@ fn every_step_belongs_to_a_recipe() {
             used.extend(overview(&recipes(), &recipe.name, *architecture, Some(all.clone())).unwrap().steps);
         }
     }
-    for file in files(&images()) {
+    // The whole OpenStack is no image: its own programs use what is there.
+    let openstack = images().join("nutshell-openstack");
+    for file in files(&images()).into_iter().filter(|file| !file.starts_with(&openstack)) {
         let is_data = ["recipe.toml", "README.md"].iter().any(|name| file.ends_with(name));
         let is_used =
             used.iter().any(|step| file.starts_with(step) || step.parent() == file.parent().and_then(Path::parent));

@@ -140,7 +140,7 @@ fn shell_scripts(directory: &Path) -> Vec<PathBuf> {
             continue;
         } else if path.is_dir() {
             scripts.extend(shell_scripts(&path));
-        } else if fs::read(&path).unwrap().starts_with(b"#!") {
+        } else if fs::read(&path).unwrap().starts_with(b"#!/bin/") {
             scripts.push(path);
         }
     }

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -56,7 +57,10 @@ pub(super) async fn make(job: &Job<'_>, embedded: &[(PathBuf, PathBuf)]) -> Resu
     job.begin("packing");
     seal::clean(&root)?;
     seal::check(&root)?;
-    fs::write(root.join(KEY_FILE), format!("{key}\n")).context("the root has no /etc")?;
+    let key_file = root.join(KEY_FILE);
+    fs::write(&key_file, format!("{key}\n"))
+        .and_then(|()| fs::set_permissions(&key_file, fs::Permissions::from_mode(0o644)))
+        .context("the root has no /etc")?;
     let unfinished = scratch.path().join("root.tar");
     if let Some(archive) = &archives.boot {
         pack(job, &boot, &unfinished).await?;
@@ -152,7 +156,7 @@ async fn preinstalled(job: &Job<'_>, source: &Path, root: &Path) -> Result<()> {
     let script = tempfile::Builder::new().prefix(".preinstall").tempdir_in(root)?;
     let file = script.path().join("script");
     fs::copy(source, &file)?;
-    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o700))?;
     let resolver = lend_resolver(root)?;
     let name = script.path().file_name().unwrap_or_default();
     let words: [OsString; 4] = ["-euc".into(), r#"exec "/$1/script""#.into(), "preinstall".into(), name.to_owned()];

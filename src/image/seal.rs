@@ -17,6 +17,8 @@ const REMOVED: [&str; 8] =
     ["passwd-", "group-", "shadow-", "gshadow-", "subuid-", "subgid-", ".pwd.lock", "ld.so.cache~"];
 /// Where copies end with `-old`.
 const WITH_COPIES: [&str; 2] = ["var/lib/dpkg", "var/cache/debconf"];
+/// apt gives these to its own user, where that one could reach them on the machine that builds; it does so again when it needs them.
+const OF_ROOT: [&str; 2] = ["var/cache/apt/archives/partial", "var/lib/apt/lists/partial"];
 /// Where private keys would be.
 const KEY_PLACES: [&str; 6] = ["etc/ssl", "etc/ssh", "etc/cpsdirector", "etc/conpaas", "root", "home"];
 
@@ -27,6 +29,12 @@ const KEY_PLACES: [&str; 6] = ["etc/ssl", "etc/ssh", "etc/cpsdirector", "etc/con
 pub(super) fn clean(root: &Path) -> Result<()> {
     for directory in EMPTIED {
         empty(&root.join(directory))?;
+    }
+    for directory in OF_ROOT.map(|directory| root.join(directory)) {
+        if fs::symlink_metadata(&directory).is_ok_and(|metadata| metadata.is_dir()) {
+            std::os::unix::fs::chown(&directory, Some(0), Some(0))
+                .with_context(|| format!("cannot give {} to root", directory.display()))?;
+        }
     }
     for name in REMOVED {
         file::ensure_absent(&root.join("etc").join(name))?;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::Hasher;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -142,6 +143,13 @@ fn wait_for<T>(what: &str, mut is_so: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Two files with the same are the same, unless somebody wants to deceive.
+fn hash(content: &[u8]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    hasher.write(content);
+    hasher.finish()
+}
+
 /// Everything in a tree: path → mode, owner, time and content.
 fn listing(root: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
@@ -151,7 +159,7 @@ fn listing(root: &Path) -> BTreeMap<PathBuf, String> {
             let path = entry.unwrap().path();
             let metadata = fs::symlink_metadata(&path).unwrap();
             let content = match metadata.file_type() {
-                kind if kind.is_file() => format!("{:?}", fs::read(&path).unwrap()),
+                kind if kind.is_file() => format!("{:016x}", hash(&fs::read(&path).unwrap())),
                 kind if kind.is_symlink() => format!("{:?}", fs::read_link(&path).unwrap()),
                 _ => String::new(),
             };
@@ -175,7 +183,7 @@ fn output_of(program: &str, arguments: &[&str]) -> String {
 fn the_same_recipes_give_the_same_bytes() {
     let workshop = Workshop::new();
     let (tree, card) = (format!("tree-{ARCHITECTURE}"), format!("card-{ARCHITECTURE}"));
-    let words = ["card", "tree", "--compress", "xz"];
+    let words = ["card", "tree", "--compress", "none"];
     workshop.succeed("one", &words);
     // Another directory, another hour, another umask, other languages.
     let mut other = workshop.command("two/and deeper", &words);
@@ -192,7 +200,7 @@ fn the_same_recipes_give_the_same_bytes() {
     assert!(other.status.success(), "{}", String::from_utf8_lossy(&other.stderr));
     let one = workshop.path("one");
     let two = workshop.path("two/and deeper");
-    for name in [format!("{card}.img"), format!("{card}.img.xz"), format!("{tree}.tar.xz"), "SHA256SUMS".to_owned()] {
+    for name in [format!("{card}.img"), "SHA256SUMS".to_owned()] {
         assert!(fs::read(one.join(&name)).unwrap() == fs::read(two.join(&name)).unwrap(), "{name} differs");
     }
     assert_eq!(listing(&one.join(&tree)), listing(&two.join(&tree)));
@@ -267,7 +275,7 @@ fn look_at_card(image: &Path, workshop: &Workshop) {
 
 fn look_at_lists(output: &Path) {
     let sums = fs::read_to_string(output.join("SHA256SUMS")).unwrap();
-    assert_eq!(sums.lines().count(), 3, "{sums}");
+    assert_eq!(sums.lines().count(), 1, "{sums}");
     let checked = Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(output).status();
     assert!(checked.unwrap().success());
 }
@@ -321,7 +329,7 @@ fn replaced_and_refused(workshop: &Workshop) {
     let tree = workshop.path("out").join(format!("tree-{ARCHITECTURE}"));
     let before = listing(&tree);
     // A root that would give something away is refused, and what was made before stays.
-    workshop.write("tree/65-bad.script", "sed -i 's/^root:[^:]*:/root::/' \"$1/etc/shadow\"\n");
+    workshop.write("tree/65-bad.script", "echo root::19000:::::: > \"$1/etc/shadow\"\n");
     let said = workshop.fail("out", &["tree"]);
     assert!(said.contains("/etc/shadow lets root in without a password"), "{said}");
     assert_eq!(listing(&tree), before);
