@@ -181,6 +181,7 @@ install: ## the program, its other names, units, manual, completion, documents (
 		ln -sf conpaas-$$name.1.gz $(DESTDIR)$(MANDIR)/man1/cps-$$name.1.gz; done
 	install -d -m 0755 $(DESTDIR)$(SHAREDIR)/images
 	cp -r --preserve=mode images/. $(DESTDIR)$(SHAREDIR)/images
+	rm -r $(DESTDIR)$(SHAREDIR)/images/nutshell-openstack # belongs to `make nutshell CLOUD=openstack` alone
 	install -m 0644 config/conpaas.txt config/chrony.conf $(DESTDIR)$(SHAREDIR)
 	install -m 0755 config/firstrun.sh $(DESTDIR)$(SHAREDIR)
 	install -d -m 0755 $(DESTDIR)$(DOCDIR)/{config,docs,examples/hello-web}
