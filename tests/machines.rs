@@ -41,7 +41,7 @@ impl Pi {
             pi.write(
                 &format!("bin/{program}"),
                 &format!(
-                    "#!/bin/sh\nn=$(($(cat \"$COUNT\") - 1))\necho $n > \"$COUNT\"\n[ $n -ge 0 ] || kill -KILL $PPID\nexec /bin/{program} \"$@\"\n"
+                    "#!/bin/sh\nn=$(($(cat \"$COUNT\") - 1))\necho $n > \"$COUNT\"\n[ $n -ge 0 ] || kill -KILL $PPID $$\nexec /bin/{program} \"$@\"\n"
                 ),
             );
             fs::set_permissions(pi.path(&format!("bin/{program}")), fs::Permissions::from_mode(0o755)).unwrap();
