@@ -22,6 +22,7 @@ pub mod openstack;
 mod ports;
 pub mod process;
 mod shelf;
+mod wait;
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};

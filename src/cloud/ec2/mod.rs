@@ -22,7 +22,6 @@ mod check;
 mod node;
 mod query;
 mod volume;
-mod wait;
 mod words;
 
 use std::sync::Arc;

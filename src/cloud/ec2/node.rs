@@ -10,8 +10,8 @@ use super::answers::{
     DescribeInstances, DescribeOfferings, DescribeSecurityGroups, DescribeSubnets, Done, Instance, Reservation,
 };
 use super::query::{Params, QueryError};
-use super::wait::until;
 use super::{Account, OF_NODE, OF_ROLE, own_tag, words};
+use crate::cloud::wait::until;
 use crate::cloud::{CloudError, CloudNode, NodeRole, NodeSpec};
 use crate::model::NodeTag;
 
@@ -210,7 +210,7 @@ impl Account {
         if instance.instance_state.name == "stopping" {
             until(START_LIMIT, || async {
                 let now = self.describe_one(id).await?;
-                Ok(now.filter(|instance| instance.instance_state.name != "stopping"))
+                Ok::<_, QueryError>(now.filter(|instance| instance.instance_state.name != "stopping"))
             })
             .await?;
         }

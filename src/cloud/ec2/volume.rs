@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::answers::{Attachment, DescribeSubnets, DescribeVolumes, DescribeZones, Done, Volume};
 use super::query::{Params, QueryError};
-use super::wait::until;
 use super::{Account, OF_VOLUME, own_tag};
+use crate::cloud::wait::until;
 use crate::cloud::{CloudError, CloudVolume, VolumeSpec};
 use crate::model::NodeTag;
 

@@ -11,8 +11,8 @@ use serde_json::json;
 use super::Project;
 use super::answers::{FloatingIp, FloatingIpFound, FloatingIps, Port, Ports};
 use super::session::{Call, CallError, Service};
-use super::wait::until;
 use crate::cloud::CloudError;
+use crate::cloud::wait::until;
 use crate::model::NodeTag;
 
 /// How long nova may take to make a server's port.

@@ -27,7 +27,6 @@ mod names;
 mod node;
 mod session;
 mod volume;
-mod wait;
 mod words;
 
 use std::sync::Arc;

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::answers::{Messages, Volume, VolumeAttachments, VolumeFound, Volumes};
 use super::session::{Call, CallError, Service};
-use super::wait::until;
 use super::{OF_VOLUME, Project, words};
+use crate::cloud::wait::until;
 use crate::cloud::{CloudError, CloudVolume, VolumeSpec};
 use crate::model::NodeTag;
 

@@ -1,10 +1,8 @@
-//! Waiting for what OpenStack does in its own time.
+//! Waiting for what a remote cloud does in its own time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
-
-use super::session::CallError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -12,9 +10,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const PART: u32 = 10;
 
 /// Asks, with growing pauses, until there is an answer; `None` after `limit`.
-pub(super) async fn until<T, F>(limit: Duration, ask: impl Fn() -> F) -> Result<Option<T>, CallError>
+///
+/// # Errors
+/// What asking failed with, at once.
+pub(super) async fn until<T, E, F>(limit: Duration, ask: impl Fn() -> F) -> Result<Option<T>, E>
 where
-    F: Future<Output = Result<Option<T>, CallError>>,
+    F: Future<Output = Result<Option<T>, E>>,
 {
     let began = Instant::now();
     loop {
