@@ -43,7 +43,7 @@ impl Pi {
         for program in CHANGING {
             // Groups of services are not on the machine that tests.
             let act = if program == "chgrp" { ":".to_owned() } else { format!("exec /bin/{program} \"$@\"") };
-            let text = "n=$(($(/bin/cat \"$COUNT\") - 1))\necho $n > \"$COUNT\"\n[ $n -ge 0 ] || kill -KILL $PPID";
+            let text = "n=$(($(/bin/cat \"$COUNT\") - 1))\necho $n > \"$COUNT\"\n[ $n -ge 0 ] || kill -KILL $PPID $$";
             pi.write(&format!("bin/{program}"), &format!("#!/bin/sh\n{text}\n{act}\n"));
             fs::set_permissions(pi.path(&format!("bin/{program}")), fs::Permissions::from_mode(0o755)).unwrap();
         }
