@@ -3,6 +3,7 @@
 use super::ConfigError;
 use super::ini::{Key, Section};
 use super::secret::Secret;
+use super::value;
 
 /// Settings of a cloud of EC2's instances (`DRIVER = ec2`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +57,8 @@ pub(super) fn read(section: &Section<'_>) -> Result<Ec2Config, ConfigError> {
         region,
         image_id: section.value("IMAGE_ID", word)?,
         size_id: section.value("SIZE_ID", word)?,
-        key_name: section.value("KEY_NAME", line)?,
-        security_group: section.value("SECURITY_GROUP_NAME", line)?,
+        key_name: section.value("KEY_NAME", value::line)?,
+        security_group: section.value("SECURITY_GROUP_NAME", value::line)?,
         subnet_id: section.optional("SUBNET_ID", word)?,
     })
 }
@@ -111,13 +112,6 @@ fn word(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("has a blank or another character that cannot be in it".to_owned())
-}
-
-fn line(text: &str) -> Result<String, String> {
-    if text.len() <= 255 && !text.chars().any(char::is_control) {
-        return Ok(text.to_owned());
-    }
-    Err("is too long, or has a character that cannot be in it".to_owned())
 }
 
 #[cfg(test)]

@@ -77,8 +77,8 @@ pub(super) const OPENSTACK_REQUIRED: &[&str] =
     &["USER", "PASSWORD", "HOST", "IMAGE_ID", "SIZE_ID", "KEY_NAME", "SECURITY_GROUP_NAME"];
 
 pub(super) fn read(section: &Section<'_>) -> Result<OpenStackConfig, ConfigError> {
-    let user = section.value("USER", line)?;
-    let pool = section.optional("FLOATING_NETWORK_ID", line)?;
+    let user = section.value("USER", value::line)?;
+    let pool = section.optional("FLOATING_NETWORK_ID", value::line)?;
     let floating = if section.value("AUTO_ASSIGN_FLOATING_IP", value::flag)? {
         if pool.is_some() {
             let problem = "is for AUTO_ASSIGN_FLOATING_IP = false, with which the director gives addresses";
@@ -92,17 +92,17 @@ pub(super) fn read(section: &Section<'_>) -> Result<OpenStackConfig, ConfigError
         auth_url: section.value("HOST", auth_url)?,
         password: Secret::new(section.value("PASSWORD", password)?),
         // Upstream knew no project: it took the one that is called as the user.
-        project: section.optional("PROJECT", line)?.unwrap_or_else(|| user.clone()),
+        project: section.optional("PROJECT", value::line)?.unwrap_or_else(|| user.clone()),
         user,
-        user_domain: section.value("USER_DOMAIN", line)?,
-        project_domain: section.value("PROJECT_DOMAIN", line)?,
-        region: section.optional("REGION", line)?,
+        user_domain: section.value("USER_DOMAIN", value::line)?,
+        project_domain: section.value("PROJECT_DOMAIN", value::line)?,
+        region: section.optional("REGION", value::line)?,
         ca_file: section.optional("CA_FILE", value::absolute_path)?,
-        image_id: section.value("IMAGE_ID", line)?,
-        size_id: section.value("SIZE_ID", line)?,
-        key_name: section.value("KEY_NAME", line)?,
-        security_group: section.value("SECURITY_GROUP_NAME", line)?,
-        network_id: section.optional("NETWORK_ID", line)?,
+        image_id: section.value("IMAGE_ID", value::line)?,
+        size_id: section.value("SIZE_ID", value::line)?,
+        key_name: section.value("KEY_NAME", value::line)?,
+        security_group: section.value("SECURITY_GROUP_NAME", value::line)?,
+        network_id: section.optional("NETWORK_ID", value::line)?,
         floating,
     })
 }
@@ -134,13 +134,6 @@ fn password(text: &str) -> Result<String, String> {
         return Err("has a character that cannot be in it".to_owned());
     }
     Ok(text.to_owned())
-}
-
-fn line(text: &str) -> Result<String, String> {
-    if text.len() <= 255 && !text.chars().any(char::is_control) {
-        return Ok(text.to_owned());
-    }
-    Err("is too long, or has a character that cannot be in it".to_owned())
 }
 
 #[cfg(test)]

@@ -62,6 +62,14 @@ pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
     if path.is_absolute() { Ok(path) } else { Err(format!("'{text}' is not an absolute path")) }
 }
 
+/// A name or an id in a cloud: one line of at most 255 bytes.
+pub(super) fn line(text: &str) -> Result<String, String> {
+    if text.len() <= 255 && !text.chars().any(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err("is too long, or has a character that cannot be in it".to_owned())
+}
+
 /// Words separated by commas, blanks around them ignored, empty ones left out.
 pub(super) fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
