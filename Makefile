@@ -156,9 +156,9 @@ test-images: ## boots the images in QEMU and looks whether they work (root; PROO
 
 .PHONY: test-openstack
 test-openstack: deps ## against a real OpenStack, which is started for it and ended after it (root; MODE=full, TESTS="cloud::")
-	images/nutshell-openstack/openstack --directory $(OPENSTACK)-test up --mode $(MODE)
+	@trap 'images/nutshell-openstack/openstack --directory $(OPENSTACK)-test down' EXIT; set -x; \
+	images/nutshell-openstack/openstack --directory $(OPENSTACK)-test up --mode $(MODE); \
 	CONPAAS_OPENSTACK=$(OPENSTACK)-test $(CARGO) test --locked --test openstack -- --test-threads=1 $(TESTS)
-	images/nutshell-openstack/openstack --directory $(OPENSTACK)-test down
 
 # The one list of what belongs on a machine: `make dist` packs what this installs.
 .PHONY: install
