@@ -154,6 +154,16 @@ test-images: ## boots the images in QEMU and looks whether they work (root; PROO
 	@.ci/deps boot
 	$(CARGO) test --locked --test images -- $(PROOFS)
 
+.PHONY: test-compute
+test-compute: ## boots the image of a compute node, which joins a real OpenStack that is started for it (root)
+	$(MAKE) images COMPRESS=none IMAGE_ARCH=arm64 IMAGES=rpi-compute
+	@.ci/deps boot
+	$(CARGO) test --locked --no-run --test images
+	@trap 'images/nutshell-openstack/openstack --directory $(OPENSTACK)-test down' EXIT; set -x; \
+	images/nutshell-openstack/openstack --directory $(OPENSTACK)-test up --mode full; \
+	CONPAAS_OPENSTACK=$(OPENSTACK)-test images/nutshell-openstack/openstack --directory $(OPENSTACK)-test run --network \
+		$(CARGO) test --locked --test images
+
 .PHONY: test-openstack
 test-openstack: deps ## against a real OpenStack, which is started for it and ended after it (root; MODE=full, TESTS="cloud::")
 	@trap 'images/nutshell-openstack/openstack --directory $(OPENSTACK)-test down' EXIT; set -x; \

@@ -33,7 +33,12 @@ pub(crate) fn raspberry_pi_3(card: &Card, directory: &Path) -> anyhow::Result<Ma
 
 /// A plain 64-bit ARM machine with the card as its disk and a cable to us.
 pub(crate) fn arm64(card: &Card, directory: &Path, clock: Clock) -> anyhow::Result<Machine> {
-    let mut arguments = words("-M virt -cpu cortex-a72 -smp 2 -m 1024 -accel tcg,thread=multi");
+    arm64_with_memory(1024, card, directory, clock)
+}
+
+/// The same with this many megabytes.
+pub(crate) fn arm64_with_memory(mb: u32, card: &Card, directory: &Path, clock: Clock) -> anyhow::Result<Machine> {
+    let mut arguments = words(&format!("-M virt -cpu cortex-a72 -smp 2 -m {mb} -accel tcg,thread=multi"));
     arguments.extend(virtual_devices(card, clock));
     arguments.extend(Boot::read(card, directory)?.arguments(directory, "ttyAMA0"));
     Machine::start("qemu-system-aarch64", &arguments, directory)
