@@ -9,7 +9,7 @@
 choose_toolchain() {
     cargo=cargo
     build_std=
-    if command -v cargo >/dev/null && [ "$(rustc -vV | sed -n 's/^host: //p')" = "$target" ]; then
+    if command -v cargo >/dev/null && is_own_target; then
         say "$arch: compiling for this machine with $(rustc --version)"
     elif rustup target list --installed 2>/dev/null | grep -qx "$target" ||
         timeout 300 rustup target add "$target" >/dev/null 2>&1; then
@@ -18,6 +18,8 @@ choose_toolchain() {
         choose_debian
     fi
 }
+
+is_own_target() { [ "$("${RUSTC:-rustc}" -vV | sed -n 's/^host: //p')" = "$target" ]; }
 
 choose_debian() {
     package=$(dpkg -S /usr/bin/rustc 2>/dev/null | cut -d: -f1)
