@@ -16,7 +16,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Each pause is this part of the time waited so far: what takes a moment is
 /// seen at once, what takes minutes is asked for once a second.
-const PART: u32 = 10;
+const PART: u32 = 20;
 /// For how long nobody may answer before the waiting is given up: a manager
 /// that restarts is back much sooner.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);

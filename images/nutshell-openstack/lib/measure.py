@@ -99,14 +99,16 @@ def agree(session, application):
 
 
 def table(ours, alone):
-    """A node is up for OpenStack when its server is ACTIVE, for a user when its address answers, for ConPaaS when the
-    manager or the agent in it does."""
-    print('\n%-20s %9s %12s %12s %9s' % ('', 'ConPaaS', 'create ->', 'create ->', 'above'))
-    print('%-20s %9s %12s %12s %9s' % ('', 's', 'ACTIVE s', 'answers s', 'ACTIVE %'))
-    for name, (active, answers) in (
+    """A node is up for OpenStack when its server is ACTIVE, for a user when its floating address answers, for ConPaaS when
+    the manager or the agent in it does. A volume is up for OpenStack when it is in use, for ConPaaS when it is mounted."""
+    print('\n%-20s %9s   %19s   %19s' % ('', 'ConPaaS', 'create -> ACTIVE', 'create -> answers'))
+    print('%-20s %9s   %9s %9s   %9s %9s' % ('', 's', 's', 'above %', 's', 'above %'))
+    for name, alone_took in (
             ('application start', alone['one']), ('service start', alone['one']),
             ('add two nodes', alone['two']), ('volume attach', alone['volume'])):
-        whole = ours[name]
-        print('%-20s %9.1f %12.1f %12s %9.0f' % (
-            name, whole, active, '-' if answers is None else '%.1f' % answers, (whole / active - 1) * 100), flush=True)
-    print('The middle columns are OpenStack alone in this same run: the same image and size, asked by its API.')
+        cells = ''.join('   %9s %9s' % (('-', '-') if seconds is None else
+                                        ('%.1f' % seconds, '%.0f' % ((ours[name] / seconds - 1) * 100)))
+                        for seconds in alone_took)
+        print('%-20s %9.1f%s' % (name, ours[name], cells), flush=True)
+    print('The other columns are OpenStack alone in this same run, asked by its API: the same image and size, a floating')
+    print('address as soon as a server is ACTIVE. ConPaaS asks for that address while the server is still being built.')
