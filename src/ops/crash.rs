@@ -21,15 +21,14 @@ pub fn crash_point(point: &str) {
 #[cfg(debug_assertions)]
 mod armed {
     use std::io::Write;
+    use std::path::Path;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     static PASSES: AtomicU32 = AtomicU32::new(0);
 
     pub(super) fn pass(point: &str) {
-        if let Some(path) = std::env::var_os("CONPAAS_CRASH_LOG")
-            && let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path)
-        {
-            let _only_a_record_for_tests = writeln!(file, "{point}");
+        if let Some(path) = std::env::var_os("CONPAAS_CRASH_LOG") {
+            let _only_for_tests = record(Path::new(&path), point);
         }
         let Ok(wanted) = std::env::var(super::CRASH_VARIABLE) else { return };
         let (name, n) = wanted.split_once('#').unwrap_or((&wanted, "1"));
@@ -39,6 +38,31 @@ mod armed {
         let passes = PASSES.fetch_add(1, Ordering::SeqCst) + 1;
         if n.parse() == Ok(passes) {
             let _does_not_return = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+
+    /// Calls end side by side: each writes its line at once, or two would run into each other.
+    fn record(path: &Path, point: &str) -> std::io::Result<()> {
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        file.write_all(format!("{point}\n").as_bytes())
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::record;
+
+        #[test]
+        fn points_that_are_passed_at_once_are_recorded_as_whole_lines() {
+            let directory = tempfile::tempdir().unwrap();
+            let log = directory.path().join("points");
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| (0..500).for_each(|_| record(&log, "start.recorded").unwrap()));
+                }
+            });
+            let text = std::fs::read_to_string(&log).unwrap();
+            assert_eq!(text.lines().filter(|line| *line == "start.recorded").count(), 2000);
+            assert_eq!(text.lines().count(), 2000);
         }
     }
 }
