@@ -9,15 +9,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use tempfile::TempDir;
+use pi::{Pi, UNCUT};
+
+mod pi;
 
 fn part(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("images/parts").join(path)
-}
-
-/// A root file system with two kernels and its FAT partition, which starts the first.
-struct Pi {
-    directory: TempDir,
 }
 
 const BEFORE: &str = "6.1.0-1-arm64";
@@ -26,52 +23,32 @@ const AFTER: &str = "6.1.0-2-arm64";
 const CHANGING: [&str; 6] = ["cp", "mv", "rm", "sed", "sh", "sync"];
 
 impl Pi {
+    /// A root file system with two kernels and its FAT partition, which starts the first.
     fn new() -> Pi {
-        let pi = Pi { directory: tempfile::tempdir().unwrap() };
+        let pi = Pi::with(&CHANGING);
         for version in [BEFORE, AFTER] {
             pi.write(&format!("root/boot/vmlinuz-{version}"), &format!("kernel {version}"));
             let trees = format!("root/usr/lib/linux-image-{version}/broadcom");
             pi.write(&format!("{trees}/bcm2837-rpi-3-b.dtb"), &format!("tree {version}"));
         }
         // Stands for the maker of initial RAM disks, and takes its time.
-        pi.write("root/usr/sbin/conpaas-initrd", "printf 'initrd' > \"$2\"; sleep 0; printf ' %s' \"$1\" >> \"$2\"\n");
+        let maker = "printf 'initrd' > \"$2\"; sleep 0; printf ' %s' \"$1\" >> \"$2\"\n";
+        pi.write("root/usr/sbin/conpaas-initrd", maker);
         let shipped = part("raspberry-pi/18-raspberry-pi.overlay/usr/share/conpaas-raspberry-pi/config.txt");
         pi.write("boot/config.txt", &fs::read_to_string(shipped).unwrap());
-        for program in CHANGING {
-            pi.write(
-                &format!("bin/{program}"),
-                &format!(
-                    "#!/bin/sh\nn=$(($(cat \"$COUNT\") - 1))\necho $n > \"$COUNT\"\n[ $n -ge 0 ] || kill -KILL $PPID $$\nexec /bin/{program} \"$@\"\n"
-                ),
-            );
-            fs::set_permissions(pi.path(&format!("bin/{program}")), fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        assert!(pi.start(BEFORE, usize::MAX >> 1).success());
+        assert!(pi.start(BEFORE, UNCUT).success());
         pi
     }
 
-    fn path(&self, path: &str) -> PathBuf {
-        self.directory.path().join(path)
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
     fn boot(&self, name: &str) -> String {
-        fs::read_to_string(self.path("boot").join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+        self.read(&format!("boot/{name}"))
     }
 
-    /// Has the firmware start `version`, and cuts the power after `steps` programs.
-    fn start(&self, version: &str, steps: usize) -> ExitStatus {
-        self.write("count", &steps.to_string());
-        let search = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.path("bin").display());
+    /// Has the firmware start `version`, and cuts the power after `n_steps` programs.
+    fn start(&self, version: &str, n_steps: usize) -> ExitStatus {
         let program = part("raspberry-pi/18-raspberry-pi.overlay/usr/sbin/conpaas-pi-boot");
-        let mut command = Command::new("/bin/sh");
-        command.arg(program).arg(version).arg(self.path("root")).arg(self.path("boot"));
-        command.env("PATH", search).env("COUNT", self.path("count")).status().unwrap()
+        let mut command = self.command(&program, n_steps);
+        command.arg(version).arg(self.path("root")).arg(self.path("boot")).status().unwrap()
     }
 
     /// The kernel that the firmware would start now; kernel and initial RAM disk are whole.
@@ -98,7 +75,7 @@ fn a_power_cut_while_a_kernel_is_upgraded_leaves_one_that_starts() {
         assert!(started == BEFORE || started == AFTER, "{started}");
         assert!(pi.boot("config.txt").ends_with(user), "after {steps} steps");
         // The next upgrade does what is left.
-        assert!(pi.start(AFTER, usize::MAX >> 1).success(), "after {steps} steps");
+        assert!(pi.start(AFTER, UNCUT).success(), "after {steps} steps");
         assert_eq!(pi.started(), AFTER);
         assert_eq!(pi.boot("bcm2837-rpi-3-b.dtb"), format!("tree {AFTER}"));
         assert!(!pi.path("boot/new.tmp").exists(), "after {steps} steps");
@@ -114,10 +91,10 @@ fn a_power_cut_while_a_kernel_is_upgraded_leaves_one_that_starts() {
 #[test]
 fn kernels_that_were_removed_leave_the_fat_partition() {
     let pi = Pi::new();
-    assert!(pi.start(AFTER, usize::MAX >> 1).success());
+    assert!(pi.start(AFTER, UNCUT).success());
     assert!(pi.path("boot").join(format!("initrd-{BEFORE}")).exists(), "the kernel before is kept to go back to");
     fs::remove_file(pi.path("root/boot").join(format!("vmlinuz-{BEFORE}"))).unwrap();
-    assert!(pi.start(AFTER, usize::MAX >> 1).success());
+    assert!(pi.start(AFTER, UNCUT).success());
     for name in ["vmlinuz", "initrd"] {
         assert!(!pi.path("boot").join(format!("{name}-{BEFORE}")).exists());
     }
@@ -127,7 +104,7 @@ fn kernels_that_were_removed_leave_the_fat_partition() {
 #[test]
 fn a_kernel_that_is_not_there_changes_nothing() {
     let pi = Pi::new();
-    assert!(!pi.start("6.1.0-3-arm64", usize::MAX >> 1).success());
+    assert!(!pi.start("6.1.0-3-arm64", UNCUT).success());
     assert_eq!(pi.started(), BEFORE);
 }
 
