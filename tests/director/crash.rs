@@ -15,7 +15,7 @@ use conpaas::rpc::{CallError, Client, Endpoint, PeerRule, RpcCall};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::world::{LIMIT, World, eventually};
+use crate::world::{LIMIT, World, entries, eventually};
 
 /// Crashes that are tried at the same time, each in a world of its own.
 const AT_ONCE: usize = 3;
@@ -229,10 +229,6 @@ fn rows(world: &World) -> (usize, usize, usize) {
         ),
         count("SELECT count(*) FROM volume"),
     )
-}
-
-fn entries(directory: &Path) -> usize {
-    std::fs::read_dir(directory).map_or(0, Iterator::count)
 }
 
 /// Does everything once, undisturbed, and gives the points that each action passes.

@@ -234,8 +234,17 @@ pub(crate) fn succeed(command: &mut Command) -> Output {
 }
 
 /// Waits until `is_so` gives something.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut is_so: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + LIMIT;
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, is_so: impl FnMut() -> F) -> T {
+    eventually_within(LIMIT, what, is_so).await
+}
+
+/// The same with another limit.
+pub(crate) async fn eventually_within<T, F: Future<Output = Option<T>>>(
+    limit: Duration,
+    what: &str,
+    mut is_so: impl FnMut() -> F,
+) -> T {
+    let deadline = Instant::now() + limit;
     loop {
         if let Some(value) = is_so().await {
             return value;
@@ -243,6 +252,11 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
         assert!(Instant::now() < deadline, "never came true: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// How many files a directory has; none when it is not there.
+pub(crate) fn entries(directory: &Path) -> usize {
+    std::fs::read_dir(directory).map_or(0, Iterator::count)
 }
 
 /// Nodes outlive their director: ends those whose files lie under `directory`.
