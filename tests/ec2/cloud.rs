@@ -1,54 +1,15 @@
 //! The cloud through its trait.
 
-use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use conpaas::cloud::ec2::Ec2Cloud;
-use conpaas::cloud::{
-    Cloud, CloudError, ContextError, ContextFile, Finding, NodeContext, NodeRole, NodeSpec, Verdict, VolumeSpec,
-};
+use conpaas::cloud::{Cloud, CloudError, Finding, NodeRole, Verdict};
 use conpaas::config::{Ec2Config, Secret};
 use serde_json::{Value, json};
 
 use crate::ec2_world::{self, World};
 use crate::proxy::Fault;
-
-/// Every invitation is another one, as the director's are.
-struct Numbered(AtomicU32);
-
-#[async_trait]
-impl NodeContext for Numbered {
-    fn files(&self, _address: Ipv4Addr) -> Result<Vec<ContextFile>, ContextError> {
-        Err(ContextError("no file can be placed in an instance".to_owned()))
-    }
-
-    async fn invitation(&self) -> Result<String, ContextError> {
-        Ok(format!("#invitation {}\n", self.0.fetch_add(1, Ordering::SeqCst) + 1))
-    }
-}
-
-fn node(tag: &str) -> NodeSpec {
-    NodeSpec {
-        tag: tag.parse().unwrap(),
-        role: NodeRole::Agent,
-        name: format!("conpaas-{tag}"),
-        context: Arc::new(Numbered(AtomicU32::new(0))),
-        instance_type: None,
-    }
-}
-
-fn volume(tag: &str, size_mb: u64, node: Option<&str>) -> VolumeSpec {
-    VolumeSpec {
-        tag: tag.parse().unwrap(),
-        name: format!("vol-{tag}"),
-        size_mb,
-        node: node.map(|node| node.parse().unwrap()),
-    }
-}
+use crate::remote::node::{node, volume};
 
 fn cloud_of(name: &str, config: &Ec2Config, director: &str) -> Ec2Cloud {
     Ec2Cloud::new(&name.parse().unwrap(), config, director).unwrap()

@@ -22,3 +22,5 @@ mod hypervisor;
 mod metadata;
 mod observer;
 mod proxy;
+#[path = "../remote/mod.rs"]
+mod remote;

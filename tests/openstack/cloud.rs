@@ -1,46 +1,16 @@
 //! The cloud through its trait.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use conpaas::cloud::{Cloud, CloudError, ContextError, ContextFile, NodeContext, NodeRole, NodeSpec, VolumeSpec};
+use conpaas::cloud::{Cloud, CloudError, NodeRole, NodeSpec};
 use conpaas::config::{Floating, OpenStackConfig};
 use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::openstack_world::{self, World, run_in, wait_until};
-
-/// Every invitation is another one, as the director's are.
-struct Numbered(AtomicU32);
-
-#[async_trait]
-impl NodeContext for Numbered {
-    fn files(&self, _address: Ipv4Addr) -> Result<Vec<ContextFile>, ContextError> {
-        Err(ContextError("no file can be placed in a server".to_owned()))
-    }
-
-    async fn invitation(&self) -> Result<String, ContextError> {
-        Ok(format!("#invitation {}\n", self.0.fetch_add(1, Ordering::SeqCst) + 1))
-    }
-}
-
-pub(crate) fn node(tag: &str) -> NodeSpec {
-    NodeSpec {
-        tag: tag.parse().unwrap(),
-        role: NodeRole::Agent,
-        name: format!("conpaas-{tag}"),
-        context: Arc::new(Numbered(AtomicU32::new(0))),
-        instance_type: None,
-    }
-}
-
-pub(crate) fn volume(tag: &str, size_mb: u64) -> VolumeSpec {
-    VolumeSpec { tag: tag.parse().unwrap(), name: format!("vol-{tag}"), size_mb, node: None }
-}
+use crate::remote::node::{node, volume};
 
 #[test]
 fn a_node_is_made_once_found_again_stopped_started_and_removed() {
@@ -182,8 +152,8 @@ fn a_volume_keeps_its_data_from_node_to_node() {
         let (first_spec, second_spec) = (node("n1"), node("n2"));
         let (first, second) = tokio::join!(cloud.ensure_node(&first_spec), cloud.ensure_node(&second_spec));
         let (first, second) = (first.unwrap(), second.unwrap());
-        let made = cloud.ensure_volume(&volume("v1", 1025)).await.unwrap();
-        assert_eq!(cloud.ensure_volume(&volume("v1", 1025)).await.unwrap(), made);
+        let made = cloud.ensure_volume(&volume("v1", 1025, None)).await.unwrap();
+        assert_eq!(cloud.ensure_volume(&volume("v1", 1025, None)).await.unwrap(), made);
         let seen = world.observer.look().volumes;
         assert_eq!((seen.len(), seen[0].size, seen[0].name.as_str()), (1, 2, "vol-v1"), "2 GB for 1025 MB");
 

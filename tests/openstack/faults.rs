@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use conpaas::cloud::Cloud;
 use serde_json::Value;
 
-use crate::cloud::{node, volume};
 use crate::openstack_world::{self, World};
+use crate::remote::node::{node, volume};
 
 /// The unit with nova's compute in it, and that with keystone.
 fn units(world: &World) -> (&'static str, &'static str) {
@@ -60,7 +60,7 @@ fn a_keystone_that_is_started_again_is_waited_for() {
         let cloud = world.cloud();
         world.service("kill", keystone);
         let began = Instant::now();
-        let wanted = volume("v1", 1);
+        let wanted = volume("v1", 1, None);
         let (made, ()) = tokio::join!(cloud.ensure_volume(&wanted), async {
             tokio::time::sleep(Duration::from_secs(2)).await;
             tokio::task::block_in_place(|| world.service("start", keystone));
@@ -86,7 +86,7 @@ fn a_token_that_keystone_takes_back_is_renewed() {
         // Nova and neutron remember that the token was good; cinder has not seen it yet.
         assert_eq!(cloud.list_nodes().await.unwrap(), []);
         let _: Value = world.observer.tell(&["revoke_tokens"]);
-        let made = cloud.ensure_volume(&volume("v1", 1)).await.unwrap();
+        let made = cloud.ensure_volume(&volume("v1", 1, None)).await.unwrap();
         let node = cloud.ensure_node(&node("n1")).await.unwrap();
         cloud.attach_volume(&made.tag, &node.tag, "sdb").await.unwrap();
         cloud.remove_node(&node.tag).await.unwrap();

@@ -18,3 +18,5 @@ mod observer;
 #[path = "world.rs"]
 mod openstack_world;
 mod refusals;
+#[path = "../remote/mod.rs"]
+mod remote;

@@ -8,8 +8,9 @@ use serde_json::Value;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::cloud::{node, refused, volume};
+use crate::cloud::refused;
 use crate::openstack_world::{self, World};
+use crate::remote::node::{node, volume};
 
 fn bad(findings: &[Finding]) -> Vec<String> {
     let of_worth = findings.iter().filter(|finding| finding.verdict == Verdict::Bad);
@@ -33,7 +34,7 @@ fn quotas_that_are_used_up_are_told_as_such() {
             let before = world.observer.quota(service, key, value);
             let error = match service {
                 "compute" => cloud.ensure_node(&node("n1")).await.unwrap_err(),
-                _ => cloud.ensure_volume(&volume("v1", 2048)).await.unwrap_err(),
+                _ => cloud.ensure_volume(&volume("v1", 2048, None)).await.unwrap_err(),
             };
             world.observer.quota(service, key, before);
             assert!(matches!(error, CloudError::Exhausted { .. }), "{error}");

@@ -1,0 +1,5 @@
+//! What the tests of the two remote clouds share, those against a mock of
+//! EC2 (`tests/ec2`) and those against a real OpenStack (`tests/openstack`).
+//! It knows neither.
+
+pub(crate) mod node;
