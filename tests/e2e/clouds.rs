@@ -2,17 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use conpaas::rpc::RpcCall;
-use serde_json::json;
-
-use crate::director::Deployment;
-use crate::director_world::eventually;
+use crate::director_world::{entries, eventually};
 use crate::ec2_world::World;
 use crate::world;
-
-fn entries(directory: &Path) -> usize {
-    std::fs::read_dir(directory).map_or(0, Iterator::count)
-}
 
 /// Nodes of each cloud.
 fn counts(world: &World, containers: &Path, processes: &Path) -> (usize, usize, usize) {
@@ -26,19 +18,16 @@ fn an_application_is_spread_over_containers_and_instances_and_scaled_in_each() {
         crate::ec2_world::route_to_the_mock();
         let ec2 = World::start().await;
         let (base, own) = (world::base().display().to_string(), state.join("cloud").display().to_string());
-        let deployment = Deployment::start(
-            &ec2,
-            &[
-                ("iaas.OTHER_CLOUDS", "amazon, containers"),
-                ("containers.DRIVER", "lxc"),
-                ("containers.IMAGE", &base),
-                ("containers.STATE_DIR", &own),
-                // Not at the port of agents, whose addresses are this machine's too.
-                ("director.LISTEN", "0.0.0.0:5554"),
-                // Both containers and the mock's addresses lead to it.
-                ("director.DIRECTOR_URL", "https://172.16.0.1:5554"),
-            ],
-        );
+        let deployment = ec2.deploy(&[
+            ("iaas.OTHER_CLOUDS", "amazon, containers"),
+            ("containers.DRIVER", "lxc"),
+            ("containers.IMAGE", &base),
+            ("containers.STATE_DIR", &own),
+            // Not at the port of agents, whose addresses are this machine's too.
+            ("director.LISTEN", "0.0.0.0:5554"),
+            // Both containers and the mock's addresses lead to it.
+            ("director.DIRECTOR_URL", "https://172.16.0.1:5554"),
+        ]);
         let containers = state.join("cloud/nodes");
         let processes: PathBuf = deployment.director.path("state/clouds/iaas/nodes");
         deployment.insist(&deployment.user, "/createapp", &[("name", "second")]).await;
@@ -48,35 +37,24 @@ fn an_application_is_spread_over_containers_and_instances_and_scaled_in_each() {
         deployment.rests(1, "RUNNING").await;
         deployment.rests(2, "RUNNING").await;
         assert_eq!(counts(&ec2, &containers, &processes), (1, 0, 1));
-        deployment.insist(&deployment.user, "/add/generic", &[("appid", "1")]).await;
-        let start = RpcCall::post(0, "start_service").param("service_id", 1).param("cloud", "amazon");
-        deployment.order(1, &start).await;
-        deployment.service_rests(1, "RUNNING").await;
-        let add = RpcCall::post(0, "add_nodes").param("service_id", 1);
+        deployment.start_service("amazon").await;
         for (cloud, n, expected) in
             [("containers", 1, (2, 1, 1)), ("amazon", 2, (2, 3, 1)), ("containers", 1, (3, 3, 1))]
         {
-            let call = add.clone().param("nodes", json!({ "node": n })).param("cloud", cloud);
-            deployment.order(1, &call).await;
-            deployment.service_rests(1, "RUNNING").await;
+            deployment.add_nodes(cloud, n).await;
             assert_eq!(counts(&ec2, &containers, &processes), expected, "{n} more in {cloud}");
         }
-        let info = deployment.order(1, &RpcCall::get(0, "get_app_info")).await;
-        println!("nodes of the application: {}", info["nodes"]);
+        println!("nodes of the application: {:?}", deployment.nodes().await);
 
         // One cloud is away: the other, and the third's application, go on.
         ec2.proxy.hang(true);
-        let call = add.clone().param("nodes", json!({"node": 1})).param("cloud", "containers");
-        deployment.order(1, &call).await;
-        deployment.service_rests(1, "RUNNING").await;
+        deployment.add_nodes("containers", 1).await;
         assert_eq!(entries(&containers), 4);
         deployment.insist(&deployment.user, "/stopapp/2", &[]).await;
         eventually("the process is gone", || async { (entries(&processes) == 0).then_some(()) }).await;
         ec2.proxy.hang(false);
 
-        let remove = RpcCall::post(0, "remove_nodes").param("service_id", 1).param("nodes", json!({"node": 4}));
-        deployment.order(1, &remove).await;
-        deployment.service_rests(1, "RUNNING").await;
+        deployment.remove_nodes(4).await;
         eventually("four nodes are gone", || async {
             let (n_containers, n_instances, _) = counts(&ec2, &containers, &processes);
             (n_containers + n_instances == 3).then_some(())

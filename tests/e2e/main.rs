@@ -7,9 +7,6 @@ mod confined;
 mod control_groups;
 mod device;
 #[expect(dead_code, reason = "other tests use the rest")]
-#[path = "../ec2/director.rs"]
-mod director;
-#[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../director/world.rs"]
 mod director_world;
 #[expect(dead_code, reason = "other tests use the rest")]
@@ -36,4 +33,7 @@ mod power;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../ec2/proxy.rs"]
 mod proxy;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../remote/mod.rs"]
+mod remote;
 mod world;

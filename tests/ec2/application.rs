@@ -3,22 +3,16 @@
 use std::os::unix::fs::PermissionsExt;
 
 use conpaas::pki::Authority;
-use conpaas::rpc::RpcCall;
 use serde_json::{Value, json};
 
-use crate::director::Deployment;
-use crate::director_world::eventually;
+use crate::director_world::{entries, eventually};
 use crate::ec2_world;
 use crate::hypervisor::root;
-
-fn entries(directory: &std::path::Path) -> usize {
-    std::fs::read_dir(directory).map_or(0, Iterator::count)
-}
 
 #[test]
 fn an_application_lives_its_whole_life_in_two_clouds() {
     ec2_world::inside("application::an_application_lives_its_whole_life_in_two_clouds", |world| async move {
-        let deployment = Deployment::start(&world, &[]);
+        let deployment = world.deploy(&[]);
         deployment.insist(&deployment.user, "/startapp/1/amazon", &[]).await;
         let application = deployment.rests(1, "RUNNING").await;
         let manager = world.observer.instances().pop().unwrap();
@@ -27,32 +21,23 @@ fn an_application_lives_its_whole_life_in_two_clouds() {
             (manager.private_ip.as_deref(), &json!("amazon"))
         );
         assert_eq!(manager.tags["Name"], "conpaas-u1-a1-mgr");
-        deployment.insist(&deployment.user, "/add/generic", &[("appid", "1")]).await;
-        let start = RpcCall::post(0, "start_service").param("service_id", 1).param("cloud", "amazon");
-        deployment.order(1, &start).await;
-        deployment.service_rests(1, "RUNNING").await;
+        deployment.start_service("amazon").await;
 
         // Where each further node is to be is said with each call.
         for (cloud, n_amazon, n_here) in [("amazon", 3, 0), ("default", 3, 1)] {
-            let add = RpcCall::post(0, "add_nodes").param("service_id", 1).param("nodes", json!({"node": 1}));
-            deployment.order(1, &add.param("cloud", cloud)).await;
-            deployment.service_rests(1, "RUNNING").await;
+            deployment.add_nodes(cloud, 1).await;
             assert_eq!(world.observer.instances().len(), n_amazon, "{cloud}");
             assert_eq!(entries(&deployment.director.path("state/clouds/iaas/nodes")), n_here, "{cloud}");
         }
         let log = deployment.director.log();
         assert_eq!(log.matches("a node has joined").count(), 3, "{log}");
 
-        let info = deployment.order(1, &RpcCall::get(0, "get_app_info")).await;
-        let nodes: Vec<&str> = info["nodes"].as_array().unwrap().iter().map(|node| node.as_str().unwrap()).collect();
-        let agent = nodes.iter().find(|node| node.starts_with("amazon")).unwrap();
-        let create = RpcCall::post(0, "create_volume").param("volumeName", "data").param("volumeSize", 1500);
-        deployment.order(1, &create.param("agentId", *agent)).await;
-        deployment.service_rests(1, "RUNNING").await;
+        let agent = deployment.nodes().await.into_iter().find(|node| node.starts_with("amazon")).unwrap();
+        deployment.create_volume(&agent, 1500).await;
         let volume = world.observer.volumes().pop().unwrap();
         assert_eq!((volume.size, &volume.zone, volume.tags["Name"].as_str()), (2, &world.setup.zone, "vol-data"));
         let instance = volume.attached[0].0.clone();
-        assert_eq!(format!("amazon{instance}"), *agent);
+        assert_eq!(format!("amazon{instance}"), agent);
         let media = root(&world.path("machines"), &instance).join("media/data");
         assert!(media.is_dir(), "the agent shows it at {}", media.display());
 
@@ -65,13 +50,10 @@ fn an_application_lives_its_whole_life_in_two_clouds() {
         })
         .await;
         assert_eq!(deployment.director.log().matches("a node has joined").count(), 3);
-        deployment.order(1, &RpcCall::post(0, "delete_volume").param("volumeName", "data")).await;
-        deployment.service_rests(1, "RUNNING").await;
+        deployment.delete_volume().await;
         assert_eq!(world.observer.volumes(), []);
 
-        let remove = RpcCall::post(0, "remove_nodes").param("service_id", 1).param("nodes", json!({"node": 2}));
-        deployment.order(1, &remove).await;
-        deployment.service_rests(1, "RUNNING").await;
+        deployment.remove_nodes(2).await;
         deployment.nothing_is_left_over(&world).await;
         deployment.insist(&deployment.user, "/stopapp/1", &[]).await;
         deployment.nothing_is_left_over(&world).await;
@@ -89,7 +71,7 @@ fn an_application_lives_its_whole_life_in_two_clouds() {
 #[test]
 fn a_cloud_that_hangs_stops_only_what_needs_it() {
     ec2_world::inside("application::a_cloud_that_hangs_stops_only_what_needs_it", |world| async move {
-        let mut deployment = Deployment::start(&world, &[]);
+        let mut deployment = world.deploy(&[]);
         deployment.insist(&deployment.user, "/createapp", &[("name", "second")]).await;
         deployment.insist(&deployment.user, "/startapp/2/amazon", &[]).await;
         deployment.rests(2, "RUNNING").await;
@@ -117,7 +99,7 @@ fn a_cloud_that_hangs_stops_only_what_needs_it() {
 #[test]
 fn a_start_that_the_cloud_refuses_ends_with_its_reason() {
     ec2_world::inside("application::a_start_that_the_cloud_refuses_ends_with_its_reason", |world| async move {
-        let deployment = Deployment::start(&world, &[("amazon.KEY_NAME", "lost")]);
+        let deployment = world.deploy(&[("amazon.KEY_NAME", "lost")]);
         deployment.insist(&deployment.user, "/startapp/1/amazon", &[]).await;
         let application = deployment.rests(1, "ERROR").await;
         let reason = application["reason"].as_str().unwrap();
@@ -141,7 +123,7 @@ fn a_start_that_the_cloud_refuses_ends_with_its_reason() {
 #[test]
 fn a_director_whose_authority_was_renewed_knows_its_nodes() {
     ec2_world::inside("application::a_director_whose_authority_was_renewed_knows_its_nodes", |world| async move {
-        let mut deployment = Deployment::start(&world, &[]);
+        let mut deployment = world.deploy(&[]);
         deployment.insist(&deployment.user, "/startapp/1/amazon", &[]).await;
         deployment.rests(1, "RUNNING").await;
         let instance = world.observer.instances().pop().unwrap().id;
@@ -164,7 +146,7 @@ fn a_director_whose_authority_was_renewed_knows_its_nodes() {
 #[test]
 fn what_no_record_names_is_removed_and_what_is_others_is_not() {
     ec2_world::inside("application::what_no_record_names_is_removed_and_what_is_others_is_not", |world| async move {
-        let mut deployment = Deployment::start(&world, &[]);
+        let mut deployment = world.deploy(&[]);
         deployment.insist(&deployment.user, "/startapp/1/amazon", &[]).await;
         deployment.rests(1, "RUNNING").await;
         let stranger: String = world.observer.ask(&json!(["run_stranger"]));

@@ -3,19 +3,22 @@
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use conpaas::config::{Ec2Config, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::director_world::{self, eventually_within};
+use crate::hypervisor::Hypervisor;
 use crate::observer::{Observer, Setup};
 use crate::proxy::Proxy;
+use crate::remote::deployment::{Deployment, RemoteWorld};
 
-pub(crate) const REGION: &str = "eu-west-1";
-/// How long a condition may take to come true on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(180);
+const REGION: &str = "eu-west-1";
+/// How long the mock may take to start on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(180);
 
 const INSIDE: &str = "CONPAAS_EC2_INSIDE";
 const MOCK: &str = "127.0.0.1:5000";
@@ -65,6 +68,8 @@ pub(crate) struct World {
     pub(crate) observer: Arc<Observer>,
     pub(crate) proxy: Proxy,
     pub(crate) setup: Setup,
+    /// Of those tests alone in which nodes run.
+    hypervisor: OnceLock<Hypervisor>,
     mock: Child,
 }
 
@@ -90,11 +95,11 @@ impl World {
             .stderr(log)
             .spawn()
             .unwrap();
-        wait_until("the mock listens", || TcpStream::connect(MOCK).is_ok());
+        eventually_within(START_LIMIT, "the mock listens", || async { TcpStream::connect(MOCK).ok() }).await;
         let observer = Arc::new(Observer::start(&tools.join("python"), &format!("http://{MOCK}"), REGION));
         let setup = observer.tell("setup", &policy());
         let proxy = Proxy::start(PROXY, MOCK).await;
-        World { directory, observer, proxy, setup, mock }
+        World { directory, observer, proxy, setup, hypervisor: OnceLock::new(), mock }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -114,6 +119,41 @@ impl World {
             security_group: "conpaas".to_owned(),
             subnet_id: Some(self.setup.subnet.clone()),
         }
+    }
+
+    /// A director that runs, and machines for the mock's instances.
+    pub(crate) fn deploy(&self, more: &[(&str, &str)]) -> Deployment {
+        self.hypervisor.get_or_init(|| Hypervisor::start(Arc::clone(&self.observer), self.path("machines")));
+        Deployment::start(self, more)
+    }
+}
+
+impl RemoteWorld for World {
+    const CLOUD: &'static str = "amazon";
+    const PATIENCE: Duration = director_world::LIMIT;
+
+    fn section(&self) -> Vec<(&'static str, String)> {
+        let config = self.config();
+        vec![
+            ("DRIVER", "ec2".to_owned()),
+            ("USER", config.access_key),
+            ("PASSWORD", config.secret_key.reveal().to_owned()),
+            ("REGION", config.region),
+            ("ENDPOINT", config.endpoint),
+            ("IMAGE_ID", config.image_id),
+            ("SIZE_ID", config.size_id),
+            ("KEY_NAME", config.key_name),
+            ("SECURITY_GROUP_NAME", config.security_group),
+            ("SUBNET_ID", self.setup.subnet.clone()),
+        ]
+    }
+
+    fn has(&self, n_nodes: usize, n_volumes: usize) -> bool {
+        (self.observer.instances().len(), self.observer.volumes().len()) == (n_nodes, n_volumes)
+    }
+
+    fn n_attached(&self) -> usize {
+        self.observer.volumes().iter().map(|volume| volume.attached.len()).sum()
     }
 }
 
@@ -136,12 +176,4 @@ fn policy() -> Value {
     let policy: Value = serde_json::from_str(rest.split_once("```").unwrap().0).unwrap();
     assert_ne!(policy["Statement"][0]["Action"], json!("*"));
     policy
-}
-
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LIMIT;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "never came true: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }

@@ -41,7 +41,8 @@ fn a_node_is_made_once_found_again_stopped_started_and_removed() {
         assert_eq!(made.ip.octets()[..3], [203, 0, 113]);
         assert_eq!(made.private_ip.octets()[..3], [198, 51, 100]);
         assert_eq!(cloud.list_nodes().await.unwrap(), std::slice::from_ref(&made));
-        wait_until("the node asks for its invitation", || run_in(&made.vmid, "ps ax | grep -q 'conpaas join'").0);
+        wait_until("the node asks for its invitation", async || run_in(&made.vmid, "ps ax | grep -q 'conpaas join'").0)
+            .await;
 
         for (cloud, director) in [("other", "d1"), ("stack", "d2")] {
             let other =
@@ -75,11 +76,8 @@ fn nodes_are_made_beside_each_other_and_speak_on_their_consoles() {
         addresses.dedup();
         assert_eq!(addresses.len(), 8);
         assert_eq!(world.observer.counts(), [4, 4, 4, 0]);
-        let deadline = std::time::Instant::now() + openstack_world::LIMIT;
-        while !cloud.console(&made[0].tag).await.contains("udhcpc: lease of") {
-            assert!(std::time::Instant::now() < deadline, "the console does not tell how the node got its address");
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        }
+        let tells_its_address = async || cloud.console(&made[0].tag).await.contains("udhcpc: lease of");
+        wait_until("the console tells how the node got its address", tells_its_address).await;
         let removed = join_all(made.iter().map(|node| cloud.remove_node(&node.tag))).await;
         assert!(removed.iter().all(Result::is_ok), "{removed:?}");
     });
@@ -133,14 +131,14 @@ fn an_address_whose_server_is_gone_is_found_and_given_back() {
         let cloud = world.cloud();
         let made = cloud.ensure_node(&node("n1")).await.unwrap();
         let _: Value = world.observer.tell(&["delete_server", &made.vmid]);
-        wait_until("the server is gone", || world.observer.counts() == [0, 0, 1, 0]);
+        wait_until("the server is gone", async || world.observer.counts() == [0, 0, 1, 0]).await;
         let listed = cloud.list_nodes().await.unwrap();
         assert_eq!((listed.len(), &listed[0].tag, listed[0].is_running), (1, &made.tag, false));
         // Wanted still, the node is made anew and has the same address.
         let again = cloud.ensure_node(&node("n1")).await.unwrap();
         assert_eq!(again.ip, made.ip);
         let _: Value = world.observer.tell(&["delete_server", &again.vmid]);
-        wait_until("the server is gone", || world.observer.counts() == [0, 0, 1, 0]);
+        wait_until("the server is gone", async || world.observer.counts() == [0, 0, 1, 0]).await;
         cloud.remove_node(&made.tag).await.unwrap();
     });
 }
@@ -182,7 +180,7 @@ fn a_volume_keeps_its_data_from_node_to_node() {
         assert_eq!(read, (true, "kept".to_owned()));
         // A node that goes leaves its volume.
         cloud.remove_node(&second.tag).await.unwrap();
-        wait_until("the volume is free", || world.observer.look().volumes[0].status == "available");
+        wait_until("the volume is free", async || world.observer.look().volumes[0].status == "available").await;
         cloud.attach_volume(&made.tag, &first.tag, "sdb").await.unwrap();
         let read = run_in(&first.vmid, "mount /dev/vdb /mnt/v && cat /mnt/v/data; umount /mnt/v");
         assert_eq!(read, (true, "kept".to_owned()));

@@ -9,7 +9,6 @@
 mod application;
 mod cloud;
 mod crash;
-mod director;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../director/world.rs"]
 mod director_world;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use conpaas::cloud::openstack::OpenStackCloud;
 use conpaas::cloud::{Cloud, Repair, Verdict};
@@ -11,10 +11,9 @@ use conpaas::config::{Floating, OpenStackConfig, Secret};
 use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 
+use crate::director_world::eventually_within;
 use crate::observer::Observer;
-
-/// How long a condition may take to come true on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+use crate::remote::deployment::{Deployment, RemoteWorld};
 
 const INSIDE: &str = "CONPAAS_OPENSTACK_INSIDE";
 const DIRECTORY: &str = "CONPAAS_OPENSTACK";
@@ -164,24 +163,10 @@ impl World {
         }
     }
 
-    /// The same as options of `director.cfg`.
-    pub(crate) fn options(&self, section: &str) -> Vec<(String, String)> {
-        let config = self.config();
-        let pairs = [
-            ("DRIVER", "openstack"),
-            ("HOST", &config.auth_url),
-            ("USER", &config.user),
-            ("PASSWORD", config.password.reveal()),
-            ("PROJECT", &config.project),
-            ("REGION", "RegionOne"),
-            ("IMAGE_ID", &config.image_id),
-            ("SIZE_ID", &config.size_id),
-            ("KEY_NAME", &config.key_name),
-            ("SECURITY_GROUP_NAME", &config.security_group),
-            ("NETWORK_ID", "private"),
-            ("AUTO_ASSIGN_FLOATING_IP", "false"),
-        ];
-        pairs.iter().map(|(key, value)| (format!("{section}.{key}"), (*value).to_owned())).collect()
+    /// A director that runs, which nodes find at this end of the public network.
+    pub(crate) fn deploy(&self, more: &[(&str, &str)]) -> Deployment {
+        let listen = [("director.LISTEN", "0.0.0.0:5555"), ("director.DIRECTOR_URL", "https://203.0.113.1:5555")];
+        Deployment::start(self, &[&listen[..], more].concat())
     }
 
     pub(crate) fn cloud(&self) -> OpenStackCloud {
@@ -196,6 +181,38 @@ impl World {
     pub(crate) fn service(&self, word: &str, unit: &str) {
         let status = openstack(&self.openstack).args([word, unit]).status().unwrap();
         assert!(status.success(), "{word} {unit}: {status}");
+    }
+}
+
+impl RemoteWorld for World {
+    const CLOUD: &'static str = "stack";
+    const PATIENCE: Duration = Duration::from_secs(120);
+
+    fn section(&self) -> Vec<(&'static str, String)> {
+        let config = self.config();
+        vec![
+            ("DRIVER", "openstack".to_owned()),
+            ("HOST", config.auth_url),
+            ("USER", config.user),
+            ("PASSWORD", config.password.reveal().to_owned()),
+            ("PROJECT", config.project),
+            ("REGION", "RegionOne".to_owned()),
+            ("IMAGE_ID", config.image_id),
+            ("SIZE_ID", config.size_id),
+            ("KEY_NAME", config.key_name),
+            ("SECURITY_GROUP_NAME", config.security_group),
+            ("NETWORK_ID", "private".to_owned()),
+            ("AUTO_ASSIGN_FLOATING_IP", "false".to_owned()),
+        ]
+    }
+
+    /// Each server has a port and a floating address.
+    fn has(&self, n_nodes: usize, n_volumes: usize) -> bool {
+        self.observer.counts() == [n_nodes, n_nodes, n_nodes, n_volumes]
+    }
+
+    fn n_attached(&self) -> usize {
+        self.observer.look().volumes.iter().map(|volume| volume.attached.len()).sum()
     }
 }
 
@@ -225,10 +242,7 @@ fn first_process(server: &str) -> Option<i32> {
     })
 }
 
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LIMIT;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "never came true: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+/// Waits until `is_so`; OpenStack takes its time.
+pub(crate) async fn wait_until(what: &str, is_so: impl AsyncFn() -> bool) {
+    eventually_within(World::PATIENCE, what, || async { is_so().await.then_some(()) }).await;
 }
