@@ -165,7 +165,7 @@ test-compute: ## boots the image of a compute node, which joins a real OpenStack
 		$(CARGO) test --locked --test images
 
 .PHONY: test-openstack
-test-openstack: deps ## against a real OpenStack, which is started for it and ended after it (root; MODE=full, TESTS="cloud::" or "--skip crash::")
+test-openstack: deps ## against a real OpenStack, which is started for it and ended after it (root; MODE=full, TESTS="cloud::" or "--skip killed")
 	@trap 'images/nutshell-openstack/openstack --directory $(OPENSTACK)-test down' EXIT; set -x; \
 	images/nutshell-openstack/openstack --directory $(OPENSTACK)-test up --mode $(MODE); \
 	CONPAAS_OPENSTACK=$(OPENSTACK)-test $(CARGO) test --locked --test openstack -- --test-threads=1 $(TESTS)
