@@ -5,7 +5,7 @@
 //! whether one may be repeated follows from what became of it:
 //!
 //! - it was never sent, or the service says "not now" (429, 503): repeated;
-//! - the token is refused (401): once more with a new one;
+//! - the token is refused (401): again with a new one;
 //! - the answer was lost, or the service broke: repeated only where that makes
 //!   nothing twice ([`Repeat::Safe`]); OpenStack's calls that make something
 //!   carry no token by which it could know a repeated one.
@@ -36,6 +36,8 @@ const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The same where somebody waits to be told what is wrong.
 const SHORT_PATIENCE: Duration = Duration::from_secs(3);
+/// Keystone dates tokens by the second: one that is made in the second in which it took others back counts as one of them.
+const DATE_OF_TOKEN: Duration = Duration::from_millis(1100);
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// Servers can be tagged when they are made from this version on (Pike, 2017).
 pub(super) const COMPUTE_VERSION: &str = "2.52";
@@ -345,13 +347,17 @@ impl Session {
     }
 
     async fn once(&self, call: &Call) -> Result<(u16, Vec<u8>), CallError> {
-        let login = self.login();
-        let outcome = self.attempt(call, &login).await;
-        if !matches!(outcome, Err(CallError::Refused { status: 401, .. })) {
-            return outcome;
+        let mut login = self.login();
+        for pause in [Duration::ZERO, DATE_OF_TOKEN] {
+            let outcome = self.attempt(call, &login).await;
+            if !matches!(outcome, Err(CallError::Refused { status: 401, .. })) {
+                return outcome;
+            }
+            // Keystone has forgotten the token before its time, or the service could not ask about it.
+            tokio::time::sleep(pause).await;
+            login = self.login_instead_of(&login);
         }
-        // Keystone has forgotten the token before its time, or the service could not ask about it.
-        self.attempt(call, &self.login_instead_of(&login)).await
+        self.attempt(call, &login).await
     }
 
     async fn attempt(&self, call: &Call, login: &Password) -> Result<(u16, Vec<u8>), CallError> {
