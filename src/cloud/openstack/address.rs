@@ -101,11 +101,7 @@ impl Project {
         });
         match seen.await.map_err(|error| self.explain(action, &error))? {
             Some(Some(port)) => Ok(port),
-            // Wait for the other side of `try_join` to say it, and say something if it does not.
-            Some(None) => {
-                tokio::time::sleep(Duration::from_secs(5)).await;
-                Err(self.failed(action, format!("server {server} could not be built")))
-            }
+            Some(None) => Err(self.failed(action, format!("server {server} could not be built"))),
             None => Err(self.failed(action, format!("server {server} has no port after {} s", PORT_LIMIT.as_secs()))),
         }
     }

@@ -40,9 +40,11 @@ impl Project {
                 server.id
             }
         };
-        // The address is given while the server is being built, as soon as its port is there.
+        // The address is given while the server is being built, as soon as its port is there. When one of both fails the
+        // other goes on to its end: an address that neutron is just making would be left over.
         let (server, address) =
-            tokio::try_join!(self.wait_until_active(&id, &action), self.ensure_address(&id, &spec.tag, &action))?;
+            tokio::join!(self.wait_until_active(&id, &action), self.ensure_address(&id, &spec.tag, &action));
+        let (server, address) = (server?, address?);
         let node = view(&server, &spec.tag, address.as_ref());
         node.ok_or_else(|| self.failed(&action, format!("server {id} has no IPv4 address: check NETWORK_ID")))
     }
