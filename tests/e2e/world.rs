@@ -91,6 +91,14 @@ pub(crate) fn director(name: &str, life: Duration) -> ExitStatus {
     child.wait().expect("it is our child")
 }
 
+/// Lets a director do all of its work, and gives how long that took. A machine that is busy for a moment makes one of
+/// them slow: the fastest of some tells when to kill others.
+pub(crate) fn whole_director(name: &str) -> Duration {
+    let began = Instant::now();
+    assert!(director(name, Duration::from_secs(60)).success());
+    began.elapsed()
+}
+
 /// The root file system of the nodes, built once on this machine. The program under test loads its libraries.
 pub(crate) fn base() -> PathBuf {
     let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");

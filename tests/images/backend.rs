@@ -3,7 +3,7 @@
 //! a backend has in the plan of the images.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,12 +26,14 @@ pub(crate) struct Backend {
     access: BTreeMap<String, String>,
     /// The process of the box that sees its files.
     box_process: String,
-    forwarders: Vec<Child>,
+    /// What serves its address: a forwarder for each port, and chronyd.
+    helpers: Vec<Child>,
 }
 
 impl Backend {
-    /// Gives the OpenStack its address, and a region in which it is known by it.
-    pub(crate) fn open() -> anyhow::Result<Self> {
+    /// Gives the OpenStack its address, a region in which it is known by it, and a time server, which has its files in
+    /// `work`.
+    pub(crate) fn open(work: &Path) -> anyhow::Result<Self> {
         let directory = openstack().context("there is no OpenStack here")?;
         let read = |name: &str| -> anyhow::Result<String> {
             let path: PathBuf = directory.join(name);
@@ -44,8 +46,9 @@ impl Backend {
             password: read("password")?.trim().to_owned(),
             access: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             box_process,
-            forwarders: Vec::new(),
+            helpers: Vec::new(),
         };
+        backend.serve_time(work)?;
         for port in PORTS {
             backend.forward(port, &format!("TCP:127.0.0.1:{port}"))?;
         }
@@ -107,7 +110,23 @@ impl Backend {
     fn forward(&mut self, port: u16, target: &str) -> anyhow::Result<()> {
         let listen = format!("TCP-LISTEN:{port},bind={BACKEND_ADDRESS},reuseaddr,fork");
         let child = Command::new("socat").args([&listen, target]).stdin(Stdio::null()).spawn();
-        self.forwarders.push(child.context("cannot run socat: .ci/deps boot installs it")?);
+        self.helpers.push(child.context("cannot run socat: .ci/deps boot installs it")?);
+        Ok(())
+    }
+
+    /// A Pi has no clock, and asks its backend for the time. The clock of this machine is not touched.
+    fn serve_time(&mut self, work: &Path) -> anyhow::Result<()> {
+        let path = work.join("chrony.conf");
+        let text = format!(
+            "local stratum 8\nallow\nbindaddress {BACKEND_ADDRESS}\ncmdport 0\nbindcmdaddress /\npidfile {}\n",
+            work.join("chrony.pid").display()
+        );
+        std::fs::write(&path, text)?;
+        let log = std::fs::File::create(work.join("chronyd.log"))?;
+        let mut chronyd = Command::new("/usr/sbin/chronyd");
+        chronyd.args(["-x", "-d", "-u", "root", "-f"]).arg(&path);
+        let child = chronyd.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
+        self.helpers.push(child.context("cannot run chronyd: .ci/deps test installs it")?);
         Ok(())
     }
 
@@ -130,7 +149,7 @@ impl Backend {
 
 impl Drop for Backend {
     fn drop(&mut self) {
-        for child in &mut self.forwarders {
+        for child in &mut self.helpers {
             let _ended_already = child.kill();
             let _reaped_already = child.wait();
         }

@@ -18,7 +18,7 @@ const MEMORY_MB: u32 = 2048;
 const NAME: &str = "conpaas-pi11";
 
 pub(crate) fn joins_a_backend(directory: &Path) -> anyhow::Result<String> {
-    let backend = Backend::open()?;
+    let backend = Backend::open(directory)?;
     let guest = Guest::with_new_key(directory, "pi")?;
     let card = Card::flash(&image("rpi-compute-arm64.img"), "16G", directory)?;
     card.write("conpaas.txt", &format!("role = compute\nssh_key = {}\n", guest.public_key()?))?;

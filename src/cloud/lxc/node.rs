@@ -50,9 +50,11 @@ impl Node {
         }
     }
 
-    /// Whether its first process runs. Blocking.
+    /// Whether its first process runs, and was not told to end by a director that was killed before it had. Blocking.
     pub(super) fn is_running(&self) -> bool {
-        self.was_prepared() && self.open().is_ok_and(|container| container.state() == "RUNNING")
+        self.was_prepared()
+            && !self.paths.ending().exists()
+            && self.open().is_ok_and(|container| container.state() == "RUNNING")
     }
 
     /// Whether a start was ever tried: if not, there is nothing to clear
@@ -115,6 +117,11 @@ impl Node {
     pub(super) fn stop(&self) -> Result<(), String> {
         // A start whose director was killed may be about to read its order; one that has read it is found below.
         self.withdraw_orders()?;
+        let ending = self.paths.ending();
+        // What never was prepared has no directory to write it into.
+        if self.was_prepared() {
+            fs::write(&ending, "").map_err(|source| chain(&FileError::new("write", &ending, source)))?;
+        }
         let container = self.open()?;
         self.wait_until_settled(&container);
         if container.state() != "STOPPED" && !container.shut_down(CLEAN_STOP) {
@@ -122,7 +129,8 @@ impl Node {
             container.kill();
         }
         self.clear_processes()?;
-        self.clear_mounts()
+        self.clear_mounts()?;
+        file::ensure_absent(&ending).map_err(|error| chain(&error))
     }
 
     /// Removes the node's files; the record is the last of them. Blocking.

@@ -47,6 +47,10 @@ impl NodePaths {
     pub(super) fn order(&self, ticket: &str) -> PathBuf {
         self.0.join(format!("{ORDER_PREFIX}{ticket}.json"))
     }
+    /// There from the moment in which the node is told to end until nothing of it runs.
+    pub(super) fn ending(&self) -> PathBuf {
+        self.0.join("ending")
+    }
     /// What the node's first process says.
     pub(super) fn console(&self) -> PathBuf {
         self.0.join("console.log")
