@@ -38,7 +38,7 @@ impl Workshop {
         let recipe = |about: &str, output: &str| {
             format!(
                 "about = \"{about}\"\noutput = \"{output}\"\narchitectures = [\"{ARCHITECTURE}\"]\nsuite = \"bookworm\"\n\
-                 variant = \"essential\"\nparts = [\"few\"]\n"
+                 variant = \"essential\"\nspace_mb = 600\nparts = [\"few\"]\n"
             )
         };
         workshop.write("parts/few/01-early.overlay/etc/dpkg/dpkg.cfg.d/test", "path-exclude=/usr/share/man/*\n");
@@ -393,7 +393,7 @@ fn what_cannot_be_made_is_told_before_anything_is_begun() {
         "big/recipe.toml",
         &fs::read_to_string(workshop.path("recipes/tree/recipe.toml"))
             .unwrap()
-            .replace("parts", "space_mb = 900000000\nparts"),
+            .replace("space_mb = 600", "space_mb = 900000000"),
     );
     let said = workshop.fail("out", &["big"]);
     assert!(said.contains("takes about 900000000 MB") && said.contains("--output DIR"), "{said}");
