@@ -3,11 +3,14 @@
 //! a backend has in the plan of the images.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::network::{BACKEND_ADDRESS, openstack};
@@ -109,7 +112,8 @@ impl Backend {
 
     fn forward(&mut self, port: u16, target: &str) -> anyhow::Result<()> {
         let listen = format!("TCP-LISTEN:{port},bind={BACKEND_ADDRESS},reuseaddr,fork");
-        let child = Command::new("socat").args([&listen, target]).stdin(Stdio::null()).spawn();
+        let mut socat = Command::new("socat");
+        let child = socat.args([&listen, target]).stdin(Stdio::null()).process_group(0).spawn();
         self.helpers.push(child.context("cannot run socat: .ci/deps boot installs it")?);
         Ok(())
     }
@@ -125,7 +129,7 @@ impl Backend {
         let log = std::fs::File::create(work.join("chronyd.log"))?;
         let mut chronyd = Command::new("/usr/sbin/chronyd");
         chronyd.args(["-x", "-d", "-u", "root", "-f"]).arg(&path);
-        let child = chronyd.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
+        let child = chronyd.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0).spawn();
         self.helpers.push(child.context("cannot run chronyd: .ci/deps test installs it")?);
         Ok(())
     }
@@ -150,7 +154,9 @@ impl Backend {
 impl Drop for Backend {
     fn drop(&mut self) {
         for child in &mut self.helpers {
-            let _ended_already = child.kill();
+            // A forwarder has a process for each connection.
+            let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
+            let _ended_already = killpg(group, Signal::SIGKILL);
             let _reaped_already = child.wait();
         }
     }

@@ -9,6 +9,7 @@ use crate::backend::Backend;
 use crate::boards::{self, Clock};
 use crate::card::Card;
 use crate::guest::Guest;
+use crate::network::PI_ADDRESS;
 use crate::pi::{FIRST_BOOT, STEP};
 use crate::proofs::image;
 
@@ -29,8 +30,7 @@ pub(crate) fn joins_a_backend(directory: &Path) -> anyhow::Result<String> {
     let joined = guest.run("cut -d. -f1 /proc/uptime")?;
     ensure!(guest.run("hostname")? == NAME, "its name is {}", guest.run("hostname")?);
     are_all(&backend, true)?;
-    let row =
-        backend.wait_for_row(&["hypervisor", "list"], &[("Hypervisor Hostname", NAME), ("State", "up")], AGENTS)?;
+    let row = backend.wait_for_row(&["hypervisor", "list"], &[("Host IP", PI_ADDRESS), ("State", "up")], AGENTS)?;
     ensure!(row["Hypervisor Type"] == "LXC" || row["Hypervisor Type"] == "lxc", "its nodes are no containers: {row}");
     let failed = guest.run("systemctl --failed --no-legend --plain")?;
     ensure!(failed.is_empty(), "units have failed: {failed}");
