@@ -156,12 +156,12 @@ test-images: ## boots the images in QEMU and looks whether they work (root; PROO
 
 .PHONY: test-compute
 test-compute: ## boots the image of a compute node, which joins a real OpenStack that is started for it (root)
-	$(MAKE) images COMPRESS=none IMAGE_ARCH=arm64 IMAGES=rpi-compute
+	$(MAKE) images COMPRESS=none IMAGE_ARCH=arm64 IMAGES="services rpi-compute"
 	@.ci/deps boot
 	$(CARGO) test --locked --no-run --test images
-	@trap 'images/nutshell-openstack/openstack --directory $(OPENSTACK)-test down' EXIT; set -x; \
-	images/nutshell-openstack/openstack --directory $(OPENSTACK)-test up --mode full; \
-	CONPAAS_OPENSTACK=$(OPENSTACK)-test images/nutshell-openstack/openstack --directory $(OPENSTACK)-test run --network \
+	@trap 'images/nutshell-openstack/openstack --directory $(OPENSTACK)-backend down --purge' EXIT; set -x; \
+	images/nutshell-openstack/openstack --directory $(OPENSTACK)-backend up --mode full; \
+	CONPAAS_OPENSTACK=$(OPENSTACK)-backend images/nutshell-openstack/openstack --directory $(OPENSTACK)-backend run --network \
 		$(CARGO) test --locked --test images
 
 .PHONY: test-openstack

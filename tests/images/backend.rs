@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::card::companion;
 use crate::network::{BACKEND_ADDRESS, openstack};
 
 /// What compute nodes ask of a backend: keystone, the message queue, placement, servers, volumes, images, networks.
@@ -112,8 +113,7 @@ impl Backend {
 
     fn forward(&mut self, port: u16, target: &str) -> anyhow::Result<()> {
         let listen = format!("TCP-LISTEN:{port},bind={BACKEND_ADDRESS},reuseaddr,fork");
-        let mut socat = Command::new("socat");
-        let child = socat.args([&listen, target]).stdin(Stdio::null()).process_group(0).spawn();
+        let child = companion("socat").args([&listen, target]).process_group(0).spawn();
         self.helpers.push(child.context("cannot run socat: .ci/deps boot installs it")?);
         Ok(())
     }
@@ -127,9 +127,9 @@ impl Backend {
         );
         std::fs::write(&path, text)?;
         let log = std::fs::File::create(work.join("chronyd.log"))?;
-        let mut chronyd = Command::new("/usr/sbin/chronyd");
+        let mut chronyd = companion("/usr/sbin/chronyd");
         chronyd.args(["-x", "-d", "-u", "root", "-f"]).arg(&path);
-        let child = chronyd.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0).spawn();
+        let child = chronyd.stdout(log.try_clone()?).stderr(log).process_group(0).spawn();
         self.helpers.push(child.context("cannot run chronyd: .ci/deps test installs it")?);
         Ok(())
     }

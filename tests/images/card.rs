@@ -75,6 +75,13 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// A program that ends when this one does, however that ends. To be started by the main thread, which lives longest.
+pub(crate) fn companion(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", program]).stdin(Stdio::null());
+    command
+}
+
 /// A directory for one proof; kept after a failure, with what the machine said.
 pub(crate) fn directory(name: &str) -> anyhow::Result<PathBuf> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("images").join(name);

@@ -9,14 +9,15 @@ use crate::backend::Backend;
 use crate::boards::{self, Clock};
 use crate::card::Card;
 use crate::guest::Guest;
+use crate::instance;
 use crate::network::PI_ADDRESS;
 use crate::pi::{FIRST_BOOT, STEP};
 use crate::proofs::image;
 
 /// Its agents are large programs, and the processor that runs them is emulated.
-const AGENTS: Duration = Duration::from_secs(900);
+pub(crate) const AGENTS: Duration = Duration::from_secs(900);
 const MEMORY_MB: u32 = 2048;
-const NAME: &str = "conpaas-pi11";
+pub(crate) const NAME: &str = "conpaas-pi11";
 
 pub(crate) fn joins_a_backend(directory: &Path) -> anyhow::Result<String> {
     let backend = Backend::open(directory)?;
@@ -34,6 +35,7 @@ pub(crate) fn joins_a_backend(directory: &Path) -> anyhow::Result<String> {
     ensure!(row["Hypervisor Type"] == "LXC" || row["Hypervisor Type"] == "lxc", "its nodes are no containers: {row}");
     let failed = guest.run("systemctl --failed --no-legend --plain")?;
     ensure!(failed.is_empty(), "units have failed: {failed}");
+    let container = instance::of_nova(&backend, directory)?;
     let group = guest.run("vgs --noheadings -o vg_name conpaas-volumes")?;
     let memory = guest.run("free -m | awk '/^Mem:/ { print $3 }'")?;
     guest.run("systemctl poweroff")?;
@@ -47,7 +49,7 @@ pub(crate) fn joins_a_backend(directory: &Path) -> anyhow::Result<String> {
     guest.run("systemctl poweroff")?;
     machine.wait_for_power_off(STEP)?;
     Ok(format!(
-        "logged in {joined} s after power-on; nova, cinder ({}) and neutron list {NAME} as up, again after a restart; {memory} MB used",
+        "logged in {joined} s after power-on; nova, cinder ({}) and neutron list {NAME} as up, again after a restart; {container}; {memory} MB used",
         group.trim()
     ))
 }

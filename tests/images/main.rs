@@ -14,6 +14,7 @@ mod card;
 mod client;
 mod compute;
 mod guest;
+mod instance;
 mod network;
 mod pi;
 mod power;

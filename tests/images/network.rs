@@ -15,6 +15,8 @@ pub(crate) const OUR_ADDRESS: &str = "172.16.0.200";
 pub(crate) const PI_ADDRESS: &str = "172.16.0.11";
 /// The backend's.
 pub(crate) const BACKEND_ADDRESS: &str = "172.16.0.1";
+/// The bridge of an OpenStack that its compute nodes are in, and their containers.
+const LAN: &str = "br-conpaas";
 /// Names the directory of the OpenStack in whose network this process runs.
 const OPENSTACK: &str = "CONPAAS_OPENSTACK";
 
@@ -46,9 +48,9 @@ impl Network {
     /// lays the cable. Must be called before any thread is made.
     pub(crate) fn enter() -> anyhow::Result<Self> {
         ensure!(nix::unistd::geteuid().is_root(), "machines need a network of their own, and that takes root");
-        let (neighbour, address) = match openstack() {
-            Some(_) => (Neighbour::Backend, BACKEND_ADDRESS),
-            None => (Neighbour::Client, OUR_ADDRESS),
+        let neighbour = match openstack() {
+            Some(_) => Neighbour::Backend,
+            None => Neighbour::Client,
         };
         if neighbour == Neighbour::Client {
             unshare(CloneFlags::CLONE_NEWNET).context("cannot make a network namespace")?;
@@ -62,8 +64,14 @@ impl Network {
         }
         ip(&format!("tuntap add {CABLE} mode tap"))?;
         let network = Network { neighbour };
-        ip(&format!("addr add {address}/24 dev {CABLE}"))?;
         ip(&format!("link set {CABLE} up"))?;
+        match neighbour {
+            Neighbour::Client => ip(&format!("addr add {OUR_ADDRESS}/24 dev {CABLE}"))?,
+            Neighbour::Backend => {
+                ip(&format!("link set {CABLE} master {LAN}"))?;
+                ip(&format!("addr replace {BACKEND_ADDRESS}/24 dev {LAN}"))?;
+            }
+        }
         Ok(network)
     }
 }
@@ -73,6 +81,7 @@ impl Drop for Network {
         // A namespace of this process alone goes with it.
         if self.neighbour == Neighbour::Backend {
             let _best_effort = ip(&format!("link delete {CABLE}"));
+            let _best_effort = ip(&format!("addr delete {BACKEND_ADDRESS}/24 dev {LAN}"));
         }
     }
 }

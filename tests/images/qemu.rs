@@ -5,11 +5,13 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+
+use crate::card::companion;
 
 /// A running machine. Dropped, its plug is pulled.
 pub(crate) struct Machine {
@@ -73,10 +75,9 @@ impl Machine {
         let _left_by_an_earlier_boot = fs::remove_file(&socket);
         let log = fs::File::create(directory.join("qemu.log"))?;
         let line = format!("socket,id=line,path={},server=on,wait=off", socket.display());
-        let process = Command::new(program)
+        let process = companion(program)
             .args(["-chardev", &line, "-display", "none", "-no-reboot", "-monitor", "none"])
             .args(arguments)
-            .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
