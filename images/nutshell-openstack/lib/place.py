@@ -62,6 +62,8 @@ class Place:
             'root': self.root, 'etc': self.path('etc'), 'password': self.password, 'socket': self.socket,
             'host': HOST, 'region': REGION, 'keystone': KEYSTONE, 'placement': self.placement,
             'transport': self.transport, 'login': login, 'rpc_workers': '0' if self.mode == 'lite' else '1',
+            # Compute nodes that join may be slow: a Raspberry Pi, or one that is emulated.
+            'rpc_timeout': '60' if self.mode == 'lite' else '300',
         }
 
         def value(match):
