@@ -3,11 +3,12 @@
 use conpaas::model::UserId;
 use conpaas::pki::{Lifetime, Subject};
 
-use crate::world::{World, eventually};
+use crate::world::{World, eventually, own_network};
 
 #[tokio::test]
 async fn a_node_that_cannot_be_removed_does_not_keep_others() {
-    let network = format!("127.{}.{}.0/25", 230 + std::process::id() % 20, std::process::id() / 20 % 250);
+    let [first, second] = own_network();
+    let network = format!("127.{first}.{second}.0/25");
     let other = [("iaas.OTHER_CLOUDS", "two"), ("two.DRIVER", "process"), ("two.NETWORK", network.as_str())];
     let mut world = World::start_with(&other, &[]);
     world.add_user("alice");

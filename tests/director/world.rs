@@ -1,8 +1,9 @@
 //! A director of its own for each test, on an address of its own, gone with the test.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
@@ -276,10 +277,17 @@ fn end_processes_under(directory: &Path) {
     }
 }
 
-/// Two numbers that no other test of this machine uses at the same time.
-fn own_network() -> [u8; 2] {
+/// Two numbers that no other test of this machine uses at the same time: 127.x.y.0/24 is this test's.
+pub(crate) fn own_network() -> [u8; 2] {
+    static HELD: OnceLock<(u8, TcpListener)> = OnceLock::new();
     static NEXT: AtomicU8 = AtomicU8::new(0);
-    // The kernel gives every process another number; tests of one process count.
-    let process = u8::try_from(std::process::id() % 200).unwrap() + 20;
-    [process, NEXT.fetch_add(1, Ordering::Relaxed)]
+    let (process, _listener) = HELD.get_or_init(|| {
+        let free = (0..200).find_map(|step| {
+            let number = u8::try_from((std::process::id() + step) % 200).unwrap() + 20;
+            // Whoever holds this port has the network; the tests of one process count.
+            Some((number, TcpListener::bind((Ipv4Addr::new(127, number, 255, 254), 40_998)).ok()?))
+        });
+        free.expect("there are no 200 tests at once")
+    });
+    [*process, NEXT.fetch_add(1, Ordering::Relaxed)]
 }
