@@ -58,11 +58,13 @@ pub(crate) fn of_nova(backend: &Backend, directory: &Path) -> anyhow::Result<Str
     let active = began.elapsed().as_secs();
     wait_until(STEP, || run("ping", &["-c", "1", "-W", "2", ADDRESS]).map(drop))?;
     let answers = began.elapsed().as_secs();
-    // The agent is up long before it knows how much room there is.
-    let pool = format!("{NAME}@conpaas#conpaas");
-    backend.wait_for_row(&["volume", "backend", "pool", "list"], &[("Name", &pool)], AGENTS)?;
-    backend.client(&words("volume create --type conpaas --size 1 proof", ""))?;
-    wait_for_status(backend, "volume", "available", AGENTS)?;
+    // Cinder's agent is up long before it tells how much room there is, and until then cinder has none.
+    wait_until(AGENTS, || {
+        backend.client(&words("volume create --type conpaas --size 1 proof", ""))?;
+        wait_for_status(backend, "volume", "available", AGENTS).inspect_err(|_none_yet| {
+            let _named_by_the_next_error = backend.client(&words("volume delete --force proof", ""));
+        })
+    })?;
     backend.client(&words("server add volume --device /dev/vdb proof proof", ""))?;
     wait_for_status(backend, "volume", "in-use", AGENTS)?;
     let mut said = String::new();
