@@ -118,9 +118,11 @@ impl Node {
         // A start whose director was killed may be about to read its order; one that has read it is found below.
         self.withdraw_orders()?;
         let ending = self.paths.ending();
-        // What never was prepared has no directory to write it into.
-        if self.was_prepared() {
-            fs::write(&ending, "").map_err(|source| chain(&FileError::new("write", &ending, source)))?;
+        // What never was prepared has no directory to write it into. A full disk must not keep nodes from ending.
+        if self.was_prepared()
+            && let Err(error) = fs::write(&ending, "")
+        {
+            tracing::warn!(node.container = %self.container, %error, "cannot write down that a node is about to end");
         }
         let container = self.open()?;
         self.wait_until_settled(&container);
