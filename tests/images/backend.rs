@@ -113,8 +113,12 @@ impl Backend {
 
     fn forward(&mut self, port: u16, target: &str) -> anyhow::Result<()> {
         let listen = format!("TCP-LISTEN:{port},bind={BACKEND_ADDRESS},reuseaddr,fork");
-        let child = companion("socat").args([&listen, target]).process_group(0).spawn();
-        self.helpers.push(child.context("cannot run socat: .ci/deps boot installs it")?);
+        self.keep(companion("socat").args([&listen, target]))
+    }
+
+    /// Starts a helper, in a process group of its own: a forwarder has a process for each connection.
+    fn keep(&mut self, helper: &mut Command) -> anyhow::Result<()> {
+        self.helpers.push(helper.process_group(0).spawn().context("util-linux has setpriv")?);
         Ok(())
     }
 
@@ -129,9 +133,7 @@ impl Backend {
         let log = std::fs::File::create(work.join("chronyd.log"))?;
         let mut chronyd = companion("/usr/sbin/chronyd");
         chronyd.args(["-x", "-d", "-u", "root", "-f"]).arg(&path);
-        let child = chronyd.stdout(log.try_clone()?).stderr(log).process_group(0).spawn();
-        self.helpers.push(child.context("cannot run chronyd: .ci/deps test installs it")?);
-        Ok(())
+        self.keep(chronyd.stdout(log.try_clone()?).stderr(log))
     }
 
     fn name_region(&self) -> anyhow::Result<()> {
@@ -154,7 +156,6 @@ impl Backend {
 impl Drop for Backend {
     fn drop(&mut self) {
         for child in &mut self.helpers {
-            // A forwarder has a process for each connection.
             let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
             let _ended_already = killpg(group, Signal::SIGKILL);
             let _reaped_already = child.wait();

@@ -35,7 +35,9 @@ exec sleep 100000
 pub(crate) fn of_nova(backend: &Backend, directory: &Path) -> anyhow::Result<String> {
     let file = container_image(directory)?;
     let file = file.to_str().context("a path in UTF-8")?;
-    backend.client(&words("image create --disk-format raw --container-format bare proof --file", file))?;
+    let image = ["image", "create", "--disk-format", "raw", "--container-format", "bare", "--file", file, "proof"];
+    backend.client(&image)?;
+    let ask = |line: &str| ask(backend, line);
     // As docs/compute.md says.
     for line in [
         "network create --share --provider-network-type flat --provider-physical-network conpaas conpaas",
@@ -46,30 +48,30 @@ pub(crate) fn of_nova(backend: &Backend, directory: &Path) -> anyhow::Result<Str
         "security group rule create --protocol icmp proof",
         "volume type create conpaas --property volume_backend_name=conpaas",
     ] {
-        backend.client(&words(line, ""))?;
+        ask(line)?;
     }
     let began = Instant::now();
     let line = format!(
         "server create --image proof --flavor proof --security-group proof --availability-zone nova:{NAME} \
          --nic net-id=conpaas,v4-fixed-ip={ADDRESS} proof"
     );
-    backend.client(&words(&line, ""))?;
+    ask(&line)?;
     wait_for_status(backend, "server", "ACTIVE", AGENTS)?;
     let active = began.elapsed().as_secs();
     wait_until(STEP, || run("ping", &["-c", "1", "-W", "2", ADDRESS]).map(drop))?;
     let answers = began.elapsed().as_secs();
     // Cinder's agent is up long before it tells how much room there is, and until then cinder has none.
     wait_until(AGENTS, || {
-        backend.client(&words("volume create --type conpaas --size 1 proof", ""))?;
+        ask("volume create --type conpaas --size 1 proof")?;
         wait_for_status(backend, "volume", "available", AGENTS).inspect_err(|_none_yet| {
-            let _named_by_the_next_error = backend.client(&words("volume delete --force proof", ""));
+            let _named_by_the_next_error = ask("volume delete --force proof");
         })
     })?;
-    backend.client(&words("server add volume --device /dev/vdb proof proof", ""))?;
+    ask("server add volume --device /dev/vdb proof proof")?;
     wait_for_status(backend, "volume", "in-use", AGENTS)?;
     let mut said = String::new();
     wait_until(STEP, || {
-        said = backend.client(&words("console log show proof", ""))?;
+        said = ask("console log show proof")?;
         if !said.contains("the volume has kept, 1073741824 bytes") {
             bail!("the container does not tell of its volume: {said}");
         }
@@ -78,11 +80,11 @@ pub(crate) fn of_nova(backend: &Backend, directory: &Path) -> anyhow::Result<Str
     if !said.contains("container: aarch64") {
         bail!("the container is of another architecture: {said}");
     }
-    backend.client(&words("server remove volume proof proof", ""))?;
+    ask("server remove volume proof proof")?;
     wait_for_status(backend, "volume", "available", AGENTS)?;
-    backend.client(&words("server delete --wait proof", ""))?;
-    backend.client(&words("volume delete proof", ""))?;
-    wait_until(AGENTS, || match backend.client(&words("volume list -f value", ""))?.trim() {
+    ask("server delete --wait proof")?;
+    ask("volume delete proof")?;
+    wait_until(AGENTS, || match ask("volume list -f value")?.trim() {
         "" => Ok(()),
         left => bail!("a volume is left: {left}"),
     })?;
@@ -111,8 +113,7 @@ fn container_image(directory: &Path) -> anyhow::Result<PathBuf> {
 fn wait_for_status(backend: &Backend, kind: &str, wanted: &str, limit: Duration) -> anyhow::Result<()> {
     let end = Instant::now() + limit;
     loop {
-        let shown: serde_json::Value =
-            serde_json::from_str(&backend.client(&words(&format!("{kind} show proof -f json"), ""))?)?;
+        let shown: serde_json::Value = serde_json::from_str(&ask(backend, &format!("{kind} show proof -f json"))?)?;
         let status = shown["status"].as_str().unwrap_or_default().to_owned();
         if status == wanted {
             return Ok(());
@@ -135,6 +136,7 @@ fn wait_until(limit: Duration, mut is_so: impl FnMut() -> anyhow::Result<()>) ->
     }
 }
 
-fn words<'a>(line: &'a str, last: &'a str) -> Vec<&'a str> {
-    line.split_whitespace().chain((!last.is_empty()).then_some(last)).collect()
+/// OpenStack's own client with the words of `line`.
+fn ask(backend: &Backend, line: &str) -> anyhow::Result<String> {
+    backend.client(&line.split_whitespace().collect::<Vec<_>>())
 }

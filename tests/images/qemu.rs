@@ -81,11 +81,11 @@ impl Machine {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .with_context(|| format!("cannot start {program}: .ci/deps boot installs it"))?;
+            .context("util-linux has setpriv")?;
         let mut process = Unplugged(Some(process));
         let serial = connect(&socket, &mut process).with_context(|| {
             let said = fs::read_to_string(directory.join("qemu.log")).unwrap_or_default();
-            format!("{program} does not run: {}", said.trim())
+            format!("{program} does not run (.ci/deps boot installs it): {}", said.trim())
         })?;
         let said: Arc<Said> = Arc::default();
         let (listener, ear) = (said.clone(), serial.try_clone()?);
