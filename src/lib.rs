@@ -9,20 +9,24 @@ pub mod config;
 pub mod pki;
 pub mod sys;
 // Rung 2: machinery, knows doors, not roles.
+pub mod archive;
+pub mod client;
 pub mod cloud;
-pub mod ops;
+pub mod node;
 pub mod rpc;
 pub mod service;
 pub mod store;
+pub mod supervise;
+pub mod task;
 // Rung 3: roles, each with one composition root.
 pub mod agent;
-pub mod board;
 pub mod director;
+pub mod first_boot;
 pub mod image;
 pub mod init;
 pub mod manager;
 pub mod nutshell;
-pub mod timekeeper;
-pub mod web;
+pub mod time;
+pub mod welcome;
 // Rung 4: faces.
 pub mod cli;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     // Both of these need a process that has one thread, so they come before all else.
-    if let Some(code) = conpaas::cloud::lxc::hidden(&arguments) {
+    if let Some(code) = conpaas::cloud::local::lxc::hidden(&arguments) {
         return code;
     }
     if arguments.get(1).is_some_and(|command| command == "init") {

@@ -8,19 +8,19 @@ use serde_json::json;
 
 use crate::config::AgentConfig;
 use crate::model::{CertificateRole, ServiceId};
+use crate::node::{Dispatch, LogWriter};
 use crate::pki::Identity;
 use crate::rpc::{Response, RpcRequest};
-use crate::service::node::{Dispatch, LogWriter};
 use crate::service::{AgentKind, Call, Method, MethodError, Reply, respond};
 use crate::sys::{self, file};
 
 const METHODS: &[Method] = &[Method::get("check_process"), Method::get("get_log")];
 const MAX_LOG_BYTES: u64 = 1024 * 1024;
 
-pub(super) struct AgentDispatch {
-    pub(super) config: Arc<AgentConfig>,
-    pub(super) agent: Arc<dyn AgentKind>,
-    pub(super) log: LogWriter,
+pub(crate) struct AgentDispatch {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) agent: Arc<dyn AgentKind>,
+    pub(crate) log: LogWriter,
 }
 
 #[async_trait]

@@ -18,7 +18,7 @@ const KEPT_BYTES: u64 = 1024 * 1024;
 /// Looks at the offered logs again and again until `stop`, and empties those
 /// that became too large. Programs go on writing to the same file: they all
 /// append.
-pub(super) async fn keep_small(base: NodeBase, logs: &'static [LogFile], stop: CancellationToken) {
+pub(crate) async fn keep_small(base: NodeBase, logs: &'static [LogFile], stop: CancellationToken) {
     let paths: Vec<PathBuf> = logs.iter().map(|log| base.rooted(log.path)).collect();
     loop {
         tokio::select! {

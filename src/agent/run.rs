@@ -9,12 +9,13 @@ use std::sync::Arc;
 use super::dispatch::AgentDispatch;
 use super::{outputs, startup};
 use crate::config::AgentConfig;
-use crate::ops::Tasks;
-use crate::service::node::{
-    self, NodeCredentials, NodeError, Options, check_clock, ensure_directories, install_log, run_until_stopped,
+use crate::node;
+use crate::node::{
+    NodeCredentials, NodeError, Options, check_clock, ensure_directories, install_log, run_until_stopped,
 };
 use crate::service::{AgentEnvironment, find_agent_type};
 use crate::sys::file;
+use crate::task::Tasks;
 
 /// Runs an agent until it is asked to stop.
 pub fn run(options: &Options) -> ExitCode {

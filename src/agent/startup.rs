@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::config::NodeBase;
-use crate::service::node::NodeError;
+use crate::node::NodeError;
 use crate::sys::file::{self, FileError};
 use crate::sys::program;
 
@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(280);
 /// Runs `/root/startup.sh` if the node has one and it has not ended before;
 /// one that was broken off by a crash is run again. How it ends is logged;
 /// it does not keep the agent from listening.
-pub(super) async fn run_once(base: &NodeBase) -> Result<(), NodeError> {
+pub(crate) async fn run_once(base: &NodeBase) -> Result<(), NodeError> {
     let script = base.rooted("/root/startup.sh");
     let marker = base.rooted(&base.var_tmp).join("startup.done");
     if !script.is_file() || marker.exists() {

@@ -5,7 +5,7 @@
 //! nothing new, so that old clients see what they always saw.
 
 mod application;
-pub mod board;
+pub mod first_boot;
 mod join;
 mod node;
 pub mod params;

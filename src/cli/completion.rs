@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, Command, value_parser};
 use clap_complete::{Shell, generate, generate_to};
 
-use super::line::Group;
-use super::printer::write_out;
+use super::command_line::Group;
+use super::output::printer::write_out;
 
 /// The command's name.
-pub(super) const NAME: &str = "completion";
+pub(crate) const NAME: &str = "completion";
 
 /// The clap tree of the command itself.
-pub(super) fn command() -> Command {
+pub(crate) fn command() -> Command {
     Command::new(NAME)
         .about("Print the completion script of a shell: bash, zsh or fish")
         .arg(Arg::new("shell").required(true).value_parser(value_parser!(Shell)))
@@ -26,7 +26,7 @@ pub(super) fn command() -> Command {
 }
 
 /// Prints one script: the whole program, then one for every `cps-…` name.
-pub(super) fn print(shell: Shell, whole: Command, groups: &[Group]) {
+pub(crate) fn print(shell: Shell, whole: Command, groups: &[Group]) {
     let mut script = Vec::new();
     for (name, mut command) in programs(whole, groups) {
         generate(shell, &mut command, &name, &mut script);
@@ -38,7 +38,7 @@ pub(super) fn print(shell: Shell, whole: Command, groups: &[Group]) {
 ///
 /// # Errors
 /// The directory is missing or cannot be written.
-pub(super) fn write(shell: Shell, whole: Command, groups: &[Group], directory: &Path) -> io::Result<()> {
+pub(crate) fn write(shell: Shell, whole: Command, groups: &[Group], directory: &Path) -> io::Result<()> {
     for (name, mut command) in programs(whole, groups) {
         generate_to(shell, &mut command, &name, directory)?;
     }

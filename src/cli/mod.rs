@@ -3,47 +3,18 @@
 //! `conpaas <group> <sub-command>`, `cps-tools <group> <sub-command>` and
 //! `cps-<group> <sub-command>` are the same. Texts, tables and exit codes are
 //! upstream's (reference: `cli.md`); where ours differ, `docs/cli-deviations.md`
-//! says so. A new group is one file with a [`line::Action`] and one line in
+//! says so. A new group is one file with a [`command_line::Action`] and one line in
 //! [`GROUPS`].
 //!
 //! Must not know: sockets, SQL, how a cloud works. It only calls and prints.
 
-mod application;
-mod board_role;
-mod certificate;
-mod clock_check;
-mod cloud;
-mod code;
-mod common;
+pub(crate) mod command;
+mod command_line;
 mod completion;
-mod director;
-mod director_role;
-mod failure;
-mod findings;
-mod generic;
-mod helloworld;
-mod image;
-mod line;
-mod local;
-mod lookup;
+pub(crate) mod kind;
 mod manual;
-mod node_role;
-mod nodes;
-mod nutshell;
-mod password;
-mod printer;
-mod renew_role;
-mod roles;
-mod service;
-mod session;
-mod table;
-mod time_role;
-mod upload;
-mod usage;
-mod user;
-mod volume;
-mod wait;
-mod web_role;
+pub(crate) mod output;
+mod role;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -52,17 +23,17 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Command};
 use clap_complete::Shell;
 
-use application::ApplicationCommand;
-use cloud::CloudCommand;
-use director::DirectorCommand;
-use generic::GenericCommand;
-use helloworld::HelloworldCommand;
-use line::Group;
-use printer::{Printer, write_out};
-use service::ServiceCommand;
-use user::UserCommand;
+use command::application::ApplicationCommand;
+use command::cloud::CloudCommand;
+use command::director::DirectorCommand;
+use command::service::ServiceCommand;
+use command::user::UserCommand;
+use command_line::Group;
+use kind::generic::GenericCommand;
+use kind::helloworld::HelloworldCommand;
+use output::printer::{Printer, write_out};
 
-use crate::sys::supervised;
+use crate::supervise::script;
 
 /// Every group of sub-commands.
 const GROUPS: &[Group] = &[
@@ -79,11 +50,11 @@ const GROUPS: &[Group] = &[
 pub fn main() -> ExitCode {
     // Before anything else: it forks, which only a process of one thread may do.
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    if let Some(code) = crate::cloud::lxc::hidden(&arguments) {
+    if let Some(code) = crate::cloud::local::lxc::hidden(&arguments) {
         return code;
     }
-    if arguments.get(1).is_some_and(|word| word == supervised::SUPERVISE) {
-        return supervised::supervise(&arguments[2..]);
+    if arguments.get(1).is_some_and(|word| word == script::SUPERVISE) {
+        return script::supervise(&arguments[2..]);
     }
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_default();
@@ -99,7 +70,7 @@ pub fn main() -> ExitCode {
 fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
     if let Some(name) = program.strip_prefix("cps-").filter(|name| *name != "tools") {
         return match find(name) {
-            Some(group) => ExitCode::from(line::run(group, program, &words)),
+            Some(group) => ExitCode::from(command_line::run(group, program, &words)),
             None => unknown(program, name),
         };
     }
@@ -108,7 +79,7 @@ fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
         _ => program.to_owned(),
     };
     if program != "cps-tools"
-        && let Some(code) = roles::run(&words)
+        && let Some(code) = role::run(&words)
     {
         return code;
     }
@@ -119,7 +90,7 @@ fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
     }
     let first = words.remove(0);
     match (first.as_str(), find(&first)) {
-        (_, Some(group)) => ExitCode::from(line::run(group, &format!("{program} {first}"), &words)),
+        (_, Some(group)) => ExitCode::from(command_line::run(group, &format!("{program} {first}"), &words)),
         ("help" | "-h" | "--help", None) => {
             write_out(&whole(&program).render_help().to_string());
             ExitCode::SUCCESS
@@ -211,14 +182,14 @@ fn whole(program: &str) -> Command {
         .subcommand_required(true);
     for group in GROUPS {
         let of_group = group.command(&format!("{program} {}", group.name)).name(group.name);
-        let role = roles::ROLES.iter().find(|role| role.name == group.name).map(roles::Role::command);
+        let role = role::ROLES.iter().find(|role| role.name == group.name).map(role::Role::command);
         command = command.subcommand(match role {
             // One word for both: what the role does, and what the client asks.
             Some(role) => role.args(of_group.get_arguments()).subcommands(of_group.get_subcommands()),
             None => of_group,
         });
     }
-    for role in roles::ROLES.iter().filter(|role| find(role.name).is_none()) {
+    for role in role::ROLES.iter().filter(|role| find(role.name).is_none()) {
         command = command.subcommand(role.command());
     }
     let own = [completion::command(), manual::command(), Command::new("help").about("show help")];
@@ -231,7 +202,7 @@ fn top_usage(program: &str) -> String {
 }
 
 fn unknown(program: &str, name: &str) -> ExitCode {
-    let names = GROUPS.iter().map(|group| group.name).chain(roles::ROLES.iter().map(|role| role.name));
+    let names = GROUPS.iter().map(|group| group.name).chain(role::ROLES.iter().map(|role| role.name));
     let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
     let printer = Printer { is_json: false, is_debug: false };
     let text = format!("argument <command>: invalid choice: '{name}' (choose from {})", names.join(", "));

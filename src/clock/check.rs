@@ -132,5 +132,4 @@ fn floor_by(record: Option<&Path>) -> Floor {
 }
 
 #[cfg(test)]
-#[path = "check_test.rs"]
 mod tests;

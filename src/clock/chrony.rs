@@ -67,5 +67,4 @@ fn source(server: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "chrony_test.rs"]
 mod tests;

@@ -101,5 +101,4 @@ fn microseconds(offset: TimeDelta) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "chronyd_test.rs"]
-mod chronyd;
+mod chronyd_tests;

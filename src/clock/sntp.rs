@@ -23,7 +23,7 @@ const N_ATTEMPTS: usize = 3;
 ///
 /// # Errors
 /// Why there is no answer, or none that is sane, as a clause for people.
-pub(super) async fn ask(
+pub(crate) async fn ask(
     server: &str,
     clock: &Clock,
     floor: DateTime<Utc>,

@@ -172,7 +172,7 @@ impl fmt::Display for ClockVerdict {
     }
 }
 
-pub(super) fn shown_time(time: DateTime<Utc>) -> String {
+pub(crate) fn shown_time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 

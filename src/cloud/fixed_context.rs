@@ -12,7 +12,7 @@ struct Fixed {
 }
 
 /// A context of these files; its invitation names none of them.
-pub(in crate::cloud) fn fixed(files: Vec<ContextFile>) -> Arc<dyn NodeContext> {
+pub(crate) fn fixed(files: Vec<ContextFile>) -> Arc<dyn NodeContext> {
     Arc::new(Fixed { files })
 }
 

@@ -13,16 +13,12 @@
 //! Must not know: users, credits, applications, the wire.
 
 pub mod ec2;
+mod firewall_ports;
 #[cfg(test)]
 mod fixed_context;
-pub mod limited;
-mod locks;
-pub mod lxc;
+pub(crate) mod local;
 pub mod openstack;
-mod ports;
-pub mod process;
-mod shelf;
-mod wait;
+pub mod timeout;
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};

@@ -21,12 +21,12 @@ impl Default for ArchiveLimits {
     }
 }
 
-pub(super) const MAX_ENTRIES: Key = Key::new("ARCHIVE_MAX_ENTRIES", "20000");
-pub(super) const MAX_SIZE: Key = Key::new("ARCHIVE_MAX_SIZE", "2G");
-pub(super) const MAX_RATIO: Key = Key::new("ARCHIVE_MAX_RATIO", "250");
+pub(crate) const MAX_ENTRIES: Key = Key::new("ARCHIVE_MAX_ENTRIES", "20000");
+pub(crate) const MAX_SIZE: Key = Key::new("ARCHIVE_MAX_SIZE", "2G");
+pub(crate) const MAX_RATIO: Key = Key::new("ARCHIVE_MAX_RATIO", "250");
 
 impl ArchiveLimits {
-    pub(super) fn read(section: &Section<'_>) -> Result<Self, ConfigError> {
+    pub(crate) fn read(section: &Section<'_>) -> Result<Self, ConfigError> {
         Ok(ArchiveLimits {
             max_entries: section.value(MAX_ENTRIES.name, value::whole(1..=10_000_000))? as usize,
             max_bytes: section.value(MAX_SIZE.name, value::size_bytes)?,
@@ -35,7 +35,7 @@ impl ArchiveLimits {
     }
 
     /// What a node's configuration has to say; nothing where it is as usual.
-    pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
         if *self == ArchiveLimits::default() {
             return Vec::new();
         }

@@ -24,7 +24,7 @@ pub struct ClientConfig {
     pub warnings: Vec<String>,
 }
 
-pub(super) const KEYS: &[Key] =
+pub(crate) const KEYS: &[Key] =
     &[Key::unset("DIRECTOR_URL"), Key::unset("USERNAME"), Key::unset("PASSWORD"), Key::new("DEBUG", "false")];
 
 const SECTION: &str = "cps-tools";

@@ -104,7 +104,7 @@ pub enum ContextForm {
     Invitation,
 }
 
-pub(super) const LXC_KEYS: &[Key] = &[
+pub(crate) const LXC_KEYS: &[Key] = &[
     Key::unset("DRIVER"),
     Key::unset("OTHER_CLOUDS"),
     Key::unset("STATE_DIR"),
@@ -124,7 +124,7 @@ pub(super) const LXC_KEYS: &[Key] = &[
     Key::new("NAT", "false"),
 ];
 
-pub(super) const PROCESS_KEYS: &[Key] = &[
+pub(crate) const PROCESS_KEYS: &[Key] = &[
     Key::unset("DRIVER"),
     Key::unset("OTHER_CLOUDS"),
     Key::unset("STATE_DIR"),
@@ -137,7 +137,7 @@ pub(super) const PROCESS_KEYS: &[Key] = &[
 
 /// Reads `[iaas]` and every section in `OTHER_CLOUDS`; the default cloud comes first.
 /// `base` is where clouds without a `STATE_DIR` keep theirs.
-pub(super) fn read_clouds(document: &Document, base: &Path) -> Result<Vec<CloudConfig>, ConfigError> {
+pub(crate) fn read_clouds(document: &Document, base: &Path) -> Result<Vec<CloudConfig>, ConfigError> {
     let mut clouds: Vec<CloudConfig> = Vec::new();
     for name in cloud_names(document)? {
         let cloud = CloudConfig { driver: read_driver(document, &name, base)?, name };
@@ -150,7 +150,7 @@ pub(super) fn read_clouds(document: &Document, base: &Path) -> Result<Vec<CloudC
 }
 
 /// `iaas`, and what `OTHER_CLOUDS` lists.
-pub(super) fn cloud_names(document: &Document) -> Result<Vec<CloudName>, ConfigError> {
+pub(crate) fn cloud_names(document: &Document) -> Result<Vec<CloudName>, ConfigError> {
     let refuse = |problem: String| ConfigError::Key {
         file: document.file().to_owned(),
         section: "iaas".to_owned(),

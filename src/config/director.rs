@@ -123,7 +123,7 @@ pub struct ClockConfig {
     pub max_offset: Duration,
 }
 
-pub(super) const CONPAAS_KEYS: &[Key] = &[
+pub(crate) const CONPAAS_KEYS: &[Key] = &[
     Key::new("CONF_DIR", "/etc/cpsdirector"),
     Key::new("CERT_DIR", "/etc/cpsdirector/certs"),
     Key::new("DEPLOYMENT_NAME", "conpaas"),
@@ -137,7 +137,7 @@ pub(super) const CONPAAS_KEYS: &[Key] = &[
     Key::unset("VPN_BOOTSTRAP_NODES"),
 ];
 
-pub(super) const DIRECTOR_KEYS: &[Key] = &[
+pub(crate) const DIRECTOR_KEYS: &[Key] = &[
     Key::new("DATABASE_URI", "sqlite:////etc/cpsdirector/director.db"),
     Key::new("USERDATA_DIR", "/etc/cpsdirector/data"),
     Key::unset("DIRECTOR_URL"),
@@ -323,5 +323,4 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 #[cfg(test)]
-#[path = "director_test.rs"]
 mod tests;

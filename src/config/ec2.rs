@@ -28,7 +28,7 @@ pub struct Ec2Config {
     pub subnet_id: Option<String>,
 }
 
-pub(super) const EC2_KEYS: &[Key] = &[
+pub(crate) const EC2_KEYS: &[Key] = &[
     Key::unset("DRIVER"),
     Key::unset("OTHER_CLOUDS"),
     Key::unset("USER"),
@@ -43,10 +43,10 @@ pub(super) const EC2_KEYS: &[Key] = &[
 ];
 
 /// In the order in which upstream misses them.
-pub(super) const EC2_REQUIRED: &[&str] =
+pub(crate) const EC2_REQUIRED: &[&str] =
     &["USER", "PASSWORD", "IMAGE_ID", "SIZE_ID", "KEY_NAME", "SECURITY_GROUP_NAME", "REGION"];
 
-pub(super) fn read(section: &Section<'_>) -> Result<Ec2Config, ConfigError> {
+pub(crate) fn read(section: &Section<'_>) -> Result<Ec2Config, ConfigError> {
     let endpoint = section.optional("ENDPOINT", endpoint)?;
     // Behind an endpoint of its own a region may have any name.
     let region = section.value("REGION", if endpoint.is_some() { word } else { region })?;

@@ -10,35 +10,35 @@ use super::ConfigError;
 
 /// One key that a section may hold.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
+pub(crate) struct Key {
     /// Its name, as the documentation spells it.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Its value when it is not given; `None` where there is none or it depends on others.
-    pub(super) default: Option<&'static str>,
+    pub(crate) default: Option<&'static str>,
 }
 
 impl Key {
     /// A key with a default.
-    pub(super) const fn new(name: &'static str, default: &'static str) -> Self {
+    pub(crate) const fn new(name: &'static str, default: &'static str) -> Self {
         Key { name, default: Some(default) }
     }
 
     /// A key without a default of its own.
-    pub(super) const fn unset(name: &'static str) -> Self {
+    pub(crate) const fn unset(name: &'static str) -> Self {
         Key { name, default: None }
     }
 }
 
 /// A file's sections, each with its options by upper-case name.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(crate) struct Document {
     file: PathBuf,
     sections: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Document {
     /// Parses `text`; `file` is for messages only.
-    pub(super) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let options = ParseOption { enabled_quote: false, enabled_escape: false, ..ParseOption::default() };
         let parsed = Ini::load_from_str_opt(text, options).map_err(|error| ConfigError::Syntax {
             file: file.to_owned(),
@@ -65,22 +65,22 @@ impl Document {
     }
 
     /// The file it came from.
-    pub(super) fn file(&self) -> &Path {
+    pub(crate) fn file(&self) -> &Path {
         &self.file
     }
 
     /// Names of its sections.
-    pub(super) fn section_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn section_names(&self) -> impl Iterator<Item = &str> {
         self.sections.keys().map(String::as_str)
     }
 
     /// The options of a section by upper-case name, if the section is there.
-    pub(super) fn options(&self, section: &str) -> Option<&BTreeMap<String, String>> {
+    pub(crate) fn options(&self, section: &str) -> Option<&BTreeMap<String, String>> {
         self.sections.get(section)
     }
 
     /// A section whose keys are all in `keys`, or of which `is_also_known` holds; empty when it is not there.
-    pub(super) fn section<'a>(
+    pub(crate) fn section<'a>(
         &'a self,
         name: &'a str,
         keys: &'static [Key],
@@ -99,7 +99,7 @@ impl Document {
 
 /// A section that holds only keys it may hold.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     file: &'a Path,
     name: &'a str,
     options: Option<&'a BTreeMap<String, String>>,
@@ -108,30 +108,30 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     /// The value that the file gives, even an empty one.
-    pub(super) fn written(&self, key: &str) -> Option<&'a str> {
+    pub(crate) fn written(&self, key: &str) -> Option<&'a str> {
         self.options?.get(&key.to_uppercase()).map(String::as_str)
     }
 
     /// The value, or its default; nothing when both are missing or empty.
-    pub(super) fn given(&self, key: &str) -> Option<&'a str> {
+    pub(crate) fn given(&self, key: &str) -> Option<&'a str> {
         let known = self.keys.iter().find(|known| known.name == key);
         let default = known.expect("only keys of the section's own table are asked for").default;
         self.written(key).or(default).filter(|value| !value.is_empty())
     }
 
     /// As [`Section::given`], as owned text.
-    pub(super) fn text(&self, key: &str) -> Option<String> {
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
         self.given(key).map(str::to_owned)
     }
 
     /// A value that must be there, read by `how`.
-    pub(super) fn value<T>(&self, key: &str, how: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+    pub(crate) fn value<T>(&self, key: &str, how: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
         let text = self.given(key).ok_or_else(|| self.refuse(key, "is missing or empty"))?;
         how(text).map_err(|problem| self.refuse(key, &problem))
     }
 
     /// A value that may be missing, read by `how`.
-    pub(super) fn optional<T>(
+    pub(crate) fn optional<T>(
         &self,
         key: &str,
         how: impl Fn(&str) -> Result<T, String>,
@@ -140,7 +140,7 @@ impl<'a> Section<'a> {
     }
 
     /// The error that names this section and `key`.
-    pub(super) fn refuse(&self, key: &str, problem: &str) -> ConfigError {
+    pub(crate) fn refuse(&self, key: &str, problem: &str) -> ConfigError {
         refuse(self.file, self.name, key, problem)
     }
 }

@@ -45,4 +45,4 @@ pub use secret::Secret;
 pub use url::{DEFAULT_DIRECTOR_PORT, DirectorUrl};
 
 #[cfg(test)]
-mod shipped_test;
+mod shipped_tests;

@@ -346,5 +346,4 @@ fn write_section(section: &str, lines: &[(&str, String)]) -> Result<String, Conf
 }
 
 #[cfg(test)]
-#[path = "node_test.rs"]
 mod tests;

@@ -52,7 +52,7 @@ pub enum Floating {
     },
 }
 
-pub(super) const OPENSTACK_KEYS: &[Key] = &[
+pub(crate) const OPENSTACK_KEYS: &[Key] = &[
     Key::unset("DRIVER"),
     Key::unset("OTHER_CLOUDS"),
     Key::unset("USER"),
@@ -73,10 +73,10 @@ pub(super) const OPENSTACK_KEYS: &[Key] = &[
 ];
 
 /// In the order in which upstream misses them.
-pub(super) const OPENSTACK_REQUIRED: &[&str] =
+pub(crate) const OPENSTACK_REQUIRED: &[&str] =
     &["USER", "PASSWORD", "HOST", "IMAGE_ID", "SIZE_ID", "KEY_NAME", "SECURITY_GROUP_NAME"];
 
-pub(super) fn read(section: &Section<'_>) -> Result<OpenStackConfig, ConfigError> {
+pub(crate) fn read(section: &Section<'_>) -> Result<OpenStackConfig, ConfigError> {
     let user = section.value("USER", value::line)?;
     let pool = section.optional("FLOATING_NETWORK_ID", value::line)?;
     let floating = if section.value("AUTO_ASSIGN_FLOATING_IP", value::flag)? {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// `true`, `yes`, `on`, `1` or their opposites, in any case.
-pub(super) fn flag(text: &str) -> Result<bool, String> {
+pub(crate) fn flag(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Ok(true),
         "false" | "no" | "off" | "0" => Ok(false),
@@ -14,14 +14,14 @@ pub(super) fn flag(text: &str) -> Result<bool, String> {
 }
 
 /// A duration such as `30`, `30s`, `5m`, `12h`, `7d`; a bare number is seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (digits, factor) = scaled(text, &[("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]);
     let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
     seconds.map(Duration::from_secs).ok_or_else(|| format!("'{text}' is not a duration: write 30s, 5m, 12h or 7d"))
 }
 
 /// A duration above zero.
-pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("must be above zero".to_owned()),
         positive => Ok(positive),
@@ -29,19 +29,19 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A size in bytes such as `65536`, `64K`, `256M`, `2G` (powers of 1024), above zero.
-pub(super) fn size_bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn size_bytes(text: &str) -> Result<u64, String> {
     let (digits, factor) = scaled(text, &[("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30)]);
     let size = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
     size.filter(|&size| size > 0).ok_or_else(|| format!("'{text}' is not a size: write 65536, 64K, 256M or 2G"))
 }
 
 /// Anything that parses itself and explains itself.
-pub(super) fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
+pub(crate) fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
     text.parse::<T>().map_err(|error| error.to_string())
 }
 
 /// A whole number in `range`.
-pub(super) fn whole(range: std::ops::RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> {
+pub(crate) fn whole(range: std::ops::RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> {
     move |text| {
         let number = text.parse::<u32>().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| format!("'{text}' is not a whole number from {} to {}", range.start(), range.end()))
@@ -49,7 +49,7 @@ pub(super) fn whole(range: std::ops::RangeInclusive<u32>) -> impl Fn(&str) -> Re
 }
 
 /// A TCP or UDP port from 1 to 65535.
-pub(super) fn port(text: &str) -> Result<u16, String> {
+pub(crate) fn port(text: &str) -> Result<u16, String> {
     text.parse::<u16>()
         .ok()
         .filter(|&port| port > 0)
@@ -57,13 +57,13 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
 }
 
 /// A path from the root of the file system.
-pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
+pub(crate) fn absolute_path(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     if path.is_absolute() { Ok(path) } else { Err(format!("'{text}' is not an absolute path")) }
 }
 
 /// A name or an id in a cloud: one line of at most 255 bytes.
-pub(super) fn line(text: &str) -> Result<String, String> {
+pub(crate) fn line(text: &str) -> Result<String, String> {
     if text.len() <= 255 && !text.chars().any(char::is_control) {
         return Ok(text.to_owned());
     }
@@ -71,7 +71,7 @@ pub(super) fn line(text: &str) -> Result<String, String> {
 }
 
 /// Words separated by commas, blanks around them ignored, empty ones left out.
-pub(super) fn list(text: &str) -> Vec<String> {
+pub(crate) fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 

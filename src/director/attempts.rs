@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Counts tries by who makes them.
-pub(super) struct Attempts<K> {
+pub(crate) struct Attempts<K> {
     /// After which time one more is allowed.
     interval: Duration,
     burst: Duration,
@@ -17,13 +17,13 @@ pub(super) struct Attempts<K> {
 
 impl<K: Eq + Hash> Attempts<K> {
     /// Nothing was tried yet; both numbers are at least 1.
-    pub(super) fn new(per_minute: u32, burst: u32) -> Self {
+    pub(crate) fn new(per_minute: u32, burst: u32) -> Self {
         let interval = Duration::from_secs(60) / per_minute.max(1);
         Attempts { interval, burst: interval.saturating_mul(burst.max(1)), used_until: Mutex::default() }
     }
 
     /// Counts a try of `key` at `now`; `false` when it is one too many.
-    pub(super) fn count(&self, key: K, now: Instant) -> bool {
+    pub(crate) fn count(&self, key: K, now: Instant) -> bool {
         let mut used_until = self.used_until.lock().unwrap_or_else(PoisonError::into_inner);
         let until = used_until.get(&key).map_or(now, |until| now.max(*until)) + self.interval;
         if until.duration_since(now) > self.burst {
@@ -34,7 +34,7 @@ impl<K: Eq + Hash> Attempts<K> {
     }
 
     /// Takes a counted try of `key` back.
-    pub(super) fn take_back(&self, key: &K) {
+    pub(crate) fn take_back(&self, key: &K) {
         let mut used_until = self.used_until.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(until) = used_until.get_mut(key) {
             *until = until.checked_sub(self.interval).unwrap_or(*until);
@@ -42,7 +42,7 @@ impl<K: Eq + Hash> Attempts<K> {
     }
 
     /// Drops those who may try as often as anyone new.
-    pub(super) fn forget_quiet(&self, now: Instant) {
+    pub(crate) fn forget_quiet(&self, now: Instant) {
         self.used_until.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, until| *until > now);
     }
 }

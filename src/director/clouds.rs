@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::failure::Failure;
+use super::error::Failure;
 use crate::api;
 use crate::cloud::ec2::Ec2Cloud;
-use crate::cloud::limited::{CloudLimits, LimitedCloud};
-use crate::cloud::lxc::{LxcCloud, LxcSettings};
+use crate::cloud::local::lxc::{LxcCloud, LxcSettings};
+use crate::cloud::local::process::{ProcessCloud, ProcessSettings};
 use crate::cloud::openstack::OpenStackCloud;
-use crate::cloud::process::{ProcessCloud, ProcessSettings};
+use crate::cloud::timeout::{CloudLimits, LimitedCloud};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
 use crate::model::CloudName;
 use crate::pki::key_fingerprint;
 
 /// All clouds, the default one first.
-pub(super) struct Clouds {
+pub(crate) struct Clouds {
     order: Vec<CloudName>,
     clouds: BTreeMap<CloudName, Arc<dyn Cloud>>,
     ports: BTreeMap<CloudName, (u16, u16)>,
@@ -26,7 +26,7 @@ pub(super) struct Clouds {
 impl Clouds {
     /// Makes all clouds of the configuration; touches neither the machine nor
     /// the network yet. `authority_pem` tells this director from all others.
-    pub(super) fn new(config: &DirectorConfig, authority_pem: &str) -> Result<Self, CloudError> {
+    pub(crate) fn new(config: &DirectorConfig, authority_pem: &str) -> Result<Self, CloudError> {
         let director = director_id(authority_pem);
         let mut clouds = Clouds { order: Vec::new(), clouds: BTreeMap::new(), ports: BTreeMap::new() };
         for cloud in &config.clouds {
@@ -46,17 +46,17 @@ impl Clouds {
     }
 
     /// Names, the default cloud first.
-    pub(super) fn names(&self) -> impl Iterator<Item = &CloudName> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &CloudName> {
         self.order.iter()
     }
 
     /// All clouds, the default one first.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<dyn Cloud>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<dyn Cloud>> {
         self.order.iter().filter_map(|name| self.clouds.get(name))
     }
 
     /// The cloud that a record names.
-    pub(super) fn get(&self, name: &CloudName) -> Result<&Arc<dyn Cloud>, CloudError> {
+    pub(crate) fn get(&self, name: &CloudName) -> Result<&Arc<dyn Cloud>, CloudError> {
         self.clouds.get(name).ok_or_else(|| CloudError::Failed {
             cloud: name.clone(),
             action: "be used".to_owned(),
@@ -65,7 +65,7 @@ impl Clouds {
     }
 
     /// The cloud that a caller names.
-    pub(super) fn named(&self, text: &str) -> Result<CloudName, Failure> {
+    pub(crate) fn named(&self, text: &str) -> Result<CloudName, Failure> {
         let known = CloudName::from_caller(text).ok().filter(|name| self.clouds.contains_key(name));
         known.ok_or_else(|| {
             let names: Vec<String> = self.order.iter().map(|name| format!("'{name}'")).collect();
@@ -74,7 +74,7 @@ impl Clouds {
     }
 
     /// The ports of managers and of agents in a cloud.
-    pub(super) fn ports(&self, name: &CloudName) -> (u16, u16) {
+    pub(crate) fn ports(&self, name: &CloudName) -> (u16, u16) {
         self.ports.get(name).copied().unwrap_or((api::MANAGER_PORT, api::AGENT_PORT))
     }
 }

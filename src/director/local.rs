@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use super::failure::Failure;
+use super::error::Failure;
 use super::password::hash_blocking;
-use super::{accounts, views};
+use super::{account, views};
 use crate::config::DirectorConfig;
 use crate::store::Store;
 use crate::store::director::user::{self, NewUser};
@@ -65,7 +65,7 @@ pub fn create_user(director_cfg: &Path, account: &NewAccount) -> Result<(), Loca
         uuid: String::new(),
         openid: None,
     };
-    store.write_blocking(|tx| accounts::add(tx, new)).map(|_| ()).map_err(refused)
+    store.write_blocking(|tx| account::add(tx, new)).map(|_| ()).map_err(refused)
 }
 
 /// All users by name, with their credit. Blocking.

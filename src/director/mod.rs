@@ -8,39 +8,31 @@
 //!
 //! Must not know: how a cloud works, what a service does, how answers look to people.
 
-mod accounts;
-mod applications;
+mod account;
+mod application;
 mod attempts;
-mod bring_up;
-mod certificates;
 mod check;
 mod clouds;
-mod context;
-mod credits;
-mod downloads;
-mod failure;
-mod information;
-mod join;
+mod credit;
+mod error;
+pub(crate) mod http;
 pub mod local;
-mod manager;
-mod nodes;
+mod manager_calls;
+pub(crate) mod node;
 mod own_certificate;
 mod password;
 mod reconcile;
 mod renewal;
-mod routes;
 mod run;
-mod services;
+mod service;
 mod setup;
 mod state;
-mod stop_nodes;
-mod user_info;
 mod views;
-mod volumes;
+mod volume;
 
 pub use check::{check, mend};
+pub use http::routes::{Access, route_table};
+pub use node::stop::{StopReport, stop_nodes};
 pub use renewal::{RenewAuthority, renew};
-pub use routes::{Access, route_table};
 pub use run::{RunOptions, run};
 pub use setup::{SetupOptions, SetupReport, setup};
-pub use stop_nodes::{StopReport, stop_nodes};

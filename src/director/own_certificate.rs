@@ -17,7 +17,7 @@ use crate::sys::{blocking, chain};
 const LOOK: Duration = Duration::from_secs(10);
 
 /// What the director shows to whoever calls it and whom it calls.
-pub(super) struct OwnCertificate {
+pub(crate) struct OwnCertificate {
     directory: PathBuf,
     credentials: RwLock<Arc<Credentials>>,
     server: Arc<RwLock<Arc<ServerConfig>>>,
@@ -25,7 +25,7 @@ pub(super) struct OwnCertificate {
 
 /// Why the director has no certificate to show.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum OwnCertificateError {
+pub(crate) enum OwnCertificateError {
     /// Missing or broken files.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -39,7 +39,7 @@ impl OwnCertificate {
     ///
     /// # Errors
     /// It is missing or broken.
-    pub(super) fn load(directory: &Path) -> Result<Self, OwnCertificateError> {
+    pub(crate) fn load(directory: &Path) -> Result<Self, OwnCertificateError> {
         let (credentials, server) = read(directory)?;
         Ok(OwnCertificate {
             directory: directory.to_owned(),
@@ -49,17 +49,17 @@ impl OwnCertificate {
     }
 
     /// What the director shows to managers and agents that it calls.
-    pub(super) fn credentials(&self) -> Arc<Credentials> {
+    pub(crate) fn credentials(&self) -> Arc<Credentials> {
         Arc::clone(&self.credentials.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The settings that [`crate::rpc::serve`] looks at for each connection.
-    pub(super) fn server(&self) -> Arc<RwLock<Arc<ServerConfig>>> {
+    pub(crate) fn server(&self) -> Arc<RwLock<Arc<ServerConfig>>> {
         Arc::clone(&self.server)
     }
 
     /// Takes another certificate whenever there is one, until `stop`.
-    pub(super) async fn follow(self: Arc<Self>, stop: CancellationToken) {
+    pub(crate) async fn follow(self: Arc<Self>, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,

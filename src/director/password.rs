@@ -16,7 +16,7 @@ const MAX_AT_ONCE: usize = 2;
 const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// Checks and makes password hashes.
-pub(super) struct Passwords {
+pub(crate) struct Passwords {
     by_user: Attempts<String>,
     by_address: Attempts<IpAddr>,
     slots: Semaphore,
@@ -27,10 +27,10 @@ pub(super) struct Passwords {
 /// Too many attempts; try again in a minute.
 #[derive(Debug, thiserror::Error)]
 #[error("too many attempts to log in: wait a minute and try again")]
-pub(super) struct TooManyAttempts;
+pub(crate) struct TooManyAttempts;
 
 impl Passwords {
-    pub(super) fn new(config: &LoginConfig) -> Self {
+    pub(crate) fn new(config: &LoginConfig) -> Self {
         // Many users may share an address: a class behind one router, or all users of a web frontend.
         let of_address = |number: u32| number.saturating_mul(10);
         Passwords {
@@ -42,32 +42,32 @@ impl Passwords {
     }
 
     /// Counts an attempt.
-    pub(super) fn count_attempt(&self, username: &str, address: IpAddr) -> Result<(), TooManyAttempts> {
+    pub(crate) fn count_attempt(&self, username: &str, address: IpAddr) -> Result<(), TooManyAttempts> {
         self.count_address(address)?;
         if self.by_user.count(key(username), Instant::now()) { Ok(()) } else { Err(TooManyAttempts) }
     }
 
     /// Counts an attempt of an address alone.
-    pub(super) fn count_address(&self, address: IpAddr) -> Result<(), TooManyAttempts> {
+    pub(crate) fn count_address(&self, address: IpAddr) -> Result<(), TooManyAttempts> {
         if self.by_address.count(address, Instant::now()) { Ok(()) } else { Err(TooManyAttempts) }
     }
 
     /// Takes an attempt back whose password was right: the web frontend
     /// logs its user in anew for every page.
-    pub(super) fn take_back(&self, username: &str, address: IpAddr) {
+    pub(crate) fn take_back(&self, username: &str, address: IpAddr) {
         self.by_user.take_back(&key(username));
         self.by_address.take_back(&address);
     }
 
     /// Forgets addresses and names that were quiet for long.
-    pub(super) fn forget_quiet(&self) {
+    pub(crate) fn forget_quiet(&self) {
         let now = Instant::now();
         self.by_user.forget_quiet(now);
         self.by_address.forget_quiet(now);
     }
 
     /// Whether `password` is the one of `hash`; with no hash it takes as long and is wrong.
-    pub(super) async fn verify(&self, password: &str, hash: Option<&str>) -> bool {
+    pub(crate) async fn verify(&self, password: &str, hash: Option<&str>) -> bool {
         let is_known = hash.is_some();
         let hash = hash.unwrap_or(&self.nobody).to_owned();
         let password = password.to_owned();
@@ -82,7 +82,7 @@ impl Passwords {
     }
 
     /// A new hash of `password`.
-    pub(super) async fn hash(&self, password: &str) -> String {
+    pub(crate) async fn hash(&self, password: &str) -> String {
         let password = password.to_owned();
         let _slot = self.slots.acquire().await;
         sys::blocking(move || hash_blocking(&password)).await
@@ -95,7 +95,7 @@ fn key(username: &str) -> String {
 }
 
 /// Argon2id with a random salt, in PHC notation. Blocking.
-pub(super) fn hash_blocking(password: &str) -> String {
+pub(crate) fn hash_blocking(password: &str) -> String {
     Argon2::default()
         .hash_password(password.as_bytes())
         .map(|hash| hash.to_string())
@@ -103,6 +103,6 @@ pub(super) fn hash_blocking(password: &str) -> String {
 }
 
 /// What old clients compare with what they sent; never stored.
-pub(super) fn md5_hex(password: &str) -> String {
+pub(crate) fn md5_hex(password: &str) -> String {
     Md5::digest(password.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -19,30 +19,32 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::bring_up::{self, place_of};
-use super::failure::Failure;
+use super::error::Failure;
+use super::node::bring_up;
+use super::node::bring_up::place_of;
+use super::node::{context, token};
 use super::state::Director;
-use super::{context, credits, join, services};
+use super::{credit, service};
 use crate::cloud::{Cloud, CloudNode, CloudVolume};
 use crate::model::{ApplicationId, State};
-use crate::ops::crash_point;
+use crate::store::director as store;
 use crate::store::director::application;
 use crate::store::director::node::{self, Node, Phase};
-use crate::store::director::token;
 use crate::store::director::volume::{self, Volume};
 use crate::sys::chain;
+use crate::task::crash_point;
 
 /// Removals and restarts that run at once.
 const MAX_AT_ONCE: usize = 8;
 
 /// Undoes what nobody waits for any more: done once, when the director starts.
-pub(super) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
+pub(crate) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
     // A node that was made may not have joined yet: the time without a director does not count.
-    let expires = join::expiry(director);
+    let expires = token::expiry(director);
     let n_given_up = director
         .store
         .write(move |tx| {
-            token::extend(tx, expires)?;
+            store::token::extend(tx, expires)?;
             let mut n_given_up = 0;
             for node in node::all(tx)? {
                 if node.phase == Phase::Making && node.wanted.program == "agent" {
@@ -68,8 +70,8 @@ pub(super) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
 
 /// Runs until the director stops: when woken, and every now and then. Looks
 /// after one cloud, or after what is in a cloud that the configuration does
-/// not name any more. `unfinished` is what [`services::unfinished`] gave.
-pub(super) async fn run(
+/// not name any more. `unfinished` is what [`service::unfinished`] gave.
+pub(crate) async fn run(
     director: Arc<Director>,
     cloud: Option<Arc<dyn Cloud>>,
     unfinished: Arc<Vec<(i64, ApplicationId)>>,
@@ -83,7 +85,7 @@ pub(super) async fn run(
             None => remove_unreachable(&director).await,
         }
         if std::mem::take(&mut is_first) {
-            services::undo_unfinished(&director, &unfinished, name.as_ref()).await;
+            service::undo_unfinished(&director, &unfinished, name.as_ref()).await;
         }
         tokio::select! {
             () = stopping.cancelled() => return,
@@ -94,10 +96,10 @@ pub(super) async fn run(
 }
 
 /// Charges credit every now and then, until the director stops.
-pub(super) async fn run_credits(director: Arc<Director>) {
+pub(crate) async fn run_credits(director: Arc<Director>) {
     let stopping = director.tasks.stopping();
     loop {
-        credits::charge(&director).await;
+        credit::charge(&director).await;
         director.passwords.forget_quiet();
         tokio::select! {
             () = stopping.cancelled() => return,
@@ -107,7 +109,7 @@ pub(super) async fn run_credits(director: Arc<Director>) {
 }
 
 /// Removes nodes that were recorded as not wanted, several at once.
-pub(super) async fn remove_nodes(director: &Arc<Director>, nodes: &[Node]) {
+pub(crate) async fn remove_nodes(director: &Arc<Director>, nodes: &[Node]) {
     stream::iter(nodes).for_each_concurrent(MAX_AT_ONCE, |node| remove_node(director, node)).await;
 }
 
@@ -257,4 +259,4 @@ fn logged<T, E: std::error::Error>(outcome: Result<T, E>, action: &str) -> Optio
 }
 
 /// Time for what is under way to come to a recorded point when the director stops.
-pub(super) const STOP_GRACE: Duration = Duration::from_secs(5);
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);

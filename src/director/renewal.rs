@@ -59,7 +59,7 @@ pub fn renew(director_cfg: &Path, authority: RenewAuthority) -> Vec<Finding> {
 }
 
 /// When the authority ends, and what to do about it.
-pub(super) fn authority_end(authority: &Authority, now: i64) -> Finding {
+pub(crate) fn authority_end(authority: &Authority, now: i64) -> Finding {
     match authority.not_after() {
         Err(error) => Finding::bad(chain(&error), "bring ca_cert.pem and ca_key.pem back from a copy"),
         Ok(end) if end - now < YEAR => {

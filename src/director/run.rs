@@ -13,21 +13,22 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::clouds::Clouds;
-use super::credits;
+use super::credit;
+use super::http::routes;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
+use super::service;
 use super::state::{Director, KeyedLocks, Wakers};
-use super::{routes, services};
 use crate::clock::{self, Clock, ClockSettings};
 use crate::cloud::Cloud;
 use crate::config::{DirectorConfig, locate_director_cfg};
-use crate::ops::{Tasks, stop_requested};
 use crate::pki::Authority;
 use crate::rpc::{Handler, Limits, install_crypto, serve};
 use crate::store;
 use crate::sys::chain;
 use crate::sys::file;
+use crate::task::{Tasks, stop_requested};
 
 /// How the director is called.
 #[derive(Debug, Clone, Default)]
@@ -75,7 +76,7 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}: is another director running?", director.config.listen))?;
     let left = "cannot take up what an earlier run left";
-    let unfinished = Arc::new(services::unfinished(&director).await.context(left)?);
+    let unfinished = Arc::new(service::unfinished(&director).await.context(left)?);
     reconcile::resume(&director).await.context(left)?;
 
     let tasks = &director.tasks;
@@ -100,7 +101,7 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     if !tasks.stop(STOP_GRACE).await {
         tracing::info!("stopping in the middle of work; the next start takes it up");
     }
-    credits::settle(&director).await;
+    credit::settle(&director).await;
     Ok(())
 }
 
@@ -167,7 +168,7 @@ async fn record_time(state_dir: PathBuf, stopping: tokio_util::sync::Cancellatio
 
 /// The file that remembers when the director last ran: in the default state
 /// directory it is also the one by which `conpaas time` sets the clock after power-on.
-pub(super) fn time_record(state_dir: &Path) -> PathBuf {
+pub(crate) fn time_record(state_dir: &Path) -> PathBuf {
     state_dir.join(clock::RECORD_NAME)
 }
 

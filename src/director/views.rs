@@ -8,7 +8,7 @@ use crate::store::director::node::Node;
 use crate::store::director::service::Service;
 use crate::store::director::user::User;
 
-pub(super) fn user(user: &User, typed_password: Option<&str>) -> UserView {
+pub(crate) fn user(user: &User, typed_password: Option<&str>) -> UserView {
     let details = &user.details;
     UserView {
         username: details.username.clone(),
@@ -25,7 +25,7 @@ pub(super) fn user(user: &User, typed_password: Option<&str>) -> UserView {
     }
 }
 
-pub(super) fn application(application: &Application, manager: Option<&Node>) -> ApplicationView {
+pub(crate) fn application(application: &Application, manager: Option<&Node>) -> ApplicationView {
     let place = manager.and_then(|node| node.place.as_ref());
     ApplicationView {
         aid: application.aid,
@@ -40,7 +40,7 @@ pub(super) fn application(application: &Application, manager: Option<&Node>) -> 
     }
 }
 
-pub(super) fn service(service: &Service, application: ApplicationView) -> ServiceAndApplication {
+pub(crate) fn service(service: &Service, application: ApplicationView) -> ServiceAndApplication {
     ServiceAndApplication {
         service: ServiceView {
             rec_id: service.rec_id,
@@ -57,7 +57,7 @@ pub(super) fn service(service: &Service, application: ApplicationView) -> Servic
     }
 }
 
-pub(super) fn resource(node: &Node, app_name: String) -> Option<ResourceView> {
+pub(crate) fn resource(node: &Node, app_name: String) -> Option<ResourceView> {
     let place = node.place.as_ref()?;
     let created = Local.timestamp_opt(node.wanted.created, 0).earliest()?;
     Some(ResourceView {
@@ -75,7 +75,7 @@ pub(super) fn resource(node: &Node, app_name: String) -> Option<ResourceView> {
 }
 
 /// A node as managers see it; its volumes are added by the caller.
-pub(super) fn node(node: &Node, role: &str) -> Option<NodeView> {
+pub(crate) fn node(node: &Node, role: &str) -> Option<NodeView> {
     let place = node.place.as_ref()?;
     Some(NodeView {
         id: format!("{}{}", node.wanted.cloud, place.vmid),
@@ -91,11 +91,11 @@ pub(super) fn node(node: &Node, role: &str) -> Option<NodeView> {
 }
 
 /// The local time now, ISO 8601 with microseconds and no zone, as upstream writes it.
-pub(super) fn local_now() -> String {
+pub(crate) fn local_now() -> String {
     Local::now().format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }
 
 /// The UTC time now, in the same form.
-pub(super) fn utc_now() -> String {
+pub(crate) fn utc_now() -> String {
     chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }

@@ -7,17 +7,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use tokio_util::sync::CancellationToken;
 
-use super::architecture::Architecture;
-use super::artefact::{Artefact, Built, Offer, Record};
-use super::deb::{self, Deb};
-use super::key::Key;
-use super::plan::{Plan, Selection};
-use super::recipe::{Format, Imager, Layout, Machine, Output, Recipe};
-use super::recipes::Recipes;
-use super::root::{self, RootArchives};
-use super::script::Job;
-use super::workplace::Workplace;
-use super::{convert, directory, disk, listing};
+use super::disk::{convert, genimage};
+use super::publish::artefact::{Artefact, Built, Offer, Record};
+use super::publish::listing;
+use super::recipe::architecture::Architecture;
+use super::recipe::cache_key::Key;
+use super::recipe::deb;
+use super::recipe::deb::Deb;
+use super::recipe::definition::{Format, Imager, Layout, Machine, Output, Recipe};
+use super::recipe::directory::Recipes;
+use super::recipe::plan::{Plan, Selection};
+use super::root::directory;
+use super::root::job::Job;
+use super::root::stages;
+use super::root::stages::RootArchives;
+use super::workspace::Workplace;
 use crate::sys::{blocking, file, program};
 
 /// What people see while images are made.
@@ -145,7 +149,7 @@ fn architectures(recipe: &Recipe, wanted: &[Architecture]) -> Result<Vec<Archite
             architectures.iter().map(|architecture| architecture.name()).collect::<Vec<_>>().join(", ")
         };
         let (recipe, wanted, offered) = (recipe.name.clone(), names(wanted), names(offered));
-        return Err(super::recipe::RecipeError::Architecture { recipe, wanted, offered }.into());
+        return Err(super::recipe::definition::RecipeError::Architecture { recipe, wanted, offered }.into());
     }
     Ok(both)
 }
@@ -218,7 +222,7 @@ impl<'a> Builder<'a> {
     ) -> Result<Vec<Artefact>> {
         let key = job.plan.disk_key(layout);
         let raw = File { name: format!("{}.img", job.plan.name), key: key.clone() };
-        let make = async |target: &Path| disk::make(job, archives, layout, target).await;
+        let make = async |target: &Path| genimage::make(job, archives, layout, target).await;
         let mut artefacts = vec![self.artefact(job, &raw, make).await?];
         let image = self.output.join(&raw.name);
         for format in layout.formats.iter().copied().filter(|format| *format != Format::Raw) {
@@ -259,11 +263,11 @@ impl<'a> Builder<'a> {
         place.begin_log()?;
         let job = Job { plan, place, report: self.report, stop: self.stop };
         if self.options.is_fresh {
-            root::forget(&job)?;
+            stages::forget(&job)?;
         }
         let mut inner_jobs = Vec::new();
         let mut embedded = Vec::new();
-        if !root::is_there(&job) {
+        if !stages::is_there(&job) {
             for (inner, to) in &plan.embeds {
                 let (inner_job, archives) = Box::pin(self.root(inner)).await?;
                 inner_jobs.push(inner_job);
@@ -271,7 +275,7 @@ impl<'a> Builder<'a> {
             }
         }
         let log = job.place.log_path();
-        let archives = root::make(&job, &embedded).await.with_context(|| format!("see {}", log.display()))?;
+        let archives = stages::make(&job, &embedded).await.with_context(|| format!("see {}", log.display()))?;
         Ok((job, archives))
     }
 

@@ -18,41 +18,16 @@
 //!
 //! Must not know: clouds, directors, what an image is used for. It asks [`crate::service`] only for the kinds there are.
 
-mod architecture;
-mod artefact;
-mod base;
 mod build;
-mod convert;
-mod deb;
-mod directory;
-mod disk;
-mod emulation;
-mod ext4;
-mod fat;
-mod grub;
-mod ids;
-mod key;
-mod listing;
-mod os_list;
-mod ours;
-mod ova;
-mod overlay;
-mod plan;
-mod recipe;
-mod recipes;
-mod root;
-mod script;
-mod seal;
-mod sources;
-mod step;
-mod workplace;
+pub(crate) mod disk;
+pub(crate) mod publish;
+pub(crate) mod recipe;
+pub(crate) mod root;
+mod workspace;
 
-#[cfg(test)]
-mod recipe_test;
-
-pub use architecture::Architecture;
-pub use artefact::{Artefact, Built};
 pub use build::{BuildOptions, Compression, Outcome, Report, build};
-pub use plan::{Overview, overview};
-pub use recipe::{Output, Recipe, RecipeError};
-pub use recipes::Recipes;
+pub use publish::artefact::{Artefact, Built};
+pub use recipe::architecture::Architecture;
+pub use recipe::definition::{Output, Recipe, RecipeError};
+pub use recipe::directory::Recipes;
+pub use recipe::plan::{Overview, overview};

@@ -10,7 +10,6 @@
 //! node that was not given `/root/config.cfg` has a remote cloud, and runs
 //! [`join()`] first, which knows all of these and is a process of its own.
 
-mod back_off;
 mod boot;
 mod join;
 mod supervise;

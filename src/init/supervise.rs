@@ -13,18 +13,18 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::back_off::BackOff;
 use crate::sys::program::{self, Session};
+use crate::task::backoff::BackOff;
 
 /// How long programs have between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_millis(300);
 
 /// Signals to this process, one after the other instead of in between.
-pub(super) struct Signals(SignalFd);
+pub(crate) struct Signals(SignalFd);
 
 impl Signals {
     /// Holds back every signal that can be held back.
-    pub(super) fn hold() -> Result<Signals, Errno> {
+    pub(crate) fn hold() -> Result<Signals, Errno> {
         let all = SigSet::all();
         all.thread_block()?;
         SignalFd::with_flags(&all, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map(Signals)
@@ -62,7 +62,7 @@ impl Signals {
 }
 
 /// What is kept running.
-pub(super) struct Job {
+pub(crate) struct Job {
     name: &'static str,
     arguments: Vec<OsString>,
     ends: Ends,
@@ -77,12 +77,12 @@ enum Ends {
 
 impl Job {
     /// A manager or an agent.
-    pub(super) fn role(role: &'static str) -> Job {
+    pub(crate) fn role(role: &'static str) -> Job {
         Job { name: role, arguments: [role, "-c", super::CONTEXT].map(OsString::from).into(), ends: Ends::Never }
     }
 
     /// Finding out what the node is.
-    pub(super) fn join() -> Job {
+    pub(crate) fn join() -> Job {
         Job { name: "join", arguments: vec!["join".into()], ends: Ends::WithSuccess }
     }
 
@@ -99,7 +99,7 @@ impl Job {
 
 /// How a job came to rest.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// It is done.
     Done,
     /// A signal told to end, and everything has.
@@ -107,7 +107,7 @@ pub(super) enum Outcome {
 }
 
 /// Runs `job` until it is done or a signal tells to end.
-pub(super) fn run(job: &Job, signals: &Signals) -> Outcome {
+pub(crate) fn run(job: &Job, signals: &Signals) -> Outcome {
     let mut back_off = BackOff::new();
     let mut child = Child::start(job, &mut back_off);
     loop {

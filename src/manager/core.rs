@@ -6,30 +6,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::director::Director;
 use crate::config::ManagerConfig;
 use crate::model::{ServiceId, State};
-use crate::ops::Tasks;
-use crate::service::node::{Level, LogWriter, NodeCredentials};
+use crate::node::{Level, LogWriter, NodeCredentials};
 use crate::service::{Agents, MethodError, ServiceContext, code, find_kind, now};
 use crate::store::manager::{self as store, ServiceRow};
 use crate::store::{Store, StoreError};
+use crate::task::Tasks;
 
 /// The kind in the row of the manager itself.
 const OWN_KIND: &str = "manager";
 
 /// A manager's parts.
-pub(super) struct Manager {
-    pub(super) config: Arc<ManagerConfig>,
-    pub(super) store: Store,
-    pub(super) director: Director,
-    pub(super) tasks: Tasks,
+pub(crate) struct Manager {
+    pub(crate) config: Arc<ManagerConfig>,
+    pub(crate) store: Store,
+    pub(crate) director: Director,
+    pub(crate) tasks: Tasks,
     /// Services of which some task carries out operations.
-    pub(super) at_work: Mutex<BTreeSet<ServiceId>>,
+    pub(crate) at_work: Mutex<BTreeSet<ServiceId>>,
     agents: Agents,
     own_log: LogWriter,
     logs: Mutex<BTreeMap<ServiceId, LogWriter>>,
 }
 
 impl Manager {
-    pub(super) fn new(
+    pub(crate) fn new(
         config: Arc<ManagerConfig>,
         store: Store,
         credentials: Arc<NodeCredentials>,
@@ -50,7 +50,7 @@ impl Manager {
 
     /// Brings the manager's own row to `RUNNING` and cleans up after uploads
     /// that were broken off.
-    pub(super) async fn begin(&self) -> Result<(), StoreError> {
+    pub(crate) async fn begin(&self) -> Result<(), StoreError> {
         let at = now();
         let own = ServiceId::MANAGER;
         // Every start writes it again.
@@ -80,7 +80,7 @@ impl Manager {
     }
 
     /// What a kind works with; nothing for the manager itself, or a kind that is not built in.
-    pub(super) fn service(&self, row: &ServiceRow) -> Option<ServiceContext> {
+    pub(crate) fn service(&self, row: &ServiceRow) -> Option<ServiceContext> {
         let kind = find_kind(&row.kind)?;
         Some(ServiceContext {
             sid: row.sid,
@@ -93,7 +93,7 @@ impl Manager {
     }
 
     /// The service of this id.
-    pub(super) async fn find_service(
+    pub(crate) async fn find_service(
         &self,
         sid: ServiceId,
     ) -> Result<Option<(ServiceRow, ServiceContext)>, StoreError> {
@@ -102,7 +102,7 @@ impl Manager {
     }
 
     /// The log of a service, or the manager's own.
-    pub(super) fn log(&self, sid: ServiceId) -> LogWriter {
+    pub(crate) fn log(&self, sid: ServiceId) -> LogWriter {
         if sid == ServiceId::MANAGER {
             return self.own_log.clone();
         }
@@ -116,18 +116,18 @@ impl Manager {
     }
 
     /// Writes a change of state to the log of its service.
-    pub(super) fn log_state(&self, sid: ServiceId, state: State, reason: &str) {
+    pub(crate) fn log_state(&self, sid: ServiceId, state: State, reason: &str) {
         let name = logger(sid);
         self.log(sid).line(Level::Debug, &name, &format!("STATE {state}: {reason}"));
     }
 
     /// Writes to the log of a service.
-    pub(super) fn note(&self, sid: ServiceId, level: Level, text: &str) {
+    pub(crate) fn note(&self, sid: ServiceId, level: Level, text: &str) {
         self.log(sid).line(level, &logger(sid), text);
     }
 
     /// Changes the manager's own state for the time of `work`, as upstream shows it.
-    pub(super) async fn adapting<T: Send + 'static>(
+    pub(crate) async fn adapting<T: Send + 'static>(
         &self,
         work: impl FnOnce(&store::Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, MethodError> {

@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 use crate::api::{NodeRequest, NodeView};
 use crate::config::ManagerConfig;
 use crate::model::ServiceId;
+use crate::node::NodeCredentials;
 use crate::rpc::{Answer, ClientError, FormBody};
-use crate::service::node::NodeCredentials;
 use crate::store::manager::VolumeRow;
 use crate::sys;
 
@@ -29,7 +29,7 @@ const CREDIT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why the director did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DirectorError {
+pub(crate) enum DirectorError {
     /// It did not answer in all the time it had.
     #[error("the director does not answer: {0}")]
     Unreachable(String),
@@ -52,30 +52,30 @@ pub(super) enum DirectorError {
 }
 
 /// Nodes that are to be made.
-pub(super) struct CreateNodes<'a> {
-    pub(super) operation_id: &'a str,
-    pub(super) sid: ServiceId,
-    pub(super) service_type: &'a str,
-    pub(super) nodes: &'a [NodeRequest],
-    pub(super) context: &'a Map<String, Value>,
-    pub(super) startup_script: Option<String>,
+pub(crate) struct CreateNodes<'a> {
+    pub(crate) operation_id: &'a str,
+    pub(crate) sid: ServiceId,
+    pub(crate) service_type: &'a str,
+    pub(crate) nodes: &'a [NodeRequest],
+    pub(crate) context: &'a Map<String, Value>,
+    pub(crate) startup_script: Option<String>,
 }
 
-pub(super) struct Director {
+pub(crate) struct Director {
     config: Arc<ManagerConfig>,
     credentials: Arc<NodeCredentials>,
     patience: Duration,
 }
 
 impl Director {
-    pub(super) fn new(config: Arc<ManagerConfig>, credentials: Arc<NodeCredentials>) -> Self {
+    pub(crate) fn new(config: Arc<ManagerConfig>, credentials: Arc<NodeCredentials>) -> Self {
         let configured = config.base.extra.get("DIRECTOR_PATIENCE").and_then(|seconds| seconds.parse().ok());
         let patience = configured.map_or(PATIENCE, Duration::from_secs);
         Director { config, credentials, patience }
     }
 
     /// The owner's credit.
-    pub(super) async fn credit(&self) -> Result<i64, DirectorError> {
+    pub(crate) async fn credit(&self) -> Result<i64, DirectorError> {
         #[derive(Deserialize)]
         struct Credit {
             credit: i64,
@@ -87,7 +87,7 @@ impl Director {
 
     /// Makes nodes, or gives those that this operation made before. The
     /// director leaves out nodes that never came up.
-    pub(super) async fn create_nodes(&self, wanted: &CreateNodes<'_>) -> Result<Vec<NodeView>, DirectorError> {
+    pub(crate) async fn create_nodes(&self, wanted: &CreateNodes<'_>) -> Result<Vec<NodeView>, DirectorError> {
         let base = &self.config.base;
         let mut form = FormBody::default()
             .field("operation_id", wanted.operation_id)
@@ -104,7 +104,7 @@ impl Director {
     }
 
     /// Gives nodes back; those that are gone already are fine.
-    pub(super) async fn remove_nodes(&self, nodes: &[NodeView]) -> Result<(), DirectorError> {
+    pub(crate) async fn remove_nodes(&self, nodes: &[NodeView]) -> Result<(), DirectorError> {
         if nodes.is_empty() {
             return Ok(());
         }
@@ -113,7 +113,7 @@ impl Director {
     }
 
     /// Makes a volume, or gives the one that this operation made before; gives its id.
-    pub(super) async fn create_volume(
+    pub(crate) async fn create_volume(
         &self,
         operation_id: &str,
         volume: &VolumeRow,
@@ -134,7 +134,7 @@ impl Director {
     }
 
     /// Attaches a volume to its node; fine if it is so already.
-    pub(super) async fn attach_volume(
+    pub(crate) async fn attach_volume(
         &self,
         volume: &VolumeRow,
         volume_id: &str,
@@ -149,13 +149,13 @@ impl Director {
     }
 
     /// Takes a volume from its node; fine if it is attached to none.
-    pub(super) async fn detach_volume(&self, cloud: &str, volume_id: &str) -> Result<(), DirectorError> {
+    pub(crate) async fn detach_volume(&self, cloud: &str, volume_id: &str) -> Result<(), DirectorError> {
         let form = FormBody::default().field("volume_id", volume_id).field("cloud", cloud);
         self.command("/detach_volume", form).await
     }
 
     /// Destroys a volume with its data; fine if it is gone already.
-    pub(super) async fn destroy_volume(&self, cloud: &str, volume_id: &str) -> Result<(), DirectorError> {
+    pub(crate) async fn destroy_volume(&self, cloud: &str, volume_id: &str) -> Result<(), DirectorError> {
         let form = FormBody::default().field("volume_id", volume_id).field("cloud", cloud);
         self.command("/destroy_volume", form).await
     }

@@ -8,13 +8,13 @@ use super::core::Manager;
 use super::method;
 use super::operation::{self, Task};
 use crate::model::{CertificateRole, ServiceId, State};
+use crate::node::Dispatch;
 use crate::pki::Identity;
 use crate::rpc::{Response, RpcRequest};
-use crate::service::node::Dispatch;
 use crate::service::{Call, Method, MethodError, Reply, respond};
 
-pub(super) struct ManagerDispatch {
-    pub(super) manager: Arc<Manager>,
+pub(crate) struct ManagerDispatch {
+    pub(crate) manager: Arc<Manager>,
 }
 
 #[async_trait]

@@ -10,12 +10,13 @@ use super::core::Manager;
 use super::dispatch::ManagerDispatch;
 use super::operation;
 use crate::config::ManagerConfig;
-use crate::ops::Tasks;
-use crate::service::node::{
-    self, NodeCredentials, NodeError, Options, check_clock, ensure_directories, install_log, run_until_stopped,
+use crate::node;
+use crate::node::{
+    NodeCredentials, NodeError, Options, check_clock, ensure_directories, install_log, run_until_stopped,
 };
 use crate::store::{Store, manager as store};
 use crate::sys::file;
+use crate::task::Tasks;
 
 /// Runs a manager until it is asked to stop.
 pub fn run(options: &Options) -> ExitCode {

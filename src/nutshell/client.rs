@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// Types commands of this program for one user.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
+pub(crate) struct Client {
     program: PathBuf,
     /// All that the commands find in their environment; `None` is the caller's own.
     environment: Option<Vec<(OsString, OsString)>>,
@@ -22,24 +22,24 @@ pub(super) struct Client {
 
 impl Client {
     /// The nutshell's user, or whoever asks about its director.
-    pub(super) fn of_nutshell(place: &Place) -> Self {
+    pub(crate) fn of_nutshell(place: &Place) -> Self {
         let mut environment = place.environment();
         environment.push(("DIRECTOR_CFG".into(), place.director_cfg().into()));
         Client { program: place.program.clone(), environment: Some(environment) }
     }
 
     /// The caller, with the director of the caller's own configuration.
-    pub(super) fn of_caller(program: PathBuf) -> Self {
+    pub(crate) fn of_caller(program: PathBuf) -> Self {
         Client { program, environment: None }
     }
 
     /// Runs `conpaas <words>` and gives what it prints.
-    pub(super) async fn type_command(&self, words: &[&str]) -> Result<String, NutshellError> {
+    pub(crate) async fn type_command(&self, words: &[&str]) -> Result<String, NutshellError> {
         self.type_with_answers(words, "").await
     }
 
     /// As [`Client::type_command`]; `answers` are the lines for what the command asks, such as a password.
-    pub(super) async fn type_with_answers(&self, words: &[&str], answers: &str) -> Result<String, NutshellError> {
+    pub(crate) async fn type_with_answers(&self, words: &[&str], answers: &str) -> Result<String, NutshellError> {
         let mut arguments: Vec<OsString> = Vec::new();
         if let Some(environment) = &self.environment {
             arguments.push("-i".into());
@@ -59,7 +59,7 @@ impl Client {
     }
 
     /// As [`Client::type_command`] with `--json`, and gives the rows of its answer.
-    pub(super) async fn rows(&self, words: &[&str]) -> Result<Vec<Value>, NutshellError> {
+    pub(crate) async fn rows(&self, words: &[&str]) -> Result<Vec<Value>, NutshellError> {
         let command = words.join(" ");
         let mut with_json = words.to_vec();
         with_json.push("--json");
@@ -72,7 +72,7 @@ impl Client {
 }
 
 /// A field of a row as text, whether it is a number or a text; empty when it is missing.
-pub(super) fn field(row: &Value, name: &str) -> String {
+pub(crate) fn field(row: &Value, name: &str) -> String {
     match row.get(name) {
         Some(Value::String(text)) => text.clone(),
         None | Some(Value::Null) => String::new(),

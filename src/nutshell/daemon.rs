@@ -19,14 +19,14 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The running director.
-pub(super) fn running(place: &Place) -> Option<ProcessId> {
+pub(crate) fn running(place: &Place) -> Option<ProcessId> {
     let text = file::read_text(&place.director_json()).ok()?;
     serde_json::from_str::<ProcessId>(&text).ok().filter(|process| process.is_alive())
 }
 
 /// Starts the director, unless it runs, and waits until it says that it is
 /// ready, as a service manager would.
-pub(super) async fn ensure_started(place: &Place) -> Result<(), NutshellError> {
+pub(crate) async fn ensure_started(place: &Place) -> Result<(), NutshellError> {
     if running(place).is_some() {
         return Ok(());
     }
@@ -47,7 +47,7 @@ pub(super) async fn ensure_started(place: &Place) -> Result<(), NutshellError> {
 }
 
 /// Stops the director: asks it, then makes it. Fine if none runs.
-pub(super) async fn stop(place: &Place) -> Result<(), NutshellError> {
+pub(crate) async fn stop(place: &Place) -> Result<(), NutshellError> {
     if let Some(process) = running(place) {
         process.signal(Signal::SIGTERM);
         if !has_ended(process, STOP_LIMIT).await {

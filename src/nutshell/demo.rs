@@ -23,7 +23,7 @@ const PAGE_LIMIT: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// The nutshell is down, or as [`run_example`].
-pub(super) async fn demo(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
+pub(crate) async fn demo(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
     if daemon::running(place).is_none() {
         return Err(NutshellError::NotUp);
     }

@@ -23,7 +23,7 @@ pub enum Data {
 ///
 /// # Errors
 /// What is left.
-pub(super) async fn down(place: &Place, data: Data, say: Say<'_>) -> Result<(), NutshellError> {
+pub(crate) async fn down(place: &Place, data: Data, say: Say<'_>) -> Result<(), NutshellError> {
     let mut left = Vec::new();
     if daemon::running(place).is_none() && has_nodes(place) {
         // A director that was killed left them; its records shall say that they are gone.

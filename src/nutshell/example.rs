@@ -14,7 +14,7 @@ const FILES: &[(&str, &[u8], u32)] = &[
 ];
 
 /// `examples/hello-web` as a tar archive, ready to be uploaded.
-pub(super) fn archive() -> io::Result<Vec<u8>> {
+pub(crate) fn archive() -> io::Result<Vec<u8>> {
     let mut builder = Builder::new(Vec::new());
     for (name, content, mode) in FILES {
         let mut header = Header::new_gnu();

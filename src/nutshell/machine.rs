@@ -2,13 +2,13 @@
 //! must be gone after the director has ended, whatever it left.
 
 use super::{NutshellError, Place};
-use crate::cloud::lxc::{LxcCloud, LxcSettings};
+use crate::cloud::local::lxc::{LxcCloud, LxcSettings};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
 
 /// Removes containers, mounts, loop devices and bridges that are still
 /// there; volumes keep their data. Goes on after a failure and gives all of them.
-pub(super) async fn clear(place: &Place) -> Result<Vec<String>, NutshellError> {
+pub(crate) async fn clear(place: &Place) -> Result<Vec<String>, NutshellError> {
     let mut failures = Vec::new();
     for cloud in clouds(place)? {
         failures.extend(clear_cloud(&cloud).await);

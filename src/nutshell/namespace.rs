@@ -27,7 +27,7 @@ rmdir \"$kept\"";
 ///
 /// # Errors
 /// A program that makes them fails.
-pub(super) async fn enter(place: &Place) -> Result<Vec<String>, NutshellError> {
+pub(crate) async fn enter(place: &Place) -> Result<Vec<String>, NutshellError> {
     let Some(name) = &place.settings.netns else { return Ok(Vec::new()) };
     ensure(name).await?;
     let network = format!("--net={}", network_file(name).display());
@@ -42,7 +42,7 @@ pub(super) async fn enter(place: &Place) -> Result<Vec<String>, NutshellError> {
 ///
 /// # Errors
 /// A program that removes them fails.
-pub(super) async fn leave_and_remove(place: &Place) -> Result<(), NutshellError> {
+pub(crate) async fn leave_and_remove(place: &Place) -> Result<(), NutshellError> {
     let Some(name) = &place.settings.netns else { return Ok(()) };
     let mounts = mounts_file(name);
     let directory = directory(name);
@@ -129,12 +129,12 @@ fn mounts_file(name: &str) -> PathBuf {
 }
 
 /// Whether something is mounted exactly on `path`. Blocking, but only memory is read.
-pub(super) fn is_mounted(path: &Path) -> Result<bool, NutshellError> {
+pub(crate) fn is_mounted(path: &Path) -> Result<bool, NutshellError> {
     Ok(mount_points()?.iter().any(|mounted| mounted == path))
 }
 
 /// All places where something is mounted, in the order of mounting.
-pub(super) fn mount_points() -> Result<Vec<PathBuf>, NutshellError> {
+pub(crate) fn mount_points() -> Result<Vec<PathBuf>, NutshellError> {
     let text = file::read_text(Path::new("/proc/self/mountinfo"))?;
     Ok(text.lines().filter_map(|line| line.split(' ').nth(4)).map(unescaped).collect())
 }

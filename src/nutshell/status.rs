@@ -7,7 +7,7 @@ use super::{NutshellError, Place, Say, daemon};
 ///
 /// # Errors
 /// The director runs, but does not answer.
-pub(super) async fn status(place: &Place, say: Say<'_>) -> Result<bool, NutshellError> {
+pub(crate) async fn status(place: &Place, say: Say<'_>) -> Result<bool, NutshellError> {
     say(&format!("Everything is in {}.", place.directory.display()));
     let Some(process) = daemon::running(place) else {
         let is_made = place.director_cfg().exists();

@@ -18,7 +18,7 @@ const CREDIT: &str = "10000";
 ///
 /// # Errors
 /// What is missing and cannot be made.
-pub(super) async fn up(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
+pub(crate) async fn up(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
     check_image(place)?;
     ensure_directories(place)?;
     ensure_configuration(place, say)?;
@@ -36,7 +36,7 @@ pub(super) async fn up(place: &Place, say: Say<'_>) -> Result<(), NutshellError>
 }
 
 /// Looks for the containers' root file system before anything is made.
-pub(super) fn check_image(place: &Place) -> Result<(), NutshellError> {
+pub(crate) fn check_image(place: &Place) -> Result<(), NutshellError> {
     if place.settings.cloud == NutshellCloud::Lxc && !place.settings.image.join("usr").is_dir() {
         return Err(NutshellError::NoImage(place.settings.image.clone()));
     }

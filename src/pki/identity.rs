@@ -82,7 +82,7 @@ impl Identity {
 }
 
 /// Reads the names and addresses that a certificate is also good for.
-pub(super) fn read_names(der: &[u8]) -> Result<Vec<CertificateName>, IdentityError> {
+pub(crate) fn read_names(der: &[u8]) -> Result<Vec<CertificateName>, IdentityError> {
     let malformed = |error: &dyn std::fmt::Display| IdentityError::Malformed(error.to_string());
     let (_, certificate) = X509Certificate::from_der(der).map_err(|error| malformed(&error))?;
     let extension = certificate.subject_alternative_name().map_err(|error| malformed(&error))?;
@@ -100,13 +100,13 @@ pub(super) fn read_names(der: &[u8]) -> Result<Vec<CertificateName>, IdentityErr
 }
 
 /// The public key of a certificate in DER, as it stands in it.
-pub(super) fn public_key(der: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn public_key(der: &[u8]) -> Option<Vec<u8>> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     Some(certificate.public_key().raw.to_vec())
 }
 
 /// Reads the attributes that ConPaaS knows; others are passed over.
-pub(super) fn read_subject(name: &X509Name<'_>) -> Subject {
+pub(crate) fn read_subject(name: &X509Name<'_>) -> Subject {
     let mut subject = Subject {
         common_name: String::new(),
         organization: String::new(),

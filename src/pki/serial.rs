@@ -26,7 +26,7 @@ impl NodeNumber {
 }
 
 /// A serial number: positive, and never the same twice.
-pub(super) fn serial(node: Option<NodeNumber>) -> [u8; LENGTH] {
+pub(crate) fn serial(node: Option<NodeNumber>) -> [u8; LENGTH] {
     let mut serial: [u8; LENGTH] = rand::random();
     match node {
         None => serial[0] = serial[0] & 0x7f | 0x40,
@@ -39,7 +39,7 @@ pub(super) fn serial(node: Option<NodeNumber>) -> [u8; LENGTH] {
 }
 
 /// The node that a serial number names.
-pub(super) fn node_of(serial: &[u8]) -> Option<NodeNumber> {
+pub(crate) fn node_of(serial: &[u8]) -> Option<NodeNumber> {
     let serial: &[u8; LENGTH] = serial.try_into().ok()?;
     let (MARK, number) = (serial[0], serial[1..=NUMBER_BYTES].iter()) else { return None };
     NodeNumber::new(number.fold(0, |number, byte| number << 8 | i64::from(*byte)))

@@ -4,10 +4,10 @@ use rcgen::{DistinguishedName, DnType, DnValue, string::Ia5String};
 
 use crate::model::{ApplicationId, CertificateRole, UserId};
 
-pub(super) const OID_UID: &[u64] = &[0, 9, 2342, 19_200_300, 100, 1, 1];
-pub(super) const OID_SERVICE_LOCATOR: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 48, 1, 7];
-pub(super) const OID_ROLE: &[u64] = &[2, 5, 4, 72];
-pub(super) const OID_EMAIL: &[u64] = &[1, 2, 840, 113_549, 1, 9, 1];
+pub(crate) const OID_UID: &[u64] = &[0, 9, 2342, 19_200_300, 100, 1, 1];
+pub(crate) const OID_SERVICE_LOCATOR: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 48, 1, 7];
+pub(crate) const OID_ROLE: &[u64] = &[2, 5, 4, 72];
+pub(crate) const OID_EMAIL: &[u64] = &[1, 2, 840, 113_549, 1, 9, 1];
 
 const CONTACT: &str = "info@conpaas.eu";
 
@@ -86,7 +86,7 @@ impl Subject {
 
     /// The subject as rcgen wants it. An e-mail address with characters
     /// outside ASCII is written as UTF-8 text, which readers take as well.
-    pub(super) fn to_distinguished_name(&self) -> DistinguishedName {
+    pub(crate) fn to_distinguished_name(&self) -> DistinguishedName {
         let mut name = DistinguishedName::new();
         if let Some(locator) = self.service_locator {
             name.push(custom(OID_SERVICE_LOCATOR), locator.to_string());

@@ -21,7 +21,7 @@ use super::json::{python_json, python_json_pretty};
 /// As upstream's framework begins its pages.
 const DOCTYPE: &str = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">";
 
-pub(super) type ResponseBody = BoxBody<Bytes, std::io::Error>;
+pub(crate) type ResponseBody = BoxBody<Bytes, std::io::Error>;
 
 /// An answer, ready to be sent.
 pub struct Response {
@@ -146,14 +146,14 @@ impl Response {
         self.status.as_u16()
     }
 
-    pub(super) fn into_hyper(self) -> hyper::Response<ResponseBody> {
+    pub(crate) fn into_hyper(self) -> hyper::Response<ResponseBody> {
         let mut response = hyper::Response::new(self.body);
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response
     }
 
-    pub(super) fn json_envelope(value: &impl Serialize) -> Self {
+    pub(crate) fn json_envelope(value: &impl Serialize) -> Self {
         Response::ok("application/json", python_json(value).into())
     }
 

@@ -134,11 +134,11 @@ pub struct Request {
     pub query: String,
     /// The `Content-Type` header, as sent.
     pub content_type: Option<String>,
-    pub(super) headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// Who is asking.
     pub caller: Caller,
-    pub(super) body: Incoming,
-    pub(super) limits: Arc<Limits>,
+    pub(crate) body: Incoming,
+    pub(crate) limits: Arc<Limits>,
     is_too_slow: bool,
 }
 
@@ -191,14 +191,14 @@ impl Request {
         }
     }
 
-    pub(super) fn max_body_bytes(&self) -> u64 {
+    pub(crate) fn max_body_bytes(&self) -> u64 {
         match self.caller.identity {
             Some(_) => self.limits.max_body_bytes,
             None => self.limits.max_anonymous_body_bytes,
         }
     }
 
-    pub(super) async fn next_piece(&mut self, deadline: tokio::time::Instant) -> Result<Option<Bytes>, BodyError> {
+    pub(crate) async fn next_piece(&mut self, deadline: tokio::time::Instant) -> Result<Option<Bytes>, BodyError> {
         loop {
             let pause = deadline.min(tokio::time::Instant::now() + self.limits.body_pause);
             let frame = match tokio::time::timeout_at(pause, self.body.frame()).await {

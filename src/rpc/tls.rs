@@ -80,7 +80,7 @@ pub fn install_crypto() {
     let _chosen_before = ring::default_provider().install_default();
 }
 
-pub(super) fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::agents::Agents;
+use super::agent_calls::Agents;
 use super::kind::{AGENT_LOG, Kind};
 use super::method::{Call, MethodError, Reply};
-use super::node::{Level, LogWriter};
 use crate::api::params::python_list;
 use crate::api::texts;
 use crate::config::ManagerConfig;
 use crate::model::{ServiceId, State};
+use crate::node::{Level, LogWriter};
 use crate::store::manager::{self as store, NodePhase, NodeRow, ServiceRow};
 use crate::store::{Store, StoreError};
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::manager_kind::ManagerKind;
+use super::manager_side::ManagerKind;
 use super::method::{Call, Method, MethodError, Reply};
 use crate::config::AgentConfig;
-use crate::ops::Tasks;
+use crate::task::Tasks;
 
 /// A log that a node offers.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

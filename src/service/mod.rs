@@ -9,25 +9,20 @@
 //! Must not know: operations and their steps (the manager's), clouds, users,
 //! credits. `docs/new-service.md` shows how a kind is added.
 
-mod agents;
-pub mod archive;
+mod agent_calls;
 pub mod code;
 mod context;
-mod device;
 mod kind;
-mod manager_kind;
+pub(crate) mod kinds;
+mod manager_side;
 mod method;
-pub mod node;
 mod registry;
-pub mod volume;
+pub(crate) mod volume;
 
-mod generic;
-mod helloworld;
-
-pub use agents::Agents;
+pub use agent_calls::Agents;
 pub use context::{ServiceContext, now, take_node};
 pub use kind::{AGENT_LOG, AgentEnvironment, AgentKind, Kind, LogFile};
-pub use manager_kind::{Counts, ManagerKind, WantedNode, WorkError, last_nodes};
+pub use manager_side::{Counts, ManagerKind, WantedNode, WorkError, last_nodes};
 pub use method::{Call, Method, MethodError, Reply, respond};
 pub use registry::{KINDS, find_agent_type, find_kind};
 

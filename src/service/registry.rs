@@ -3,7 +3,7 @@
 use super::kind::Kind;
 
 /// Every kind, in the order in which upstream lists them.
-pub static KINDS: &[&Kind] = &[&super::generic::KIND, &super::helloworld::KIND];
+pub static KINDS: &[&Kind] = &[&super::kinds::generic::KIND, &super::kinds::helloworld::KIND];
 
 /// The kind of this name (`service_type` on the wire).
 #[must_use]

@@ -13,7 +13,6 @@ pub mod mount;
 pub mod process;
 pub mod program;
 pub mod random;
-pub mod supervised;
 pub mod tree;
 
 use std::panic;

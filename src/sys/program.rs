@@ -262,7 +262,7 @@ fn start_by_kernel(session: &Session<'_>, name: &OsStr) -> Result<i32, Errno> {
 }
 
 /// A command as people would type it, more or less.
-pub(super) fn shown<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
+pub(crate) fn shown<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
     let words = arguments.iter().map(|argument| argument.as_ref().to_string_lossy().into_owned());
     std::iter::once(program.to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }

@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
-use conpaas::ops::CRASH_VARIABLE;
+use conpaas::task::CRASH_VARIABLE;
 use serde_json::Value;
 
 use crate::world::{Board, told};

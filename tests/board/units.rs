@@ -46,7 +46,7 @@ fn the_page_may_read_no_secret_and_only_it_may_ask_for_one() {
     assert_eq!(values(page, "ProtectSystem"), ["strict"]);
     assert_eq!(values(page, "ReadWritePaths"), Vec::<String>::new());
     let socket = "systemd/conpaas-first-login.socket";
-    assert_eq!(values(socket, "ListenStream"), [conpaas::api::board::FIRST_LOGIN_SOCKET]);
+    assert_eq!(values(socket, "ListenStream"), [conpaas::api::first_boot::FIRST_LOGIN_SOCKET]);
     assert_eq!(
         (values(socket, "SocketGroup"), values(socket, "SocketMode")),
         (vec!["conpaas-web".into()], vec!["0660".into()])
@@ -55,7 +55,7 @@ fn the_page_may_read_no_secret_and_only_it_may_ask_for_one() {
     let giver = "systemd/conpaas-first-login@.service";
     assert_eq!(values(giver, "ExecStart"), ["/usr/bin/conpaas first-boot take --json"]);
     assert_eq!(values(giver, "StandardOutput"), ["socket"]);
-    assert!(values(giver, "ReadWritePaths")[0].split(' ').any(|path| path == conpaas::api::board::FIRST_BOOT_DIR));
+    assert!(values(giver, "ReadWritePaths")[0].split(' ').any(|path| path == conpaas::api::first_boot::FIRST_BOOT_DIR));
     assert!(text("systemd/conpaas.sysusers").contains("\nu conpaas-web "));
 }
 
@@ -117,9 +117,9 @@ fn images_start_the_units_and_say_what_they_are() {
         [("images/parts/machine/12-machine.overlay", false), ("images/rpi-compute/30-compute.overlay", true)]
     {
         let defaults = text(&format!("{image}/usr/lib/conpaas/first-boot.txt"));
-        let (entries, mut problems) = conpaas::board::settings::read("first-boot.txt", defaults.as_bytes());
-        let settings = conpaas::board::settings::resolve(&[entries], &mut problems);
+        let (entries, mut problems) = conpaas::first_boot::settings::read("first-boot.txt", defaults.as_bytes());
+        let settings = conpaas::first_boot::settings::resolve(&[entries], &mut problems);
         assert_eq!(problems, Vec::new(), "{image}");
-        assert_eq!(settings.role == conpaas::board::settings::BoardRole::Compute, is_compute, "{image}");
+        assert_eq!(settings.role == conpaas::first_boot::settings::BoardRole::Compute, is_compute, "{image}");
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use conpaas::ops::CRASH_VARIABLE;
+use conpaas::task::CRASH_VARIABLE;
 
 /// A public key that opens nothing.
 pub(crate) const KEY: &str =

@@ -9,9 +9,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use conpaas::model::UserId;
-use conpaas::ops::CRASH_VARIABLE;
 use conpaas::pki::{Credentials, Lifetime, Subject};
 use conpaas::rpc::{CallError, Client, Endpoint, PeerRule, RpcCall};
+use conpaas::task::CRASH_VARIABLE;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

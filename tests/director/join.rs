@@ -361,7 +361,7 @@ async fn a_stranger_in_the_directors_place_gets_no_token() {
     let tls = conpaas::rpc::server_config(&credentials, conpaas::rpc::ClientAuthentication::Optional).unwrap();
     let port = world.endpoint.port;
     let listener = tokio::net::TcpListener::bind((world.endpoint.host.as_str(), port)).await.unwrap();
-    let tasks = conpaas::ops::Tasks::new();
+    let tasks = conpaas::task::Tasks::new();
     let handler: conpaas::rpc::Handler = std::sync::Arc::new(|_| panic!("nobody asks a stranger anything"));
     let limits = conpaas::rpc::Limits::new(world.path("."));
     let tls = std::sync::Arc::new(std::sync::RwLock::new(tls));

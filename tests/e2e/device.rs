@@ -6,7 +6,7 @@ use std::process::Command;
 
 use conpaas::config::NodeBase;
 use conpaas::model::{ApplicationId, UserId, VolumeName};
-use conpaas::service::volume::Volumes;
+use conpaas::service::volume::mount::Volumes;
 
 use crate::world;
 

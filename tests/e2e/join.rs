@@ -8,9 +8,9 @@ use conpaas::api::{JoinFile, JoinView};
 use conpaas::cloud::{Cloud, ContextFile};
 use conpaas::config::{AgentConfig, Invitation, NODE_CONFIG_PATH, NodeBase, Token};
 use conpaas::model::{ApplicationId, CertificateRole, ServiceId, UserId};
-use conpaas::ops::Tasks;
 use conpaas::pki::{Authority, Lifetime, NodeNumber, Subject};
 use conpaas::rpc::{ClientAuthentication, Form, Limits, Response, install_crypto, serve, server_config};
+use conpaas::task::Tasks;
 use tokio::net::TcpListener;
 
 use crate::world;

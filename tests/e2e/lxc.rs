@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use conpaas::cloud::lxc::{Nat, Privilege};
+use conpaas::cloud::local::lxc::{Nat, Privilege};
 use conpaas::cloud::{Cloud, CloudError, CloudNode, Verdict, VolumeSpec};
 
 use crate::world;

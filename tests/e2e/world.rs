@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use conpaas::cloud::lxc::{LxcCloud, LxcSettings};
+use conpaas::cloud::local::lxc::{LxcCloud, LxcSettings};
 use conpaas::cloud::{Cloud, CloudNode, ContextError, ContextFile, NodeContext, NodeRole, NodeSpec};
 use conpaas::model::{CloudName, NodeTag};
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use conpaas::ops::CRASH_VARIABLE;
 use conpaas::rpc::RpcCall;
+use conpaas::task::CRASH_VARIABLE;
 use serde_json::json;
 
 use crate::node_bench::eventually;

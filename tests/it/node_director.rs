@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use conpaas::api::{NodeRequest, NodeView};
 use conpaas::model::CertificateRole;
-use conpaas::ops::Tasks;
 use conpaas::pki::{Lifetime, Subject};
 use conpaas::rpc::{ClientAuthentication, Endpoint, Form, Handler, Limits, Request, Response, serve, server_config};
+use conpaas::task::Tasks;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 

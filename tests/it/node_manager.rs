@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conpaas::model::{ApplicationId, UserId};
+use conpaas::node::NodeCredentials;
 use conpaas::pki::{Credentials, Lifetime, Subject};
 use conpaas::rpc::{Client, RpcCall};
-use conpaas::service::node::NodeCredentials;
 use serde_json::{Value, json};
 
 use crate::node_bench::{APPLICATION, Bench, USER, endpoint, eventually, ok, refused, status, tar_of};

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use conpaas::ops::CRASH_VARIABLE;
 use conpaas::pki::Credentials;
+use conpaas::task::CRASH_VARIABLE;
 use serde_json::{Value, json};
 
 use super::deployment::{Deployment, RemoteWorld};

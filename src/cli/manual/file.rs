@@ -6,7 +6,7 @@ use roff::{Roff, bold, roman};
 use super::source;
 
 /// The page of the file `name` whose shipped text is `text`.
-pub(super) fn page(name: &str, about: &str, text: &str) -> String {
+pub(crate) fn page(name: &str, about: &str, text: &str) -> String {
     let mut roff = Roff::new();
     roff.control("TH", [name, "5", "", &source(), "ConPaaS"]);
     roff.control("SH", ["NAME"]);

@@ -14,12 +14,12 @@ use clap::{Arg, Command, value_parser};
 use crate::config::{SHIPPED_CPS_TOOLS_CONF, SHIPPED_DIRECTOR_CFG};
 
 /// The command's name.
-pub(super) const NAME: &str = "manual";
+pub(crate) const NAME: &str = "manual";
 
 const BOARD_SETTINGS: &str = include_str!("../../../config/conpaas.txt");
 
 /// The clap tree of the command itself.
-pub(super) fn command() -> Command {
+pub(crate) fn command() -> Command {
     let directory = Arg::new("directory").value_name("DIR").required(true).value_parser(value_parser!(PathBuf));
     Command::new(NAME)
         .about("Write the manual pages below a directory, as man looks for them there")
@@ -30,7 +30,7 @@ pub(super) fn command() -> Command {
 ///
 /// # Errors
 /// The directory cannot be made or written.
-pub(super) fn write(mut whole: Command, directory: &Path) -> io::Result<()> {
+pub(crate) fn write(mut whole: Command, directory: &Path) -> io::Result<()> {
     whole.build();
     let (programs, files) = (directory.join("man1"), directory.join("man5"));
     fs::create_dir_all(&programs)?;

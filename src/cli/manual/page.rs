@@ -23,17 +23,17 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// The commands that have a page of their own.
-pub(super) fn commands(whole: &Command) -> impl Iterator<Item = &Command> {
+pub(crate) fn commands(whole: &Command) -> impl Iterator<Item = &Command> {
     whole.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
 }
 
 /// The name of a command's page.
-pub(super) fn name(command: &Command) -> String {
+pub(crate) fn name(command: &Command) -> String {
     format!("conpaas-{}", command.get_name())
 }
 
 /// `conpaas(1)`.
-pub(super) fn of_program(whole: &Command) -> io::Result<Vec<u8>> {
+pub(crate) fn of_program(whole: &Command) -> io::Result<Vec<u8>> {
     let mut roff = Roff::new();
     roff.control("SH", ["NAME"]);
     roff.text([roman("conpaas, cps-tools - ConPaaS on small clusters: director, nodes and command line client")]);
@@ -65,7 +65,7 @@ pub(super) fn of_program(whole: &Command) -> io::Result<Vec<u8>> {
 }
 
 /// `conpaas-<command>(1)`.
-pub(super) fn of_command(command: &Command) -> io::Result<Vec<u8>> {
+pub(crate) fn of_command(command: &Command) -> io::Result<Vec<u8>> {
     let page_name = name(command);
     let mut roff = Roff::new();
     roff.control("SH", ["NAME"]);

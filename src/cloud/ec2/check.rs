@@ -2,15 +2,15 @@
 //! account sees it.
 
 use super::Account;
-use super::answers::{
+use super::error_text;
+use super::query::{Params, QueryError};
+use super::responses::{
     DescribeImages, DescribeInstanceTypes, DescribeKeyPairs, DescribeRegions, DescribeSubnets, Permission,
 };
-use super::query::{Params, QueryError};
-use super::words;
-use crate::cloud::{CloudError, Finding, ports};
+use crate::cloud::{CloudError, Finding, firewall_ports};
 
 impl Account {
-    pub(super) async fn check(&self) -> Vec<Finding> {
+    pub(crate) async fn check(&self) -> Vec<Finding> {
         let region = &self.config.region;
         let unknown = || vec![Finding::bad(format!("Unknown EC2 region: {region}"), "set REGION")];
         let known: Result<DescribeRegions, _> =
@@ -65,7 +65,7 @@ impl Account {
         let size = &self.config.size_id;
         let params = Params::new().set("InstanceType.1", size);
         let found = match self.query.call::<DescribeInstanceTypes>("DescribeInstanceTypes", &params).await {
-            Err(error) if words::is_about_size(&error) => None,
+            Err(error) if error_text::is_about_size(&error) => None,
             Err(error) => return findings.push(self.trouble(&error)),
             Ok(found) => found.instance_type_set.items.into_iter().next(),
         };
@@ -101,11 +101,11 @@ impl Account {
         };
         let Some(group) = group else {
             let remedy = "make it, or set SECURITY_GROUP_NAME";
-            return findings.push(Finding::bad(words::no_group(&self.config), remedy));
+            return findings.push(Finding::bad(error_text::no_group(&self.config), remedy));
         };
         let permissions = &group.ip_permissions.items;
         let name = &self.config.security_group;
-        let missing = closed(permissions, &ports::OWN);
+        let missing = closed(permissions, &firewall_ports::OWN);
         findings.push(if missing.is_empty() {
             Finding::good(format!("security group '{name}' lets in managers and agents"))
         } else {
@@ -113,7 +113,7 @@ impl Account {
                 format!("security group '{name}' does not let in TCP {missing}: managers or agents are not reached");
             Finding::bad(text, "add rules for these ports")
         });
-        let missing = closed(permissions, &ports::OF_SERVICES);
+        let missing = closed(permissions, &firewall_ports::OF_SERVICES);
         if !missing.is_empty() {
             let text = format!("security group '{name}' does not let in TCP {missing}, which services may offer");
             findings.push(Finding::warning(text, "add rules for those that your users need"));

@@ -17,12 +17,12 @@
 //! - A volume is in one zone: it is made in that of the node that it is for.
 //! - A volume that a program in the node uses stays attached until it is let go.
 
-mod answers;
 mod check;
+mod error_text;
 mod node;
 mod query;
+mod responses;
 mod volume;
-mod words;
 
 use std::sync::Arc;
 
@@ -30,13 +30,13 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use self::answers::{GetConsoleOutput, List, Tag};
 use self::query::{Params, Query, QueryError};
-use crate::cloud::locks::Locks;
 use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeSpec, VolumeSpec};
 use crate::config::Ec2Config;
 use crate::model::{CloudName, NodeTag};
 use crate::sys::chain;
+use crate::task::keyed_lock::Locks;
+use responses::{GetConsoleOutput, List, Tag};
 
 const OF_DIRECTOR: &str = "conpaas-director";
 const OF_CLOUD: &str = "conpaas-cloud";
@@ -78,7 +78,7 @@ impl Ec2Cloud {
 
 impl Account {
     fn explain(&self, action: &str, error: &QueryError) -> CloudError {
-        words::explain(&self.name, &self.config, action, error)
+        error_text::explain(&self.name, &self.config, action, error)
     }
 
     fn failed(&self, action: &str, reason: impl Into<String>) -> CloudError {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::answers::{
+use super::query::{Params, QueryError};
+use super::responses::{
     DescribeInstances, DescribeOfferings, DescribeSecurityGroups, DescribeSubnets, Done, Instance, Reservation,
 };
-use super::query::{Params, QueryError};
-use super::{Account, OF_NODE, OF_ROLE, own_tag, words};
-use crate::cloud::wait::until;
+use super::{Account, OF_NODE, OF_ROLE, error_text, own_tag};
 use crate::cloud::{CloudError, CloudNode, NodeRole, NodeSpec};
 use crate::model::NodeTag;
+use crate::task::poll::until;
 
 /// Instances that are there: those that end are not.
 const THERE: [&str; 4] = ["pending", "running", "stopping", "stopped"];
@@ -25,7 +25,7 @@ const SHOW_LIMIT: Duration = Duration::from_secs(60);
 const MAX_PAGES: usize = 100;
 
 impl Account {
-    pub(super) async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
+    pub(crate) async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let action = format!("make node {} ({})", spec.tag, spec.name);
         let found = self.instances(&spec.tag).await.map_err(|error| self.explain(&action, &error))?;
         let id = match found.into_iter().next() {
@@ -39,7 +39,7 @@ impl Account {
         view(&instance).ok_or_else(|| self.failed(&action, format!("instance {id} has lost its tags or addresses")))
     }
 
-    pub(super) async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let action = format!("stop node {tag}");
         let explain = |error: QueryError| self.explain(&action, &error);
         for instance in self.instances(tag).await.map_err(explain)? {
@@ -62,7 +62,7 @@ impl Account {
         Ok(())
     }
 
-    pub(super) async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let action = format!("remove node {tag}");
         let found = self.instances(tag).await.map_err(|error| self.explain(&action, &error))?;
         if found.is_empty() {
@@ -79,7 +79,7 @@ impl Account {
         }
     }
 
-    pub(super) async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError> {
+    pub(crate) async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError> {
         let params = self.own().filter("tag-key", &[OF_NODE]).filter("instance-state-name", &THERE);
         let instances = self.describe(params).await.map_err(|error| self.explain("list nodes", &error))?;
         let nodes = instances.iter().filter_map(|instance| {
@@ -98,7 +98,7 @@ impl Account {
     }
 
     /// The instances of a node, the oldest first: there should be one at most.
-    pub(super) async fn instances(&self, tag: &NodeTag) -> Result<Vec<Instance>, QueryError> {
+    pub(crate) async fn instances(&self, tag: &NodeTag) -> Result<Vec<Instance>, QueryError> {
         let params = self.own().filter(&format!("tag:{OF_NODE}"), &[tag.as_str()]);
         let mut found = self.describe(params.filter("instance-state-name", &THERE)).await?;
         found.sort_by(|a, b| (&a.launch_time, &a.instance_id).cmp(&(&b.launch_time, &b.instance_id)));
@@ -106,7 +106,7 @@ impl Account {
     }
 
     /// The security group, in the subnet's network if there is one.
-    pub(super) async fn group(&self) -> Result<DescribeSecurityGroups, QueryError> {
+    pub(crate) async fn group(&self) -> Result<DescribeSecurityGroups, QueryError> {
         let name = self.config.security_group.as_str();
         if name.starts_with("sg-") {
             return self.query.call("DescribeSecurityGroups", &Params::new().set("GroupId.1", name)).await;
@@ -166,12 +166,12 @@ impl Account {
             // An earlier call, of which the director never heard the end, made it with another
             // invitation. That one is still good: the node needs no more than the first.
             Err(error) if error.code() == "IdempotentParameterMismatch" => self.made_before(spec, action).await,
-            Err(error) if words::is_about_size(&error) => {
+            Err(error) if error_text::is_about_size(&error) => {
                 let known = self.sizes().await.map_err(|error| self.explain(action, &error))?;
                 if known.iter().any(|name| name == size) {
                     return Err(self.explain(action, &error));
                 }
-                Err(self.failed(action, words::no_size(size, &known)))
+                Err(self.failed(action, error_text::no_size(size, &known)))
             }
             Err(error) => Err(self.explain(action, &error)),
         }
@@ -190,7 +190,7 @@ impl Account {
         let found = self.group().await.map_err(|error| self.explain(action, &error))?;
         match found.security_group_info.items.into_iter().next() {
             Some(group) => Ok(("SecurityGroupId.1", group.group_id)),
-            None => Err(self.failed(action, words::no_group(&self.config))),
+            None => Err(self.failed(action, error_text::no_group(&self.config))),
         }
     }
 
@@ -244,8 +244,8 @@ impl Account {
     fn ended(&self, instance: &Instance, action: &str) -> CloudError {
         let (id, state) = (&instance.instance_id, &instance.instance_state.name);
         match &instance.state_reason {
-            Some(reason) if words::is_exhaustion(&reason.code) => {
-                words::exhausted(&self.name, action, &reason.code, &reason.message)
+            Some(reason) if error_text::is_exhaustion(&reason.code) => {
+                error_text::exhausted(&self.name, action, &reason.code, &reason.message)
             }
             Some(reason) => self.failed(action, format!("instance {id} is {state}: {}", reason.message)),
             None => self.failed(action, format!("instance {id} is {state}")),

@@ -13,10 +13,10 @@ use aws_sigv4::sign::v4;
 use backon::{ExponentialBuilder, Retryable};
 use serde::de::DeserializeOwned;
 
-use super::answers::Refusal;
+use super::responses::Refusal;
 use crate::config::Ec2Config;
-use crate::ops::crash_point;
 use crate::rpc::{WebAnswer, WebClient, WebError, WebLimits, WebRequest};
+use crate::task::crash_point;
 
 const VERSION: &str = "2016-11-15";
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
@@ -39,7 +39,7 @@ const PASSING: [&str; 9] = [
 
 /// Why a call gave nothing.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum QueryError {
+pub(crate) enum QueryError {
     /// No answer came.
     #[error(transparent)]
     Web(#[from] WebError),
@@ -68,7 +68,7 @@ pub(super) enum QueryError {
 
 impl QueryError {
     /// EC2's code, if it said one.
-    pub(super) fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         match self {
             QueryError::Refused { code, .. } => code,
             _ => "",
@@ -76,7 +76,7 @@ impl QueryError {
     }
 
     /// Whether the thing that was named is not there (yet, or any more).
-    pub(super) fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         self.code().ends_with(".NotFound")
     }
 
@@ -92,24 +92,24 @@ impl QueryError {
 
 /// Parameters of one call. May hold a node's invitation: no `Debug`.
 #[derive(Clone, Default)]
-pub(super) struct Params {
+pub(crate) struct Params {
     pairs: Vec<(String, String)>,
     n_filters: usize,
     n_tag_sets: usize,
 }
 
 impl Params {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Params::default()
     }
 
-    pub(super) fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.pairs.push((name.to_owned(), value.into()));
         self
     }
 
     /// Keeps only what has one of `values`.
-    pub(super) fn filter(mut self, name: &str, values: &[&str]) -> Self {
+    pub(crate) fn filter(mut self, name: &str, values: &[&str]) -> Self {
         self.n_filters += 1;
         let filter = format!("Filter.{}", self.n_filters);
         self.pairs.push((format!("{filter}.Name"), name.to_owned()));
@@ -120,7 +120,7 @@ impl Params {
     }
 
     /// Tags what the call makes of this sort (`instance`, `volume`).
-    pub(super) fn tags(mut self, sort: &str, tags: &[(&str, &str)]) -> Self {
+    pub(crate) fn tags(mut self, sort: &str, tags: &[(&str, &str)]) -> Self {
         self.n_tag_sets += 1;
         let set = format!("TagSpecification.{}", self.n_tag_sets);
         self.pairs.push((format!("{set}.ResourceType"), sort.to_owned()));
@@ -139,7 +139,7 @@ impl Params {
 }
 
 /// One account's API in one region.
-pub(super) struct Query {
+pub(crate) struct Query {
     client: WebClient,
     url: String,
     region: String,
@@ -150,7 +150,7 @@ pub(super) struct Query {
 
 impl Query {
     /// Blocking: reads the authorities that this machine trusts.
-    pub(super) fn new(config: &Ec2Config) -> Result<Query, WebError> {
+    pub(crate) fn new(config: &Ec2Config) -> Result<Query, WebError> {
         let is_encrypted = config.endpoint.starts_with("https://");
         let client = if is_encrypted { WebClient::with_tls(LIMITS)? } else { WebClient::new(LIMITS) };
         let secret = config.secret_key.reveal();
@@ -164,7 +164,7 @@ impl Query {
     }
 
     /// Calls `action`, again and again while that may help.
-    pub(super) async fn call<T: DeserializeOwned>(
+    pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         action: &'static str,
         params: &Params,

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::answers::{Attachment, DescribeSubnets, DescribeVolumes, DescribeZones, Done, Volume};
 use super::query::{Params, QueryError};
+use super::responses::{Attachment, DescribeSubnets, DescribeVolumes, DescribeZones, Done, Volume};
 use super::{Account, OF_VOLUME, own_tag};
-use crate::cloud::wait::until;
 use crate::cloud::{CloudError, CloudVolume, VolumeSpec};
 use crate::model::NodeTag;
+use crate::task::poll::until;
 
 /// Volumes that are there: those that end are not.
 const THERE: [&str; 4] = ["creating", "available", "in-use", "error"];
@@ -18,7 +18,7 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(300);
 const MAX_PAGES: usize = 100;
 
 impl Account {
-    pub(super) async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError> {
+    pub(crate) async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError> {
         let action = format!("make volume {} ({})", spec.tag, spec.name);
         let explain = |error: QueryError| self.explain(&action, &error);
         let id = match self.volume(&spec.tag).await.map_err(explain)? {
@@ -38,7 +38,7 @@ impl Account {
         }
     }
 
-    pub(super) async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
+    pub(crate) async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
         let action = format!("attach volume {volume} to node {node} as {device}");
         let explain = |error: QueryError| self.explain(&action, &error);
         let instance = self.instances(node).await.map_err(explain)?.into_iter().next();
@@ -71,7 +71,7 @@ impl Account {
         }
     }
 
-    pub(super) async fn detach_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn detach_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let action = format!("detach volume {tag}");
         match self.volume(tag).await.map_err(|error| self.explain(&action, &error))? {
             Some(volume) => self.detach(&volume, LIMIT, &action).await,
@@ -79,7 +79,7 @@ impl Account {
         }
     }
 
-    pub(super) async fn remove_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn remove_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let action = format!("remove volume {tag}");
         let Some(volume) = self.volume(tag).await.map_err(|error| self.explain(&action, &error))? else {
             return Ok(());
@@ -92,7 +92,7 @@ impl Account {
         }
     }
 
-    pub(super) async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
+    pub(crate) async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
         let params = self.own().filter("tag-key", &[OF_VOLUME]).filter("status", &THERE);
         let volumes = self.describe_volumes(params).await.map_err(|error| self.explain("list volumes", &error))?;
         let view = |volume: &Volume| Some(view(volume, own_tag(&volume.tag_set, OF_VOLUME)?));

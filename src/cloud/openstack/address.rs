@@ -9,18 +9,18 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Project;
-use super::answers::{FloatingIp, FloatingIpFound, FloatingIps, Port, Ports};
+use super::responses::{FloatingIp, FloatingIpFound, FloatingIps, Port, Ports};
 use super::session::{Call, CallError, Service};
 use crate::cloud::CloudError;
-use crate::cloud::wait::until;
 use crate::model::NodeTag;
+use crate::task::poll::until;
 
 /// How long nova may take to make a server's port.
 const PORT_LIMIT: Duration = Duration::from_secs(300);
 
 impl Project {
     /// The floating address of a node, given to it now if it has none.
-    pub(super) async fn give_address(
+    pub(crate) async fn give_address(
         &self,
         server: &str,
         tag: &NodeTag,
@@ -58,7 +58,7 @@ impl Project {
     }
 
     /// This director's floating addresses in this cloud, each with its node.
-    pub(super) async fn own_addresses(&self) -> Result<Vec<(NodeTag, FloatingIp)>, CallError> {
+    pub(crate) async fn own_addresses(&self) -> Result<Vec<(NodeTag, FloatingIp)>, CallError> {
         let prefix = self.description_prefix();
         let found = self.addresses("floatingips").await?;
         let own = found.into_iter().filter_map(|address| {
@@ -69,7 +69,7 @@ impl Project {
     }
 
     /// Gives an address back to its pool.
-    pub(super) async fn release(&self, address: &FloatingIp) -> Result<(), CallError> {
+    pub(crate) async fn release(&self, address: &FloatingIp) -> Result<(), CallError> {
         let call = Call::delete("delete_floating_ip", Service::Network, format!("floatingips/{}", address.id));
         match self.session.done(&call).await {
             Err(error) if error.is_not_found() => Ok(()),

@@ -3,23 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use super::answers::{Flavor, Image, Limits, Ports, SecurityGroup, Volumes};
 use super::names::{Known, quoted};
+use super::responses::{Flavor, Image, Limits, Ports, SecurityGroup, Volumes};
 use super::session::{Call, CallError, Service};
-use super::{Project, words};
-use crate::cloud::{CloudError, Finding, ports};
+use super::{Project, error_text};
+use crate::cloud::{CloudError, Finding, firewall_ports};
 use crate::config::Floating;
 
 const BYTES_PER_GB: u64 = 1 << 30;
 const MEND: &str = "'conpaas director check --fix' makes it";
 
 impl Project {
-    pub(super) async fn check(&self) -> Vec<Finding> {
+    pub(crate) async fn check(&self) -> Vec<Finding> {
         self.hasty().look().await
     }
 
     /// The same project, where nobody wants to wait long for an answer that does not come.
-    pub(super) fn hasty(&self) -> Project {
+    pub(crate) fn hasty(&self) -> Project {
         Project {
             name: self.name.clone(),
             director: self.director.clone(),
@@ -81,7 +81,7 @@ impl Project {
             Err(error) => (self.trouble(&error), None),
             Ok(None) => {
                 let remedy = "'conpaas director check --fix --image FILE' uploads one, or set IMAGE_ID";
-                (Finding::bad(words::not_valid(wanted, "IMAGE_ID"), remedy), None)
+                (Finding::bad(error_text::not_valid(wanted, "IMAGE_ID"), remedy), None)
             }
             Ok(Some(image)) if image.status != "active" => {
                 let text = format!("image {wanted} is {}", image.status);
@@ -108,7 +108,7 @@ impl Project {
                     None => {
                         let names: Vec<&str> = flavors.iter().map(|flavor| flavor.name.as_str()).collect();
                         let remedy = format!("set SIZE_ID to one of {}", names.join(", "));
-                        (Finding::bad(words::not_valid(wanted, "SIZE_ID"), &remedy), None)
+                        (Finding::bad(error_text::not_valid(wanted, "SIZE_ID"), &remedy), None)
                     }
                 }
             }
@@ -119,7 +119,7 @@ impl Project {
         let Some(wanted) = &self.config.network_id else { return Vec::new() };
         let network = match self.network(wanted).await {
             Err(error) => return vec![self.trouble(&error)],
-            Ok(None) => return vec![Finding::bad(words::not_valid(wanted, "NETWORK_ID"), "set NETWORK_ID")],
+            Ok(None) => return vec![Finding::bad(error_text::not_valid(wanted, "NETWORK_ID"), "set NETWORK_ID")],
             Ok(Some(network)) => network,
         };
         let mut findings = vec![Finding::good(format!("network {wanted} is there"))];
@@ -147,7 +147,7 @@ impl Project {
             (Err(error), _) => self.trouble(&error),
             (Ok(Some(pool)), _) => Finding::good(format!("floating addresses come from pool {}", pool.name)),
             (Ok(None), Some(wanted)) => {
-                Finding::bad(words::not_valid(wanted, "FLOATING_NETWORK_ID"), "set FLOATING_NETWORK_ID")
+                Finding::bad(error_text::not_valid(wanted, "FLOATING_NETWORK_ID"), "set FLOATING_NETWORK_ID")
             }
             (Ok(None), None) => Finding::bad(
                 "the cloud has no pool of floating addresses".to_owned(),
@@ -166,7 +166,7 @@ impl Project {
         }
     }
 
-    pub(super) async fn has_key(&self) -> Result<bool, CallError> {
+    pub(crate) async fn has_key(&self) -> Result<bool, CallError> {
         let path = format!("os-keypairs/{}", quoted(&self.config.key_name));
         let call = Call::get("show_key_pair", Service::Compute, path);
         Ok(self.session.fetch_if_there::<serde_json::Value>(&call).await?.is_some())
@@ -177,13 +177,13 @@ impl Project {
             Err(error) => return vec![self.trouble(&error)],
             Ok(None) => {
                 let remedy = format!("{MEND}, or set SECURITY_GROUP_NAME");
-                return vec![Finding::bad(words::no_group(&self.config), &remedy)];
+                return vec![Finding::bad(error_text::no_group(&self.config), &remedy)];
             }
             Ok(Some(group)) => group,
         };
         let name = &self.config.security_group;
         let mut findings = Vec::new();
-        match shown(&closed(&group, &ports::OWN)) {
+        match shown(&closed(&group, &firewall_ports::OWN)) {
             missing if missing.is_empty() => {
                 findings.push(Finding::good(format!("security group '{name}' lets in managers and agents")));
             }
@@ -194,7 +194,7 @@ impl Project {
                 findings.push(Finding::bad(text, "'conpaas director check --fix' adds the rules"));
             }
         }
-        let missing = shown(&closed(&group, &ports::OF_SERVICES));
+        let missing = shown(&closed(&group, &firewall_ports::OF_SERVICES));
         if !missing.is_empty() {
             let text = format!("security group '{name}' does not let in TCP {missing}, which services may offer");
             findings.push(Finding::warning(text, "'conpaas director check --fix' adds the rules"));
@@ -235,7 +235,7 @@ impl Project {
     }
 
     /// What the report says of the cloud already is left out.
-    pub(super) fn trouble(&self, error: &CallError) -> Finding {
+    pub(crate) fn trouble(&self, error: &CallError) -> Finding {
         let text = match self.explain("be looked at", error) {
             CloudError::Failed { reason, .. } => reason,
             other => other.to_string(),
@@ -264,12 +264,12 @@ fn misfit(image: &Image, flavor: &Flavor) -> Option<Finding> {
 }
 
 /// Ports that no rule lets in.
-pub(super) fn closed(group: &SecurityGroup, ports: &[u16]) -> Vec<u16> {
+pub(crate) fn closed(group: &SecurityGroup, ports: &[u16]) -> Vec<u16> {
     let is_open = |port: u16| group.security_group_rules.iter().any(|rule| rule.lets_in(port));
     ports.iter().copied().filter(|port| !is_open(*port)).collect()
 }
 
-pub(super) fn shown(ports: &[u16]) -> String {
+pub(crate) fn shown(ports: &[u16]) -> String {
     ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 

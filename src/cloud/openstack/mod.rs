@@ -20,14 +20,14 @@
 //! - Cinder counts in GB: a volume may be larger than it was asked for.
 
 mod address;
-mod answers;
 mod check;
-mod mend;
+mod error_text;
 mod names;
 mod node;
+mod repair;
+mod responses;
 mod session;
 mod volume;
-mod words;
 
 use std::sync::Arc;
 
@@ -35,10 +35,10 @@ use async_trait::async_trait;
 
 use self::names::Known;
 use self::session::{CallError, Session};
-use crate::cloud::locks::Locks;
 use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeSpec, Repair, VolumeSpec};
 use crate::config::OpenStackConfig;
 use crate::model::{CloudName, NodeTag};
+use crate::task::keyed_lock::Locks;
 
 const OF_DIRECTOR: &str = "conpaas-director";
 const OF_CLOUD: &str = "conpaas-cloud";
@@ -90,7 +90,7 @@ impl OpenStackCloud {
 
 impl Project {
     fn explain(&self, action: &str, error: &CallError) -> CloudError {
-        words::explain(&self.name, &self.config, action, error)
+        error_text::explain(&self.name, &self.config, action, error)
     }
 
     fn failed(&self, action: &str, reason: impl Into<String>) -> CloudError {

@@ -8,17 +8,17 @@ use std::sync::{Mutex, PoisonError};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::answers::{Flavor, Flavors, Image, Images, Network, Networks, SecurityGroup, SecurityGroups};
+use super::responses::{Flavor, Flavors, Image, Images, Network, Networks, SecurityGroup, SecurityGroups};
 use super::session::{Call, CallError, Service};
-use super::{Project, words};
+use super::{Project, error_text};
 use crate::cloud::CloudError;
 
 /// Ids by what was asked for: the option, and its value.
 #[derive(Default)]
-pub(super) struct Known(Mutex<HashMap<(&'static str, String), String>>);
+pub(crate) struct Known(Mutex<HashMap<(&'static str, String), String>>);
 
 impl Known {
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -32,24 +32,24 @@ impl Known {
 }
 
 impl Project {
-    pub(super) async fn image_id(&self, action: &str) -> Result<String, CloudError> {
+    pub(crate) async fn image_id(&self, action: &str) -> Result<String, CloudError> {
         self.id("IMAGE_ID", &self.config.image_id, action, || async {
             Ok(self.image(&self.config.image_id).await?.map(|image| image.id))
         })
         .await
     }
 
-    pub(super) async fn flavor_id(&self, wanted: &str, action: &str) -> Result<String, CloudError> {
+    pub(crate) async fn flavor_id(&self, wanted: &str, action: &str) -> Result<String, CloudError> {
         self.id("SIZE_ID", wanted, action, || async { Ok(self.flavor(wanted).await?.map(|flavor| flavor.id)) }).await
     }
 
-    pub(super) async fn network_id(&self, wanted: &str, action: &str) -> Result<String, CloudError> {
+    pub(crate) async fn network_id(&self, wanted: &str, action: &str) -> Result<String, CloudError> {
         self.id("NETWORK_ID", wanted, action, || async { Ok(self.network(wanted).await?.map(|network| network.id)) })
             .await
     }
 
     /// The pool of floating addresses.
-    pub(super) async fn pool_id(&self, wanted: Option<&str>, action: &str) -> Result<String, CloudError> {
+    pub(crate) async fn pool_id(&self, wanted: Option<&str>, action: &str) -> Result<String, CloudError> {
         let shown = wanted.unwrap_or_default();
         if let Some(id) = self.known.get("FLOATING_NETWORK_ID", shown) {
             return Ok(id);
@@ -60,11 +60,11 @@ impl Project {
                 Ok(pool.id)
             }
             None if wanted.is_none() => Err(self.failed(action, "the cloud has no pool of floating addresses")),
-            None => Err(self.failed(action, words::not_valid(shown, "FLOATING_NETWORK_ID"))),
+            None => Err(self.failed(action, error_text::not_valid(shown, "FLOATING_NETWORK_ID"))),
         }
     }
 
-    pub(super) async fn image(&self, wanted: &str) -> Result<Option<Image>, CallError> {
+    pub(crate) async fn image(&self, wanted: &str) -> Result<Option<Image>, CallError> {
         if is_uuid(wanted) {
             let call = Call::get("show_image", Service::Image, format!("images/{wanted}"));
             if let Some(image) = self.session.fetch_if_there(&call).await? {
@@ -79,18 +79,18 @@ impl Project {
         Ok(images.into_iter().next())
     }
 
-    pub(super) async fn flavors(&self) -> Result<Vec<Flavor>, CallError> {
+    pub(crate) async fn flavors(&self) -> Result<Vec<Flavor>, CallError> {
         let call = Call::get("list_flavors", Service::Compute, "flavors/detail");
         Ok(self.session.fetch::<Flavors>(&call).await?.flavors)
     }
 
-    pub(super) async fn flavor(&self, wanted: &str) -> Result<Option<Flavor>, CallError> {
+    pub(crate) async fn flavor(&self, wanted: &str) -> Result<Option<Flavor>, CallError> {
         let flavors = self.flavors().await?;
         let by_id = flavors.iter().find(|flavor| flavor.id == wanted);
         Ok(by_id.or_else(|| flavors.iter().find(|flavor| flavor.name == wanted)).cloned())
     }
 
-    pub(super) async fn network(&self, wanted: &str) -> Result<Option<Network>, CallError> {
+    pub(crate) async fn network(&self, wanted: &str) -> Result<Option<Network>, CallError> {
         for key in ["id", "name"] {
             let path = format!("networks?{key}={}", quoted(wanted));
             let found: Networks = self.session.fetch(&Call::get("list_networks", Service::Network, path)).await?;
@@ -101,7 +101,7 @@ impl Project {
         Ok(None)
     }
 
-    pub(super) async fn pool(&self, wanted: Option<&str>) -> Result<Option<Network>, CallError> {
+    pub(crate) async fn pool(&self, wanted: Option<&str>) -> Result<Option<Network>, CallError> {
         let call = Call::get("list_pools", Service::Network, "networks?router:external=true");
         let found = self.session.fetch::<Networks>(&call).await?.networks;
         let Some(wanted) = wanted else { return Ok(found.into_iter().next()) };
@@ -109,7 +109,7 @@ impl Project {
         Ok(by_id.or_else(|| found.iter().find(|network| network.name == wanted)).cloned())
     }
 
-    pub(super) async fn group(&self) -> Result<Option<SecurityGroup>, CallError> {
+    pub(crate) async fn group(&self) -> Result<Option<SecurityGroup>, CallError> {
         let wanted = &self.config.security_group;
         for key in ["id", "name"] {
             let path = format!("security-groups?{key}={}", quoted(wanted));
@@ -137,13 +137,13 @@ impl Project {
                 self.known.keep(key, value, &id);
                 Ok(id)
             }
-            None => Err(self.failed(action, words::not_valid(value, key))),
+            None => Err(self.failed(action, error_text::not_valid(value, key))),
         }
     }
 }
 
 /// For a value in a query or a path.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 

@@ -7,14 +7,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::answers::{Console, FloatingIp, Server, ServerFound, ServerMade, Servers};
 use super::names::quoted;
+use super::responses::{Console, FloatingIp, Server, ServerFound, ServerMade, Servers};
 use super::session::{Call, CallError, Service};
-use super::{OF_NODE, OF_ROLE, Project, words};
-use crate::cloud::wait::until;
+use super::{OF_NODE, OF_ROLE, Project, error_text};
 use crate::cloud::{CloudError, CloudNode, NodeRole, NodeSpec};
 use crate::config::Floating;
 use crate::model::NodeTag;
+use crate::task::poll::until;
 
 /// How long nova may take to start a server.
 const START_LIMIT: Duration = Duration::from_secs(300);
@@ -30,7 +30,7 @@ const PAGE: usize = 200;
 const MAX_PAGES: usize = 100;
 
 impl Project {
-    pub(super) async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
+    pub(crate) async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let action = format!("make node {} ({})", spec.tag, spec.name);
         let found = self.servers(Some(&spec.tag)).await.map_err(|error| self.explain(&action, &error))?;
         let id = match found.into_iter().next() {
@@ -49,7 +49,7 @@ impl Project {
         node.ok_or_else(|| self.failed(&action, format!("server {id} has no IPv4 address: check NETWORK_ID")))
     }
 
-    pub(super) async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let action = format!("stop node {tag}");
         let explain = |error: CallError| self.explain(&action, &error);
         for server in self.servers(Some(tag)).await.map_err(explain)? {
@@ -72,7 +72,7 @@ impl Project {
         Ok(())
     }
 
-    pub(super) async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let action = format!("remove node {tag}");
         let looks = async { tokio::try_join!(self.servers(Some(tag)), self.own_addresses()) };
         let (servers, addresses) = looks.await.map_err(|error| self.explain(&action, &error))?;
@@ -85,7 +85,7 @@ impl Project {
         Ok(())
     }
 
-    pub(super) async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError> {
+    pub(crate) async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError> {
         let looks = async { tokio::try_join!(self.servers(None), self.own_addresses()) };
         let (servers, addresses) = looks.await.map_err(|error| self.explain("list nodes", &error))?;
         let mut nodes: Vec<CloudNode> = Vec::new();
@@ -104,7 +104,7 @@ impl Project {
         Ok(nodes)
     }
 
-    pub(super) async fn console(&self, tag: &NodeTag) -> String {
+    pub(crate) async fn console(&self, tag: &NodeTag) -> String {
         let Ok(servers) = self.servers(Some(tag)).await else { return String::new() };
         let Some(server) = servers.first() else { return String::new() };
         let body = json!({ "os-getConsoleOutput": { "length": CONSOLE_LINES } });
@@ -114,7 +114,7 @@ impl Project {
 
     /// This director's servers in this cloud, of one node or all, the oldest
     /// first: of one node there should be one at most.
-    pub(super) async fn servers(&self, tag: Option<&NodeTag>) -> Result<Vec<Server>, CallError> {
+    pub(crate) async fn servers(&self, tag: Option<&NodeTag>) -> Result<Vec<Server>, CallError> {
         let mut found: Vec<Server> = Vec::new();
         let query = format!("servers/detail?tags={}&limit={PAGE}", quoted(&self.tag()));
         let mut page = query.clone();
@@ -136,7 +136,7 @@ impl Project {
         Ok(found)
     }
 
-    pub(super) async fn server(&self, id: &str) -> Result<Option<Server>, CallError> {
+    pub(crate) async fn server(&self, id: &str) -> Result<Option<Server>, CallError> {
         let call = Call::get("show_server", Service::Compute, format!("servers/{id}"));
         Ok(self.session.fetch_if_there::<ServerFound>(&call).await?.map(|found| found.server))
     }
@@ -228,7 +228,7 @@ impl Project {
         match settled.map_err(|error| self.explain(action, &error))? {
             Some(Some(server)) if server.status == "ACTIVE" => Ok(server),
             Some(Some(server)) => Err(match &server.fault {
-                Some(fault) => words::fault(&self.name, action, &fault.message),
+                Some(fault) => error_text::fault(&self.name, action, &fault.message),
                 None => self.failed(action, format!("nova gave server {id} up: see nova-compute's log")),
             }),
             Some(None) => Err(self.failed(action, format!("server {id} was removed meanwhile"))),
@@ -295,7 +295,7 @@ impl Project {
     }
 }
 
-pub(super) fn is_running(server: &Server) -> bool {
+pub(crate) fn is_running(server: &Server) -> bool {
     !matches!(
         server.status.as_str(),
         "SHUTOFF" | "ERROR" | "SUSPENDED" | "PAUSED" | "SHELVED" | "SHELVED_OFFLOADED" | "DELETED" | "SOFT_DELETED"

@@ -24,9 +24,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::OpenStackConfig;
-use crate::ops::crash_point;
 use crate::rpc::{WebError, web_client_config};
 use crate::sys::chain;
+use crate::task::crash_point;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const WHOLE_LIMIT: Duration = Duration::from_secs(60);
@@ -40,13 +40,13 @@ const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 const DATE_OF_TOKEN: Duration = Duration::from_millis(1100);
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// Servers can be tagged when they are made from this version on (Pike, 2017).
-pub(super) const COMPUTE_VERSION: &str = "2.52";
+pub(crate) const COMPUTE_VERSION: &str = "2.52";
 /// Cinder tells why it could not do something from this version on.
 const VOLUME_VERSION: &str = "3.3";
 
 /// One of OpenStack's services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
+pub(crate) enum Service {
     /// nova.
     Compute,
     /// neutron.
@@ -89,7 +89,7 @@ impl Service {
 
 /// Whether a call whose answer was lost may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeat {
+pub(crate) enum Repeat {
     /// It asks, or says how something shall be.
     Safe,
     /// It makes something: twice would be two.
@@ -97,7 +97,7 @@ pub(super) enum Repeat {
 }
 
 /// One call. May hold a node's invitation: no `Debug`.
-pub(super) struct Call {
+pub(crate) struct Call {
     /// What is done, for the log and for tests: `create_server`.
     name: &'static str,
     method: Method,
@@ -110,25 +110,25 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn get(name: &'static str, service: Service, path: impl Into<String>) -> Call {
+    pub(crate) fn get(name: &'static str, service: Service, path: impl Into<String>) -> Call {
         Call::new(name, Method::GET, service, path.into())
     }
 
     /// Makes something, or asks for a change that may not be asked for twice.
-    pub(super) fn post(name: &'static str, service: Service, path: impl Into<String>, body: Value) -> Call {
+    pub(crate) fn post(name: &'static str, service: Service, path: impl Into<String>, body: Value) -> Call {
         let call = Call::new(name, Method::POST, service, path.into());
         Call { body: Some(body), repeat: Repeat::Unsafe, ..call }
     }
 
-    pub(super) fn put(name: &'static str, service: Service, path: impl Into<String>, body: Value) -> Call {
+    pub(crate) fn put(name: &'static str, service: Service, path: impl Into<String>, body: Value) -> Call {
         Call { body: Some(body), ..Call::new(name, Method::PUT, service, path.into()) }
     }
 
-    pub(super) fn delete(name: &'static str, service: Service, path: impl Into<String>) -> Call {
+    pub(crate) fn delete(name: &'static str, service: Service, path: impl Into<String>) -> Call {
         Call::new(name, Method::DELETE, service, path.into())
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Call {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Call {
         self.headers.push((name, value.into()));
         self
     }
@@ -140,7 +140,7 @@ impl Call {
 
 /// Why a call gave nothing.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CallError {
+pub(crate) enum CallError {
     /// Nobody was reached: nothing was sent.
     #[error("cannot reach {host}: {reason}")]
     Unreachable {
@@ -189,7 +189,7 @@ pub(super) enum CallError {
 }
 
 impl CallError {
-    pub(super) fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         match self {
             CallError::Refused { status, .. } => Some(*status),
             _ => None,
@@ -197,12 +197,12 @@ impl CallError {
     }
 
     /// Whether the thing that was named is not there (any more).
-    pub(super) fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         matches!(self.status(), Some(404 | 410))
     }
 
     /// Whether the call may have been carried out all the same.
-    pub(super) fn is_doubtful(&self) -> bool {
+    pub(crate) fn is_doubtful(&self) -> bool {
         match self {
             CallError::Lost { .. } => true,
             CallError::Refused { status, .. } => matches!(status, 500 | 502 | 504),
@@ -222,7 +222,7 @@ impl CallError {
 
 /// One user in one project of one cloud. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Session {
+pub(crate) struct Session {
     client: Client,
     auth_url: String,
     region: Option<String>,
@@ -234,7 +234,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Asks nobody yet. Blocking: reads the authorities that are trusted.
-    pub(super) fn new(config: &OpenStackConfig) -> Result<Session, String> {
+    pub(crate) fn new(config: &OpenStackConfig) -> Result<Session, String> {
         let client = Client::builder()
             .use_preconfigured_tls(trust(config)?)
             .no_proxy()
@@ -261,13 +261,13 @@ impl Session {
     }
 
     /// The same, which gives up soon.
-    pub(super) fn hasty(&self) -> Session {
+    pub(crate) fn hasty(&self) -> Session {
         Session { patience: SHORT_PATIENCE, ..self.clone() }
     }
 
     /// Sends a call, again and again while that may help and makes nothing
     /// twice, and reads the answer.
-    pub(super) async fn fetch<T: DeserializeOwned>(&self, call: &Call) -> Result<T, CallError> {
+    pub(crate) async fn fetch<T: DeserializeOwned>(&self, call: &Call) -> Result<T, CallError> {
         let (status, body) = self.send(call).await?;
         let malformed =
             |error: serde_json::Error| CallError::Malformed { call: call.name, status, reason: error.to_string() };
@@ -275,12 +275,12 @@ impl Session {
     }
 
     /// The same where only the status matters.
-    pub(super) async fn done(&self, call: &Call) -> Result<(), CallError> {
+    pub(crate) async fn done(&self, call: &Call) -> Result<(), CallError> {
         self.send(call).await.map(drop)
     }
 
     /// The same for what may be gone already.
-    pub(super) async fn fetch_if_there<T: DeserializeOwned>(&self, call: &Call) -> Result<Option<T>, CallError> {
+    pub(crate) async fn fetch_if_there<T: DeserializeOwned>(&self, call: &Call) -> Result<Option<T>, CallError> {
         match self.fetch(call).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if error.is_not_found() => Ok(None),
@@ -289,7 +289,7 @@ impl Session {
     }
 
     /// Puts a file's content to `path` of the image service, once.
-    pub(super) async fn upload(&self, path: &str, file: tokio::fs::File) -> Result<(), CallError> {
+    pub(crate) async fn upload(&self, path: &str, file: tokio::fs::File) -> Result<(), CallError> {
         let url = self.url(Service::Image, path).await?;
         let stream = tokio_util::io::ReaderStream::with_capacity(file, 1 << 20);
         let request = self
@@ -305,7 +305,7 @@ impl Session {
     }
 
     /// Whether keystone knows user, password and project.
-    pub(super) async fn log_in(&self) -> Result<(), CallError> {
+    pub(crate) async fn log_in(&self) -> Result<(), CallError> {
         let login = self.login();
         match login.refresh(&self.client).await {
             Ok(()) => Ok(()),
@@ -314,7 +314,7 @@ impl Session {
     }
 
     /// The services that the catalog leaves out, by their names in it.
-    pub(super) async fn missing_services(&self) -> Result<Vec<&'static str>, CallError> {
+    pub(crate) async fn missing_services(&self) -> Result<Vec<&'static str>, CallError> {
         let mut missing = Vec::new();
         for service in [Service::Compute, Service::Network, Service::Image, Service::Volume] {
             match self.url(service, "").await {

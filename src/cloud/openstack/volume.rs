@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::answers::{Messages, Volume, VolumeAttachments, VolumeFound, Volumes};
+use super::responses::{Messages, Volume, VolumeAttachments, VolumeFound, Volumes};
 use super::session::{Call, CallError, Service};
-use super::{OF_VOLUME, Project, words};
-use crate::cloud::wait::until;
+use super::{OF_VOLUME, Project, error_text};
 use crate::cloud::{CloudError, CloudVolume, VolumeSpec};
 use crate::model::NodeTag;
+use crate::task::poll::until;
 
 /// How long cinder and nova may take to make, attach, detach or remove a volume.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -20,7 +20,7 @@ const PAGE: usize = 200;
 const MAX_PAGES: usize = 100;
 
 impl Project {
-    pub(super) async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError> {
+    pub(crate) async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError> {
         let action = format!("make volume {} ({})", spec.tag, spec.name);
         let explain = |error: CallError| self.explain(&action, &error);
         let id = match self.volume(&spec.tag).await.map_err(explain)? {
@@ -31,7 +31,11 @@ impl Project {
         match settled {
             Some(Some(volume)) if volume.status.starts_with("error") => {
                 let reason = self.why(&volume.id).await;
-                Err(words::fault(&self.name, &action, &reason.unwrap_or_else(|| format!("volume {id} is in error"))))
+                Err(error_text::fault(
+                    &self.name,
+                    &action,
+                    &reason.unwrap_or_else(|| format!("volume {id} is in error")),
+                ))
             }
             Some(Some(volume)) => Ok(view(&volume, spec.tag.clone())),
             Some(None) => Err(self.failed(&action, format!("volume {id} was removed meanwhile"))),
@@ -39,7 +43,7 @@ impl Project {
         }
     }
 
-    pub(super) async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag) -> Result<(), CloudError> {
         let action = format!("attach volume {volume} to node {node}");
         let explain = |error: CallError| self.explain(&action, &error);
         let looks = async { tokio::try_join!(self.servers(Some(node)), self.volume(volume)) };
@@ -70,7 +74,7 @@ impl Project {
         self.wait_until_attached(&found.id, &server.id, &action).await
     }
 
-    pub(super) async fn detach_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn detach_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let action = format!("detach volume {tag}");
         match self.volume(tag).await.map_err(|error| self.explain(&action, &error))? {
             Some(volume) => self.detach(&volume, &action).await,
@@ -78,7 +82,7 @@ impl Project {
         }
     }
 
-    pub(super) async fn remove_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn remove_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let action = format!("remove volume {tag}");
         let explain = |error: CallError| self.explain(&action, &error);
         // There is more than one if the answer to an earlier call was lost.
@@ -108,7 +112,7 @@ impl Project {
         Ok(())
     }
 
-    pub(super) async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
+    pub(crate) async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
         let found = self.volumes(None).await.map_err(|error| self.explain("list volumes", &error))?;
         let own = found.iter().filter_map(|volume| Some(view(volume, self.own_tag(&volume.metadata, OF_VOLUME)?)));
         Ok(own.collect())

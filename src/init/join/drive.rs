@@ -22,7 +22,7 @@ const FILE_SYSTEMS: [&str; 2] = ["iso9660", "vfat"];
 const MOUNT_POINT: &str = "/run/conpaas/invitation";
 
 /// The user-data of the first such drive.
-pub(super) async fn read() -> Result<Option<Found>, String> {
+pub(crate) async fn read() -> Result<Option<Found>, String> {
     let mut reason = None;
     for (label, inside) in DRIVES {
         let Some(device) = device_of(label).await else { continue };

@@ -8,17 +8,17 @@ use super::files::SigningRequest;
 use super::{JoinError, Progress};
 use crate::api::JoinView;
 use crate::config::Invitation;
-use crate::init::back_off::BackOff;
 use crate::pki::Credentials;
 use crate::rpc::{Answer, Client, Endpoint, FormBody, PeerRule};
 use crate::sys::chain;
+use crate::task::backoff::BackOff;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Asks the director, which is known by the invitation's authority, until it
 /// answers. The same request may be sent again: the token is bound to its key.
-pub(super) async fn ask(
+pub(crate) async fn ask(
     invitation: &Invitation,
     request: &SigningRequest,
     deadline: Instant,

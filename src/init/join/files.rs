@@ -6,24 +6,24 @@ use super::{JoinError, beneath};
 use crate::api::JoinView;
 use crate::config::{Invitation, NODE_CONFIG_PATH};
 use crate::model::CertificateRole;
-use crate::ops::crash_point;
 use crate::pki::{Authority, Credentials, Subject};
 use crate::rpc::{ClientAuthentication, server_config};
 use crate::sys::file;
+use crate::task::crash_point;
 
 /// Holds `<tag>/key.pem` and `<tag>/request.pem` until the node has joined.
 const PENDING: &str = "/var/lib/conpaas/join";
 
 /// A key and the request to sign it.
-pub(super) struct SigningRequest {
+pub(crate) struct SigningRequest {
     /// The request's file.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     key_pem: String,
 }
 
 /// Makes the node's key and request, or gives those that were made before a
 /// power cut: the director may have bound the token to them already. Blocking.
-pub(super) fn ensure_request(root: &Path, invitation: &Invitation) -> Result<SigningRequest, JoinError> {
+pub(crate) fn ensure_request(root: &Path, invitation: &Invitation) -> Result<SigningRequest, JoinError> {
     let directory = beneath(root, Path::new(PENDING)).join(invitation.tag.as_str());
     let (key, path) = (directory.join("key.pem"), directory.join("request.pem"));
     // The request is written after the key: where it is, both are whole.
@@ -46,7 +46,7 @@ pub(super) fn ensure_request(root: &Path, invitation: &Invitation) -> Result<Sig
 
 /// Writes the key and all files; the last one is what says that the node has
 /// joined. Blocking.
-pub(super) fn write(
+pub(crate) fn write(
     root: &Path,
     invitation: &Invitation,
     request: &SigningRequest,

@@ -12,7 +12,7 @@ const LIMITS: WebLimits =
     WebLimits { connect: Duration::from_secs(2), whole: Duration::from_secs(5), max_answer_bytes: MAX_BYTES as usize };
 
 /// The user-data at this metadata service; `None` where it has none.
-pub(super) async fn read(base: &str) -> Result<Option<Found>, String> {
+pub(crate) async fn read(base: &str) -> Result<Option<Found>, String> {
     let client = WebClient::new(LIMITS);
     let words = |error: WebError| format!("metadata service: {}", chain(&error));
     let session = match open_session(&client, base).await {

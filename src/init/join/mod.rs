@@ -74,7 +74,7 @@ pub enum Then {
 
 /// Why a node does not know what it is.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum JoinError {
+pub(crate) enum JoinError {
     /// No source has one.
     #[error("no invitation after {} s: {looked}", limit.as_secs())]
     NoInvitation {

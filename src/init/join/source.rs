@@ -10,13 +10,13 @@ use tokio::time::Instant;
 
 use super::{JoinError, JoinOptions, Progress, beneath, drive, metadata};
 use crate::config::{Invitation, InvitationError};
-use crate::init::back_off::BackOff;
 use crate::sys::blocking;
+use crate::task::backoff::BackOff;
 
 /// Where cloud images look for user-data on their own disk.
 const SEED: &str = "/var/lib/cloud/seed/nocloud/user-data";
 /// More than any cloud passes on.
-pub(super) const MAX_BYTES: u64 = 64 * 1024;
+pub(crate) const MAX_BYTES: u64 = 64 * 1024;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// One place to look.
@@ -53,7 +53,7 @@ impl FromStr for Source {
 
 /// Looks in all places again and again: drives and the network may be late.
 /// An invitation that is there and broken ends it.
-pub(super) async fn find(options: &JoinOptions, deadline: Instant) -> Result<Invitation, JoinError> {
+pub(crate) async fn find(options: &JoinOptions, deadline: Instant) -> Result<Invitation, JoinError> {
     let (mut back_off, mut progress) = (BackOff::new(), Progress::default());
     loop {
         let mut looked = Vec::new();
@@ -91,11 +91,11 @@ pub(super) async fn find(options: &JoinOptions, deadline: Instant) -> Result<Inv
 }
 
 /// User-data, whatever it is.
-pub(super) struct Found {
+pub(crate) struct Found {
     /// Where it was, for people.
-    pub(super) place: String,
+    pub(crate) place: String,
     /// At most [`MAX_BYTES`] of it.
-    pub(super) content: Vec<u8>,
+    pub(crate) content: Vec<u8>,
 }
 
 async fn read_seed(root: &Path) -> Result<Option<Found>, String> {
@@ -104,7 +104,7 @@ async fn read_seed(root: &Path) -> Result<Option<Found>, String> {
 }
 
 /// Reads a file that may not be there. Blocking.
-pub(super) fn read_file(path: &Path) -> Result<Option<Found>, String> {
+pub(crate) fn read_file(path: &Path) -> Result<Option<Found>, String> {
     let place = path.display().to_string();
     let mut content = Vec::new();
     match File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut content)) {

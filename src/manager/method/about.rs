@@ -13,7 +13,7 @@ use crate::sys::{self, file};
 
 const MAX_LOG_BYTES: u64 = 1024 * 1024;
 
-pub(super) async fn get_app_info(manager: &Manager, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn get_app_info(manager: &Manager, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let found = manager.store.read(|tx| {
         Ok::<_, StoreError>((store::list_services(tx)?, store::list_nodes(tx, None)?, store::list_volumes(tx, None)?))
@@ -26,7 +26,7 @@ pub(super) async fn get_app_info(manager: &Manager, call: Call) -> Result<Reply,
     Ok(Reply::Value(json!({ "states": states, "nodes": nodes, "volumes": volumes })))
 }
 
-pub(super) async fn get_service_history(manager: &Manager, sid: ServiceId, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn get_service_history(manager: &Manager, sid: ServiceId, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let history = manager.store.read(move |tx| store::history(tx, sid)).await?;
     let log: Vec<Value> = history
@@ -36,7 +36,7 @@ pub(super) async fn get_service_history(manager: &Manager, sid: ServiceId, call:
     Ok(Reply::Value(json!({ "state_log": log })))
 }
 
-pub(super) async fn get_manager_log(manager: &Manager, sid: ServiceId, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn get_manager_log(manager: &Manager, sid: ServiceId, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let path = manager.log(sid).path().to_owned();
     let text = sys::blocking(move || file::read_tail(&path, MAX_LOG_BYTES)).await;
@@ -45,7 +45,7 @@ pub(super) async fn get_manager_log(manager: &Manager, sid: ServiceId, call: Cal
 }
 
 /// Service 0 has no nodes of its own: there every node of the application is meant.
-pub(super) async fn get_agent_log(manager: &Manager, sid: ServiceId, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn get_agent_log(manager: &Manager, sid: ServiceId, mut call: Call) -> Result<Reply, MethodError> {
     let filter = (sid != ServiceId::MANAGER).then_some(sid);
     let mut nodes = manager.store.read(move |tx| store::list_nodes(tx, filter)).await?;
     nodes.retain(|node| node.phase == NodePhase::Active);

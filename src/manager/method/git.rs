@@ -8,7 +8,7 @@ use crate::service::{Call, MethodError, Reply, now};
 use crate::store::StoreError;
 use crate::store::manager::{self as store, CodeRow};
 
-pub(super) async fn git_push_hook(manager: &Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn git_push_hook(manager: &Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let head = repository_head(&manager.config.base).await?;
     let id = format!("git-{}", head.revision);

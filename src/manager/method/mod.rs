@@ -19,11 +19,11 @@ use crate::service::{Call, Method, MethodError, Reply, ServiceContext};
 use crate::store::manager::{self as store, ServiceRow};
 
 /// Methods of every service, the manager itself included.
-pub(super) const COMMON: &[Method] =
+pub(crate) const COMMON: &[Method] =
     &[Method::get("get_service_history"), Method::get("get_manager_log"), Method::get("get_agent_log")];
 
 /// Methods of the manager itself.
-pub(super) const OWN: &[Method] = &[
+pub(crate) const OWN: &[Method] = &[
     Method::get("check_process"),
     Method::get("get_app_info"),
     Method::post("add_service"),
@@ -42,7 +42,7 @@ pub(super) const OWN: &[Method] = &[
 ];
 
 /// Calls one of [`COMMON`] or [`OWN`] of service 0.
-pub(super) async fn call_own(manager: &Arc<Manager>, method: &str, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn call_own(manager: &Arc<Manager>, method: &str, call: Call) -> Result<Reply, MethodError> {
     match method {
         "check_process" => call.finish().map(|()| Reply::nothing()).map_err(MethodError::from),
         "get_app_info" => about::get_app_info(manager, call).await,
@@ -64,7 +64,7 @@ pub(super) async fn call_own(manager: &Arc<Manager>, method: &str, call: Call) -
 }
 
 /// Calls one of [`COMMON`].
-pub(super) async fn call_common(
+pub(crate) async fn call_common(
     manager: &Arc<Manager>,
     sid: ServiceId,
     method: &str,

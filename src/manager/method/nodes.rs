@@ -18,7 +18,7 @@ const COUNT: &str = "count";
 /// More in one call is a slip of the finger.
 const MAX_NODES: i64 = 1000;
 
-pub(super) async fn add_nodes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn add_nodes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let (_, service) = take_service(manager, &mut call, "service_id").await?;
     let nodes = call.params.object("nodes")?;
     let cloud = take_cloud(&mut call)?;
@@ -32,7 +32,7 @@ pub(super) async fn add_nodes(manager: &Arc<Manager>, mut call: Call) -> Result<
     Ok(Reply::Value(json!({ "state": State::Adapting })))
 }
 
-pub(super) async fn remove_nodes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn remove_nodes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let (_, service) = take_service(manager, &mut call, "service_id").await?;
     let nodes = call.params.object("nodes")?;
     call.finish()?;

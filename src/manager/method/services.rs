@@ -12,7 +12,7 @@ use crate::model::{CloudName, ServiceId, State};
 use crate::service::{Call, KINDS, MethodError, Reply, find_kind, now};
 use crate::store::manager as store;
 
-pub(super) async fn add_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn add_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let kinds: Vec<Value> = KINDS.iter().map(|kind| kind.name.into()).collect();
     let named = call.params.one_of("service_type", &kinds, &python_list(&kinds))?;
     call.finish()?;
@@ -34,7 +34,7 @@ pub(super) async fn add_service(manager: &Arc<Manager>, mut call: Call) -> Resul
     Ok(Reply::Value(json!({ "service_id": sid })))
 }
 
-pub(super) async fn remove_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn remove_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let (row, _) = take_service(manager, &mut call, "service_id").await?;
     call.finish()?;
     operation::submit(manager, row.sid, Task::RemoveService, &State::ALL, State::Epilogue, "Removing the service")
@@ -42,7 +42,7 @@ pub(super) async fn remove_service(manager: &Arc<Manager>, mut call: Call) -> Re
     Ok(Reply::nothing())
 }
 
-pub(super) async fn start_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn start_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let (_, service) = take_service(manager, &mut call, "service_id").await?;
     let cloud = take_cloud(&mut call)?;
     call.finish()?;
@@ -54,7 +54,7 @@ pub(super) async fn start_service(manager: &Arc<Manager>, mut call: Call) -> Res
     Ok(Reply::Value(json!({ "state": State::Prologue })))
 }
 
-pub(super) async fn stop_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn stop_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let (row, _) = take_service(manager, &mut call, "service_id").await?;
     call.finish()?;
     let state = stop(manager, row.sid, row.state).await?;
@@ -62,7 +62,7 @@ pub(super) async fn stop_service(manager: &Arc<Manager>, mut call: Call) -> Resu
 }
 
 /// Stops every service; the first that refuses ends it with its words, after all were asked.
-pub(super) async fn stopall(manager: &Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn stopall(manager: &Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let rows = manager.store.read(store::list_services).await?;
     let mut outcome = Ok(Reply::nothing());
@@ -92,7 +92,7 @@ async fn stop(manager: &Arc<Manager>, sid: ServiceId, state: State) -> Result<St
 }
 
 /// Takes the parameter `cloud` in any of its spellings.
-pub(super) fn take_cloud(call: &mut Call) -> Result<CloudName, MethodError> {
+pub(crate) fn take_cloud(call: &mut Call) -> Result<CloudName, MethodError> {
     let cloud = call.params.string("cloud")?;
     CloudName::from_caller(&cloud).map_err(|error| MethodError::refused(error.to_string()))
 }

@@ -13,7 +13,7 @@ use crate::sys::{self, file};
 
 const MAX_BYTES: u64 = 1024 * 1024;
 
-pub(super) async fn upload_startup_script(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn upload_startup_script(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let script = call.file("script")?;
     let (row, _) = take_service(manager, &mut call, "sid").await?;
     call.finish()?;
@@ -33,7 +33,7 @@ pub(super) async fn upload_startup_script(manager: &Arc<Manager>, mut call: Call
     Ok(Reply::Value(json!({ "filename": shown.display().to_string() })))
 }
 
-pub(super) async fn get_startup_script(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn get_startup_script(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let (row, _) = take_service(manager, &mut call, "sid").await?;
     call.finish()?;
     let path = manager.config.base.rooted(path(manager, row.sid));

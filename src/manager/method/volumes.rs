@@ -15,7 +15,7 @@ use crate::store::manager::{self as store, NodePhase, VolumeRow};
 
 const RUNNING: &[State] = &[State::Running];
 
-pub(super) async fn create_volume(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn create_volume(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let found =
         manager.store.read(|tx| Ok::<_, StoreError>((store::list_nodes(tx, None)?, store::list_volumes(tx, None)?)));
     let (mut nodes, volumes) = found.await?;
@@ -49,7 +49,7 @@ pub(super) async fn create_volume(manager: &Arc<Manager>, mut call: Call) -> Res
     Ok(Reply::Value(json!({ "service_id": node.sid })))
 }
 
-pub(super) async fn delete_volume(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn delete_volume(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let volumes = manager.store.read(|tx| store::list_volumes(tx, None)).await?;
     let names: Vec<Value> = volumes.iter().map(|volume| volume.name.as_str().into()).collect();
     let name = call.params.one_of("volumeName", &names, &python_list(&names))?;
@@ -64,7 +64,7 @@ pub(super) async fn delete_volume(manager: &Arc<Manager>, mut call: Call) -> Res
     Ok(Reply::Value(json!({ "service_id": volume.sid })))
 }
 
-pub(super) async fn list_volumes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn list_volumes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let wanted = match call.params.optional("service_id") {
         None => None,
         Some(Value::Number(zero)) if zero.as_i64() == Some(0) => None,

@@ -32,14 +32,14 @@ use super::core::Manager;
 use super::director::DirectorError;
 use crate::api::texts;
 use crate::model::{ServiceId, State};
-use crate::ops::crash_point;
-use crate::service::node::Level;
+use crate::node::Level;
 use crate::service::{MethodError, now};
 use crate::store::StoreError;
 use crate::store::manager::{self as store, OperationRow, Transaction};
 use crate::sys::random;
+use crate::task::crash_point;
 
-pub(super) use sweep::sweep;
+pub(crate) use sweep::sweep;
 
 /// How often an operation is taken up after crashes before it is undone.
 const MAX_ATTEMPTS: i64 = 5;
@@ -47,7 +47,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(5);
 
 /// What an operation does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Task {
+pub(crate) enum Task {
     StartService { cloud: String },
     AddNodes { counts: Vec<(String, i64)>, cloud: String },
     RemoveNodes { ids: Vec<String> },
@@ -79,14 +79,14 @@ impl Task {
 
 /// A task and how many of its steps are noted as done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Plan {
-    pub(super) task: Task,
-    pub(super) steps_done: u32,
+pub(crate) struct Plan {
+    pub(crate) task: Task,
+    pub(crate) steps_done: u32,
 }
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum StepError {
+pub(crate) enum StepError {
     /// The director did not do its part.
     #[error(transparent)]
     Director(#[from] DirectorError),
@@ -105,9 +105,9 @@ pub(super) enum StepError {
 }
 
 /// An operation being carried out.
-pub(super) struct Operation {
-    pub(super) manager: Arc<Manager>,
-    pub(super) row: OperationRow<Plan>,
+pub(crate) struct Operation {
+    pub(crate) manager: Arc<Manager>,
+    pub(crate) row: OperationRow<Plan>,
 }
 
 /// Records a task if its service is in one of the `allowed` states, brings
@@ -115,7 +115,7 @@ pub(super) struct Operation {
 ///
 /// # Errors
 /// The service is in another state, or the database fails.
-pub(super) async fn submit(
+pub(crate) async fn submit(
     manager: &Arc<Manager>,
     sid: ServiceId,
     task: Task,
@@ -130,7 +130,7 @@ pub(super) async fn submit(
 ///
 /// # Errors
 /// As [`submit`], or what `more` says.
-pub(super) async fn submit_with(
+pub(crate) async fn submit_with(
     manager: &Arc<Manager>,
     sid: ServiceId,
     task: Task,
@@ -163,7 +163,7 @@ pub(super) async fn submit_with(
 ///
 /// # Errors
 /// The database fails.
-pub(super) async fn resume(manager: &Arc<Manager>) -> Result<(), StoreError> {
+pub(crate) async fn resume(manager: &Arc<Manager>) -> Result<(), StoreError> {
     let left = manager.store.write(|tx| {
         let mut left: Vec<OperationRow<Plan>> = store::list_operations(tx, None)?;
         for operation in &mut left {

@@ -4,18 +4,18 @@ use super::{Operation, StepError, Task};
 use crate::api::{NodeRequest, NodeView};
 use crate::manager::director::CreateNodes;
 use crate::model::{ServiceId, State};
-use crate::ops::crash_point;
-use crate::service::node::Level;
+use crate::node::Level;
 use crate::service::{ServiceContext, WantedNode};
 use crate::store::StoreError;
 use crate::store::manager::{self as store, NodePhase, NodeRow, Transaction, VolumeRow};
 use crate::sys::{self, file};
+use crate::task::crash_point;
 
 const MADE: u32 = 1;
 const WORKING: u32 = 2;
 
 impl Operation {
-    pub(super) async fn bring_nodes_in(&mut self) -> Result<(), StepError> {
+    pub(crate) async fn bring_nodes_in(&mut self) -> Result<(), StepError> {
         let service = self.service().await?;
         if !self.has_done(MADE) {
             let made = self.make_nodes(&service).await?;
@@ -38,7 +38,7 @@ impl Operation {
     }
 
     /// Gives the nodes of a failed operation back.
-    pub(super) async fn take_nodes_back(&mut self, state: State, failure: &str) -> Result<(), StepError> {
+    pub(crate) async fn take_nodes_back(&mut self, state: State, failure: &str) -> Result<(), StepError> {
         // A crash or a failure may lie between the making and the note of it;
         // the director gives the same nodes once more, so that they can be given back.
         if !self.has_done(MADE) && self.row.attempts > 0 {

@@ -3,17 +3,17 @@
 use super::{Operation, StepError};
 use crate::api::NodeView;
 use crate::model::{ServiceId, State};
-use crate::ops::crash_point;
+use crate::node::Level;
 use crate::service::ServiceContext;
-use crate::service::node::Level;
 use crate::store::manager::{self as store, NodePhase, NodeRow};
 use crate::sys::{self, file};
+use crate::task::crash_point;
 
 const TOLD: u32 = 1;
 const GIVEN_BACK: u32 = 2;
 
 impl Operation {
-    pub(super) async fn remove_nodes(&mut self, ids: &[String]) -> Result<(), StepError> {
+    pub(crate) async fn remove_nodes(&mut self, ids: &[String]) -> Result<(), StepError> {
         let service = self.service().await?;
         let nodes = self.all_nodes().await?;
         let removed: Vec<NodeRow> = nodes.iter().filter(|node| ids.contains(&node.view.id)).cloned().collect();
@@ -32,12 +32,12 @@ impl Operation {
         self.finish(State::Running, "", None, |_| Ok(())).await
     }
 
-    pub(super) async fn stop_service(&mut self) -> Result<(), StepError> {
+    pub(crate) async fn stop_service(&mut self) -> Result<(), StepError> {
         self.end_all_nodes().await?;
         self.finish(State::Stopped, "", None, |_| Ok(())).await
     }
 
-    pub(super) async fn remove_service(&mut self) -> Result<(), StepError> {
+    pub(crate) async fn remove_service(&mut self) -> Result<(), StepError> {
         let service = self.service().await?;
         self.end_all_nodes().await?;
         // The record of a node must outlive the node.
@@ -79,7 +79,7 @@ impl Operation {
     /// Gives nodes back and forgets them, with the volumes that were attached
     /// to them. Nodes that the director does not take now keep the phase
     /// `Leaving`, and the sweeper gives them back later.
-    pub(super) async fn give_back(&self, nodes: &[NodeRow]) {
+    pub(crate) async fn give_back(&self, nodes: &[NodeRow]) {
         let views: Vec<NodeView> = nodes.iter().map(|node| node.view.clone()).collect();
         let ids: Vec<String> = views.iter().map(|view| view.id.clone()).collect();
         if let Err(error) = self.manager.director.remove_nodes(&views).await {
@@ -107,7 +107,7 @@ impl Operation {
         }
     }
 
-    pub(super) async fn all_nodes(&self) -> Result<Vec<NodeRow>, StepError> {
+    pub(crate) async fn all_nodes(&self) -> Result<Vec<NodeRow>, StepError> {
         let sid = self.sid();
         Ok(self.manager.store.read(move |tx| store::list_nodes(tx, Some(sid))).await?)
     }

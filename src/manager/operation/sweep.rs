@@ -9,7 +9,7 @@ use crate::api::NodeView;
 use crate::manager::core::Manager;
 use crate::manager::director::DirectorError;
 use crate::model::{ServiceId, State};
-use crate::service::node::Level;
+use crate::node::Level;
 use crate::store::StoreError;
 use crate::store::manager::{self as store, NodePhase, NodeRow, VolumeRow};
 use crate::sys;
@@ -19,7 +19,7 @@ use super::Plan;
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// Looks every minute for nodes and volumes that belong to nothing any more, until `stop`.
-pub(in crate::manager) async fn sweep(manager: Arc<Manager>, stop: CancellationToken) {
+pub(crate) async fn sweep(manager: Arc<Manager>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -52,7 +52,7 @@ impl Manager {
     }
 
     /// Destroys a volume and forgets it.
-    pub(super) async fn give_volume_back(&self, volume: &VolumeRow) -> Result<(), super::StepError> {
+    pub(crate) async fn give_volume_back(&self, volume: &VolumeRow) -> Result<(), super::StepError> {
         if let Some(volume_id) = &volume.volume_id {
             let detached: Result<(), DirectorError> = self.director.detach_volume(&volume.cloud, volume_id).await;
             if let Err(error) = detached {

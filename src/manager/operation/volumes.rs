@@ -2,11 +2,11 @@
 
 use super::{Operation, StepError};
 use crate::model::State;
-use crate::ops::crash_point;
+use crate::node::Level;
 use crate::rpc::RpcCall;
-use crate::service::node::Level;
 use crate::store::manager::{self as store, NodeRow, VolumeRow};
 use crate::sys;
+use crate::task::crash_point;
 
 const MADE: u32 = 1;
 const ATTACHED: u32 = 2;
@@ -17,7 +17,7 @@ const DETACHED: u32 = 2;
 const DESTROYED: u32 = 3;
 
 impl Operation {
-    pub(super) async fn create_volume(&mut self, name: &str) -> Result<(), StepError> {
+    pub(crate) async fn create_volume(&mut self, name: &str) -> Result<(), StepError> {
         let service = self.service().await?;
         let volume = self.volume(name).await?;
         let node = self.node(&volume.node_id).await?;
@@ -45,7 +45,7 @@ impl Operation {
     }
 
     /// Removes what a failed `create_volume` made.
-    pub(super) async fn take_volume_back(&mut self, name: &str, failure: &str) -> Result<(), StepError> {
+    pub(crate) async fn take_volume_back(&mut self, name: &str, failure: &str) -> Result<(), StepError> {
         let Ok(mut volume) = self.volume(name).await else {
             return self.finish(State::Running, failure, Some(failure.to_owned()), |_| Ok(())).await;
         };
@@ -67,7 +67,7 @@ impl Operation {
         self.finish(State::Running, failure, Some(failure.to_owned()), |_| Ok(())).await
     }
 
-    pub(super) async fn delete_volume(&mut self, name: &str) -> Result<(), StepError> {
+    pub(crate) async fn delete_volume(&mut self, name: &str) -> Result<(), StepError> {
         let volume = self.volume(name).await?;
         if !self.has_done(UNMOUNTED) {
             let node = self.node(&volume.node_id).await?;
@@ -90,7 +90,7 @@ impl Operation {
 
     /// Detaches and destroys a volume and forgets it. One that the director
     /// does not take now stays recorded, and the sweeper tries again.
-    pub(super) async fn destroy_volume(&self, volume: &VolumeRow) {
+    pub(crate) async fn destroy_volume(&self, volume: &VolumeRow) {
         if let Err(error) = self.manager.give_volume_back(volume).await {
             let text = format!("volume '{}' could not be destroyed yet: {}", volume.name, sys::chain(&error));
             self.note(Level::Error, &text);

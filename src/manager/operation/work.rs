@@ -9,12 +9,12 @@ use crate::model::State;
 use crate::service::ServiceContext;
 
 /// An agent waits half a minute for a device, and formats it.
-pub(super) const VOLUME_LIMIT: Duration = Duration::from_secs(180);
+pub(crate) const VOLUME_LIMIT: Duration = Duration::from_secs(180);
 
 const DONE: u32 = 1;
 
 impl Operation {
-    pub(super) async fn adapt(&mut self, work: &Value) -> Result<(), StepError> {
+    pub(crate) async fn adapt(&mut self, work: &Value) -> Result<(), StepError> {
         let service = self.service().await?;
         if !self.has_done(DONE) {
             service.kind.manager.on_adapt(&service, work).await?;
@@ -23,7 +23,7 @@ impl Operation {
         self.finish(State::Running, "", None, |_| Ok(())).await
     }
 
-    pub(super) async fn undo_adapt(&mut self, work: &Value, failure: &str) -> Result<(), StepError> {
+    pub(crate) async fn undo_adapt(&mut self, work: &Value, failure: &str) -> Result<(), StepError> {
         if !self.is_superseded().await? {
             let service = self.service().await?;
             service.kind.manager.undo_adapt(&service, work).await;
@@ -31,7 +31,7 @@ impl Operation {
         self.finish(State::Running, failure, Some(failure.to_owned()), |_| Ok(())).await
     }
 
-    pub(super) async fn service(&self) -> Result<ServiceContext, StepError> {
+    pub(crate) async fn service(&self) -> Result<ServiceContext, StepError> {
         let found = self.manager.find_service(self.sid()).await?;
         found.map(|(_, service)| service).ok_or_else(|| StepError::Gone("the service is gone".to_owned()))
     }

@@ -51,7 +51,7 @@ pub async fn repository_head(base: &NodeBase) -> Result<GitVersion, MethodError>
 }
 
 /// The sub-directory of this service in a revision, as a tar file.
-pub(super) async fn archive(service: &ServiceContext, revision: &str) -> Result<tempfile::TempPath, MethodError> {
+pub(crate) async fn archive(service: &ServiceContext, revision: &str) -> Result<tempfile::TempPath, MethodError> {
     if revision.is_empty() {
         return Err(MethodError::refused("nothing was pushed to the git repository yet"));
     }

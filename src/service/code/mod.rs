@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::archive;
 use super::context::{ServiceContext, now};
 use super::method::{Call, MethodError, Reply};
-use super::node::Level;
 use crate::api::params::bad;
+use crate::archive;
+use crate::node::Level;
 use crate::rpc::Upload;
 use crate::store::manager::{self as store, CodeRow};
 use crate::sys::{self, file, random};

@@ -1,0 +1,119 @@
+//! Archives that strangers made: tar (plain, gzip, bzip2, xz) and zip.
+//!
+//! # Guarantees
+//! - Nothing is written outside the directory that was asked for: no absolute
+//!   names, no `..`, no links that lead out, nothing through a link.
+//! - No device nodes, no pipes, no setuid bits.
+//! - Memory is bounded whatever the archive says; entries, bytes and the
+//!   ratio of unpacked to packed bytes are limited.
+//! - [`stage`] unpacks beside the target; only [`Staged::replace`] changes it.
+
+mod entry;
+mod reader;
+mod unpack;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use crate::config::ArchiveLimits;
+use crate::sys::file::{self, FileError};
+
+/// Why an archive is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// It is none of the known formats, or broken. Upstream's text.
+    #[error("Invalid archive format")]
+    Format,
+    /// A member's name is absolute or has `..`. Upstream's text.
+    #[error("Absolute file names are not allowed in archive members")]
+    Name,
+    /// A member is a link that leads out of the archive.
+    #[error("Archive member '{0}' is a link that leads out of the archive")]
+    Link(String),
+    /// A member is no file, no directory and no link.
+    #[error("Archive member '{0}' is neither a file, a directory nor a link")]
+    Sort(String),
+    /// Too many, too large, or blown up.
+    #[error("Archive is too large: {0}")]
+    TooLarge(String),
+    /// It cannot be unpacked here.
+    #[error("cannot unpack the archive: {0}")]
+    Storage(String),
+}
+
+impl From<FileError> for ArchiveError {
+    fn from(error: FileError) -> Self {
+        ArchiveError::Storage(crate::sys::chain(&error))
+    }
+}
+
+/// Reads a whole archive and checks every member, writing nothing. Blocking.
+///
+/// # Errors
+/// It would not be unpacked.
+pub fn validate(archive: &Path, limits: &ArchiveLimits) -> Result<(), ArchiveError> {
+    reader::read(archive, limits, &mut unpack::Nowhere)
+}
+
+/// Unpacks an archive beside `target`, in the same directory. Blocking.
+///
+/// # Errors
+/// It is refused, or the disk is full; nothing is left then.
+pub fn stage(archive: &Path, target: &Path, limits: &ArchiveLimits) -> Result<Staged, ArchiveError> {
+    let parent = target.parent().unwrap_or(Path::new("/"));
+    file::ensure_directory(parent)?;
+    let staged = tempfile::Builder::new()
+        .prefix(&staging_prefix(target))
+        .tempdir_in(parent)
+        .map_err(|error| ArchiveError::Storage(error.to_string()))?;
+    reader::read(archive, limits, &mut unpack::Directory::new(staged.path()))?;
+    Ok(Staged { directory: staged })
+}
+
+/// An archive that is unpacked, but not yet where it should be. Dropped, it is removed.
+#[derive(Debug)]
+pub struct Staged {
+    directory: tempfile::TempDir,
+}
+
+impl Staged {
+    /// Puts what was unpacked in the place of `target`. Blocking.
+    ///
+    /// # Errors
+    /// `target` cannot be removed or replaced.
+    pub fn replace(self, target: &Path) -> Result<(), FileError> {
+        use std::os::unix::fs::PermissionsExt;
+        let fail = |error: io::Error| FileError::new("replace", target, error);
+        let staged = self.directory.keep();
+        let outcome = std::fs::set_permissions(&staged, std::fs::Permissions::from_mode(0o755))
+            .map_err(fail)
+            .and_then(|()| file::ensure_absent(target))
+            .and_then(|()| std::fs::rename(&staged, target).map_err(fail));
+        if outcome.is_err() {
+            let _best_effort = file::ensure_absent(&staged);
+        }
+        outcome
+    }
+}
+
+/// Removes what [`stage`] left beside `target` when the program was killed. Blocking.
+pub fn remove_leftovers(target: &Path) {
+    let prefix = staging_prefix(target);
+    let entries = target.parent().map(std::fs::read_dir).into_iter().flatten().flatten().flatten();
+    let leftovers: Vec<PathBuf> = entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+        .map(|entry| entry.path())
+        .collect();
+    for leftover in leftovers {
+        if let Err(error) = file::ensure_absent(&leftover) {
+            tracing::warn!(error = %crate::sys::chain(&error), "a half-unpacked archive cannot be removed");
+        }
+    }
+}
+
+fn staging_prefix(target: &Path) -> String {
+    format!(".{}-unpack-", target.file_name().unwrap_or_default().to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! What an examination of this machine found, for people or for programs.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::printer::write_out;
+use crate::cloud::{Finding, Verdict};
+
+/// Prints all, and gives the exit code: 1 when something does not work.
+pub(crate) fn report(findings: &[Finding], is_json: bool) -> ExitCode {
+    if is_json {
+        let values: Vec<_> = findings
+            .iter()
+            .map(|finding| json!({ "verdict": word(finding.verdict), "text": finding.text, "remedy": finding.remedy }))
+            .collect();
+        write_out(&format!("{}\n", json!(values)));
+    } else {
+        findings.iter().for_each(print);
+    }
+    if findings.iter().any(|finding| finding.verdict == Verdict::Bad) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn print(finding: &Finding) {
+    let use_colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let (colour, plain) = match (use_colour, finding.verdict) {
+        (false, _) => ("", ""),
+        (true, Verdict::Good) => ("\u{1b}[32m", "\u{1b}[0m"),
+        (true, Verdict::Warning) => ("\u{1b}[33m", "\u{1b}[0m"),
+        (true, Verdict::Bad) => ("\u{1b}[31m", "\u{1b}[0m"),
+    };
+    write_out(&format!("{colour}{:<8}{plain} {}\n", word(finding.verdict), finding.text));
+    if !finding.remedy.is_empty() && finding.verdict != Verdict::Good {
+        write_out(&format!("         remedy: {}\n", finding.remedy));
+    }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Good => "ok",
+        Verdict::Warning => "warning",
+        Verdict::Bad => "ERROR",
+    }
+}

@@ -1,0 +1,7 @@
+//! How results, questions and refusals are shown to people.
+
+pub(crate) mod argparse;
+pub(crate) mod findings;
+pub(crate) mod printer;
+pub(crate) mod prompt;
+pub(crate) mod table;

@@ -1,0 +1,181 @@
+//! What people and programs see: standard output is data, standard error is talk.
+//!
+//! With `--json` a command writes exactly one JSON value and a line end on
+//! standard output, and a failure is one line `{"error": text}` on standard
+//! error. Exit codes are the same either way.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::client::error::Failure;
+
+/// What a command has to say when it has done its work.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// For people, with its last line end.
+    pub text: String,
+    /// For programs.
+    pub value: Value,
+    /// Why the work, although asked for, did not succeed.
+    pub failure: Option<Failure>,
+}
+
+impl Reply {
+    /// One line and its data.
+    pub(crate) fn line(text: impl Into<String>, value: Value) -> Self {
+        let mut text = text.into();
+        text.push('\n');
+        Reply { text, value, failure: None }
+    }
+
+    /// Lines, none of them ended yet; none at all prints nothing.
+    pub(crate) fn lines(lines: &[String], value: Value) -> Self {
+        let text = lines.iter().map(|line| format!("{line}\n")).collect();
+        Reply { text, value, failure: None }
+    }
+
+    /// One line that tells of something done.
+    pub(crate) fn done(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let value = json!({ "message": text });
+        Reply::line(text, value)
+    }
+}
+
+/// Writes for people or for programs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Printer {
+    /// Whether a program reads.
+    pub is_json: bool,
+    /// Whether a failure is told with its causes.
+    pub is_debug: bool,
+}
+
+impl Printer {
+    /// Writes a reply and gives the exit code. A reader that has gone is no failure.
+    pub(crate) fn reply(&self, reply: &Reply) -> u8 {
+        let text = if self.is_json { format!("{}\n", reply.value) } else { reply.text.clone() };
+        // What others wrote (logs, descriptions) must not command a terminal; a file gets it as it is.
+        write_out(&if io::stdout().is_terminal() { harmless(&text) } else { text });
+        match &reply.failure {
+            Some(failure) => self.failure(failure),
+            None => 0,
+        }
+    }
+
+    /// Writes a failure and gives the exit code.
+    pub(crate) fn failure(&self, failure: &Failure) -> u8 {
+        self.error(&failure.text);
+        if self.is_debug && !self.is_json {
+            for cause in &failure.causes {
+                eprintln!("  because {cause}");
+            }
+        }
+        1
+    }
+
+    /// Writes a usage error and gives the exit code.
+    pub(crate) fn usage_error(&self, usage: &str, text: &str) -> u8 {
+        if !self.is_json {
+            eprintln!("{usage}");
+        }
+        self.error(text);
+        2
+    }
+
+    /// Talks: a line for people that is no part of the answer.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.is_json {
+            eprintln!("{text}");
+        }
+    }
+
+    /// Says that work goes on. On a terminal a moving line stands there until
+    /// [`Waiting::end`]; elsewhere the words are written at once.
+    pub(crate) fn begin(&self, words: &str) -> Waiting {
+        let is_seen = io::stderr().is_terminal() && !self.is_json;
+        if !is_seen || !io::stdout().is_terminal() {
+            if !self.is_json {
+                write_out(words);
+            }
+            let bar = is_seen.then(|| moving_line(""));
+            return Waiting { words_left: None, bar };
+        }
+        Waiting { words_left: Some(words.to_owned()), bar: Some(moving_line(words)) }
+    }
+
+    fn error(&self, text: &str) {
+        if self.is_json {
+            return eprintln!("{}", json!({ "error": text }));
+        }
+        let whole = if text.starts_with("ERROR") { text.to_owned() } else { format!("ERROR: {text}") };
+        let whole = if io::stderr().is_terminal() { harmless(&whole) } else { whole };
+        if is_coloured() { eprintln!("\x1b[31m{whole}\x1b[0m") } else { eprintln!("{whole}") }
+    }
+}
+
+/// Work that goes on while the user looks.
+pub(crate) struct Waiting {
+    words_left: Option<String>,
+    bar: Option<ProgressBar>,
+}
+
+impl Waiting {
+    /// Shows how far it is, on a terminal.
+    pub(crate) fn step(&self, state: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{}{state}", self.words_left.as_deref().unwrap_or_default()));
+        }
+    }
+
+    /// Takes the moving line away; gives the words that were not written yet.
+    pub(crate) fn end(self) -> String {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+        self.words_left.unwrap_or_default()
+    }
+}
+
+/// Writes to standard output; that its reader has gone is not our trouble.
+pub(crate) fn write_out(text: &str) {
+    let mut out = io::stdout().lock();
+    let _reader_may_be_gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// The text with control characters spelt out, but for line ends and tabs.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && !matches!(c, '\n' | '\t') { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
+fn moving_line(words: &str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        bar.set_style(style);
+    }
+    bar.set_message(words.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+fn is_coloured() -> bool {
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !is_unwanted && io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_not_commanded_by_what_others_wrote() {
+        assert_eq!(harmless("a\tb\nc\u{1b}[2J\r\u{9b}31mz\u{7}"), "a\tb\nc\\u{1b}[2J\\r\\u{9b}31mz\\u{7}");
+    }
+}

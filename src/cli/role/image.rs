@@ -1,0 +1,344 @@
+//! `conpaas image list`, `conpaas image build`.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use clap::{Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::output::printer::{harmless, write_out};
+use crate::cli::output::table::{Row, table};
+use crate::image::{Architecture, BuildOptions, Built, Compression, Outcome, Recipes, Report, build, overview};
+
+/// Make images for containers and machines
+#[derive(Debug, Parser)]
+#[command(name = "conpaas image", disable_help_subcommand = true)]
+struct ImageLine {
+    #[command(subcommand)]
+    command: ImageCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ImageCommand {
+    /// Show the recipes
+    List {
+        /// Where recipes are [default: images, or /usr/share/conpaas/images]
+        #[arg(long, value_name = "DIR")]
+        recipes: Option<PathBuf>,
+    },
+    /// Show what a recipe installs and does
+    Show {
+        /// The recipe
+        #[arg(value_name = "RECIPE")]
+        name: String,
+        /// For which machine [default: this one, else the first that the recipe offers]
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<Architecture>,
+        /// The kinds of service that containers can run [default: all that this program has]
+        #[arg(long, value_name = "KIND", value_delimiter = ',')]
+        service: Option<Vec<String>>,
+        /// Where recipes are [default: images, or /usr/share/conpaas/images]
+        #[arg(long, value_name = "DIR")]
+        recipes: Option<PathBuf>,
+    },
+    /// Make images (root)
+    Build(Build),
+}
+
+#[derive(Debug, Args)]
+struct Build {
+    /// What to make; `conpaas image list` shows what there is
+    #[arg(required = true, value_name = "RECIPE")]
+    names: Vec<String>,
+    /// For which machines: amd64, arm64, armhf [default: this one, else the first that the recipe offers]
+    #[arg(long, value_name = "ARCH", value_delimiter = ',')]
+    arch: Vec<Architecture>,
+    /// Where results go; stages of the work are kept there too, in work/
+    #[arg(long, value_name = "DIR", default_value = "target/images")]
+    output: PathBuf,
+    /// The exact place for the one directory that is made
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// Where recipes are [default: images, or /usr/share/conpaas/images]
+    #[arg(long, value_name = "DIR")]
+    recipes: Option<PathBuf>,
+    /// A Debian package of ours that a recipe installs; may be repeated [default: what is in target/dist]
+    #[arg(long, value_name = "FILE")]
+    package: Vec<PathBuf>,
+    /// The kinds of service that containers can run [default: all that this program has]
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    service: Option<Vec<String>>,
+    /// Put this directory into the containers as /opt/preinstalled, or run this script in their root
+    #[arg(long, value_name = "DIR|SCRIPT")]
+    preinstall: Option<PathBuf>,
+    /// Make compressed files for download too
+    #[arg(long, value_enum, default_value_t = CompressChoice::None)]
+    compress: CompressChoice,
+    /// Where the files will be for those who download them, for os_list.json [default: where they are made]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Make everything anew, with the packages of today
+    #[arg(long)]
+    fresh: bool,
+    /// Go on with other images when one fails
+    #[arg(long)]
+    keep_going: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum CompressChoice {
+    Xz,
+    None,
+}
+
+/// What shells say of a program that Ctrl-C ended.
+const STOPPED: u8 = 130;
+
+/// What the role understands.
+pub(crate) fn tree() -> Command {
+    ImageLine::command()
+}
+
+/// Reads `words`, what follows `conpaas image`, does it, and gives the exit code.
+pub(crate) fn run(words: &[String]) -> ExitCode {
+    let words = std::iter::once("conpaas image").chain(words.iter().map(String::as_str));
+    let outcome = match ImageLine::try_parse_from(words) {
+        Ok(ImageLine { command: ImageCommand::List { recipes } }) => list(recipes.as_deref()),
+        Ok(ImageLine { command: ImageCommand::Show { name, arch, service, recipes } }) => {
+            show(recipes.as_deref(), &name, arch, service)
+        }
+        Ok(ImageLine { command: ImageCommand::Build(options) }) => make(options),
+        Err(error) => error.exit(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("ERROR: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn list(recipes: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let recipes = Recipes::open(recipes)?.list()?;
+    let rows: Vec<Row> = recipes
+        .iter()
+        .map(|recipe| {
+            let names: Vec<&str> = recipe.architectures.iter().map(|architecture| architecture.name()).collect();
+            let mut row = Row::new();
+            row.insert("recipe".to_owned(), json!(recipe.name));
+            row.insert("makes".to_owned(), json!(recipe.output.word()));
+            row.insert("for".to_owned(), json!(names.join(" ")));
+            row.insert("about".to_owned(), json!(recipe.about));
+            row
+        })
+        .collect();
+    write_out(&format!("{}\n", table(&["recipe", "makes", "for", "about"], &rows)));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(
+    recipes: Option<&Path>,
+    name: &str,
+    architecture: Option<Architecture>,
+    kinds: Option<Vec<String>>,
+) -> anyhow::Result<ExitCode> {
+    let recipes = Recipes::open(recipes)?;
+    let recipe = recipes.read(name)?;
+    let architecture = architecture.unwrap_or_else(|| recipe.usual_architecture());
+    let overview = overview(&recipes, name, architecture, kinds)?;
+    let mut text = format!("{name} for {architecture}: {}\n\npackages, and what they need:\n", recipe.about);
+    for package in &overview.packages {
+        text.push_str(&format!("    {package}\n"));
+    }
+    text.push_str("\nsteps:\n");
+    for step in &overview.steps {
+        text.push_str(&format!("    {}\n", step.display()));
+    }
+    for embed in &overview.embeds {
+        text.push_str(&format!("\ncontains: {embed}\n"));
+    }
+    write_out(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn make(line: Build) -> anyhow::Result<ExitCode> {
+    let options = BuildOptions {
+        recipes: line.names,
+        architectures: line.arch,
+        recipe_directory: line.recipes,
+        output: line.output,
+        to: line.to,
+        packages: line.package,
+        kinds: line.service,
+        preinstall: line.preinstall,
+        compression: match line.compress {
+            CompressChoice::Xz => Compression::Xz,
+            CompressChoice::None => Compression::None,
+        },
+        url: line.url,
+        is_fresh: line.fresh,
+        keeps_going: line.keep_going,
+    };
+    let stop = CancellationToken::new();
+    let progress = Progress::new();
+    // One thread: the programs that are started end with the thread that started them.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcomes = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            outcomes = build(&options, &progress, &stop) => outcomes,
+            never = ask_to_stop(&stop) => match never {},
+        }
+    });
+    progress.end();
+    if stop.is_cancelled() {
+        eprintln!("stopped; the same command goes on where this one was");
+        return Ok(ExitCode::from(STOPPED));
+    }
+    let outcomes = outcomes?;
+    let mut code = ExitCode::SUCCESS;
+    for (_, outcome) in &outcomes {
+        if let Err(error) = outcome {
+            eprintln!("ERROR: {}", harmless(&format!("{error:#}")));
+            code = ExitCode::FAILURE;
+        }
+    }
+    print_sizes(&outcomes);
+    Ok(code)
+}
+
+/// Asks for an end when the user or the system does; never ends itself.
+async fn ask_to_stop(stop: &CancellationToken) -> std::convert::Infallible {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    let any = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    if signals_arrive(any).await {
+        stop.cancel();
+    }
+    std::future::pending().await
+}
+
+async fn signals_arrive<F: Future<Output = Option<()>> + Unpin>(any: impl Iterator<Item = F>) -> bool {
+    let any: Vec<F> = any.collect();
+    if any.is_empty() {
+        return false;
+    }
+    futures_util::future::select_all(any).await;
+    true
+}
+
+/// Sizes of what was made, in MB, beside what they may have and what the seed's had.
+fn print_sizes(outcomes: &[Outcome]) {
+    let built: Vec<&Built> = outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).collect();
+    let rows: Vec<Row> = built.iter().map(|built| row(built)).collect();
+    if !rows.is_empty() {
+        write_out(&format!("{}\n", table(&["image", "content", "disk", "download", "budget", "seed"], &rows)));
+    }
+    for built in built {
+        let download_mb = built.download().map(|download| megabytes(download.bytes));
+        if let (Some(download_mb), Some(budget_mb)) = (download_mb, built.budget_mb)
+            && download_mb > budget_mb as f64
+        {
+            eprintln!("WARNING - {} is over its budget: {download_mb} MB instead of {budget_mb} MB", built.name);
+        }
+    }
+}
+
+fn row(built: &Built) -> Row {
+    let mut row = Row::new();
+    let mut set = |name: &str, value: Option<f64>| {
+        row.insert(name.to_owned(), value.map_or_else(|| json!("-"), |value| json!(value)));
+    };
+    let disk = built.artefacts.iter().find(|artefact| artefact.file.ends_with(".img"));
+    set("content", Some(megabytes(built.content_bytes)));
+    set("disk", disk.map(|disk| megabytes(disk.bytes)));
+    set("download", built.download().map(|download| megabytes(download.bytes)));
+    set("budget", built.budget_mb.map(|budget| budget as f64));
+    set("seed", built.seed_mb.map(|seed| seed as f64));
+    row.insert("image".to_owned(), json!(built.name));
+    row
+}
+
+/// Millions of bytes, with one digit after the point.
+fn megabytes(bytes: u64) -> f64 {
+    (bytes as f64 / 1e5).round() / 10.0
+}
+
+/// Shows how far it is: on a terminal one moving line, elsewhere a line for each stage.
+struct Progress {
+    bar: Option<ProgressBar>,
+    stage: Mutex<Option<(String, Instant)>>,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} ({elapsed}) {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Progress { bar, stage: Mutex::new(None) }
+    }
+
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// Ends the stage that runs, and tells how long it took.
+    fn change(&self, next: Option<String>) {
+        let next = next.map(|stage| (stage, Instant::now()));
+        let before = match self.stage.lock() {
+            Ok(mut stage) => std::mem::replace(&mut *stage, next),
+            Err(_) => None,
+        };
+        if let Some((stage, start)) = before {
+            self.say(&format!("{stage} ({:.1} s)", start.elapsed().as_secs_f32()));
+        }
+    }
+
+    fn end(&self) {
+        self.change(None);
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Report for Progress {
+    fn begin(&self, image: &str, stage: &str) {
+        let text = format!("{image}: {stage}");
+        self.change(Some(text.clone()));
+        if let Some(bar) = &self.bar {
+            bar.set_prefix(text);
+            bar.set_message("");
+            bar.reset_elapsed();
+        }
+    }
+
+    fn line(&self, line: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(harmless(line));
+        }
+    }
+
+    fn warn(&self, image: &str, text: &str) {
+        self.say(&format!("WARNING - {image}: {}", harmless(text)));
+    }
+
+    fn done(&self, _: &Built) {
+        self.change(None);
+    }
+}

@@ -1,0 +1,407 @@
+//! What a cloud of this machine has, as directories: one for each node and
+//! each volume, with a small JSON record in it.
+//!
+//! # Guarantees
+//! - A record is written before anything it describes is made.
+//! - A directory appears with its record or not at all; one whose record was
+//!   damaged later is still listed, so that it can be removed.
+//! - Numbers are never given twice, not even after a restart.
+//!
+//! Everything here blocks.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::{CloudError, CloudVolume, NodeRole, NodeSpec, VolumeSpec};
+use crate::model::{CloudName, NodeTag};
+use crate::sys::chain;
+use crate::sys::file::{self, FileError};
+
+/// The directories of one cloud.
+pub(crate) struct Shelf {
+    cloud: CloudName,
+    state_directory: PathBuf,
+    first_address: Ipv4Addr,
+    last_address: Ipv4Addr,
+    allocation: Mutex<Numbers>,
+}
+
+/// Numbers that are recorded as given but are not given yet. A restart skips
+/// them: the disk is waited for once for many nodes.
+#[derive(Debug, Default)]
+struct Numbers {
+    next: u64,
+    end: u64,
+}
+
+/// How many numbers are recorded as given at once.
+const BLOCK: u64 = 16;
+
+/// What is recorded of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NodeRecord {
+    pub(crate) tag: NodeTag,
+    /// Unique in this cloud, never used again.
+    pub(crate) number: u64,
+    pub(crate) vmid: String,
+    pub(crate) ip: Ipv4Addr,
+    role: String,
+    pub(crate) name: String,
+}
+
+impl NodeRecord {
+    pub(crate) fn role(&self) -> NodeRole {
+        if self.role == NodeRole::Manager.as_str() { NodeRole::Manager } else { NodeRole::Agent }
+    }
+}
+
+/// What is recorded of a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VolumeRecord {
+    pub(crate) tag: NodeTag,
+    pub(crate) volume_id: String,
+    name: String,
+    pub(crate) size_mb: u64,
+    pub(crate) attached: Option<Attachment>,
+}
+
+/// Where a volume is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Attachment {
+    pub(crate) node: NodeTag,
+    pub(crate) device: String,
+}
+
+impl Shelf {
+    pub(crate) fn new(cloud: CloudName, state: &Path, first: Ipv4Addr, last: Ipv4Addr) -> Self {
+        let state_directory = state.to_owned();
+        Shelf { cloud, state_directory, first_address: first, last_address: last, allocation: Mutex::default() }
+    }
+
+    /// `<state>/nodes`.
+    pub(crate) fn nodes_directory(&self) -> PathBuf {
+        self.state_directory.join("nodes")
+    }
+
+    /// `<state>/nodes/<tag>`.
+    pub(crate) fn node_directory(&self, tag: &NodeTag) -> PathBuf {
+        self.nodes_directory().join(tag.as_str())
+    }
+
+    /// `<state>/volumes/<tag>`.
+    pub(crate) fn volume_directory(&self, tag: &NodeTag) -> PathBuf {
+        self.volumes_directory().join(tag.as_str())
+    }
+
+    /// Gives the record of the node, made now with a free address if there is none.
+    pub(crate) fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeRecord, CloudError> {
+        let mut numbers = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = self.node(&spec.tag)? {
+            return Ok(record);
+        }
+        let used: BTreeSet<Ipv4Addr> = self.nodes()?.into_iter().map(|record| record.ip).collect();
+        let mut pool = u32::from(self.first_address)..=u32::from(self.last_address);
+        let ip = pool.find(|address| !used.contains(&Ipv4Addr::from(*address))).map(Ipv4Addr::from);
+        let ip = ip.ok_or_else(|| CloudError::Exhausted {
+            cloud: self.cloud.clone(),
+            what: format!(
+                "all addresses from {} to {} are in use: remove nodes or widen the pool",
+                self.first_address, self.last_address
+            ),
+        })?;
+        let number = self.next_number(&mut numbers)?;
+        let record = NodeRecord {
+            tag: spec.tag.clone(),
+            number,
+            vmid: self.shown_id("i", number),
+            ip,
+            role: spec.role.as_str().to_owned(),
+            name: spec.name.clone(),
+        };
+        self.place(&self.nodes_directory(), &record.tag, NODE_FILE, &record)?;
+        Ok(record)
+    }
+
+    /// Waits for the disk to have the record of a node. A node may be started
+    /// meanwhile: after a power cut none runs, and what was lost of one was not
+    /// answered for yet.
+    pub(crate) fn settle_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        self.settle(&self.nodes_directory(), tag, NODE_FILE)
+    }
+
+    /// The record of a node; an error if it is damaged.
+    pub(crate) fn node(&self, tag: &NodeTag) -> Result<Option<NodeRecord>, CloudError> {
+        self.read(&self.node_directory(tag).join(NODE_FILE))
+    }
+
+    /// All nodes. A damaged one has no address and an id made of its tag.
+    pub(crate) fn nodes(&self) -> Result<Vec<NodeRecord>, CloudError> {
+        let mut records = Vec::new();
+        for tag in self.tags(&self.nodes_directory())? {
+            records.push(match self.node(&tag) {
+                Ok(Some(record)) => record,
+                Ok(None) | Err(_) => NodeRecord {
+                    vmid: format!("{}-damaged-{tag}", self.cloud),
+                    name: tag.to_string(),
+                    role: NodeRole::Agent.as_str().to_owned(),
+                    ip: Ipv4Addr::UNSPECIFIED,
+                    number: 0,
+                    tag,
+                },
+            });
+        }
+        Ok(records)
+    }
+
+    /// Gives the record of the volume, made now if there is none.
+    pub(crate) fn ensure_volume(&self, spec: &VolumeSpec) -> Result<VolumeRecord, CloudError> {
+        let mut numbers = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = self.volume(&spec.tag)? {
+            return Ok(record);
+        }
+        let record = VolumeRecord {
+            tag: spec.tag.clone(),
+            volume_id: self.shown_id("vol", self.next_number(&mut numbers)?),
+            name: spec.name.clone(),
+            size_mb: spec.size_mb,
+            attached: None,
+        };
+        self.place(&self.volumes_directory(), &record.tag, VOLUME_FILE, &record)?;
+        drop(numbers);
+        self.settle(&self.volumes_directory(), &record.tag, VOLUME_FILE)?;
+        Ok(record)
+    }
+
+    /// The record of a volume; an error if it is damaged.
+    pub(crate) fn volume(&self, tag: &NodeTag) -> Result<Option<VolumeRecord>, CloudError> {
+        self.read(&self.volume_directory(tag).join(VOLUME_FILE))
+    }
+
+    /// All volumes. A damaged one has an id made of its tag.
+    pub(crate) fn volumes(&self) -> Result<Vec<VolumeRecord>, CloudError> {
+        let mut records = Vec::new();
+        for tag in self.tags(&self.volumes_directory())? {
+            records.push(match self.volume(&tag) {
+                Ok(Some(record)) => record,
+                Ok(None) | Err(_) => VolumeRecord {
+                    volume_id: format!("{}-damaged-{tag}", self.cloud),
+                    name: tag.to_string(),
+                    size_mb: 0,
+                    attached: None,
+                    tag,
+                },
+            });
+        }
+        Ok(records)
+    }
+
+    /// Volumes that are wanted in the node.
+    pub(crate) fn volumes_of(&self, node: &NodeTag) -> Result<Vec<VolumeRecord>, CloudError> {
+        let wanted = |record: &VolumeRecord| record.attached.as_ref().is_some_and(|place| place.node == *node);
+        Ok(self.volumes()?.into_iter().filter(wanted).collect())
+    }
+
+    /// All volumes in the words of the trait.
+    pub(crate) fn cloud_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
+        self.volumes()?.into_iter().map(|record| self.cloud_volume(record)).collect()
+    }
+
+    /// One volume in the words of the trait.
+    pub(crate) fn cloud_volume(&self, record: VolumeRecord) -> Result<CloudVolume, CloudError> {
+        let attached_to = match record.attached {
+            Some(place) => self.node(&place.node)?.map(|node| node.vmid),
+            None => None,
+        };
+        Ok(CloudVolume { tag: record.tag, volume_id: record.volume_id, attached_to })
+    }
+
+    /// Records that a volume is wanted somewhere else, or nowhere.
+    pub(crate) fn move_volume(
+        &self,
+        record: &VolumeRecord,
+        attached: Option<Attachment>,
+    ) -> Result<VolumeRecord, CloudError> {
+        let record = VolumeRecord { attached, ..record.clone() };
+        self.write(&self.volume_directory(&record.tag).join(VOLUME_FILE), &record)?;
+        Ok(record)
+    }
+
+    /// Bytes that volumes may still grow by, with what `used_bytes` tells of each.
+    pub(crate) fn promised_bytes(&self, used_bytes: impl Fn(&Path) -> u64) -> Result<u64, CloudError> {
+        let open = self
+            .volumes()?
+            .into_iter()
+            .map(|record| (record.size_mb << 20).saturating_sub(used_bytes(&self.volume_directory(&record.tag))));
+        Ok(open.sum())
+    }
+
+    fn volumes_directory(&self) -> PathBuf {
+        self.state_directory.join("volumes")
+    }
+
+    /// Old clients show these ids, so the default cloud's have upstream's form.
+    fn shown_id(&self, kind: &str, number: u64) -> String {
+        if self.cloud == CloudName::default_cloud() {
+            format!("{kind}-{number:08}")
+        } else {
+            format!("{}-{kind}-{number:08}", self.cloud)
+        }
+    }
+
+    fn next_number(&self, numbers: &mut Numbers) -> Result<u64, CloudError> {
+        if numbers.next == numbers.end {
+            let path = self.state_directory.join("last-number");
+            let recorded: u64 = self.read(&path)?.unwrap_or(0);
+            let highest = self.nodes()?.into_iter().map(|record| record.number).max().unwrap_or(0);
+            let next = recorded.max(highest) + 1;
+            self.write(&path, &(next + BLOCK - 1))?;
+            *numbers = Numbers { next, end: next + BLOCK };
+        }
+        numbers.next += 1;
+        Ok(numbers.next - 1)
+    }
+
+    /// Makes `<parent>/<tag>` with its record in one step.
+    fn place<T: Serialize>(&self, parent: &Path, tag: &NodeTag, name: &str, record: &T) -> Result<(), CloudError> {
+        // The dot keeps it from being taken for a tag, so what a crash leaves here is cleared by the next one.
+        let temporary = parent.join(format!(".{tag}.new"));
+        let fail = |source: FileError| self.failed(&format!("record {tag}"), &source);
+        file::ensure_absent(&temporary).map_err(fail)?;
+        file::ensure_directory(&temporary).map_err(fail)?;
+        let file = temporary.join(name);
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        options
+            .open(&file)
+            .and_then(|mut file| file.write_all(&bytes(record)))
+            .map_err(|source| fail(FileError::new("write", &file, source)))?;
+        // An empty directory is what an unfinished removal leaves, and is replaced. One with content but
+        // without a record may have file systems mounted in it: only a removal knows how to clear that.
+        let target = parent.join(tag.as_str());
+        fs::rename(&temporary, &target).map_err(|source| fail(FileError::new("make", &target, source)))
+    }
+
+    /// Waits for the disk to have what [`Shelf::place`] made. To be called
+    /// without the lock: many nodes then wait at the same time. What a power
+    /// cut takes before is a node of which nothing was made yet.
+    fn settle(&self, parent: &Path, tag: &NodeTag, name: &str) -> Result<(), CloudError> {
+        for path in [&parent.join(tag.as_str()).join(name), parent] {
+            fs::File::open(path)
+                .and_then(|file| file.sync_all())
+                .map_err(|source| self.failed(&format!("record {tag}"), &FileError::new("sync", path, source)))?;
+        }
+        Ok(())
+    }
+
+    fn tags(&self, directory: &Path) -> Result<Vec<NodeTag>, CloudError> {
+        let entries = match fs::read_dir(directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(|source| self.failed("list", &FileError::new("list", directory, source)))?,
+        };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let mut tags: Vec<NodeTag> = names.filter_map(|name| name.parse().ok()).collect();
+        tags.sort();
+        Ok(tags)
+    }
+
+    fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, CloudError> {
+        let bytes = match file::read(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(|source| self.failed("read its records", &source))?,
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|source| CloudError::Failed {
+            cloud: self.cloud.clone(),
+            action: format!("read {}", path.display()),
+            reason: format!("it is damaged ({source}); remove this node or volume and make it again"),
+        })
+    }
+
+    fn write<T: Serialize>(&self, path: &Path, record: &T) -> Result<(), CloudError> {
+        file::write_atomic(path, &bytes(record), 0o600).map_err(|source| self.failed("write its records", &source))
+    }
+
+    fn failed(&self, action: &str, source: &FileError) -> CloudError {
+        CloudError::Failed { cloud: self.cloud.clone(), action: action.to_owned(), reason: chain(source) }
+    }
+}
+
+fn bytes(record: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec_pretty(record).expect("records hold only texts and numbers")
+}
+
+const NODE_FILE: &str = "node.json";
+const VOLUME_FILE: &str = "volume.json";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::fixed_context::fixed;
+
+    fn shelf(directory: &Path) -> Shelf {
+        Shelf::new("iaas".parse().unwrap(), directory, Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 4))
+    }
+
+    fn spec(tag: &str) -> NodeSpec {
+        let tag: NodeTag = tag.parse().unwrap();
+        NodeSpec {
+            name: tag.to_string(),
+            tag,
+            role: NodeRole::Manager,
+            context: fixed(Vec::new()),
+            instance_type: None,
+        }
+    }
+
+    #[test]
+    fn addresses_are_used_again_and_numbers_never() {
+        let directory = tempfile::tempdir().unwrap();
+        let shelf = shelf(directory.path());
+        let first = shelf.ensure_node(&spec("a")).unwrap();
+        assert_eq!((first.vmid.as_str(), first.ip), ("i-00000001", Ipv4Addr::new(10, 0, 0, 2)));
+        assert_eq!(shelf.ensure_node(&spec("a")).unwrap(), first);
+        shelf.ensure_node(&spec("b")).unwrap();
+        file::ensure_absent(&shelf.node_directory(&first.tag)).unwrap();
+        let third = shelf.ensure_node(&spec("c")).unwrap();
+        assert_eq!((third.vmid.as_str(), third.ip), ("i-00000003", first.ip));
+        shelf.ensure_node(&spec("d")).unwrap();
+        let error = shelf.ensure_node(&spec("e")).unwrap_err();
+        assert!(matches!(error, CloudError::Exhausted { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_is_damaged_or_half_made_is_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let shelf = shelf(directory.path());
+        shelf.ensure_node(&spec("a")).unwrap();
+        fs::write(shelf.node_directory(&"a".parse().unwrap()).join(NODE_FILE), b"{").unwrap();
+        fs::create_dir(shelf.nodes_directory().join("b")).unwrap();
+        fs::create_dir(shelf.nodes_directory().join(".c.new")).unwrap();
+        let tags: Vec<String> = shelf.nodes().unwrap().iter().map(|record| record.tag.to_string()).collect();
+        assert_eq!(tags, ["a", "b"]);
+        assert!(shelf.ensure_node(&spec("a")).unwrap_err().to_string().contains("damaged"));
+        assert_eq!(shelf.ensure_node(&spec("b")).unwrap().number, 2);
+    }
+
+    #[test]
+    fn a_volume_remembers_where_it_is_wanted() {
+        let directory = tempfile::tempdir().unwrap();
+        let shelf = shelf(directory.path());
+        let node = shelf.ensure_node(&spec("n")).unwrap();
+        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3, node: None };
+        let record = shelf.ensure_volume(&wanted).unwrap();
+        assert_eq!(record.volume_id, "vol-00000002");
+        let place = Attachment { node: node.tag.clone(), device: "sdb".to_owned() };
+        shelf.move_volume(&record, Some(place)).unwrap();
+        assert_eq!(shelf.volumes_of(&node.tag).unwrap().len(), 1);
+        assert_eq!(shelf.cloud_volumes().unwrap()[0].attached_to.as_deref(), Some("i-00000001"));
+        assert_eq!(shelf.promised_bytes(|_| 1 << 20).unwrap(), 2 << 20);
+    }
+}

@@ -1,0 +1,203 @@
+//! Control groups of version 1, of version 2, and of both at once.
+//!
+//! liblxc makes them; this finds out which there are, and takes away what a
+//! killed monitor left behind.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::sys::file::{self, FileError};
+use crate::sys::machine;
+use crate::sys::mount::{self, Mount};
+use crate::sys::process::{self, ProcessId};
+
+/// The hierarchies of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cgroups {
+    /// Mount points of version 1 by controller.
+    version_1: BTreeMap<String, PathBuf>,
+    /// Mount point of version 2.
+    version_2: Option<PathBuf>,
+    /// Controllers that version 2 has.
+    version_2_controllers: Vec<String>,
+    /// In every hierarchy, the group below which liblxc makes its own: that of the first process.
+    tops: Vec<PathBuf>,
+}
+
+/// Which version limits something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// `lxc.cgroup.…`
+    One,
+    /// `lxc.cgroup2.…`
+    Two,
+}
+
+impl Cgroups {
+    /// Looks at what is mounted. Blocking.
+    pub(crate) fn of_this_machine() -> Result<Cgroups, FileError> {
+        let mounts = mount::all()?;
+        let of_first_process = file::read_text(Path::new("/proc/1/cgroup"))?;
+        let controllers = |path: &Path| fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default();
+        Ok(Self::plan(&mounts, &of_first_process, controllers))
+    }
+
+    fn plan(mounts: &[Mount], of_first_process: &str, controllers: impl Fn(&Path) -> String) -> Cgroups {
+        let mut found = Cgroups {
+            version_1: BTreeMap::new(),
+            version_2: None,
+            version_2_controllers: Vec::new(),
+            tops: Vec::new(),
+        };
+        for mount in mounts.iter().filter(|mount| mount.target.starts_with("/sys/fs/cgroup")) {
+            let base = match mount.file_system.as_str() {
+                "cgroup" => {
+                    for controller in mount.super_options.split(',') {
+                        found.version_1.insert(controller.to_owned(), mount.target.clone());
+                    }
+                    base(of_first_process, |named| {
+                        named.split(',').any(|name| mount.super_options.split(',').any(|own| own == name))
+                    })
+                }
+                "cgroup2" => {
+                    found.version_2_controllers =
+                        controllers(&mount.target).split_whitespace().map(str::to_owned).collect();
+                    found.version_2 = Some(mount.target.clone());
+                    base(of_first_process, str::is_empty)
+                }
+                _ => continue,
+            };
+            let top = mount.target.join(base);
+            if !found.tops.contains(&top) {
+                found.tops.push(top);
+            }
+        }
+        found
+    }
+
+    /// Which version has `controller`, if any.
+    pub(crate) fn version_of(&self, controller: &str) -> Option<Version> {
+        if self.version_1.contains_key(controller) {
+            Some(Version::One)
+        } else if self.version_2_controllers.iter().any(|known| known == controller) {
+            Some(Version::Two)
+        } else {
+            None
+        }
+    }
+
+    /// Version 2 confines devices by a program in the kernel, which no list of controllers names.
+    pub(crate) fn version_2_for_devices(&self) -> Option<Version> {
+        self.version_2.as_ref().map(|_| Version::Two)
+    }
+
+    /// Whether a limit on memory can cover swap too. Blocking.
+    pub(crate) fn can_limit_swap(&self) -> bool {
+        match self.version_of("memory") {
+            Some(Version::One) => {
+                self.version_1.get("memory").is_some_and(|top| top.join("memory.memsw.limit_in_bytes").exists())
+            }
+            // The top of version 2 has no such file; any group below it does.
+            Some(Version::Two) => self.version_2.as_ref().is_some_and(|top| {
+                fs::read_dir(top)
+                    .is_ok_and(|groups| groups.flatten().any(|group| group.path().join("memory.swap.max").exists()))
+            }),
+            None => false,
+        }
+    }
+
+    /// Kills what still runs in the container's groups, and removes them. Blocking.
+    ///
+    /// # Errors
+    /// A process cannot be killed (it hangs in the kernel), in words.
+    pub(crate) fn clear(&self, container: &str, limit: Duration) -> Result<(), String> {
+        let end = Instant::now() + limit;
+        for kind in ["lxc.payload", "lxc.monitor"] {
+            let groups: Vec<PathBuf> = self.tops.iter().map(|top| top.join(format!("{kind}.{container}"))).collect();
+            let members = || groups.iter().flat_map(|group| members(group)).collect();
+            if !process::kill_all(members, end.saturating_duration_since(Instant::now())) {
+                return Err(format!("processes of container {container} do not end"));
+            }
+            for group in &groups {
+                while !machine::inside(|| remove(group)).unwrap_or(false) {
+                    if Instant::now() >= end {
+                        return Err(format!("the control group {} cannot be removed", group.display()));
+                    }
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a process runs in the container. Blocking.
+    pub(crate) fn has_processes(&self, container: &str) -> bool {
+        self.tops.iter().any(|top| !members(&top.join(format!("lxc.payload.{container}"))).is_empty())
+    }
+}
+
+/// The first process's group in the hierarchy of `is_wanted`, from lines `number:controllers:/path`.
+fn base(of_first_process: &str, is_wanted: impl Fn(&str) -> bool) -> &str {
+    let mut lines =
+        of_first_process.lines().filter_map(|line| line.splitn(3, ':').skip(1).collect::<Vec<_>>().try_into().ok());
+    let path = lines.find_map(|[controllers, path]: [&str; 2]| is_wanted(controllers).then_some(path)).unwrap_or("/");
+    // systemd keeps itself in a group of its own, which liblxc leaves out too.
+    path.strip_suffix("/init.scope").unwrap_or(path).trim_start_matches('/')
+}
+
+fn members(group: &Path) -> Vec<ProcessId> {
+    let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    let mut found: Vec<ProcessId> =
+        text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 1).filter_map(ProcessId::of).collect();
+    for child in children(group) {
+        found.extend(members(&child));
+    }
+    found
+}
+
+/// Whether nothing is left of the group.
+fn remove(group: &Path) -> bool {
+    for child in children(group) {
+        remove(&child);
+    }
+    match fs::remove_dir(group) {
+        Ok(()) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+fn children(group: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(group) else { return Vec::new() };
+    let directories = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    directories.map(|entry| entry.path()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mount(target: &str, file_system: &str, super_options: &str) -> Mount {
+        Mount {
+            device: String::new(),
+            target: target.into(),
+            file_system: file_system.to_owned(),
+            super_options: super_options.to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_controller_is_found_where_it_is() {
+        let hybrid =
+            [mount("/sys/fs/cgroup/memory", "cgroup", "rw,memory"), mount("/sys/fs/cgroup/unified", "cgroup2", "rw")];
+        let found = Cgroups::plan(&hybrid, "4:memory:/a/b\n0::/init.scope\n", |_| "pids".to_owned());
+        assert_eq!(found.tops, [Path::new("/sys/fs/cgroup/memory/a/b"), Path::new("/sys/fs/cgroup/unified/")]);
+        assert_eq!(found.version_of("memory"), Some(Version::One));
+        assert_eq!(found.version_of("pids"), Some(Version::Two));
+        assert_eq!(found.version_of("cpu"), None);
+        let unified = [mount("/sys/fs/cgroup", "cgroup2", "rw")];
+        let found = Cgroups::plan(&unified, "0::/\n", |_| "cpu memory pids\n".to_owned());
+        assert_eq!(found.version_of("memory"), Some(Version::Two));
+    }
+}

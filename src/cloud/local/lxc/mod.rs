@@ -1,0 +1,412 @@
+//! Containers on this machine, by liblxc.
+//!
+//! All nodes share one read-only root file system; each has an overlay for
+//! what it writes, so making a node copies nothing. Unprivileged by default:
+//! root in a node is nobody outside.
+//!
+//! # Guarantees
+//! - Whatever a killed director leaves behind (a half-started container, its
+//!   control groups, mounts, loop devices, its cable) is cleared by the next
+//!   `ensure_node` or `remove_node` of the same tag.
+//! - Nothing is ever deleted through a mount.
+//! - A file system is made once, when its volume is; never on attaching.
+//!
+//! # Assumptions
+//! - Root, and one director for a state directory.
+//! - Directors that follow each other share a mount namespace, or are given
+//!   the machine's, see [`crate::sys::machine`]; if not, attaching a volume to
+//!   a node of an earlier one fails and says so.
+//!
+//! This is the only room with `unsafe` code: [`liblxc`] and [`id_mount`].
+
+mod cgroup;
+mod check;
+mod id_mount;
+mod liblxc;
+mod network;
+mod node;
+mod plan;
+mod seccomp;
+mod settings;
+mod start;
+mod volume;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::inventory::{Attachment, NodeRecord, Shelf, VolumeRecord};
+use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeRole, NodeSpec, VolumeSpec};
+use crate::model::{CloudName, NodeTag};
+use crate::sys::chain;
+use crate::sys::{blocking, file};
+use crate::task::keyed_lock::Locks;
+use node::Node;
+use volume::DetachError;
+
+pub use settings::{IdMap, Limits, LxcSettings, Nat, Privilege, SettingsError};
+pub use start::hidden;
+
+/// Disk that volumes must leave free, in bytes.
+const DISK_RESERVE: u64 = 256 << 20;
+
+/// Containers on this machine.
+pub struct LxcCloud {
+    settings: Arc<LxcSettings>,
+    shelf: Arc<Shelf>,
+    nodes: Locks,
+    /// Taken after a node's lock, never before one.
+    volumes: tokio::sync::Mutex<()>,
+    network: tokio::sync::Mutex<()>,
+}
+
+impl LxcCloud {
+    /// Checks the settings and makes the state directory; touches nothing else. Blocking.
+    ///
+    /// # Errors
+    /// A setting is wrong, or the state directory cannot be made.
+    pub fn new(mut settings: LxcSettings) -> Result<LxcCloud, CloudError> {
+        let fail = |reason: String| CloudError::Failed {
+            cloud: settings.name.clone(),
+            action: "be set up".to_owned(),
+            reason,
+        };
+        settings.check().map_err(|error| fail(error.to_string()))?;
+        file::ensure_passable_directory(&settings.state_directory).map_err(|error| fail(chain(&error)))?;
+        // The kernel shows mounts and loop devices by their true paths.
+        let state_directory = settings.state_directory.canonicalize().map_err(|error| fail(error.to_string()))?;
+        settings.state_directory = state_directory;
+        settings.check().map_err(|error| CloudError::Failed {
+            cloud: settings.name.clone(),
+            action: "be set up".to_owned(),
+            reason: error.to_string(),
+        })?;
+        let shelf =
+            Shelf::new(settings.name.clone(), &settings.state_directory, settings.first_address, settings.last_address);
+        Ok(LxcCloud {
+            settings: Arc::new(settings),
+            shelf: Arc::new(shelf),
+            nodes: Locks::default(),
+            volumes: tokio::sync::Mutex::default(),
+            network: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Makes the bridge with its address, and NAT if wanted. May be repeated.
+    ///
+    /// # Errors
+    /// `ip` or `nft` is missing or refuses.
+    pub async fn ensure_network(&self) -> Result<(), CloudError> {
+        let _one_at_a_time = self.network.lock().await;
+        network::ensure(&self.settings).await.map_err(|reason| self.failed("make its network", reason))
+    }
+
+    /// Takes the bridge and NAT away; nodes lose their network. Fine if there is none.
+    ///
+    /// # Errors
+    /// `ip` or `nft` is missing or refuses.
+    pub async fn remove_network(&self) -> Result<(), CloudError> {
+        let _one_at_a_time = self.network.lock().await;
+        network::remove(&self.settings).await.map_err(|reason| self.failed("remove its network", reason))
+    }
+
+    fn failed(&self, action: impl Into<String>, reason: impl Into<String>) -> CloudError {
+        CloudError::Failed { cloud: self.settings.name.clone(), action: action.into(), reason: reason.into() }
+    }
+
+    /// Reads or writes records off the runtime's workers.
+    async fn on_shelf<T: Send + 'static>(&self, work: impl FnOnce(&Shelf) -> T + Send + 'static) -> T {
+        let shelf = Arc::clone(&self.shelf);
+        blocking(move || work(&shelf)).await
+    }
+
+    async fn record(&self, tag: &NodeTag) -> Result<Option<NodeRecord>, CloudError> {
+        let tag = tag.clone();
+        let records = self.on_shelf(Shelf::nodes).await?;
+        Ok(records.into_iter().find(|record| record.tag == tag))
+    }
+
+    async fn volume(&self, tag: &NodeTag) -> Result<Option<VolumeRecord>, CloudError> {
+        let tag = tag.clone();
+        self.on_shelf(move |shelf| shelf.volume(&tag)).await
+    }
+
+    fn view(record: &NodeRecord, is_running: bool) -> CloudNode {
+        let port = match record.role() {
+            NodeRole::Manager => 443,
+            NodeRole::Agent => 5555,
+        };
+        let (tag, vmid) = (record.tag.clone(), record.vmid.clone());
+        CloudNode { tag, vmid, ip: record.ip, private_ip: record.ip, port, is_running }
+    }
+
+    /// Clears what an earlier life left, writes the context, mounts the volumes, starts.
+    async fn start(&self, record: &NodeRecord, spec: &NodeSpec) -> Result<(), CloudError> {
+        let node = Node::new(&self.settings, record);
+        let fail = |reason| self.failed(format!("start node {}", record.vmid), reason);
+        if !network::exists(&self.settings) {
+            self.ensure_network().await?;
+        }
+        let (preparing, settings) = (node.clone(), Arc::clone(&self.settings));
+        let (of_record, of_spec) = (record.clone(), spec.clone());
+        let order = blocking(move || {
+            if preparing.was_prepared() {
+                preparing.stop()?;
+            }
+            preparing.prepare(&settings, &of_record, &of_spec)
+        })
+        .await
+        .map_err(fail)?;
+        network::remove_cable(&node.container).await.map_err(fail)?;
+        {
+            let _no_other_volume_moves = self.volumes.lock().await;
+            let tag = record.tag.clone();
+            for volume in self.on_shelf(move |shelf| shelf.volumes_of(&tag)).await? {
+                let Some(place) = &volume.attached else { continue };
+                let directory = self.shelf.volume_directory(&volume.tag);
+                volume::ensure_mounted(&directory, &node.paths, &place.device).await.map_err(fail)?;
+            }
+        }
+        node.start(&self.settings.program, &order).await.map_err(fail)
+    }
+
+    /// To be called with the node's lock and the volumes' lock.
+    async fn detach(&self, volume: &VolumeRecord) -> Result<(), CloudError> {
+        let Some(place) = &volume.attached else { return Ok(()) };
+        let directory = self.shelf.volume_directory(&volume.tag);
+        if let Some(record) = self.record(&place.node).await? {
+            let node = Node::new(&self.settings, &record);
+            let asking = node.clone();
+            let init_pid = blocking(move || asking.init_pid()).await;
+            match volume::detach(&directory, &node.paths, &place.device, init_pid).await {
+                Err(DetachError::Busy) => {
+                    return Err(CloudError::VolumeBusy { volume_id: volume.volume_id.clone() });
+                }
+                Err(DetachError::Failed(reason)) => {
+                    return Err(self.failed(format!("detach volume {}", volume.volume_id), reason));
+                }
+                Ok(()) => {}
+            }
+        }
+        let record = volume.clone();
+        self.on_shelf(move |shelf| shelf.move_volume(&record, None)).await.map(drop)
+    }
+
+    /// Holds the lock of the node that the volume is in while `work` runs.
+    async fn detach_under_locks(&self, tag: &NodeTag) -> Result<Option<VolumeRecord>, CloudError> {
+        loop {
+            let Some(seen) = self.volume(tag).await? else { return Ok(None) };
+            let node = seen.attached.as_ref().map(|place| place.node.clone());
+            let _node = match &node {
+                Some(node) => Some(self.nodes.hold(node.as_str()).await),
+                None => None,
+            };
+            let _no_other_volume_moves = self.volumes.lock().await;
+            let Some(record) = self.volume(tag).await? else { return Ok(None) };
+            // It moved while the locks were awaited: its new node's lock is the one to hold.
+            if record.attached.as_ref().map(|place| &place.node) != node.as_ref() {
+                continue;
+            }
+            self.detach(&record).await?;
+            return Ok(Some(record));
+        }
+    }
+}
+
+#[async_trait]
+impl Cloud for LxcCloud {
+    fn name(&self) -> &CloudName {
+        &self.settings.name
+    }
+
+    fn driver(&self) -> &'static str {
+        "lxc"
+    }
+
+    async fn prepare(&self) -> Result<(), CloudError> {
+        self.ensure_network().await
+    }
+
+    async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
+        let _node = self.nodes.hold(spec.tag.as_str()).await;
+        let wanted = spec.clone();
+        let record = self.on_shelf(move |shelf| shelf.ensure_node(&wanted)).await?;
+        let node = Node::new(&self.settings, &record);
+        let starting =
+            async { if blocking(move || node.is_running()).await { Ok(()) } else { self.start(&record, spec).await } };
+        let tag = spec.tag.clone();
+        let settling = self.on_shelf(move |shelf| shelf.settle_node(&tag));
+        let (started, settled) = tokio::join!(starting, settling);
+        started.and(settled)?;
+        Ok(Self::view(&record, true))
+    }
+
+    async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        let _node = self.nodes.hold(tag.as_str()).await;
+        let Some(record) = self.record(tag).await? else { return Ok(()) };
+        let fail = |reason| self.failed(format!("stop node {}", record.vmid), reason);
+        let node = Node::new(&self.settings, &record);
+        let stopping = node.clone();
+        blocking(move || stopping.stop()).await.map_err(fail)?;
+        network::remove_cable(&node.container).await.map_err(fail)?;
+        let _no_other_volume_moves = self.volumes.lock().await;
+        volume::clear_mounts(&node.paths).await.map_err(fail)?;
+        let of_node = tag.clone();
+        for volume in self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await? {
+            volume::release(&volume::disk(&self.shelf.volume_directory(&volume.tag))).await.map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        let _node = self.nodes.hold(tag.as_str()).await;
+        let Some(record) = self.record(tag).await? else { return Ok(()) };
+        let fail = |reason| self.failed(format!("remove node {}", record.vmid), reason);
+        let stopping = Node::new(&self.settings, &record);
+        blocking(move || stopping.stop()).await.map_err(fail)?;
+        {
+            let _no_other_volume_moves = self.volumes.lock().await;
+            let of_node = tag.clone();
+            for volume in self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await? {
+                self.detach(&volume).await?;
+            }
+        }
+        node::remove(&self.settings, &record).await.map_err(fail)
+    }
+
+    async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError> {
+        let settings = Arc::clone(&self.settings);
+        self.on_shelf(move |shelf| {
+            let records = shelf.nodes()?;
+            Ok(records.iter().map(|record| Self::view(record, Node::new(&settings, record).is_running())).collect())
+        })
+        .await
+    }
+
+    async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError> {
+        let _no_other_volume_moves = self.volumes.lock().await;
+        let wanted = spec.clone();
+        if self.volume(&spec.tag).await?.is_none() {
+            self.check_room(spec.size_mb).await?;
+        }
+        let record = self.on_shelf(move |shelf| shelf.ensure_volume(&wanted)).await?;
+        let directory = self.shelf.volume_directory(&record.tag);
+        let made = volume::ensure_file_system(&directory, record.size_mb, self.settings.privilege).await;
+        made.map_err(|reason| self.failed(format!("make volume {}", record.volume_id), reason))?;
+        self.on_shelf(move |shelf| shelf.cloud_volume(record)).await
+    }
+
+    async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
+        let _node = self.nodes.hold(node.as_str()).await;
+        let _no_other_volume_moves = self.volumes.lock().await;
+        let cloud = || self.settings.name.clone();
+        let Some(owner) = self.record(node).await? else {
+            return Err(CloudError::NoNode { cloud: cloud(), vmid: node.to_string() });
+        };
+        let Some(record) = self.volume(volume).await? else {
+            return Err(CloudError::NoVolume { cloud: cloud(), volume_id: volume.to_string() });
+        };
+        let fail = |reason: String| {
+            self.failed(format!("attach volume {} to node {} as {device}", record.volume_id, owner.vmid), reason)
+        };
+        let device = device.strip_prefix("/dev/").unwrap_or(device);
+        if device.is_empty() || device.len() > 32 || !device.chars().all(|c| c.is_ascii_alphanumeric()) {
+            return Err(fail("a device name is letters and digits, such as sdb".to_owned()));
+        }
+        let wanted = Attachment { node: node.clone(), device: device.to_owned() };
+        match &record.attached {
+            Some(place) if *place != wanted => {
+                return Err(fail(format!("it is attached to {} as {}", place.node, place.device)));
+            }
+            _ => {}
+        }
+        let of_node = node.clone();
+        let others = self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await?;
+        if let Some(other) = others.iter().find(|other| other.tag != *volume && other.attached == Some(wanted.clone()))
+        {
+            return Err(fail(format!("volume {} is there already", other.volume_id)));
+        }
+        let runs = Node::new(&self.settings, &owner);
+        let asking = runs.clone();
+        let Some(init_pid) = blocking(move || asking.init_pid()).await else {
+            return Err(fail("the node does not run".to_owned()));
+        };
+        let moving = record.clone();
+        let placed = self.on_shelf(move |shelf| shelf.move_volume(&moving, Some(wanted))).await?;
+        let directory = self.shelf.volume_directory(volume);
+        let outcome = volume::ensure_mounted(&directory, &runs.paths, device).await;
+        let outcome = outcome.and_then(|()| {
+            if volume::is_seen_by(init_pid, device) {
+                Ok(())
+            } else {
+                Err("the node does not see it; was the director started in another mount namespace?".to_owned())
+            }
+        });
+        let Err(reason) = outcome else { return Ok(()) };
+        // What was not there before the call is not there after it fails.
+        if let Err(error) = self.detach(&placed).await {
+            tracing::warn!(volume.id = %record.volume_id, "a volume that could not be attached stays recorded: {error}");
+        }
+        Err(fail(reason))
+    }
+
+    async fn detach_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+        self.detach_under_locks(volume).await.map(drop)
+    }
+
+    async fn remove_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+        // A damaged record cannot say where the volume is; its loop device can still be freed.
+        match self.detach_under_locks(volume).await {
+            Err(CloudError::Failed { .. }) if self.volume(volume).await.is_err() => {}
+            other => drop(other?),
+        }
+        let _no_other_volume_moves = self.volumes.lock().await;
+        let directory = self.shelf.volume_directory(volume);
+        let fail = |reason| self.failed(format!("remove volume {volume}"), reason);
+        volume::release(&volume::disk(&directory)).await.map_err(fail)?;
+        blocking(move || file::ensure_absent(&directory)).await.map_err(|error| fail(chain(&error)))
+    }
+
+    async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
+        self.on_shelf(Shelf::cloud_volumes).await
+    }
+
+    async fn console(&self, tag: &NodeTag) -> String {
+        let paths = plan::NodePaths(self.shelf.node_directory(tag));
+        blocking(move || {
+            let texts = [paths.log(), paths.console()].map(|path| file::read_tail(&path, 8192).unwrap_or_default());
+            texts.concat()
+        })
+        .await
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        check::findings(Arc::clone(&self.settings)).await
+    }
+}
+
+impl LxcCloud {
+    async fn check_room(&self, size_mb: u64) -> Result<(), CloudError> {
+        let state = self.settings.state_directory.clone();
+        let (free, promised) = self
+            .on_shelf(move |shelf| {
+                let free = file::free_bytes(Path::new(&state)).map_err(|error| chain(&error));
+                free.map(|free| (free, shelf.promised_bytes(volume::used_bytes)))
+            })
+            .await
+            .map_err(|reason| self.failed("look for free disk", reason))?;
+        let room = free.saturating_sub(promised?).saturating_sub(DISK_RESERVE);
+        if size_mb <= room >> 20 {
+            return Ok(());
+        }
+        Err(CloudError::Exhausted {
+            cloud: self.settings.name.clone(),
+            what: format!(
+                "a volume of {size_mb} MB does not fit, {} MB are free in {}: remove volumes or add disk",
+                room >> 20,
+                self.settings.state_directory.display()
+            ),
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! The hidden sub-command that starts one container.
+//!
+//! liblxc's start forks the container's monitor out of the calling process,
+//! and a shifted mount needs a child for its id map. Neither may happen in a
+//! program with threads, so the director runs `conpaas lxc-start <order>`,
+//! which has one thread and lives for some milliseconds.
+
+use std::ffi::OsString;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::mount::MsFlags;
+use nix::sys::stat::Mode;
+use serde::{Deserialize, Serialize};
+
+use super::id_mount::mount_shifted;
+use super::liblxc::Container;
+use super::plan::{NodePaths, PROGRAM_INSIDE};
+use super::settings::IdMap;
+use crate::sys::chain;
+use crate::sys::file::{self, FileError};
+use crate::sys::mount::{self, Unmount};
+
+/// The hidden sub-command's name.
+pub(crate) const COMMAND: &str = "lxc-start";
+
+/// What is to be started. Holds no secret.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// liblxc's name of it.
+    pub(crate) container: String,
+    /// What liblxc names its socket after.
+    pub(crate) lxc_path: PathBuf,
+    /// `<state>/nodes/<tag>`.
+    pub(crate) directory: PathBuf,
+    /// The base of all nodes.
+    pub(crate) base: PathBuf,
+    /// The program that is bound in.
+    pub(crate) program: PathBuf,
+    /// How ids are shifted; not at all in a privileged node.
+    pub(crate) id_map: Option<IdMap>,
+    /// The configuration of liblxc.
+    pub(crate) items: Vec<(String, String)>,
+}
+
+/// Does the hidden sub-command if the command line names it. To be called
+/// before anything starts a thread.
+pub fn hidden(arguments: &[OsString]) -> Option<ExitCode> {
+    if arguments.get(1)? != COMMAND {
+        return None;
+    }
+    let Some(path) = arguments.get(2).filter(|_| arguments.len() == 3) else {
+        eprintln!("usage: conpaas {COMMAND} ORDER");
+        return Some(ExitCode::from(2));
+    };
+    match start(Path::new(path)) {
+        Ok(()) => Some(ExitCode::SUCCESS),
+        Err(reason) => {
+            eprintln!("{reason}");
+            Some(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn start(path: &Path) -> Result<(), String> {
+    let bytes = file::read(path).map_err(|error| chain(&error))?;
+    let order: Order = serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    let paths = NodePaths(order.directory.clone());
+    mount_root(&order, &paths).map_err(|error| chain(&error))?;
+    let container = Container::open(&order.container, &order.lxc_path).map_err(|error| error.to_string())?;
+    for (key, value) in &order.items {
+        container.set(key, value).map_err(|error| error.to_string())?;
+    }
+    container.start().map_err(|error| {
+        let log = file::read_tail(&paths.log(), 2000).unwrap_or_default();
+        let lines: Vec<&str> =
+            log.lines().filter_map(|line| line.split_once("ERROR")).map(|(_, text)| text.trim()).collect();
+        format!("{error}: {}", lines.join("; "))
+    })
+}
+
+/// Mounts the node's root: the base below, what the node wrote above, the program on top.
+fn mount_root(order: &Order, paths: &NodePaths) -> Result<(), FileError> {
+    let lower = match order.id_map {
+        None => order.base.clone(),
+        Some(map) => {
+            let lower = paths.lower();
+            mount_shifted(&order.base, &lower, map)
+                .map_err(|source| FileError::new("mount with shifted owners", &order.base, source))?;
+            lower
+        }
+    };
+    let options =
+        format!("lowerdir={},upperdir={},workdir={}", lower.display(), paths.upper().display(), paths.work().display());
+    let root = paths.root();
+    let outcome = mount::mount(Path::new("overlay"), &root, "overlay", MsFlags::empty(), &options);
+    if order.id_map.is_some() {
+        // The overlay holds its own reference, so nothing but the overlay needs to be found and unmounted later.
+        mount::ensure_unmounted(&lower, Unmount::Lazily)?;
+    }
+    outcome?;
+    bind_program(&order.program, &root)
+}
+
+/// Bound here and not by liblxc, because the container's root may not be allowed to walk to the program's directory.
+fn bind_program(program: &Path, root: &Path) -> Result<(), FileError> {
+    let fail = |errno: Errno| FileError::new("bind the program into", root, errno.into());
+    let target = open_beneath(root, PROGRAM_INSIDE).map_err(fail)?;
+    nix::mount::mount(Some(program), &path_of(&target), None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(fail)?;
+    // Opened again, the name leads to what was just mounted.
+    let bound = open_beneath(root, PROGRAM_INSIDE).map_err(fail)?;
+    let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    nix::mount::mount(None::<&str>, &path_of(&bound), None::<&str>, read_only, None::<&str>).map_err(fail)
+}
+
+/// A node may have put links in the place of directories; they must not lead to the host's.
+fn open_beneath(root: &Path, path: &str) -> Result<OwnedFd, Errno> {
+    let directory = openat(AT_FDCWD, root, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+    openat2(&directory, path, OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(resolve))
+}
+
+fn path_of(file: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}

@@ -1,0 +1,208 @@
+//! Volumes: ext4 in a file, on a loop device, mounted where the node sees it.
+//!
+//! The loop device is told to vanish with its last user as soon as the file
+//! system is mounted, so only a crash between two steps leaves one, and that
+//! one is found by the file behind it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::mount::MsFlags;
+
+use super::plan::{NodePaths, VOLUMES_INSIDE};
+use super::settings::Privilege;
+use crate::sys::chain;
+use crate::sys::file::{self, FileError};
+use crate::sys::mount::{self, Unmount};
+use crate::sys::program::{self, ProgramError};
+
+const DISK: &str = "disk.img";
+/// Making or repairing a file system on a slow SD card.
+const FILE_SYSTEM_LIMIT: Duration = Duration::from_secs(600);
+const DEVICE_LIMIT: Duration = Duration::from_secs(20);
+/// How long the kernel may take to end a file system after its last user.
+const RELEASE_LIMIT: Duration = Duration::from_secs(3);
+
+/// Why a volume was not taken from its node.
+pub(crate) enum DetachError {
+    /// A program uses it.
+    Busy,
+    /// Anything else, in words.
+    Failed(String),
+}
+
+/// Makes the file system, once. What an interrupted making left is made anew;
+/// what holds data is never touched.
+pub(crate) async fn ensure_file_system(directory: &Path, size_mb: u64, privilege: Privilege) -> Result<(), String> {
+    let disk = directory.join(DISK);
+    if disk.exists() {
+        return Ok(());
+    }
+    let new = directory.join(format!("{DISK}.new"));
+    let making = new.clone();
+    crate::sys::blocking(move || {
+        file::ensure_absent(&making)?;
+        let fail = |source| FileError::new("make", &making, source);
+        // Users' data: no other account of this machine may read it.
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(&making);
+        file.and_then(|file| file.set_len(size_mb << 20)).map_err(fail)
+    })
+    .await
+    .map_err(|error| chain(&error))?;
+    let first = match privilege {
+        Privilege::Unprivileged(map) => map.first,
+        Privilege::Privileged => 0,
+    };
+    let owner = format!("root_owner={first}:{first}");
+    let arguments = ["-q", "-m0", "-E", owner.as_str(), "-L", "conpaas"].map(std::ffi::OsStr::new);
+    let arguments: Vec<_> = arguments.into_iter().chain([new.as_os_str()]).collect();
+    program::run("mkfs.ext4", &arguments, FILE_SYSTEM_LIMIT).await.map_err(|error| chain(&error))?;
+    crate::sys::blocking(move || {
+        let fail = |source| FileError::new("make", &disk, source);
+        fs::File::open(&new).and_then(|file| file.sync_all()).map_err(fail)?;
+        fs::rename(&new, &disk).map_err(fail)
+    })
+    .await
+    .map_err(|error| chain(&error))
+}
+
+/// Mounts the volume of `directory` in the node as `device`. Fine if it is there.
+pub(crate) async fn ensure_mounted(directory: &Path, node: &NodePaths, device: &str) -> Result<(), String> {
+    let target = node.volumes().join(device);
+    if is_mounted(&target)? {
+        return Ok(());
+    }
+    file::ensure_directory(&target).map_err(|error| chain(&error))?;
+    let disk = directory.join(DISK);
+    let loop_device = match loop_device(&disk)? {
+        Some(left_by_a_crash) => left_by_a_crash,
+        None => {
+            repair(&disk).await?;
+            let arguments = ["--find", "--show", "--nooverlap"].map(std::ffi::OsStr::new);
+            let arguments: Vec<_> = arguments.into_iter().chain([disk.as_os_str()]).collect();
+            let shown =
+                program::run_in_machine("losetup", &arguments, DEVICE_LIMIT).await.map_err(|error| chain(&error))?;
+            PathBuf::from(shown.trim())
+        }
+    };
+    let device_file = loop_device.clone();
+    let mounted = crate::sys::blocking(move || {
+        mount::mount(&device_file, &target, "ext4", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "")
+    })
+    .await;
+    // From now on the device goes when its file system does.
+    let released = program::run_in_machine("losetup", &["-d".as_ref(), loop_device.as_os_str()], DEVICE_LIMIT).await;
+    mounted.map_err(|error| chain(&error))?;
+    released.map(drop).map_err(|error| chain(&error))
+}
+
+/// Whether the running node sees the mount; it does not if its director was
+/// started in another mount namespace than the node.
+pub(crate) fn is_seen_by(init_pid: i32, device: &str) -> bool {
+    let inside = Path::new(VOLUMES_INSIDE).join(device);
+    mount::of_process(init_pid).is_ok_and(|mounts| mounts.iter().any(|mount| mount.target == inside))
+}
+
+/// Takes the volume out of the node. Fine if it is not there.
+pub(crate) async fn detach(
+    directory: &Path,
+    node: &NodePaths,
+    device: &str,
+    init_pid: Option<i32>,
+) -> Result<(), DetachError> {
+    let target = node.volumes().join(device);
+    if is_mounted(&target).map_err(DetachError::Failed)? {
+        if init_pid.is_some_and(|pid| is_bound_elsewhere(pid, device)) {
+            return Err(DetachError::Busy);
+        }
+        let unmounting = target.clone();
+        let outcome = crate::sys::blocking(move || mount::ensure_unmounted(&unmounting, Unmount::IfUnused)).await;
+        match outcome {
+            Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => return Err(DetachError::Busy),
+            other => other.map_err(|error| DetachError::Failed(chain(&error)))?,
+        }
+    }
+    release(&directory.join(DISK)).await.map_err(DetachError::Failed)?;
+    match fs::remove_dir(&target) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(DetachError::Failed(chain(&FileError::new("remove", &target, error))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes all volumes out of a node that does not run.
+pub(crate) async fn clear_mounts(node: &NodePaths) -> Result<(), String> {
+    let volumes = node.volumes();
+    let words = |error: FileError| chain(&error);
+    crate::sys::blocking(move || {
+        for target in mount::at_or_below(&volumes).map_err(words)? {
+            mount::ensure_unmounted(&target, Unmount::Lazily).map_err(words)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Waits until no loop device stands for the volume's file any more, and frees one that a crash left.
+pub(crate) async fn release(disk: &Path) -> Result<(), String> {
+    let end = tokio::time::Instant::now() + RELEASE_LIMIT;
+    while let Some(device) = loop_device(disk)? {
+        if tokio::time::Instant::now() >= end {
+            return Err(format!("{} is still in use on {}", disk.display(), device.display()));
+        }
+        let freed = program::run_in_machine("losetup", &["-d".as_ref(), device.as_os_str()], DEVICE_LIMIT).await;
+        if let Err(error @ ProgramError::Start { .. }) = freed {
+            return Err(chain(&error));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+/// The volume's file.
+pub(crate) fn disk(directory: &Path) -> PathBuf {
+    directory.join(DISK)
+}
+
+/// What the volume's file takes of the disk now. Blocking.
+pub(crate) fn used_bytes(directory: &Path) -> u64 {
+    fs::metadata(directory.join(DISK)).map_or(0, |metadata| metadata.blocks() * 512)
+}
+
+/// The device that stands for `disk`, if one does.
+pub(crate) fn loop_device(disk: &Path) -> Result<Option<PathBuf>, String> {
+    let entries = fs::read_dir("/sys/block").map_err(|error| format!("cannot list /sys/block: {error}"))?;
+    for entry in entries.flatten() {
+        let Ok(file) = fs::read_to_string(entry.path().join("loop/backing_file")) else { continue };
+        if Path::new(file.trim_end_matches('\n')) == disk {
+            return Ok(Some(Path::new("/dev").join(entry.file_name())));
+        }
+    }
+    Ok(None)
+}
+
+/// A node that lost power leaves a journal to replay, or worse.
+async fn repair(disk: &Path) -> Result<(), String> {
+    match program::run("e2fsck", &["-p".as_ref(), disk.as_os_str()], FILE_SYSTEM_LIMIT).await {
+        // 1 and 2: there were errors, and they were corrected.
+        Err(ProgramError::Failed { status, .. }) if matches!(status.code(), Some(1 | 2)) => Ok(()),
+        other => other.map(drop).map_err(|error| chain(&error)),
+    }
+}
+
+/// The agent binds a volume to where its user wants it; such a mount does not
+/// follow the unmounting outside.
+fn is_bound_elsewhere(init_pid: i32, device: &str) -> bool {
+    let inside = Path::new(VOLUMES_INSIDE).join(device);
+    let Ok(mounts) = mount::of_process(init_pid) else { return false };
+    let own = mounts.iter().find(|mount| mount.target == inside).map(|mount| mount.device.clone());
+    own.is_some_and(|own| mounts.iter().any(|mount| mount.device == own && mount.target != inside))
+}
+
+fn is_mounted(target: &Path) -> Result<bool, String> {
+    mount::is_mounted(target).map_err(|error| chain(&error))
+}

@@ -1,0 +1,124 @@
+//! From the card to checked settings, recorded before the card is changed.
+
+use super::record::Record;
+use super::settings::{Entry, Problem, Settings, masked, read, resolve};
+use super::{BoardError, Place, card, imager};
+use crate::sys::chain;
+use crate::task::crash_point;
+
+/// What an image says for all boards that are made of it: the least important
+/// source. Only images have it.
+pub(crate) const IMAGE_DEFAULTS: &str = "/usr/lib/conpaas/first-boot.txt";
+
+/// Settings, and what is not right with their sources.
+pub(crate) struct Gathered {
+    pub settings: Settings,
+    pub problems: Vec<Problem>,
+}
+
+/// What the card and the record say together.
+struct Sources {
+    record: Record,
+    problems: Vec<Problem>,
+    /// The files whose content is to be taken off the card.
+    to_take: Vec<&'static str>,
+    /// `conpaas.txt` with stars in the place of its secrets.
+    to_mask: Option<Vec<u8>>,
+}
+
+/// Reads all sources and changes nothing. Blocking.
+pub(crate) fn look(place: &Place) -> Gathered {
+    settle(place, read_card(place, Record::load(place)))
+}
+
+/// Reads all sources, records what they say, then takes secrets off the
+/// card. A power cut at any line loses nothing: what is off the card is in
+/// the record. Blocking.
+///
+/// # Errors
+/// The record cannot be written: then the card stays as it is.
+pub(crate) fn gather(place: &Place) -> Result<Gathered, BoardError> {
+    let mut sources = read_card(place, Record::load(place));
+    sources.record.save(place)?;
+    crash_point("first-boot.gather.record");
+    let masks = sources.to_mask.take().map(|bytes| (card::SETTINGS, card::overwrite(place, card::SETTINGS, &bytes)));
+    crash_point("first-boot.gather.mask");
+    let takes = sources.to_take.iter().map(|name| {
+        let outcome = card::take(place, name);
+        crash_point("first-boot.gather.take");
+        (*name, outcome)
+    });
+    for (name, outcome) in masks.into_iter().chain(takes.collect::<Vec<_>>()) {
+        if let Err(error) = outcome {
+            let text = format!("still holds its secrets: {}", chain(&error));
+            sources.problems.push(Problem::at(super::settings::Origin::file(name), text));
+        }
+    }
+    Ok(settle(place, sources))
+}
+
+fn settle(place: &Place, sources: Sources) -> Gathered {
+    let mut problems = sources.problems;
+    let defaults = std::fs::read(place.path(IMAGE_DEFAULTS)).unwrap_or_default();
+    let (defaults, mut defaults_problems) = read("first-boot.txt", &defaults);
+    problems.append(&mut defaults_problems);
+    let settings = resolve(&[sources.record.settings, sources.record.imager, defaults], &mut problems);
+    Gathered { settings, problems }
+}
+
+fn read_card(place: &Place, mut record: Record) -> Sources {
+    let mut problems = Vec::new();
+    let mut to_mask = None;
+    // Where there is no file now, the record has what it said.
+    if let Some(bytes) = read_file(place, card::SETTINGS, &mut problems) {
+        let (entries, mut found) = read(card::SETTINGS, &bytes);
+        problems.append(&mut found);
+        to_mask = masked(&bytes);
+        record.settings = entries.into_iter().map(|entry| restored(entry, &record.settings)).collect();
+    }
+    let mut to_take = Vec::new();
+    for name in imager::FILES {
+        let Some(bytes) = read_file(place, name, &mut problems).filter(|bytes| !card::is_taken(bytes)) else {
+            continue;
+        };
+        // Taking it may have been cut off: what is left of it then means nothing.
+        if record.imager_files.iter().any(|known| known == name) {
+            to_take.push(*name);
+            continue;
+        }
+        let (mut entries, mut found) = imager::read(name, &bytes);
+        if entries.is_empty() {
+            // Somebody else's file, which stays as it is.
+            problems.append(&mut found);
+            continue;
+        }
+        to_take.push(*name);
+        record.imager.append(&mut entries);
+        record.imager_problems.append(&mut found);
+        record.imager_files.push((*name).to_owned());
+    }
+    problems.extend(record.imager_problems.iter().cloned());
+    Sources { record, problems, to_take, to_mask }
+}
+
+/// A secret that was taken off the card, as the record has it.
+fn restored(entry: Entry, recorded: &[Entry]) -> Entry {
+    let was = recorded.iter().find(|was| was.key == entry.key && super::settings::is_secret(&was.key));
+    match was {
+        Some(was) if entry.is_masked() || entry.is_remnant_of(&was.value) => {
+            Entry { value: was.value.clone(), ..entry }
+        }
+        _ => entry,
+    }
+}
+
+/// A card that cannot be read is a problem, not an end.
+fn read_file(place: &Place, name: &str, problems: &mut Vec<Problem>) -> Option<Vec<u8>> {
+    match card::read(place, name) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            problems.push(Problem::at(super::settings::Origin::file(name), chain(&error)));
+            None
+        }
+    }
+}

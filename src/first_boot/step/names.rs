@@ -1,0 +1,67 @@
+//! Who the machine is: host name, machine id, keyboard.
+
+use super::{Board, Outcome, done};
+use crate::first_boot::BoardError;
+use crate::sys::file;
+use crate::sys::program::{self, LIMIT};
+use crate::task::crash_point;
+
+const MACHINE_ID: &str = "/etc/machine-id";
+
+pub(crate) async fn ensure(board: &Board) -> Result<Outcome, BoardError> {
+    let name = &board.settings.hostname;
+    board.place.write("/etc/hostname", &format!("{name}\n"), 0o644)?;
+    crash_point("first-boot.names.hostname");
+    let before = file::read_text(&board.place.path("/etc/hosts")).unwrap_or_default();
+    board.place.write("/etc/hosts", &hosts(&before, name), 0o644)?;
+    if board.place.is_live() {
+        nix::unistd::sethostname(name)
+            .map_err(|errno| BoardError::Kernel { action: "set the host name", source: errno.into() })?;
+    }
+    ensure_machine_id(board).await?;
+    if let Some(layout) = &board.settings.keyboard {
+        let text = format!(
+            "XKBMODEL=\"pc105\"\nXKBLAYOUT=\"{layout}\"\nXKBVARIANT=\"\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n"
+        );
+        board.place.write("/etc/default/keyboard", &text, 0o644)?;
+    }
+    done(format!("this is {name}, found as {}", board.local_name()))
+}
+
+/// The same table with this machine's own line.
+fn hosts(before: &str, name: &str) -> String {
+    let own = format!("127.0.1.1 {name}.local {name}");
+    let is_own = |line: &str| line.split_whitespace().next() == Some("127.0.1.1");
+    let mut lines: Vec<&str> = before.lines().filter(|line| !is_own(line)).collect();
+    if !lines.iter().any(|line| line.split_whitespace().next() == Some("127.0.0.1")) {
+        lines.insert(0, "127.0.0.1 localhost");
+    }
+    lines.push(&own);
+    lines.join("\n") + "\n"
+}
+
+/// systemd makes one when it starts; it is made here only where it could not.
+async fn ensure_machine_id(board: &Board) -> Result<(), BoardError> {
+    let text = file::read_text(&board.place.path(MACHINE_ID)).unwrap_or_default();
+    let is_good = text.trim().len() == 32 && text.trim().chars().all(|c| c.is_ascii_hexdigit());
+    if is_good {
+        return Ok(());
+    }
+    let root = format!("--root={}", board.place.root().display());
+    program::run("systemd-machine-id-setup", &[root], LIMIT).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hosts;
+
+    #[test]
+    fn the_own_line_takes_the_place_of_older_ones() {
+        let before = "127.0.0.1 localhost\n127.0.1.1 old.local old\n# mine\n192.168.1.9 printer\n";
+        let after = "127.0.0.1 localhost\n# mine\n192.168.1.9 printer\n127.0.1.1 attic.local attic\n";
+        assert_eq!(hosts(before, "attic"), after);
+        assert_eq!(hosts(after, "attic"), after);
+        assert_eq!(hosts("", "attic"), "127.0.0.1 localhost\n127.0.1.1 attic.local attic\n");
+    }
+}

@@ -1,0 +1,37 @@
+//! Time servers and time zone.
+
+use std::path::Path;
+
+use super::{Board, Outcome, done};
+use crate::clock::chrony_conf;
+use crate::first_boot::BoardError;
+use crate::sys::file::FileError;
+use crate::task::crash_point;
+
+/// Where Debian keeps its time zones.
+pub(crate) const ZONES: &str = "/usr/share/zoneinfo";
+
+pub(crate) fn ensure(board: &Board) -> Result<Outcome, BoardError> {
+    let settings = &board.settings;
+    let networks = if board.has_director() { vec![settings.plan.network] } else { Vec::new() };
+    board.place.write("/etc/chrony/conf.d/conpaas.conf", &chrony_conf(&settings.time_servers, &networks)?, 0o644)?;
+    crash_point("first-boot.time.chrony");
+    let zone = &settings.timezone;
+    let file = board.place.path(ZONES).join(zone);
+    if file.is_file() {
+        link(&Path::new(ZONES).join(zone), &board.place.path("/etc/localtime"))?;
+        board.place.write("/etc/timezone", &format!("{zone}\n"), 0o644)?;
+    }
+    done(format!("{zone}; asks {}", settings.time_servers.join(", ")))
+}
+
+/// Puts a link in the place of whatever is there, whole or not at all.
+fn link(target: &Path, path: &Path) -> Result<(), FileError> {
+    if std::fs::read_link(path).is_ok_and(|found| found == target) {
+        return Ok(());
+    }
+    let temporary = path.with_extension("new");
+    crate::sys::file::ensure_absent(&temporary)?;
+    let made = std::os::unix::fs::symlink(target, &temporary).and_then(|()| std::fs::rename(&temporary, path));
+    made.map_err(|source| FileError::new("make the link", path, source))
+}

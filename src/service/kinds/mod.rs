@@ -1,0 +1,4 @@
+//! The kinds of service, one folder each.
+
+pub(crate) mod generic;
+pub(crate) mod helloworld;

@@ -1,0 +1,4 @@
+//! Volumes in a node: finding their device, formatting, mounting.
+
+pub(crate) mod device;
+pub mod mount;

@@ -1,0 +1,3 @@
+//! Programs that outlive the process that started them.
+
+pub mod script;
