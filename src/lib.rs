@@ -9,24 +9,24 @@ pub mod config;
 pub mod pki;
 pub mod sys;
 // Rung 2: machinery, knows doors, not roles.
-pub mod archive;
-pub mod client;
+mod archive;
+mod client;
 pub mod cloud;
 pub mod node;
 pub mod rpc;
 pub mod service;
-pub mod store;
-pub mod supervise;
+mod store;
+mod supervise;
 pub mod task;
 // Rung 3: roles, each with one composition root.
-pub mod agent;
+mod agent;
 pub mod director;
 pub mod first_boot;
 pub mod image;
 pub mod init;
-pub mod manager;
-pub mod nutshell;
-pub mod time;
-pub mod welcome;
+mod manager;
+mod nutshell;
+mod time;
+mod welcome;
 // Rung 4: faces.
 pub mod cli;

@@ -8,4 +8,4 @@ mod outputs;
 mod run;
 mod startup;
 
-pub use run::run;
+pub(crate) use run::run;

@@ -18,7 +18,7 @@ use crate::sys::file;
 use crate::task::Tasks;
 
 /// Runs an agent until it is asked to stop.
-pub fn run(options: &Options) -> ExitCode {
+pub(crate) fn run(options: &Options) -> ExitCode {
     run_until_stopped("agent", |tasks| start(options.clone(), tasks))
 }
 

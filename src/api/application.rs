@@ -6,7 +6,7 @@ use crate::model::{ApplicationId, State, UserId};
 
 /// What `/listapp` and `/createapp` say of an application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApplicationView {
+pub(crate) struct ApplicationView {
     /// The application's id.
     pub aid: ApplicationId,
     /// Its name.

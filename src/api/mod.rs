@@ -8,19 +8,20 @@ mod application;
 pub mod first_boot;
 mod join;
 mod node;
-pub mod params;
+pub(crate) mod params;
 mod python;
 mod resource;
 mod service;
-pub mod texts;
+pub(crate) mod texts;
 mod user;
 
-pub use application::ApplicationView;
+pub(crate) use application::ApplicationView;
 pub use join::{JoinFile, JoinView};
-pub use node::{NodeRequest, NodeView, NodeVolume, VolumeRequest};
-pub use resource::ResourceView;
-pub use service::{ServiceAndApplication, ServiceView};
-pub use user::UserView;
+pub use node::{NodeRequest, NodeView};
+pub(crate) use node::{NodeVolume, VolumeRequest};
+pub(crate) use resource::ResourceView;
+pub(crate) use service::{ServiceAndApplication, ServiceView};
+pub(crate) use user::UserView;
 
 /// The port that managers listen on unless the application object says otherwise.
 pub const MANAGER_PORT: u16 = 443;

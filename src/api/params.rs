@@ -4,24 +4,24 @@
 
 use serde_json::{Map, Value};
 
-pub use super::python::python_or_json;
+pub(crate) use super::python::python_or_json;
 
 /// The parameters of one call, taken out one by one in the order in which
 /// the method declares them; [`Params::finish`] refuses what is left.
 #[derive(Debug)]
-pub struct Params {
+pub(crate) struct Params {
     values: Map<String, Value>,
 }
 
 /// A parameter that is missing, of the wrong sort, or not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ParamError(pub String);
+pub(crate) struct ParamError(pub String);
 
 impl Params {
     /// Wraps the parameters of a call.
     #[must_use]
-    pub fn new(values: Map<String, Value>) -> Self {
+    pub(crate) fn new(values: Map<String, Value>) -> Self {
         Params { values }
     }
 
@@ -29,12 +29,12 @@ impl Params {
     ///
     /// # Errors
     /// It is missing.
-    pub fn required(&mut self, name: &str) -> Result<Value, ParamError> {
+    pub(crate) fn required(&mut self, name: &str) -> Result<Value, ParamError> {
         self.optional(name).ok_or_else(|| missing(name))
     }
 
     /// Takes a parameter that may be there.
-    pub fn optional(&mut self, name: &str) -> Option<Value> {
+    pub(crate) fn optional(&mut self, name: &str) -> Option<Value> {
         self.values.remove(name)
     }
 
@@ -42,7 +42,7 @@ impl Params {
     ///
     /// # Errors
     /// It is missing or no text.
-    pub fn string(&mut self, name: &str) -> Result<String, ParamError> {
+    pub(crate) fn string(&mut self, name: &str) -> Result<String, ParamError> {
         let value = self.required(name)?;
         to_string(name, value)
     }
@@ -51,7 +51,7 @@ impl Params {
     ///
     /// # Errors
     /// It is there and no text.
-    pub fn string_or(&mut self, name: &str, default: &str) -> Result<String, ParamError> {
+    pub(crate) fn string_or(&mut self, name: &str, default: &str) -> Result<String, ParamError> {
         self.optional(name).map_or_else(|| Ok(default.to_owned()), |value| to_string(name, value))
     }
 
@@ -59,7 +59,7 @@ impl Params {
     ///
     /// # Errors
     /// It is missing or no whole number.
-    pub fn integer(&mut self, name: &str) -> Result<i64, ParamError> {
+    pub(crate) fn integer(&mut self, name: &str) -> Result<i64, ParamError> {
         let value = self.required(name)?;
         to_integer(name, &value)
     }
@@ -68,58 +68,19 @@ impl Params {
     ///
     /// # Errors
     /// It is missing, no whole number, or not above 0.
-    pub fn positive(&mut self, name: &str) -> Result<i64, ParamError> {
+    pub(crate) fn positive(&mut self, name: &str) -> Result<i64, ParamError> {
         let number = self.integer(name)?;
         if number > 0 { Ok(number) } else { Err(bad(name, &format!("{number} is not more than 0"))) }
-    }
-
-    /// Takes a whole number from 0 up, also written as text.
-    ///
-    /// # Errors
-    /// It is missing, no whole number, or below 0.
-    pub fn not_negative(&mut self, name: &str) -> Result<i64, ParamError> {
-        let number = self.integer(name)?;
-        if number >= 0 { Ok(number) } else { Err(bad(name, &format!("{number} is not more or equal than 0"))) }
-    }
-
-    /// Takes a truth value, also written as text in upstream's many ways.
-    ///
-    /// # Errors
-    /// It is missing or none of them.
-    pub fn boolean(&mut self, name: &str) -> Result<bool, ParamError> {
-        let value = self.required(name)?;
-        let text = match &value {
-            Value::Bool(truth) => return Ok(*truth),
-            Value::String(text) => text.to_ascii_lowercase(),
-            Value::Number(number) => number.to_string(),
-            _ => String::new(),
-        };
-        match text.as_str() {
-            "yes" | "y" | "true" | "t" | "1" => Ok(true),
-            "no" | "n" | "false" | "f" | "0" => Ok(false),
-            _ => Err(wrong_type(name, &value, "bool")),
-        }
     }
 
     /// Takes an object.
     ///
     /// # Errors
     /// It is missing or no object.
-    pub fn object(&mut self, name: &str) -> Result<Map<String, Value>, ParamError> {
+    pub(crate) fn object(&mut self, name: &str) -> Result<Map<String, Value>, ParamError> {
         match self.required(name)? {
             Value::Object(object) => Ok(object),
             other => Err(wrong_type(name, &other, "dict")),
-        }
-    }
-
-    /// Takes a list.
-    ///
-    /// # Errors
-    /// It is missing or no list.
-    pub fn list(&mut self, name: &str) -> Result<Vec<Value>, ParamError> {
-        match self.required(name)? {
-            Value::Array(items) => Ok(items),
-            other => Err(wrong_type(name, &other, "list")),
         }
     }
 
@@ -128,7 +89,7 @@ impl Params {
     ///
     /// # Errors
     /// It is missing or none of them.
-    pub fn one_of(&mut self, name: &str, allowed: &[Value], shown: &str) -> Result<Value, ParamError> {
+    pub(crate) fn one_of(&mut self, name: &str, allowed: &[Value], shown: &str) -> Result<Value, ParamError> {
         let value = self.required(name)?;
         if allowed.contains(&value) {
             return Ok(value);
@@ -140,7 +101,7 @@ impl Params {
     ///
     /// # Errors
     /// Something is left.
-    pub fn finish(self) -> Result<(), ParamError> {
+    pub(crate) fn finish(self) -> Result<(), ParamError> {
         if self.values.is_empty() {
             return Ok(());
         }
@@ -150,26 +111,26 @@ impl Params {
 
 /// The error of a parameter that is not there.
 #[must_use]
-pub fn missing(name: &str) -> ParamError {
+pub(crate) fn missing(name: &str) -> ParamError {
     ParamError(format!("Missing the mandatory parameter '{name}'."))
 }
 
 /// The error of a parameter whose value breaks a rule.
 #[must_use]
-pub fn bad(name: &str, detail: &str) -> ParamError {
+pub(crate) fn bad(name: &str, detail: &str) -> ParamError {
     ParamError(format!("Parameter '{name}': {detail}."))
 }
 
 /// The error of a value of the wrong sort.
 #[must_use]
-pub fn wrong_type(name: &str, value: &Value, expected: &str) -> ParamError {
+pub(crate) fn wrong_type(name: &str, value: &Value, expected: &str) -> ParamError {
     bad(name, &format!("'{}' has type '{}', should be {expected}", python_str(value), python_type(value)))
 }
 
 /// A list of JSON values as Python 2 shows a list of plain texts and numbers
 /// (`['a', 'b']`, `[0, 1]`): upstream's own lists hold byte strings, without the `u`.
 #[must_use]
-pub fn python_list(items: &[Value]) -> String {
+pub(crate) fn python_list(items: &[Value]) -> String {
     let shown: Vec<String> =
         items.iter().map(|item| item.as_str().map_or_else(|| python_repr(item), |text| format!("'{text}'"))).collect();
     format!("[{}]", shown.join(", "))
@@ -177,7 +138,7 @@ pub fn python_list(items: &[Value]) -> String {
 
 /// A value as Python 2's `repr` shows what JSON gave it (`{u'x': 1}`).
 #[must_use]
-pub fn python_repr(value: &Value) -> String {
+pub(crate) fn python_repr(value: &Value) -> String {
     match value {
         Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),

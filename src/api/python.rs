@@ -8,7 +8,7 @@ const MAX_DEPTH: usize = 16;
 /// Reads JSON or, if it is none, a Python literal of texts, numbers,
 /// `True`, `False`, `None`, lists, tuples and dictionaries.
 #[must_use]
-pub fn python_or_json(text: &str) -> Option<Value> {
+pub(crate) fn python_or_json(text: &str) -> Option<Value> {
     if let Ok(value) = serde_json::from_str(text) {
         return Some(value);
     }

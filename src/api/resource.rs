@@ -6,7 +6,7 @@ use crate::model::{ApplicationId, ServiceId};
 
 /// What `/list_resources` says of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResourceView {
+pub(crate) struct ResourceView {
     /// Row number.
     pub rid: i64,
     /// The cloud's id of the node; unique.

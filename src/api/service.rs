@@ -7,7 +7,7 @@ use crate::model::{ApplicationId, ServiceId};
 
 /// What `/list` and `/add` say of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceView {
+pub(crate) struct ServiceView {
     /// The director's row number.
     pub rec_id: i64,
     /// The service's id inside its application.
@@ -31,7 +31,7 @@ pub struct ServiceView {
 
 /// A service together with its application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceAndApplication {
+pub(crate) struct ServiceAndApplication {
     /// The service.
     pub service: ServiceView,
     /// Its application.

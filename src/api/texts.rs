@@ -2,55 +2,55 @@
 //! for them, so they are written once, here.
 
 /// A login that failed, for `/getcerts`.
-pub const AUTHENTICATION_FAILED: &str = "User authentication failed";
+pub(crate) const AUTHENTICATION_FAILED: &str = "User authentication failed";
 /// A user whose credit is used up.
-pub const INSUFFICIENT_CREDITS: &str = "Insufficient credits";
+pub(crate) const INSUFFICIENT_CREDITS: &str = "Insufficient credits";
 /// An application that is not there, or not the caller's.
-pub const APPLICATION_NOT_FOUND: &str = "Application not found";
+pub(crate) const APPLICATION_NOT_FOUND: &str = "Application not found";
 /// A start of an application that is on its way or running.
-pub const APPLICATION_ALREADY_STARTED: &str = "Application already started";
+pub(crate) const APPLICATION_ALREADY_STARTED: &str = "Application already started";
 /// A parameter `name` that is absent.
-pub const NAME_REQUIRED: &str = "\"name\" is a required argument";
+pub(crate) const NAME_REQUIRED: &str = "\"name\" is a required argument";
 /// A user without any application.
-pub const NO_APPLICATIONS: &str = "No existing applications";
+pub(crate) const NO_APPLICATIONS: &str = "No existing applications";
 /// Ids that are absent or no numbers.
-pub const BAD_IDS: &str = "Bad specification of application or service IDs";
+pub(crate) const BAD_IDS: &str = "Bad specification of application or service IDs";
 /// A service that is not there.
-pub const INVALID_SERVICE_ID: &str = "Invalid service_id";
+pub(crate) const INVALID_SERVICE_ID: &str = "Invalid service_id";
 
 /// A name that another application of this user has.
 #[must_use]
-pub fn application_name_taken(name: &str) -> String {
+pub(crate) fn application_name_taken(name: &str) -> String {
     format!("Application name \"{name}\" is already taken")
 }
 
 /// A kind of service that is not built in.
 #[must_use]
-pub fn unknown_service_type(kind: &str) -> String {
+pub(crate) fn unknown_service_type(kind: &str) -> String {
     format!("Unknown service type '{kind}'")
 }
 
 /// An application without a manager.
 #[must_use]
-pub fn application_not_started(id: &str) -> String {
+pub(crate) fn application_not_started(id: &str) -> String {
     format!("Application {id} has not started. Try to start it first.")
 }
 
 /// An application, named in `/add` and `/remove`, that is not there or not the caller's.
 #[must_use]
-pub fn application_id_not_found(id: &str) -> String {
+pub(crate) fn application_id_not_found(id: &str) -> String {
     format!("Application {id} not found.")
 }
 
 /// A required form field that is absent or empty.
 #[must_use]
-pub fn missing_field(field: &str) -> String {
+pub(crate) fn missing_field(field: &str) -> String {
     format!("Missing required field: '{field}'")
 }
 
 /// A service in a state that does not allow the call; states in upstream's list notation.
 #[must_use]
-pub fn wrong_service_state(expected: &[crate::model::State], current: crate::model::State) -> String {
+pub(crate) fn wrong_service_state(expected: &[crate::model::State], current: crate::model::State) -> String {
     let expected: Vec<String> = expected.iter().map(|state| format!("'{state}'")).collect();
     format!("Wrong service state: was expecting one of [{}] but current state is '{current}'", expected.join(", "))
 }

@@ -6,7 +6,7 @@ use crate::model::UserId;
 
 /// What `/login`, `/new_user`, `/user_config` say of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserView {
+pub(crate) struct UserView {
     /// Login name.
     pub username: String,
     /// First name.

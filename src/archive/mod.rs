@@ -15,12 +15,12 @@ mod unpack;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use crate::config::ArchiveLimits;
+pub(crate) use crate::config::ArchiveLimits;
 use crate::sys::file::{self, FileError};
 
 /// Why an archive is refused.
 #[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
+pub(crate) enum ArchiveError {
     /// It is none of the known formats, or broken. Upstream's text.
     #[error("Invalid archive format")]
     Format,
@@ -51,7 +51,7 @@ impl From<FileError> for ArchiveError {
 ///
 /// # Errors
 /// It would not be unpacked.
-pub fn validate(archive: &Path, limits: &ArchiveLimits) -> Result<(), ArchiveError> {
+pub(crate) fn validate(archive: &Path, limits: &ArchiveLimits) -> Result<(), ArchiveError> {
     reader::read(archive, limits, &mut unpack::Nowhere)
 }
 
@@ -59,7 +59,7 @@ pub fn validate(archive: &Path, limits: &ArchiveLimits) -> Result<(), ArchiveErr
 ///
 /// # Errors
 /// It is refused, or the disk is full; nothing is left then.
-pub fn stage(archive: &Path, target: &Path, limits: &ArchiveLimits) -> Result<Staged, ArchiveError> {
+pub(crate) fn stage(archive: &Path, target: &Path, limits: &ArchiveLimits) -> Result<Staged, ArchiveError> {
     let parent = target.parent().unwrap_or(Path::new("/"));
     file::ensure_directory(parent)?;
     let staged = tempfile::Builder::new()
@@ -72,7 +72,7 @@ pub fn stage(archive: &Path, target: &Path, limits: &ArchiveLimits) -> Result<St
 
 /// An archive that is unpacked, but not yet where it should be. Dropped, it is removed.
 #[derive(Debug)]
-pub struct Staged {
+pub(crate) struct Staged {
     directory: tempfile::TempDir,
 }
 
@@ -81,7 +81,7 @@ impl Staged {
     ///
     /// # Errors
     /// `target` cannot be removed or replaced.
-    pub fn replace(self, target: &Path) -> Result<(), FileError> {
+    pub(crate) fn replace(self, target: &Path) -> Result<(), FileError> {
         use std::os::unix::fs::PermissionsExt;
         let fail = |error: io::Error| FileError::new("replace", target, error);
         let staged = self.directory.keep();
@@ -97,7 +97,7 @@ impl Staged {
 }
 
 /// Removes what [`stage`] left beside `target` when the program was killed. Blocking.
-pub fn remove_leftovers(target: &Path) {
+pub(crate) fn remove_leftovers(target: &Path) {
     let prefix = staging_prefix(target);
     let entries = target.parent().map(std::fs::read_dir).into_iter().flatten().flatten().flatten();
     let leftovers: Vec<PathBuf> = entries

@@ -13,7 +13,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// How long the machine has run since it was booted; sleep does not count.
 /// Setting the clock does not change it.
 #[must_use]
-pub fn since_boot() -> SinceBoot {
+pub(crate) fn since_boot() -> SinceBoot {
     // Only an unknown clock fails, and every Linux knows this one.
     let time = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
     SinceBoot { boot: boot().to_owned(), seconds: i64::try_from(time.as_secs()).unwrap_or(i64::MAX) }

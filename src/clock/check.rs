@@ -10,7 +10,7 @@ use crate::sys::blocking;
 
 /// How the clock is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClockSettings {
+pub(crate) struct ClockSettings {
     /// Time servers, `host` or `host:port`, in the order they are asked; the
     /// first whose answer can be believed decides.
     pub servers: Vec<String>,
@@ -29,7 +29,7 @@ pub struct ClockSettings {
 impl ClockSettings {
     /// Asks `servers`, allows one minute, requires nothing, sets nothing, remembers nothing.
     #[must_use]
-    pub fn new(servers: Vec<String>) -> Self {
+    pub(crate) fn new(servers: Vec<String>) -> Self {
         ClockSettings {
             servers,
             is_server_required: false,
@@ -43,7 +43,7 @@ impl ClockSettings {
 
 /// Looks at `clock`. Takes no time when no servers are set; else at most
 /// some seconds for each that does not answer.
-pub async fn check(settings: &ClockSettings, clock: &Clock) -> ClockVerdict {
+pub(crate) async fn check(settings: &ClockSettings, clock: &Clock) -> ClockVerdict {
     let built = build_time();
     let mut reasons = Vec::new();
     for server in &settings.servers {
@@ -71,7 +71,7 @@ pub async fn check(settings: &ClockSettings, clock: &Clock) -> ClockVerdict {
 ///
 /// # Errors
 /// The clock is wrong, or unknown where it must be known.
-pub async fn enforce(settings: &ClockSettings, clock: &Clock) -> Result<ClockVerdict, ClockError> {
+pub(crate) async fn enforce(settings: &ClockSettings, clock: &Clock) -> Result<ClockVerdict, ClockError> {
     let mut verdict = check(settings, clock).await;
     if let ClockVerdict::Wrong { offset, server, .. } = &verdict {
         if !settings.may_step {
@@ -101,7 +101,7 @@ pub async fn enforce(settings: &ClockSettings, clock: &Clock) -> Result<ClockVer
 ///
 /// # Errors
 /// The clock is wrong, or the time cannot be recorded.
-pub fn expect_plausible(clock: &Clock, record_path: &Path) -> Result<(), ClockError> {
+pub(crate) fn expect_plausible(clock: &Clock, record_path: &Path) -> Result<(), ClockError> {
     let (now, floor) = (clock.now(), floor_by(Some(record_path)));
     if now < floor.at() {
         return Err(ClockError::Wrong(ClockVerdict::Implausible { now, floor }));

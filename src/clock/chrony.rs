@@ -26,7 +26,7 @@ pub struct TimeServerError(pub String);
 /// # Errors
 /// A server's name would not be read as one: these names come from a file
 /// that anybody may have written.
-pub fn chrony_conf(servers: &[String], networks: &[Ipv4Network]) -> Result<String, TimeServerError> {
+pub(crate) fn chrony_conf(servers: &[String], networks: &[Ipv4Network]) -> Result<String, TimeServerError> {
     let mut text = String::from("# Written by conpaas; read by chronyd besides /etc/chrony/chrony.conf.\n");
     for server in servers {
         let line = source(server).ok_or_else(|| TimeServerError(server.clone()))?;

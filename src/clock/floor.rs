@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::sys::file::{self, FileError};
 
 /// How often [`record`] writes at most: an SD card must last.
-pub const RECORD_INTERVAL: Duration = Duration::from_secs(3600);
+pub(crate) const RECORD_INTERVAL: Duration = Duration::from_secs(3600);
 /// Digits of any time, and a line break; a larger file is none of ours.
 const MAX_RECORD_BYTES: u64 = 32;
 
@@ -24,14 +24,14 @@ pub fn build_time() -> DateTime<Utc> {
 /// that once ran far ahead must not be restored for ever, and no program is
 /// in use for twenty years without an update.
 #[must_use]
-pub fn ceiling() -> DateTime<Utc> {
+pub(crate) fn ceiling() -> DateTime<Utc> {
     build_time() + TimeDelta::days(20 * 365)
 }
 
 /// The time in `path`; nothing when there is none, or when it is damaged or
 /// beyond belief: the build time is then what remains. Blocking.
 #[must_use]
-pub fn recorded_time(path: &Path) -> Option<DateTime<Utc>> {
+pub(crate) fn recorded_time(path: &Path) -> Option<DateTime<Utc>> {
     let length = std::fs::metadata(path).ok()?.len();
     if length > MAX_RECORD_BYTES {
         return None;
@@ -45,7 +45,7 @@ pub fn recorded_time(path: &Path) -> Option<DateTime<Utc>> {
 ///
 /// # Errors
 /// The directory is missing, full or not writable.
-pub fn record(path: &Path, now: DateTime<Utc>) -> Result<(), FileError> {
+pub(crate) fn record(path: &Path, now: DateTime<Utc>) -> Result<(), FileError> {
     record_beyond(path, now, RECORD_INTERVAL)
 }
 
@@ -54,7 +54,7 @@ pub fn record(path: &Path, now: DateTime<Utc>) -> Result<(), FileError> {
 ///
 /// # Errors
 /// As [`record`].
-pub fn record_beyond(path: &Path, now: DateTime<Utc>, distance: Duration) -> Result<(), FileError> {
+pub(crate) fn record_beyond(path: &Path, now: DateTime<Utc>, distance: Duration) -> Result<(), FileError> {
     let is_fresh =
         recorded_time(path).is_some_and(|recorded| (now - recorded).num_seconds().unsigned_abs() < distance.as_secs());
     if is_fresh || now < build_time() || now > ceiling() {

@@ -33,12 +33,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use rustix::time::{ClockId, Timespec, clock_settime};
 
-pub use boot::since_boot;
-pub use check::{ClockSettings, check, enforce, expect_plausible};
-pub use chrony::{TimeServerError, chrony_conf};
-pub use floor::{RECORD_INTERVAL, build_time, ceiling, record, record_beyond, recorded_time};
-pub use restore::{Memory, RECORD_NAME, Restored, restore};
-pub use verdict::{ClockError, ClockVerdict, Floor, Unchecked};
+pub(crate) use boot::since_boot;
+pub(crate) use check::{ClockSettings, check, enforce, expect_plausible};
+pub(crate) use chrony::{TimeServerError, chrony_conf};
+pub use floor::build_time;
+pub(crate) use floor::{RECORD_INTERVAL, ceiling, record, record_beyond, recorded_time};
+pub(crate) use restore::{Memory, RECORD_NAME, restore};
+pub(crate) use verdict::{ClockError, ClockVerdict, Floor, Unchecked};
 
 /// Tells the time. Cheap to clone; clones of a shifted clock share their shift.
 #[derive(Debug, Clone)]

@@ -9,11 +9,11 @@ use super::verdict::shown_time;
 use super::{Clock, ClockError, ClockVerdict, Floor, build_time, ceiling, recorded_time};
 
 /// The name of the file that remembers the time, in the state directory.
-pub const RECORD_NAME: &str = "last-time";
+pub(crate) const RECORD_NAME: &str = "last-time";
 
 /// Where a machine's last known times are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// The file that [`super::record`] writes.
     pub record: PathBuf,
     /// A file whose date is the time at which the system was made: systemd's.
@@ -30,7 +30,7 @@ impl Default for Memory {
 impl Memory {
     /// The latest time that is past for certain. Blocking.
     #[must_use]
-    pub fn floor(&self) -> Floor {
+    pub(crate) fn floor(&self) -> Floor {
         let built = Floor::Built(build_time());
         let made = made_at(&self.epoch).map(|at| Floor::Made { at, path: self.epoch.clone() });
         let recorded = recorded_time(&self.record).map(|at| Floor::Recorded { at, path: self.record.clone() });
@@ -41,7 +41,7 @@ impl Memory {
 
 /// What was done about a clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Restored {
+pub(crate) enum Restored {
     /// Nothing: it is later than everything that is known.
     Kept {
         /// What it says.
@@ -70,7 +70,7 @@ impl std::fmt::Display for Restored {
 ///
 /// # Errors
 /// It may not be set by this process.
-pub fn restore(memory: &Memory, clock: &Clock) -> Result<Restored, ClockError> {
+pub(crate) fn restore(memory: &Memory, clock: &Clock) -> Result<Restored, ClockError> {
     let floor = memory.floor();
     let now = clock.now();
     if now >= floor.at() {

@@ -9,7 +9,7 @@ use crate::sys::file::FileError;
 
 /// What was found out about the clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClockVerdict {
+pub(crate) enum ClockVerdict {
     /// It agrees with a server.
     Right {
         /// The server's time less ours.
@@ -39,7 +39,7 @@ pub enum ClockVerdict {
 
 /// A time that is past for certain, and how that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Floor {
+pub(crate) enum Floor {
     /// The program was built then.
     Built(DateTime<Utc>),
     /// The program ran then.
@@ -60,7 +60,7 @@ pub enum Floor {
 
 /// Why no server says whether the clock is right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unchecked {
+pub(crate) enum Unchecked {
     /// None is configured.
     NoServers,
     /// None gave an answer that can be believed: each with its reason.
@@ -69,7 +69,7 @@ pub enum Unchecked {
 
 /// Why nothing may go on with this clock: one line, with what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum ClockError {
+pub(crate) enum ClockError {
     /// It is wrong by too much.
     #[error("{0}")]
     Wrong(ClockVerdict),
@@ -93,7 +93,7 @@ pub enum ClockError {
 impl ClockVerdict {
     /// The line for the log when work may go on, but somebody should look.
     #[must_use]
-    pub fn warning(&self) -> Option<String> {
+    pub(crate) fn warning(&self) -> Option<String> {
         match self {
             ClockVerdict::Unchecked(Unchecked::NoAnswer(_)) => Some(self.to_string()),
             _ => None,
@@ -104,7 +104,7 @@ impl ClockVerdict {
 impl Floor {
     /// The time.
     #[must_use]
-    pub fn at(&self) -> DateTime<Utc> {
+    pub(crate) fn at(&self) -> DateTime<Utc> {
         match self {
             Floor::Built(at) | Floor::Recorded { at, .. } | Floor::Made { at, .. } => *at,
         }

@@ -16,9 +16,9 @@ pub mod ec2;
 mod firewall_ports;
 #[cfg(test)]
 mod fixed_context;
-pub(crate) mod local;
+pub mod local;
 pub mod openstack;
-pub mod timeout;
+pub(crate) mod timeout;
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -26,27 +26,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::model::{CloudName, NodeTag};
-
-/// Which program a node runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NodeRole {
-    /// `conpaas manager`.
-    Manager,
-    /// `conpaas agent`.
-    Agent,
-}
-
-impl NodeRole {
-    /// The sub-command of the program, and the word in the resource table.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            NodeRole::Manager => "manager",
-            NodeRole::Agent => "agent",
-        }
-    }
-}
+use crate::model::{CloudName, Finding, NodeRole, NodeTag};
 
 /// What a node is told when it is made. A cloud takes the one form that it
 /// can hand over, and knows nothing of the other.
@@ -138,48 +118,6 @@ pub struct CloudVolume {
     pub volume_id: String,
     /// The node (its `vmid`) that it is attached to.
     pub attached_to: Option<String>,
-}
-
-/// One line of a cloud's own examination (`conpaas director check`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Good, or what is wrong.
-    pub verdict: Verdict,
-    /// What was looked at and what was seen.
-    pub text: String,
-    /// What to do about it; empty when nothing is wrong.
-    pub remedy: String,
-}
-
-impl Finding {
-    /// What is as it should be.
-    #[must_use]
-    pub fn good(text: impl Into<String>) -> Self {
-        Finding { verdict: Verdict::Good, text: text.into(), remedy: String::new() }
-    }
-
-    /// What works, but should be looked at.
-    #[must_use]
-    pub fn warning(text: impl Into<String>, remedy: &str) -> Self {
-        Finding { verdict: Verdict::Warning, text: text.into(), remedy: remedy.to_owned() }
-    }
-
-    /// What will not work.
-    #[must_use]
-    pub fn bad(text: impl Into<String>, remedy: &str) -> Self {
-        Finding { verdict: Verdict::Bad, text: text.into(), remedy: remedy.to_owned() }
-    }
-}
-
-/// How a finding is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// As it should be.
-    Good,
-    /// Works, but look at it.
-    Warning,
-    /// Will not work.
-    Bad,
 }
 
 /// What a cloud may use to make what its configuration names and is not there.

@@ -14,12 +14,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeSpec, Repair, VolumeSpec};
+use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, Repair, VolumeSpec};
+use crate::model::Finding;
 use crate::model::{CloudName, NodeTag};
 
 /// How long each sort of operation may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CloudLimits {
+pub(crate) struct CloudLimits {
     /// A question.
     pub ask: Duration,
     /// Making or starting a node.
@@ -31,13 +32,13 @@ pub struct CloudLimits {
 impl CloudLimits {
     /// The usual ones; a node may take as long as its director waits for it.
     #[must_use]
-    pub fn usual(ensure_node: Duration) -> Self {
+    pub(crate) fn usual(ensure_node: Duration) -> Self {
         CloudLimits { ask: Duration::from_secs(120), ensure_node, change: Duration::from_secs(600) }
     }
 }
 
 /// Another cloud, within limits.
-pub struct LimitedCloud {
+pub(crate) struct LimitedCloud {
     inner: Arc<dyn Cloud>,
     limits: CloudLimits,
     nodes: Arc<Semaphore>,
@@ -47,7 +48,7 @@ pub struct LimitedCloud {
 impl LimitedCloud {
     /// Bounds what `inner` may take.
     #[must_use]
-    pub fn new(inner: Arc<dyn Cloud>, limits: CloudLimits) -> LimitedCloud {
+    pub(crate) fn new(inner: Arc<dyn Cloud>, limits: CloudLimits) -> LimitedCloud {
         let one = || Arc::new(Semaphore::new(1));
         LimitedCloud { inner, limits, nodes: one(), volumes: one() }
     }
@@ -184,7 +185,7 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::cloud::Verdict;
+    use crate::model::Verdict;
 
     /// Answers when it is told to.
     struct Slow {

@@ -9,7 +9,7 @@ use crate::sys::file;
 
 /// Settings of the command line client.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ClientConfig {
+pub(crate) struct ClientConfig {
     /// Where the director answers.
     pub director_url: Option<DirectorUrl>,
     /// Who calls.
@@ -35,7 +35,7 @@ impl ClientConfig {
     ///
     /// # Errors
     /// A file is not readable or holds a value that cannot be used; `only` is missing.
-    pub fn read(home: &Path, only: Option<&Path>) -> Result<Self, ConfigError> {
+    pub(crate) fn read(home: &Path, only: Option<&Path>) -> Result<Self, ConfigError> {
         let state_dir = home.join(".conpaas");
         match only {
             Some(path) => Self::read_files(state_dir, &[path]),

@@ -170,7 +170,7 @@ pub(crate) const DIRECTOR_KEYS: &[Key] = &[
 /// The file to read: what was asked for, else `DIRECTOR_CFG` of the
 /// environment, else `/etc/cpsdirector/director.cfg`.
 #[must_use]
-pub fn locate_director_cfg(asked: Option<&Path>) -> PathBuf {
+pub(crate) fn locate_director_cfg(asked: Option<&Path>) -> PathBuf {
     let from_environment = || std::env::var_os("DIRECTOR_CFG").map(PathBuf::from);
     asked
         .map(Path::to_owned)

@@ -3,16 +3,16 @@
 
 /// The `director.cfg` that comes with the program: every key with its
 /// meaning and its default, most of them commented out.
-pub const SHIPPED_DIRECTOR_CFG: &str = include_str!("../../config/director.cfg");
+pub(crate) const SHIPPED_DIRECTOR_CFG: &str = include_str!("../../config/director.cfg");
 
 /// The `cps-tools.conf` that comes with the program.
-pub const SHIPPED_CPS_TOOLS_CONF: &str = include_str!("../../config/cps-tools.conf");
+pub(crate) const SHIPPED_CPS_TOOLS_CONF: &str = include_str!("../../config/cps-tools.conf");
 
 /// `text` with `key = value` in `[section]`: in the place of the option
 /// where it is given, else where it stands commented out, else at the end
 /// of the section, which is added when it is not there.
 #[must_use]
-pub fn with_option(text: &str, section: &str, key: &str, value: &str) -> String {
+pub(crate) fn with_option(text: &str, section: &str, key: &str, value: &str) -> String {
     let option = format!("{key} = {value}");
     let mut lines: Vec<&str> = text.lines().collect();
     let header = format!("[{section}]");

@@ -8,8 +8,9 @@ use futures_util::future::join_all;
 use super::clouds::Clouds;
 use super::renewal::authority_end;
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict};
-use crate::cloud::{Cloud, Finding, Repair};
+use crate::cloud::{Cloud, Repair};
 use crate::config::DirectorConfig;
+use crate::model::Finding;
 use crate::pki::{Authority, Credentials};
 use crate::store;
 use crate::sys::{chain, file};
@@ -20,7 +21,7 @@ const SOON_SECONDS: i64 = 30 * 24 * 3600;
 /// Makes what the clouds of the director at `director_cfg` lack, as far as a
 /// program can know what it should be; `image` is the file of the image that
 /// nodes start from. Gives what was done, or could not be.
-pub async fn mend(director_cfg: &Path, image: Option<&Path>) -> Vec<Finding> {
+pub(crate) async fn mend(director_cfg: &Path, image: Option<&Path>) -> Vec<Finding> {
     // What is wrong with either is told by the check.
     let Ok(config) = DirectorConfig::read(director_cfg) else { return Vec::new() };
     let Ok(authority) = Authority::load(&config.cert_dir) else { return Vec::new() };
@@ -34,7 +35,7 @@ pub async fn mend(director_cfg: &Path, image: Option<&Path>) -> Vec<Finding> {
 }
 
 /// Looks at everything that the director at `director_cfg` needs. Changes nothing.
-pub async fn check(director_cfg: &Path) -> Vec<Finding> {
+pub(crate) async fn check(director_cfg: &Path) -> Vec<Finding> {
     let config = match DirectorConfig::read(director_cfg) {
         Ok(config) => config,
         Err(error) => {

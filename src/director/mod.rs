@@ -30,9 +30,10 @@ mod state;
 mod views;
 mod volume;
 
-pub use check::{check, mend};
+pub(crate) use check::{check, mend};
 pub use http::routes::{Access, route_table};
-pub use node::stop::{StopReport, stop_nodes};
-pub use renewal::{RenewAuthority, renew};
-pub use run::{RunOptions, run};
-pub use setup::{SetupOptions, SetupReport, setup};
+pub(crate) use node::stop::stop_nodes;
+pub(crate) use renewal::{RenewAuthority, renew};
+pub(crate) use run::RunOptions;
+pub use run::run;
+pub(crate) use setup::{SetupOptions, setup};

@@ -6,8 +6,8 @@ use std::path::Path;
 use chrono::DateTime;
 
 use crate::clock::{self, Clock};
-use crate::cloud::Finding;
 use crate::config::DirectorConfig;
+use crate::model::Finding;
 use crate::pki::{Authority, Credentials, Lifetime};
 use crate::sys::chain;
 
@@ -17,7 +17,7 @@ const YEAR: i64 = 365 * DAY;
 
 /// What is renewed besides what is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RenewAuthority {
+pub(crate) enum RenewAuthority {
     /// The authority keeps its certificate.
     No,
     /// The authority gets a new certificate for its old key.
@@ -27,7 +27,7 @@ pub enum RenewAuthority {
 /// Renews what the director at `director_cfg` has and what is due: when a
 /// third of its life is left. May be repeated. Blocking.
 #[must_use]
-pub fn renew(director_cfg: &Path, authority: RenewAuthority) -> Vec<Finding> {
+pub(crate) fn renew(director_cfg: &Path, authority: RenewAuthority) -> Vec<Finding> {
     let config = match DirectorConfig::read(director_cfg) {
         Ok(config) => config,
         Err(error) => return vec![Finding::bad(chain(&error), "mend the file, or run this as root")],

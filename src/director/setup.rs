@@ -17,7 +17,7 @@ use crate::sys::file;
 
 /// What `init` is told.
 #[derive(Debug, Clone)]
-pub struct SetupOptions {
+pub(crate) struct SetupOptions {
     /// Where `director.cfg` is, or shall be.
     pub config: PathBuf,
     /// The name or address by which nodes and users reach this machine.
@@ -30,7 +30,7 @@ pub struct SetupOptions {
 
 /// What `init` did, for people.
 #[derive(Debug, Clone)]
-pub struct SetupReport {
+pub(crate) struct SetupReport {
     /// One line for each thing made or kept.
     pub lines: Vec<String>,
     /// SHA-256 fingerprint of the authority, for users to compare.
@@ -41,7 +41,7 @@ pub struct SetupReport {
 ///
 /// # Errors
 /// The configuration is wrong, or a file cannot be written.
-pub fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
+pub(crate) fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
     let mut lines = Vec::new();
     let config = write_config(options, &mut lines)?;
     for directory in [&config.conf_dir, &config.cert_dir, &config.userdata_dir] {

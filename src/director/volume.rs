@@ -128,7 +128,7 @@ async fn ensure(director: &Arc<Director>, new: NewVolume, near: Option<NodeTag>)
                 }
             }
             let id = volume::insert(tx, &new)?;
-            Ok(Volume { id, phase: Phase::Making, wanted: new, volume_id: None, attached_to: None })
+            Ok(Volume { id, phase: Phase::Making, wanted: new, volume_id: None })
         })
         .await?;
     crash_point("create_volume.recorded");

@@ -5,7 +5,7 @@ use super::settings::{Lan, Problem, Settings, read, resolve};
 /// What a file of settings would make of a board, for people: one line for
 /// each thing, and what could not be used.
 #[must_use]
-pub fn check_settings(name: &str, bytes: &[u8]) -> (Vec<String>, Vec<Problem>) {
+pub(crate) fn check_settings(name: &str, bytes: &[u8]) -> (Vec<String>, Vec<Problem>) {
     let (entries, mut problems) = read(name, bytes);
     let settings = resolve(&[entries], &mut problems);
     (summary(&settings), problems)

@@ -18,7 +18,7 @@ const ISSUE: &str = "/run/issue.d/conpaas.issue";
 ///
 /// # Errors
 /// The first boot has not come so far, or a file cannot be written.
-pub async fn announce(place: &Place) -> Result<(), BoardError> {
+pub(crate) async fn announce(place: &Place) -> Result<(), BoardError> {
     {
         let place = place.clone();
         crate::sys::blocking(move || {
@@ -32,7 +32,7 @@ pub async fn announce(place: &Place) -> Result<(), BoardError> {
 }
 
 /// Tells the programs that wait for a login to show the text again. Nobody may be waiting.
-pub async fn reload(place: &Place) {
+pub(crate) async fn reload(place: &Place) {
     if place.is_live() {
         let _no_getty_runs_yet = program::run("agetty", &["--reload"], program::LIMIT).await;
     }

@@ -20,7 +20,7 @@ use crate::task::crash_point;
 ///
 /// # Errors
 /// The file cannot be read or removed: then nobody has it.
-pub fn take_first_login(place: &Place) -> Result<Option<FirstLogin>, BoardError> {
+pub(crate) fn take_first_login(place: &Place) -> Result<Option<FirstLogin>, BoardError> {
     let _held = lock(place)?;
     let Some(login) = read(place)? else { return Ok(None) };
     file::ensure_absent(&place.first_login())?;

@@ -18,7 +18,7 @@
 //!
 //! Must not know: how a director works inside. It types the commands that people type.
 
-pub mod imager;
+pub(crate) mod imager;
 pub mod settings;
 
 mod card;
@@ -32,12 +32,13 @@ mod record;
 mod run;
 mod step;
 
-pub use check::check_settings;
-pub use console::{announce, reload as reload_console};
-pub use login::take_first_login;
-pub use place::Place;
-pub use run::{RunOptions, run};
-pub use step::forget_script;
+pub(crate) use check::check_settings;
+pub(crate) use console::{announce, reload as reload_console};
+pub(crate) use login::take_first_login;
+pub(crate) use place::Place;
+pub(crate) use run::RunOptions;
+pub use run::run;
+pub(crate) use step::forget_script;
 
 use std::path::PathBuf;
 

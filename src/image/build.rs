@@ -25,7 +25,7 @@ use super::workspace::Workplace;
 use crate::sys::{blocking, file, program};
 
 /// What people see while images are made.
-pub trait Report: Send + Sync {
+pub(crate) trait Report: Send + Sync {
     /// A stage of an image begins; the one before it is done.
     fn begin(&self, image: &str, stage: &str);
     /// The stage goes on: the last line of what a program says.
@@ -38,7 +38,7 @@ pub trait Report: Send + Sync {
 
 /// Whether downloads are made of the images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
+pub(crate) enum Compression {
     /// With xz.
     Xz,
     /// None are.
@@ -47,7 +47,7 @@ pub enum Compression {
 
 /// What was asked for.
 #[derive(Debug, Clone)]
-pub struct BuildOptions {
+pub(crate) struct BuildOptions {
     /// Names of recipes.
     pub recipes: Vec<String>,
     /// For which machines; none named means this machine, or else the first that a recipe offers.
@@ -75,7 +75,7 @@ pub struct BuildOptions {
 }
 
 /// What became of one image.
-pub type Outcome = (String, Result<Built>);
+pub(crate) type Outcome = (String, Result<Built>);
 
 /// Without `SOURCE_DATE_EPOCH`, no file of an image is younger than this (the first second of 2024).
 const EPOCH: u64 = 1_704_067_200;
@@ -86,7 +86,11 @@ const DIST: &str = "target/dist";
 ///
 /// # Errors
 /// What was asked for makes no sense, so that nothing was begun.
-pub async fn build(options: &BuildOptions, report: &dyn Report, stop: &CancellationToken) -> Result<Vec<Outcome>> {
+pub(crate) async fn build(
+    options: &BuildOptions,
+    report: &dyn Report,
+    stop: &CancellationToken,
+) -> Result<Vec<Outcome>> {
     let plans = plan(options).await?;
     if !nix::unistd::geteuid().is_root() {
         bail!("images have files of many owners, so making them needs root: run it with sudo");
@@ -183,8 +187,6 @@ impl<'a> Builder<'a> {
         let recipe = &job.plan.recipe;
         let mut built = Built {
             name: job.plan.name.clone(),
-            recipe: recipe.name.clone(),
-            architecture: job.plan.architecture,
             directory: None,
             content_bytes: std::fs::metadata(&archives.root)?.len(),
             artefacts: Vec::new(),

@@ -25,9 +25,9 @@ pub(crate) mod recipe;
 pub(crate) mod root;
 mod workspace;
 
-pub use build::{BuildOptions, Compression, Outcome, Report, build};
-pub use publish::artefact::{Artefact, Built};
-pub use recipe::architecture::Architecture;
-pub use recipe::definition::{Output, Recipe, RecipeError};
+pub(crate) use build::{BuildOptions, Compression, Outcome, Report, build};
+pub(crate) use publish::artefact::Built;
+pub(crate) use recipe::architecture::Architecture;
+pub use recipe::definition::Output;
 pub use recipe::directory::Recipes;
-pub use recipe::plan::{Overview, overview};
+pub use recipe::plan::overview;

@@ -22,7 +22,7 @@ use nix::unistd::{dup2_stderr, dup2_stdout};
 
 use self::supervise::{Job, Outcome};
 
-pub use join::{JOIN_LIMIT, JoinOptions, Source, Then, join};
+pub(crate) use join::{JOIN_LIMIT, JoinOptions, Source, Then, join};
 
 /// What the node is to be; written before it boots.
 const CONTEXT: &str = "/root/config.cfg";

@@ -16,4 +16,4 @@ mod method;
 mod operation;
 mod run;
 
-pub use run::run;
+pub(crate) use run::run;

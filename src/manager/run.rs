@@ -19,7 +19,7 @@ use crate::sys::file;
 use crate::task::Tasks;
 
 /// Runs a manager until it is asked to stop.
-pub fn run(options: &Options) -> ExitCode {
+pub(crate) fn run(options: &Options) -> ExitCode {
     run_until_stopped("manager", |tasks| start(options.clone(), tasks))
 }
 

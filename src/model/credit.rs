@@ -2,7 +2,7 @@
 
 /// What is due for one node now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Charge {
+pub(crate) struct Charge {
     /// Credits to take from the owner now.
     pub due: i64,
     /// Credits charged for this node in all, after taking `due`.
@@ -16,7 +16,7 @@ pub struct Charge {
 /// machine ran; see [`RunningMark`](super::RunningMark). A negative age
 /// charges nothing. `charged_already` is what earlier calls took for this node.
 #[must_use]
-pub fn plan_charge(age_seconds: i64, charged_already: i64) -> Charge {
+pub(crate) fn plan_charge(age_seconds: i64, charged_already: i64) -> Charge {
     let started_hours = if age_seconds < 0 { 0 } else { age_seconds / 3600 + 1 };
     let charged_in_all = started_hours.max(charged_already);
     Charge { due: charged_in_all - charged_already, charged_in_all }

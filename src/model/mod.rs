@@ -5,16 +5,21 @@
 
 mod certificate_role;
 mod credit;
+mod finding;
 mod id;
 mod name;
 mod network;
+mod node_role;
 mod running;
 mod state;
 
 pub use certificate_role::CertificateRole;
-pub use credit::{Charge, plan_charge};
-pub use id::{ApplicationId, ParseIdError, ServiceId, UserId};
-pub use name::{CloudName, NameError, NodeTag, VolumeName};
-pub use network::{Ipv4Network, ParseNetworkError};
-pub use running::{RunningMark, SinceBoot};
-pub use state::{ApplicationEvent, State, WrongState, next_application};
+pub(crate) use credit::plan_charge;
+pub use finding::{Finding, Verdict};
+pub use id::{ApplicationId, ServiceId, UserId};
+pub(crate) use name::NameError;
+pub use name::{CloudName, NodeTag, VolumeName};
+pub(crate) use network::{Ipv4Network, ParseNetworkError};
+pub use node_role::NodeRole;
+pub(crate) use running::{RunningMark, SinceBoot};
+pub(crate) use state::{ApplicationEvent, State, next_application};

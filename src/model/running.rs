@@ -4,7 +4,7 @@
 
 /// A point in a machine's life, told without the time of day.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SinceBoot {
+pub(crate) struct SinceBoot {
     /// Names the boot; no other has this name.
     pub boot: String,
     /// How long the machine has run since then.
@@ -13,7 +13,7 @@ pub struct SinceBoot {
 
 /// A point, and how long the machine had run then, since counting began.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunningMark {
+pub(crate) struct RunningMark {
     /// When it was made.
     pub at: SinceBoot,
     /// How long the machine had run then in all its boots.
@@ -27,7 +27,7 @@ impl RunningMark {
     /// has followed: nobody knows how long that was. So whatever must not be
     /// forgotten is written down together with a mark.
     #[must_use]
-    pub fn following(earlier: Option<&RunningMark>, now: SinceBoot) -> RunningMark {
+    pub(crate) fn following(earlier: Option<&RunningMark>, now: SinceBoot) -> RunningMark {
         let total_seconds = match earlier {
             None => 0,
             Some(earlier) if earlier.at.boot == now.boot => {

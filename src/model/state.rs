@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// Where an application or a service is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum State {
+pub(crate) enum State {
     /// Made, never started.
     Init,
     /// Starting.
@@ -35,12 +35,12 @@ pub enum State {
 
 impl State {
     /// Every state, for tests that walk all of them.
-    pub const ALL: [State; 7] =
+    pub(crate) const ALL: [State; 7] =
         [State::Init, State::Prologue, State::Running, State::Adapting, State::Epilogue, State::Stopped, State::Error];
 
     /// The text on the wire.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             State::Init => "INIT",
             State::Prologue => "PROLOGUE",
@@ -69,7 +69,7 @@ impl FromStr for State {
 
 /// What can happen to an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApplicationEvent {
+pub(crate) enum ApplicationEvent {
     /// Its owner, or a manifest, asked for a start.
     Start,
     /// Its manager answered.
@@ -82,14 +82,14 @@ pub enum ApplicationEvent {
 
 impl ApplicationEvent {
     /// Every event, for tests that walk all of them.
-    pub const ALL: [ApplicationEvent; 4] =
+    pub(crate) const ALL: [ApplicationEvent; 4] =
         [ApplicationEvent::Start, ApplicationEvent::ManagerUp, ApplicationEvent::StartFailed, ApplicationEvent::Stop];
 }
 
 /// An event that cannot happen in this state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an application in state {state} does not take {event:?}")]
-pub struct WrongState {
+pub(crate) struct WrongState {
     /// The state it is in.
     pub state: State,
     /// What was to happen.
@@ -103,7 +103,7 @@ pub struct WrongState {
 ///
 /// # Errors
 /// The event does not fit the state.
-pub fn next_application(state: State, event: ApplicationEvent) -> Result<State, WrongState> {
+pub(crate) fn next_application(state: State, event: ApplicationEvent) -> Result<State, WrongState> {
     match (state, event) {
         (State::Init | State::Stopped | State::Error, ApplicationEvent::Start) => Ok(State::Prologue),
         (State::Prologue, ApplicationEvent::ManagerUp) => Ok(State::Running),

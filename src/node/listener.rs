@@ -15,7 +15,7 @@ use crate::task::Tasks;
 
 /// The logic behind a listener.
 #[async_trait]
-pub trait Dispatch: Send + Sync + 'static {
+pub(crate) trait Dispatch: Send + Sync + 'static {
     /// Whether the holder of this certificate may call.
     fn accepts(&self, identity: &Identity) -> bool;
 
@@ -27,7 +27,7 @@ pub trait Dispatch: Send + Sync + 'static {
 ///
 /// # Errors
 /// The port is taken or may not be used.
-pub async fn listen(
+pub(crate) async fn listen(
     address: Ipv4Addr,
     port: u16,
     upload_directory: PathBuf,

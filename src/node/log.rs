@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub(crate) enum Level {
     /// For finding faults.
     Debug,
     /// What was done.
@@ -45,7 +45,7 @@ impl Level {
 
 /// One log file. Cheap to clone; clones are the same file.
 #[derive(Debug, Clone)]
-pub struct LogWriter {
+pub(crate) struct LogWriter {
     inner: Arc<Inner>,
 }
 
@@ -58,18 +58,18 @@ struct Inner {
 impl LogWriter {
     /// The log at `path`, made when the first line comes.
     #[must_use]
-    pub fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         LogWriter { inner: Arc::new(Inner { path, open: Mutex::new(None) }) }
     }
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.inner.path
     }
 
     /// Adds a line; one that cannot be written goes to standard error. Blocking, but short.
-    pub fn line(&self, level: Level, name: &str, text: &str) {
+    pub(crate) fn line(&self, level: Level, name: &str, text: &str) {
         let time = chrono::Local::now().format("%Y-%m-%d %H:%M:%S,%3f");
         let line = format!("{time} {} {name} {}\n", level.as_str(), printable(text));
         if let Err(error) = self.inner.write(line.as_bytes()) {
@@ -107,7 +107,7 @@ impl Inner {
 ///
 /// # Errors
 /// The log's directory cannot be made.
-pub fn install(path: PathBuf) -> Result<LogWriter, FileError> {
+pub(crate) fn install(path: PathBuf) -> Result<LogWriter, FileError> {
     if let Some(directory) = path.parent() {
         file::ensure_directory(directory)?;
     }

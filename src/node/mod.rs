@@ -9,10 +9,10 @@ mod start;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-pub use credentials::{NodeCredentials, NodeCredentialsError};
-pub use listener::{Dispatch, listen};
-pub use log::{Level, LogWriter, install as install_log};
-pub use start::{NodeError, check_clock, ensure_directories, run_until_stopped};
+pub use credentials::NodeCredentials;
+pub(crate) use listener::{Dispatch, listen};
+pub(crate) use log::{Level, LogWriter, install as install_log};
+pub(crate) use start::{NodeError, check_clock, ensure_directories, run_until_stopped};
 
 /// How a manager or an agent is started.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ const STOP_GRACE: Duration = Duration::from_millis(200);
 
 /// Why a manager or an agent cannot start.
 #[derive(Debug, thiserror::Error)]
-pub enum NodeError {
+pub(crate) enum NodeError {
     /// Its configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -59,7 +59,7 @@ pub enum NodeError {
 /// Runs `start`, which sets a role up with tasks, then waits until the
 /// process is asked to stop and stops the tasks. A failure is one line on
 /// standard error, and exit code 1.
-pub fn run_until_stopped<F>(role: &'static str, start: impl FnOnce(Tasks) -> F) -> ExitCode
+pub(crate) fn run_until_stopped<F>(role: &'static str, start: impl FnOnce(Tasks) -> F) -> ExitCode
 where
     F: Future<Output = Result<(), NodeError>>,
 {
@@ -116,7 +116,7 @@ where
 ///
 /// # Errors
 /// It is wrong by more than a minute, or certainly in the past.
-pub async fn check_clock(base: &NodeBase) -> Result<(), NodeError> {
+pub(crate) async fn check_clock(base: &NodeBase) -> Result<(), NodeError> {
     let settings = ClockSettings::new(base.time_servers.clone());
     let verdict = clock::enforce(&settings, &Clock::system()).await?;
     if let Some(warning) = verdict.warning() {
@@ -129,7 +129,7 @@ pub async fn check_clock(base: &NodeBase) -> Result<(), NodeError> {
 ///
 /// # Errors
 /// One of them cannot be made.
-pub fn ensure_directories(base: &NodeBase) -> Result<(), FileError> {
+pub(crate) fn ensure_directories(base: &NodeBase) -> Result<(), FileError> {
     let directories = [&base.etc, &base.var_tmp, &base.var_cache, &base.var_run, &base.conpaas_home];
     directories.into_iter().try_for_each(|directory| file::ensure_directory(&base.rooted(directory)))
 }

@@ -42,7 +42,7 @@ pub(crate) async fn demo(place: &Place, say: Say<'_>) -> Result<(), NutshellErro
 ///
 /// # Errors
 /// As [`run_example`].
-pub async fn demo_of_caller(say: Say<'_>) -> Result<(), NutshellError> {
+pub(crate) async fn demo_of_caller(say: Say<'_>) -> Result<(), NutshellError> {
     let program = std::env::current_exe()
         .map_err(|source| file::FileError::new("find this program", Path::new("/proc/self/exe"), source))?;
     let scratch = tempfile::tempdir()

@@ -10,7 +10,7 @@ use crate::sys::program::LIMIT;
 
 /// What becomes of users, applications and certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Data {
+pub(crate) enum Data {
     /// They stay for the next `up`.
     Keep,
     /// They go too.

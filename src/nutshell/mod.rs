@@ -25,10 +25,11 @@ mod run;
 mod status;
 mod up;
 
-pub use demo::demo_of_caller;
-pub use down::Data;
-pub use place::{NutshellCloud, Place, Settings};
-pub use run::{Action, run};
+pub(crate) use demo::demo_of_caller;
+pub(crate) use down::Data;
+pub(crate) use place::{NutshellCloud, Place, Settings};
+pub(crate) use run::Action;
+pub(crate) use run::run;
 
 use std::path::PathBuf;
 
@@ -37,11 +38,11 @@ use crate::sys::file::FileError;
 use crate::sys::program::ProgramError;
 
 /// Tells people what goes on: one line without its end.
-pub type Say<'a> = &'a (dyn Fn(&str) + Send + Sync);
+pub(crate) type Say<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
 /// Why the nutshell did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum NutshellError {
+pub(crate) enum NutshellError {
     /// Containers need root.
     #[error("containers need root: run it with sudo, or let nodes be plain processes of yours with --cloud process")]
     NotRoot,

@@ -9,7 +9,7 @@ use crate::model::Ipv4Network;
 
 /// What a nutshell's nodes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NutshellCloud {
+pub(crate) enum NutshellCloud {
     /// Containers.
     Lxc,
     /// Plain processes.
@@ -21,7 +21,7 @@ pub enum NutshellCloud {
 impl NutshellCloud {
     /// The `DRIVER` of the configuration.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             NutshellCloud::Lxc => "lxc",
             NutshellCloud::Process => "process",
@@ -32,7 +32,7 @@ impl NutshellCloud {
 
 /// What people choose.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// What nodes are.
     pub cloud: NutshellCloud,
     /// A network namespace that everything stays in.
@@ -51,7 +51,7 @@ pub struct Settings {
 
 /// Where everything of one nutshell is, and the program that all of it is.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(crate) struct Place {
     /// What people chose.
     pub settings: Settings,
     /// Holds everything.
@@ -65,7 +65,7 @@ impl Place {
     ///
     /// # Errors
     /// The caller may not do this, or has no home.
-    pub fn find(settings: Settings) -> Result<Self, NutshellError> {
+    pub(crate) fn find(settings: Settings) -> Result<Self, NutshellError> {
         let is_root = nix::unistd::geteuid().is_root();
         match (settings.cloud, is_root) {
             (NutshellCloud::Lxc, false) => return Err(NutshellError::NotRoot),
@@ -94,37 +94,37 @@ impl Place {
 
     /// `director.cfg`.
     #[must_use]
-    pub fn director_cfg(&self) -> PathBuf {
+    pub(crate) fn director_cfg(&self) -> PathBuf {
         self.directory.join("director.cfg")
     }
 
     /// The director's certificates.
     #[must_use]
-    pub fn cert_dir(&self) -> PathBuf {
+    pub(crate) fn cert_dir(&self) -> PathBuf {
         self.directory.join("certs")
     }
 
     /// What the director prints.
     #[must_use]
-    pub fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.directory.join("director.log")
     }
 
     /// Which process the director is.
     #[must_use]
-    pub fn director_json(&self) -> PathBuf {
+    pub(crate) fn director_json(&self) -> PathBuf {
         self.directory.join("director.json")
     }
 
     /// `HOME` of the nutshell's user.
     #[must_use]
-    pub fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.directory.join("home")
     }
 
     /// The nodes' network.
     #[must_use]
-    pub fn network(&self) -> Ipv4Network {
+    pub(crate) fn network(&self) -> Ipv4Network {
         let default = match self.settings.cloud {
             NutshellCloud::Lxc => "172.16.0.0/24",
             NutshellCloud::Process => "127.77.0.0/24",
@@ -136,7 +136,7 @@ impl Place {
 
     /// The director's address, the same for nodes and for people.
     #[must_use]
-    pub fn director_ip(&self) -> Ipv4Addr {
+    pub(crate) fn director_ip(&self) -> Ipv4Addr {
         match self.settings.cloud {
             NutshellCloud::Lxc | NutshellCloud::OpenStack => self.network().first_host(),
             NutshellCloud::Process => Ipv4Addr::LOCALHOST,
@@ -145,7 +145,7 @@ impl Place {
 
     /// The options that name this nutshell on the command line, each with a blank before it.
     #[must_use]
-    pub fn options(&self) -> String {
+    pub(crate) fn options(&self) -> String {
         let mut text = String::new();
         if self.settings.cloud != NutshellCloud::Lxc {
             text += &format!(" --cloud {}", self.settings.cloud.as_str());
@@ -162,7 +162,7 @@ impl Place {
     /// What the programs of the nutshell find in their environment: enough
     /// to find other programs, and nothing of the caller's own settings.
     #[must_use]
-    pub fn environment(&self) -> Vec<(OsString, OsString)> {
+    pub(crate) fn environment(&self) -> Vec<(OsString, OsString)> {
         let kept = ["PATH", "TERM", "LANG", "LC_ALL", "TZ", "NO_COLOR", "RUST_BACKTRACE", "TMPDIR"];
         let mut environment: Vec<(OsString, OsString)> =
             kept.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect();

@@ -15,7 +15,7 @@ const INSIDE: &str = "CONPAAS_NUTSHELL_INSIDE";
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Make it.
     Up,
     /// Run the example program in it.
@@ -33,7 +33,7 @@ pub enum Action {
 ///
 /// # Errors
 /// What could not be done.
-pub async fn run(place: &Place, action: Action, say: Say<'_>) -> Result<u8, NutshellError> {
+pub(crate) async fn run(place: &Place, action: Action, say: Say<'_>) -> Result<u8, NutshellError> {
     if place.settings.netns.is_some() && std::env::var_os(INSIDE).is_none() {
         if action == Action::Up {
             check_image(place)?;

@@ -23,7 +23,7 @@ use crate::sys::file::{self, FileError};
 
 /// By how much the begin of a node's certificate's validity lies before its
 /// issue, so that a peer whose clock is a little behind takes it.
-pub const BACKDATED_SECONDS: i64 = 24 * 3600;
+pub(crate) const BACKDATED_SECONDS: i64 = 24 * 3600;
 
 /// How long a certificate is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

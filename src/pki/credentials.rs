@@ -191,7 +191,7 @@ pub fn fingerprint(pem: &str) -> Result<String, CredentialsError> {
 ///
 /// # Errors
 /// The text holds no certificate, or a broken one.
-pub fn key_fingerprint(pem: &str) -> Result<String, CredentialsError> {
+pub(crate) fn key_fingerprint(pem: &str) -> Result<String, CredentialsError> {
     let chain = certificates("certificate", pem)?;
     let broken = || CredentialsError::Pem { what: "certificate", reason: "it is no certificate".into() };
     let digest = Sha256::digest(public_key(&chain[0]).ok_or_else(broken)?);

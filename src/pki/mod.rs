@@ -15,8 +15,10 @@ mod identity;
 mod serial;
 mod subject;
 
-pub use authority::{Authority, AuthorityError, BACKDATED_SECONDS, CertificateName, Lifetime};
-pub use credentials::{Credentials, CredentialsError, fingerprint, key_fingerprint};
-pub use identity::{Identity, IdentityError};
+pub use authority::{Authority, CertificateName, Lifetime};
+pub(crate) use authority::{AuthorityError, BACKDATED_SECONDS};
+pub use credentials::{Credentials, fingerprint};
+pub(crate) use credentials::{CredentialsError, key_fingerprint};
+pub(crate) use identity::Identity;
 pub use serial::NodeNumber;
 pub use subject::Subject;

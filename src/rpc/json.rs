@@ -10,7 +10,7 @@ use serde_json::ser::Formatter;
 /// # Panics
 /// Never for the plain data of the wire: maps have text keys.
 #[must_use]
-pub fn python_json(value: &impl Serialize) -> String {
+pub(crate) fn python_json(value: &impl Serialize) -> String {
     write(value, OneLine)
 }
 
@@ -19,7 +19,7 @@ pub fn python_json(value: &impl Serialize) -> String {
 /// # Panics
 /// Never for the plain data of the wire: maps have text keys.
 #[must_use]
-pub fn python_json_pretty(value: &impl Serialize) -> String {
+pub(crate) fn python_json_pretty(value: &impl Serialize) -> String {
     let sorted = serde_json::to_value(value).expect("wire types are plain data with text keys");
     let mut text = write(&sorted, Indented { depth: 0, has_value: false });
     text.push('\n');

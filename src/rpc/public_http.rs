@@ -20,7 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// One request.
 #[derive(Clone)]
-pub struct WebRequest {
+pub(crate) struct WebRequest {
     /// The verb, such as `GET`.
     pub method: &'static str,
     /// Absolute: scheme, host, path and query.
@@ -34,14 +34,14 @@ pub struct WebRequest {
 impl WebRequest {
     /// A GET without more headers.
     #[must_use]
-    pub fn get(url: impl Into<String>) -> Self {
+    pub(crate) fn get(url: impl Into<String>) -> Self {
         WebRequest { method: "GET", url: url.into(), headers: Vec::new(), body: Vec::new() }
     }
 }
 
 /// An answer; any status is one.
 #[derive(Debug, Clone)]
-pub struct WebAnswer {
+pub(crate) struct WebAnswer {
     /// HTTP status.
     pub status: u16,
     /// The whole body.
@@ -50,7 +50,7 @@ pub struct WebAnswer {
 
 /// Why no answer came.
 #[derive(Debug, thiserror::Error)]
-pub enum WebError {
+pub(crate) enum WebError {
     /// What was to be asked is no URL that this client can use.
     #[error("'{url}' cannot be used: {problem}")]
     Url {
@@ -99,7 +99,7 @@ pub enum WebError {
 
 /// Asks one thing at a time, each on a connection of its own. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct WebClient {
+pub(crate) struct WebClient {
     limits: Arc<WebLimits>,
     /// None for a client that never needs it.
     tls: Option<Arc<ClientConfig>>,
@@ -107,7 +107,7 @@ pub struct WebClient {
 
 /// Bounds of every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebLimits {
+pub(crate) struct WebLimits {
     /// Time for a connection to be there.
     pub connect: Duration,
     /// Time for all of it.
@@ -119,7 +119,7 @@ pub struct WebLimits {
 impl WebClient {
     /// A client for `http://` alone.
     #[must_use]
-    pub fn new(limits: WebLimits) -> Self {
+    pub(crate) fn new(limits: WebLimits) -> Self {
         WebClient { limits: Arc::new(limits), tls: None }
     }
 
@@ -128,7 +128,7 @@ impl WebClient {
     ///
     /// # Errors
     /// It trusts none.
-    pub fn with_tls(limits: WebLimits) -> Result<Self, WebError> {
+    pub(crate) fn with_tls(limits: WebLimits) -> Result<Self, WebError> {
         Ok(WebClient { limits: Arc::new(limits), tls: Some(Arc::new(web_client_config(&[])?)) })
     }
 
@@ -136,7 +136,7 @@ impl WebClient {
     ///
     /// # Errors
     /// No answer came; any status is an answer.
-    pub async fn send(&self, request: &WebRequest) -> Result<WebAnswer, WebError> {
+    pub(crate) async fn send(&self, request: &WebRequest) -> Result<WebAnswer, WebError> {
         let target = Target::parse(&request.url)?;
         match tokio::time::timeout(self.limits.whole, self.exchange(&target, request)).await {
             Ok(outcome) => outcome,
@@ -188,7 +188,7 @@ impl WebClient {
 ///
 /// # Errors
 /// There are none.
-pub fn web_client_config(more: &[CertificateDer<'static>]) -> Result<ClientConfig, WebError> {
+pub(crate) fn web_client_config(more: &[CertificateDer<'static>]) -> Result<ClientConfig, WebError> {
     let mut roots = RootCertStore::empty();
     // Some of the hundred that a machine has may be of a sort that nobody uses any more.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -237,7 +237,7 @@ pub async fn serve(
 
 /// The same without TLS, for what is nobody's secret: anybody on the way can
 /// read and change it, and no caller has an identity.
-pub async fn serve_plain(
+pub(crate) async fn serve_plain(
     listener: TcpListener,
     limits: Limits,
     handler: Handler,

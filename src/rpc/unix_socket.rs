@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 ///
 /// # Errors
 /// Nobody listens, the answer is longer than `max_bytes`, or it does not end within `limit`.
-pub async fn listen_to(path: &Path, max_bytes: u64, limit: Duration) -> io::Result<Vec<u8>> {
+pub(crate) async fn listen_to(path: &Path, max_bytes: u64, limit: Duration) -> io::Result<Vec<u8>> {
     let listening = async {
         let stream = UnixStream::connect(path).await?;
         let mut bytes = Vec::new();

@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Calls agents of this application. Cheap to clone.
 #[derive(Clone)]
-pub struct Agents {
+pub(crate) struct Agents {
     credentials: Arc<NodeCredentials>,
     default_port: u16,
 }
@@ -26,7 +26,7 @@ pub struct Agents {
 impl Agents {
     /// Agents that listen on `default_port` unless their node says otherwise.
     #[must_use]
-    pub fn new(credentials: Arc<NodeCredentials>, default_port: u16) -> Self {
+    pub(crate) fn new(credentials: Arc<NodeCredentials>, default_port: u16) -> Self {
         Agents { credentials, default_port }
     }
 
@@ -34,7 +34,7 @@ impl Agents {
     ///
     /// # Errors
     /// It names the agent, and why it gave no result.
-    pub async fn call(&self, node: &NodeRow, call: &RpcCall) -> Result<Value, MethodError> {
+    pub(crate) async fn call(&self, node: &NodeRow, call: &RpcCall) -> Result<Value, MethodError> {
         self.call_within(LIMIT, node, call).await
     }
 
@@ -42,7 +42,12 @@ impl Agents {
     ///
     /// # Errors
     /// As [`Agents::call`].
-    pub async fn call_within(&self, limit: Duration, node: &NodeRow, call: &RpcCall) -> Result<Value, MethodError> {
+    pub(crate) async fn call_within(
+        &self,
+        limit: Duration,
+        node: &NodeRow,
+        call: &RpcCall,
+    ) -> Result<Value, MethodError> {
         let endpoint = Endpoint { host: node.view.ip.clone(), port: node.view.port.unwrap_or(self.default_port) };
         let client = self.credentials.to_nodes().with_timeout(limit);
         let outcome = client.call(&endpoint, call).await;
@@ -56,7 +61,7 @@ impl Agents {
     ///
     /// # Errors
     /// All failures in one text; the other agents were called nevertheless.
-    pub async fn call_all(
+    pub(crate) async fn call_all(
         &self,
         nodes: &[NodeRow],
         call: impl Fn(&NodeRow) -> RpcCall,

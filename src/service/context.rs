@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError};
 
 /// One service. Cheap to clone.
 #[derive(Clone)]
-pub struct ServiceContext {
+pub(crate) struct ServiceContext {
     /// Its id.
     pub sid: ServiceId,
     /// Its kind.
@@ -38,7 +38,7 @@ impl ServiceContext {
     ///
     /// # Errors
     /// The database fails, or it was removed meanwhile.
-    pub async fn row(&self) -> Result<ServiceRow, MethodError> {
+    pub(crate) async fn row(&self) -> Result<ServiceRow, MethodError> {
         let sid = self.sid;
         let row: Option<ServiceRow> = self.store.read(move |tx| store::find_service(tx, sid)).await?;
         row.ok_or_else(|| MethodError::refused("Service not found"))
@@ -48,7 +48,7 @@ impl ServiceContext {
     ///
     /// # Errors
     /// Upstream's text, or the database fails.
-    pub async fn expect_state(&self, allowed: &[State]) -> Result<ServiceRow, MethodError> {
+    pub(crate) async fn expect_state(&self, allowed: &[State]) -> Result<ServiceRow, MethodError> {
         let row = self.row().await?;
         if allowed.contains(&row.state) {
             return Ok(row);
@@ -60,7 +60,7 @@ impl ServiceContext {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn nodes(&self) -> Result<Vec<NodeRow>, StoreError> {
+    pub(crate) async fn nodes(&self) -> Result<Vec<NodeRow>, StoreError> {
         let sid = self.sid;
         let mut nodes = self.store.read(move |tx| store::list_nodes(tx, Some(sid))).await?;
         nodes.retain(|node| node.phase == NodePhase::Active);
@@ -71,7 +71,7 @@ impl ServiceContext {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn shown_nodes(&self) -> Result<Option<Vec<NodeRow>>, MethodError> {
+    pub(crate) async fn shown_nodes(&self) -> Result<Option<Vec<NodeRow>>, MethodError> {
         let row = self.row().await?;
         match row.state {
             State::Running | State::Adapting => Ok(Some(self.nodes().await?)),
@@ -83,7 +83,7 @@ impl ServiceContext {
     ///
     /// # Errors
     /// A parameter is left, or the database fails.
-    pub async fn service_info(&self, call: Call, shown_type: &str) -> Result<Reply, MethodError> {
+    pub(crate) async fn service_info(&self, call: Call, shown_type: &str) -> Result<Reply, MethodError> {
         call.finish()?;
         let row = self.row().await?;
         let mut info = json!({ "state": row.state, "type": shown_type });
@@ -97,7 +97,7 @@ impl ServiceContext {
     ///
     /// # Errors
     /// No such node, or the database fails.
-    pub async fn node_info(
+    pub(crate) async fn node_info(
         &self,
         mut call: Call,
         own_fields: impl FnOnce(&NodeRow) -> Map<String, Value>,
@@ -119,12 +119,12 @@ impl ServiceContext {
 
     /// Where its code versions lie.
     #[must_use]
-    pub fn code_repository(&self) -> PathBuf {
+    pub(crate) fn code_repository(&self) -> PathBuf {
         self.config.base.rooted(&self.config.code_repo).join(self.sid.to_string())
     }
 
     /// Adds a line to its log.
-    pub fn note(&self, level: Level, text: &str) {
+    pub(crate) fn note(&self, level: Level, text: &str) {
         let name = match self.sid {
             ServiceId::MANAGER => "conpaas.core.manager".to_owned(),
             sid => format!("conpaas.core.manager{sid}"),
@@ -137,7 +137,7 @@ impl ServiceContext {
 ///
 /// # Errors
 /// It is missing or none of them.
-pub fn take_node<'a>(call: &mut Call, name: &str, nodes: &'a [NodeRow]) -> Result<&'a NodeRow, MethodError> {
+pub(crate) fn take_node<'a>(call: &mut Call, name: &str, nodes: &'a [NodeRow]) -> Result<&'a NodeRow, MethodError> {
     let ids: Vec<Value> = nodes.iter().map(|node| Value::from(node.view.id.clone())).collect();
     let id = call.params.one_of(name, &ids, &python_list(&ids))?;
     let found = nodes.iter().find(|node| id == node.view.id.as_str());
@@ -146,6 +146,6 @@ pub fn take_node<'a>(call: &mut Call, name: &str, nodes: &'a [NodeRow]) -> Resul
 
 /// Seconds since 1970.
 #[must_use]
-pub fn now() -> f64 {
+pub(crate) fn now() -> f64 {
     chrono::Utc::now().timestamp_micros() as f64 / 1_000_000.0
 }

@@ -11,7 +11,7 @@ use crate::task::Tasks;
 
 /// A log that a node offers.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct LogFile {
+pub(crate) struct LogFile {
     /// How callers name it.
     pub filename: &'static str,
     /// What is in it.
@@ -21,11 +21,11 @@ pub struct LogFile {
 }
 
 /// The agent's own log, which every kind offers first.
-pub const AGENT_LOG: LogFile =
+pub(crate) const AGENT_LOG: LogFile =
     LogFile { filename: "cpsagent.log", description: "agent log", path: "/var/log/cpsagent.log" };
 
 /// One kind of service.
-pub struct Kind {
+pub(crate) struct Kind {
     /// Its name (`service_type` on the wire).
     pub name: &'static str,
     /// The type of its agents; kinds may share one.
@@ -38,7 +38,7 @@ pub struct Kind {
 
 /// What the agent's side of a kind is given.
 #[derive(Clone)]
-pub struct AgentEnvironment {
+pub(crate) struct AgentEnvironment {
     /// The node's configuration.
     pub config: Arc<AgentConfig>,
     /// Where it starts its tasks.
@@ -47,7 +47,7 @@ pub struct AgentEnvironment {
 
 /// A kind's side in a node.
 #[async_trait]
-pub trait AgentKind: Send + Sync {
+pub(crate) trait AgentKind: Send + Sync {
     /// Its methods, besides those of every agent.
     fn methods(&self) -> &'static [Method];
 

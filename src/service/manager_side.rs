@@ -10,14 +10,14 @@ use crate::api::VolumeRequest;
 use crate::store::manager::NodeRow;
 
 /// How many nodes of each role, in the order in which they were asked for.
-pub type Counts = Vec<(String, i64)>;
+pub(crate) type Counts = Vec<(String, i64)>;
 
 /// Why a kind did not get its nodes to work; the text names the node.
-pub type WorkError = MethodError;
+pub(crate) type WorkError = MethodError;
 
 /// A node that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WantedNode {
+pub(crate) struct WantedNode {
     /// Its role in the service.
     pub role: String,
     /// Volumes that are made and attached with it.
@@ -27,7 +27,7 @@ pub struct WantedNode {
 impl WantedNode {
     /// A node without volumes.
     #[must_use]
-    pub fn of_role(role: &str) -> Self {
+    pub(crate) fn of_role(role: &str) -> Self {
         WantedNode { role: role.to_owned(), volumes: Vec::new() }
     }
 }
@@ -39,7 +39,7 @@ impl WantedNode {
 /// - An `on_` function that was broken off by a crash is called again with
 ///   the same nodes: it must be repeatable.
 #[async_trait]
-pub trait ManagerKind: Send + Sync {
+pub(crate) trait ManagerKind: Send + Sync {
     /// The roles of its nodes.
     fn roles(&self) -> &'static [&'static str];
 
@@ -138,7 +138,12 @@ pub trait ManagerKind: Send + Sync {
 ///
 /// # Errors
 /// Fewer can be removed.
-pub fn last_nodes(removable: &[&NodeRow], n: i64, stay: usize, shown_role: &str) -> Result<Vec<String>, MethodError> {
+pub(crate) fn last_nodes(
+    removable: &[&NodeRow],
+    n: i64,
+    stay: usize,
+    shown_role: &str,
+) -> Result<Vec<String>, MethodError> {
     let can = removable.len().saturating_sub(stay);
     let n = usize::try_from(n).unwrap_or(0);
     if n > can {

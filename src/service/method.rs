@@ -11,7 +11,7 @@ use crate::store::StoreError;
 
 /// One line of a table of methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Method {
+pub(crate) struct Method {
     /// Over which kind of request it is called.
     pub kind: CallKind,
     /// Its name.
@@ -21,19 +21,19 @@ pub struct Method {
 impl Method {
     /// A method called by GET.
     #[must_use]
-    pub const fn get(name: &'static str) -> Self {
+    pub(crate) const fn get(name: &'static str) -> Self {
         Method { kind: CallKind::Get, name }
     }
 
     /// A method called by POST.
     #[must_use]
-    pub const fn post(name: &'static str) -> Self {
+    pub(crate) const fn post(name: &'static str) -> Self {
         Method { kind: CallKind::Post, name }
     }
 
     /// A method called by upload.
     #[must_use]
-    pub const fn upload(name: &'static str) -> Self {
+    pub(crate) const fn upload(name: &'static str) -> Self {
         Method { kind: CallKind::Upload, name }
     }
 
@@ -41,7 +41,7 @@ impl Method {
     ///
     /// # Errors
     /// No table has it; the answer is upstream's.
-    pub fn find(tables: &[&[Method]], request: &RpcRequest) -> Result<&'static str, Response> {
+    pub(crate) fn find(tables: &[&[Method]], request: &RpcRequest) -> Result<&'static str, Response> {
         let mut of_kind =
             tables.iter().flat_map(|table| table.iter()).filter(|method| method.kind == request.kind).peekable();
         if of_kind.peek().is_none() {
@@ -56,7 +56,7 @@ impl Method {
 
 /// The parameters and files of one call, taken out one by one.
 #[derive(Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// The parameters.
     pub params: Params,
     files: BTreeMap<String, Upload>,
@@ -65,7 +65,7 @@ pub struct Call {
 impl Call {
     /// Takes a request's parameters and files.
     #[must_use]
-    pub fn new(params: Map<String, Value>, files: BTreeMap<String, Upload>) -> Self {
+    pub(crate) fn new(params: Map<String, Value>, files: BTreeMap<String, Upload>) -> Self {
         Call { params: Params::new(params), files }
     }
 
@@ -73,7 +73,7 @@ impl Call {
     ///
     /// # Errors
     /// It is missing, or a text.
-    pub fn file(&mut self, name: &str) -> Result<Upload, ParamError> {
+    pub(crate) fn file(&mut self, name: &str) -> Result<Upload, ParamError> {
         match (self.files.remove(name), self.params.optional(name)) {
             (Some(upload), _) => Ok(upload),
             (None, None) => Err(missing(name)),
@@ -85,7 +85,7 @@ impl Call {
     }
 
     /// Takes a file that may be there.
-    pub fn optional_file(&mut self, name: &str) -> Option<Upload> {
+    pub(crate) fn optional_file(&mut self, name: &str) -> Option<Upload> {
         self.files.remove(name)
     }
 
@@ -93,7 +93,7 @@ impl Call {
     ///
     /// # Errors
     /// Something is left.
-    pub fn finish(mut self) -> Result<(), ParamError> {
+    pub(crate) fn finish(mut self) -> Result<(), ParamError> {
         let Some((name, upload)) = self.files.pop_first() else { return self.params.finish() };
         Err(ParamError(format!("Unexpected parameters: {{'{name}': '{}'}}.", upload.filename)))
     }
@@ -101,7 +101,7 @@ impl Call {
 
 /// What a method answers.
 #[derive(Debug)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// A result.
     Value(Value),
     /// A file to be saved under a name.
@@ -124,14 +124,14 @@ pub enum Reply {
 impl Reply {
     /// The result of a method that has nothing to say.
     #[must_use]
-    pub fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         Reply::Value(json!({}))
     }
 }
 
 /// Why a method did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum MethodError {
+pub(crate) enum MethodError {
     /// A parameter is wrong.
     #[error(transparent)]
     Param(#[from] ParamError),
@@ -146,14 +146,14 @@ pub enum MethodError {
 impl MethodError {
     /// A refusal in the method's own words.
     #[must_use]
-    pub fn refused(text: impl Into<String>) -> Self {
+    pub(crate) fn refused(text: impl Into<String>) -> Self {
         MethodError::Refused(text.into())
     }
 
     /// Upstream's intended text for arguments that make no sense. (Upstream
     /// itself answers an empty text there.)
     #[must_use]
-    pub fn invalid(detail: impl std::fmt::Display) -> Self {
+    pub(crate) fn invalid(detail: impl std::fmt::Display) -> Self {
         MethodError::Refused(format!("Invalid arguments ({detail})"))
     }
 }
@@ -165,7 +165,7 @@ impl From<crate::sys::file::FileError> for MethodError {
 }
 
 /// Puts a method's answer into its envelope.
-pub async fn respond(outcome: Result<Reply, MethodError>, method: &str, id: &Value) -> Response {
+pub(crate) async fn respond(outcome: Result<Reply, MethodError>, method: &str, id: &Value) -> Response {
     match outcome {
         Ok(Reply::Value(value)) => reply_result(&value, id),
         Ok(Reply::Adapt { .. }) => reply_result(&json!({}), id),

@@ -10,21 +10,21 @@
 //! credits. `docs/new-service.md` shows how a kind is added.
 
 mod agent_calls;
-pub mod code;
+pub(crate) mod code;
 mod context;
 mod kind;
 pub(crate) mod kinds;
 mod manager_side;
 mod method;
 mod registry;
-pub(crate) mod volume;
+pub mod volume;
 
-pub use agent_calls::Agents;
-pub use context::{ServiceContext, now, take_node};
-pub use kind::{AGENT_LOG, AgentEnvironment, AgentKind, Kind, LogFile};
-pub use manager_side::{Counts, ManagerKind, WantedNode, WorkError, last_nodes};
-pub use method::{Call, Method, MethodError, Reply, respond};
-pub use registry::{KINDS, find_agent_type, find_kind};
+pub(crate) use agent_calls::Agents;
+pub(crate) use context::{ServiceContext, now, take_node};
+pub(crate) use kind::{AGENT_LOG, AgentEnvironment, AgentKind, LogFile};
+pub(crate) use manager_side::{Counts, WantedNode};
+pub(crate) use method::{Call, Method, MethodError, Reply, respond};
+pub(crate) use registry::{KINDS, find_agent_type, find_kind};
 
 /// The names of all kinds, in the order in which they are listed.
 #[must_use]

@@ -3,16 +3,16 @@
 use super::kind::Kind;
 
 /// Every kind, in the order in which upstream lists them.
-pub static KINDS: &[&Kind] = &[&super::kinds::generic::KIND, &super::kinds::helloworld::KIND];
+pub(crate) static KINDS: &[&Kind] = &[&super::kinds::generic::KIND, &super::kinds::helloworld::KIND];
 
 /// The kind of this name (`service_type` on the wire).
 #[must_use]
-pub fn find_kind(name: &str) -> Option<&'static Kind> {
+pub(crate) fn find_kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().copied().find(|kind| kind.name == name)
 }
 
 /// A kind whose nodes run agents of this type (`TYPE` of an agent's configuration).
 #[must_use]
-pub fn find_agent_type(agent_type: &str) -> Option<&'static Kind> {
+pub(crate) fn find_agent_type(agent_type: &str) -> Option<&'static Kind> {
     KINDS.iter().copied().find(|kind| kind.agent_type == agent_type)
 }

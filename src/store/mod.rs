@@ -6,8 +6,8 @@
 //! committed survives a power cut. Writes are few, an SD card must last.
 //! What would be found out again anyway is only noted ([`Store::note`]).
 
-pub mod director;
-pub mod manager;
+pub(crate) mod director;
+pub(crate) mod manager;
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -17,13 +17,13 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-pub use rusqlite::Transaction;
+pub(crate) use rusqlite::Transaction;
 
 use crate::sys;
 
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// The file cannot be opened, or is no database.
     #[error("cannot open the database {}", path.display())]
     Open {
@@ -89,7 +89,7 @@ impl From<rusqlite::Error> for StoreError {
 /// A handle on one database. Cheap to clone; all clones share one connection,
 /// so that transactions never meet a locked database.
 #[derive(Clone)]
-pub struct Store {
+pub(crate) struct Store {
     connection: Arc<Mutex<Connection>>,
     /// Where SQLite keeps what was committed last.
     log: Arc<Path>,
@@ -102,7 +102,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be opened or written, or is of a newer version.
-    pub fn open(path: &Path, migrations: &[&str]) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path, migrations: &[&str]) -> Result<Self, StoreError> {
         if !path.exists() {
             make(path, migrations)?;
         }
@@ -125,7 +125,7 @@ impl Store {
     ///
     /// # Errors
     /// Whatever `work` says, or the commit's own failure; nothing is changed then.
-    pub async fn write<T, E>(
+    pub(crate) async fn write<T, E>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
@@ -143,7 +143,10 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::write`].
-    pub async fn note<T, E>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    pub(crate) async fn note<T, E>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -163,7 +166,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub async fn settle(&self) -> Result<(), StoreError> {
+    pub(crate) async fn settle(&self) -> Result<(), StoreError> {
         let log = Arc::clone(&self.log);
         let synced = sys::blocking(move || File::open(&log).and_then(|file| file.sync_data())).await;
         synced.map_err(|source| StoreError::Settle { path: self.log.to_path_buf(), source })
@@ -173,7 +176,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::write`].
-    pub fn write_blocking<T, E: From<StoreError>>(
+    pub(crate) fn write_blocking<T, E: From<StoreError>>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -184,7 +187,10 @@ impl Store {
     ///
     /// # Errors
     /// Whatever `work` says.
-    pub async fn read<T, E>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    pub(crate) async fn read<T, E>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,

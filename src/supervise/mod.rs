@@ -1,3 +1,3 @@
 //! Programs that outlive the process that started them.
 
-pub mod script;
+pub(crate) mod script;

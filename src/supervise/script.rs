@@ -32,7 +32,7 @@ use crate::sys::program;
 use crate::sys::program::Session;
 
 /// The hidden sub-command of [`supervise`].
-pub const SUPERVISE: &str = "supervise-program";
+pub(crate) const SUPERVISE: &str = "supervise-program";
 
 const THIS_PROGRAM: &str = "/proc/self/exe";
 /// What a program counts as having ended with when its supervisor was killed together with it.
@@ -40,7 +40,7 @@ const LOST: i32 = -9;
 
 /// What is to run.
 #[derive(Debug, Clone)]
-pub struct Supervised {
+pub(crate) struct Supervised {
     /// Where its process and its end are written down.
     pub record: PathBuf,
     /// The program's file.
@@ -59,7 +59,7 @@ pub struct Supervised {
 
 /// How far a program has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// There is no record of it.
     NeverStarted,
     /// It runs; it leads a process group.
@@ -82,7 +82,7 @@ struct Record {
 /// # Errors
 /// The supervisor or the program cannot be started; the reason of the latter
 /// is in the file that `stderr` names.
-pub async fn start(wanted: &Supervised) -> io::Result<()> {
+pub(crate) async fn start(wanted: &Supervised) -> io::Result<()> {
     let errors = OpenOptions::new().append(true).create(true).open(&wanted.stderr)?;
     let mut command = tokio::process::Command::new(THIS_PROGRAM);
     command
@@ -116,7 +116,7 @@ pub async fn start(wanted: &Supervised) -> io::Result<()> {
 
 /// How far the program of `record` has come. Blocking.
 #[must_use]
-pub fn progress(record: &Path) -> Progress {
+pub(crate) fn progress(record: &Path) -> Progress {
     let Some(found) = read(record) else { return Progress::NeverStarted };
     match found.code {
         Some(code) => Progress::Ended(code),
@@ -130,7 +130,7 @@ pub fn progress(record: &Path) -> Progress {
 /// Asks the process groups of all running programs of `records` to end,
 /// and kills what is left of them after `grace`. Gives back when the ends
 /// are written down.
-pub async fn terminate(records: Vec<PathBuf>, grace: Duration) {
+pub(crate) async fn terminate(records: Vec<PathBuf>, grace: Duration) {
     let running = |records: &[PathBuf]| -> Vec<ProcessId> {
         let progress = records.iter().map(|record| progress(record));
         progress
@@ -163,7 +163,7 @@ async fn wait_until(limit: Duration, condition: impl Fn() -> bool) -> bool {
 
 /// The supervisor's own `main`: `record stdout stderr program argv0 arguments…`.
 #[must_use]
-pub fn supervise(arguments: &[OsString]) -> ExitCode {
+pub(crate) fn supervise(arguments: &[OsString]) -> ExitCode {
     match supervise_program(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -8,7 +8,7 @@ use nix::sys::socket::SockaddrStorage;
 
 /// One address of one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnAddress {
+pub(crate) struct OwnAddress {
     /// The interface, such as `eth0`.
     pub interface: String,
     /// The address.
@@ -20,7 +20,7 @@ pub struct OwnAddress {
 impl OwnAddress {
     /// Whether `other` is a neighbour: in the same network.
     #[must_use]
-    pub fn reaches(&self, other: IpAddr) -> bool {
+    pub(crate) fn reaches(&self, other: IpAddr) -> bool {
         let shared = |own: &[u8], other: &[u8]| {
             let whole = usize::from(self.prefix / 8);
             let rest = self.prefix % 8;
@@ -39,7 +39,7 @@ impl OwnAddress {
 ///
 /// # Errors
 /// The kernel does not tell.
-pub fn own() -> std::io::Result<Vec<OwnAddress>> {
+pub(crate) fn own() -> std::io::Result<Vec<OwnAddress>> {
     let up = getifaddrs()?.filter(|found| found.flags.contains(InterfaceFlags::IFF_UP));
     let addresses = up.filter_map(|found| {
         let address = ip(found.address.as_ref()?)?;

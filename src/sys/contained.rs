@@ -25,7 +25,7 @@ use super::program::{ProgramError, shown};
 
 /// Which network the program sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
+pub(crate) enum Network {
     /// That of this process.
     Shared,
     /// None at all.
@@ -33,7 +33,7 @@ pub enum Network {
 }
 
 /// A program that is to be run, and what it sees.
-pub struct Contained<'a> {
+pub(crate) struct Contained<'a> {
     /// Looked for in `PATH` of `environment`; inside `root` if there is one.
     pub program: &'a OsStr,
     /// Its arguments, without its name. They show in the process list: never a secret.
@@ -77,7 +77,7 @@ const END: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// It cannot be started, ends with another code than 0, runs too long, or `stop` was asked for.
-pub async fn run(
+pub(crate) async fn run(
     contained: &Contained<'_>,
     log: &mut File,
     on_line: &mut (dyn FnMut(&str) + Send),

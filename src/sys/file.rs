@@ -34,7 +34,7 @@ impl FileError {
 ///
 /// # Errors
 /// The directory is missing, full or not writable.
-pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+pub(crate) fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let fail = |source| FileError::new("write", path, source);
     let directory = path.parent().unwrap_or_else(|| Path::new("."));
     let mut name = path.file_name().unwrap_or_default().to_os_string();
@@ -57,7 +57,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErro
 ///
 /// # Errors
 /// The file is missing or not readable.
-pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(|source| FileError::new("read", path, source))
 }
 
@@ -65,7 +65,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 ///
 /// # Errors
 /// The file is missing, not readable or not UTF-8.
-pub fn read_text(path: &Path) -> Result<String, FileError> {
+pub(crate) fn read_text(path: &Path) -> Result<String, FileError> {
     fs::read_to_string(path).map_err(|source| FileError::new("read", path, source))
 }
 
@@ -73,7 +73,7 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
 ///
 /// # Errors
 /// A parent is a file or not writable.
-pub fn ensure_directory(path: &Path) -> Result<(), FileError> {
+pub(crate) fn ensure_directory(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).map_err(|source| FileError::new("create directory", path, source))
 }
 
@@ -82,7 +82,7 @@ pub fn ensure_directory(path: &Path) -> Result<(), FileError> {
 ///
 /// # Errors
 /// A parent is a file or not writable.
-pub fn ensure_passable_directory(path: &Path) -> Result<(), FileError> {
+pub(crate) fn ensure_passable_directory(path: &Path) -> Result<(), FileError> {
     use std::os::unix::fs::PermissionsExt;
     if path.is_dir() {
         return Ok(());
@@ -107,7 +107,7 @@ pub fn ensure_passable_directory(path: &Path) -> Result<(), FileError> {
 ///
 /// # Errors
 /// Its parent is missing or not writable, or it belongs to somebody else.
-pub fn ensure_private_directory(path: &Path) -> Result<(), FileError> {
+pub(crate) fn ensure_private_directory(path: &Path) -> Result<(), FileError> {
     use std::os::unix::fs::PermissionsExt;
     ensure_directory(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))
@@ -119,7 +119,7 @@ pub fn ensure_private_directory(path: &Path) -> Result<(), FileError> {
 ///
 /// # Errors
 /// Something in it cannot be removed.
-pub fn ensure_absent(path: &Path) -> Result<(), FileError> {
+pub(crate) fn ensure_absent(path: &Path) -> Result<(), FileError> {
     let outcome = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
@@ -135,7 +135,7 @@ pub fn ensure_absent(path: &Path) -> Result<(), FileError> {
 ///
 /// # Errors
 /// The file is missing or not readable.
-pub fn read_tail(path: &Path, max_bytes: u64) -> Result<String, FileError> {
+pub(crate) fn read_tail(path: &Path, max_bytes: u64) -> Result<String, FileError> {
     use std::io::{Read, Seek, SeekFrom};
     let fail = |source| FileError::new("read", path, source);
     let mut file = File::open(path).map_err(fail)?;
@@ -150,7 +150,7 @@ pub fn read_tail(path: &Path, max_bytes: u64) -> Result<String, FileError> {
 ///
 /// # Errors
 /// The path is missing.
-pub fn free_bytes(path: &Path) -> Result<u64, FileError> {
+pub(crate) fn free_bytes(path: &Path) -> Result<u64, FileError> {
     let statistics =
         rustix::fs::statvfs(path).map_err(|errno| FileError::new("ask for the free space of", path, errno.into()))?;
     Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))

@@ -28,7 +28,7 @@ use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 ///
 /// # Panics
 /// Passes on a panic of `work`.
-pub fn inside<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
+pub(crate) fn inside<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
     let Some(namespace) = namespace() else { return Ok(work()) };
     // Of a thread it can be changed, of a process with several threads it cannot.
     thread::scope(|scope| {

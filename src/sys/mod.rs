@@ -5,14 +5,14 @@
 //! blocking functions are marked, [`blocking`] is the one place that moves
 //! them off the runtime's workers.
 
-pub mod address;
-pub mod contained;
-pub mod file;
-pub mod machine;
+pub(crate) mod address;
+pub(crate) mod contained;
+pub(crate) mod file;
+pub(crate) mod machine;
 pub mod mount;
 pub mod process;
-pub mod program;
-pub mod random;
+pub(crate) mod program;
+pub(crate) mod random;
 pub mod tree;
 
 use std::panic;

@@ -55,14 +55,18 @@ pub enum ProgramError {
 }
 
 /// How long a program may run when the caller has no better number.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs `program` with `arguments` and an empty input, and gives its
 /// standard output. Arguments show in the process list: never a secret.
 ///
 /// # Errors
 /// It cannot be started, ends with another code than 0, or runs longer than `limit`.
-pub async fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], limit: Duration) -> Result<String, ProgramError> {
+pub(crate) async fn run<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[S],
+    limit: Duration,
+) -> Result<String, ProgramError> {
     run_in(View::Own, program, arguments, "", limit).await
 }
 
@@ -70,7 +74,7 @@ pub async fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], limit: Duratio
 ///
 /// # Errors
 /// As [`run`]. That the program does not read all of its input is none.
-pub async fn run_with_input<S: AsRef<OsStr>>(
+pub(crate) async fn run_with_input<S: AsRef<OsStr>>(
     program: &str,
     arguments: &[S],
     input: &str,
@@ -83,7 +87,7 @@ pub async fn run_with_input<S: AsRef<OsStr>>(
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_in_machine<S: AsRef<OsStr>>(
+pub(crate) async fn run_in_machine<S: AsRef<OsStr>>(
     program: &str,
     arguments: &[S],
     limit: Duration,
@@ -148,7 +152,7 @@ async fn run_in<S: AsRef<OsStr>>(
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_into<S: AsRef<OsStr>>(
+pub(crate) async fn run_into<S: AsRef<OsStr>>(
     program: &str,
     arguments: &[S],
     directory: &Path,
@@ -170,7 +174,7 @@ pub async fn run_into<S: AsRef<OsStr>>(
 
 /// Where a program lies, looked for in `PATH` and in the usual places. Blocking.
 #[must_use]
-pub fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
     let usual = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
     let directories = path.split(':').filter(|directory| directory.starts_with('/')).chain(usual);
@@ -184,7 +188,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 /// It cannot be started.
-pub async fn attend<S: AsRef<OsStr>>(
+pub(crate) async fn attend<S: AsRef<OsStr>>(
     program: &str,
     arguments: &[S],
     environment: &[(OsString, OsString)],
@@ -199,7 +203,7 @@ pub async fn attend<S: AsRef<OsStr>>(
 }
 
 /// A program that is started and left alone.
-pub struct Session<'a> {
+pub(crate) struct Session<'a> {
     /// The program's file.
     pub program: &'a Path,
     /// Its arguments, without its name. They show in the process list: never a secret.
@@ -218,7 +222,7 @@ pub struct Session<'a> {
 ///
 /// # Errors
 /// The program or an output file cannot be opened.
-pub fn start(session: &Session<'_>) -> Result<i32, ProgramError> {
+pub(crate) fn start(session: &Session<'_>) -> Result<i32, ProgramError> {
     start_named(session, session.program.as_os_str())
 }
 
@@ -226,7 +230,7 @@ pub fn start(session: &Session<'_>) -> Result<i32, ProgramError> {
 ///
 /// # Errors
 /// As [`start`].
-pub fn start_named(session: &Session<'_>, name: &OsStr) -> Result<i32, ProgramError> {
+pub(crate) fn start_named(session: &Session<'_>, name: &OsStr) -> Result<i32, ProgramError> {
     start_by_kernel(session, name)
         .map_err(|errno| ProgramError::Start { program: session.program.display().to_string(), source: errno.into() })
 }

@@ -11,7 +11,7 @@ pub const CRASH_VARIABLE: &str = "CONPAAS_CRASH_AT";
 /// [`CRASH_VARIABLE`] says so, and appends each point that it passes to the
 /// file named by `CONPAAS_CRASH_LOG`, by which tests learn all points. In a
 /// release build this does nothing.
-pub fn crash_point(point: &str) {
+pub(crate) fn crash_point(point: &str) {
     #[cfg(debug_assertions)]
     armed::pass(point);
     #[cfg(not(debug_assertions))]

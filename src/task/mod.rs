@@ -11,5 +11,7 @@ pub(crate) mod keyed_lock;
 pub(crate) mod poll;
 mod set;
 
-pub use crash_point::{CRASH_VARIABLE, crash_point};
-pub use set::{Tasks, stop_requested};
+pub use crash_point::CRASH_VARIABLE;
+pub(crate) use crash_point::crash_point;
+pub use set::Tasks;
+pub(crate) use set::stop_requested;

@@ -54,7 +54,7 @@ impl Tasks {
 ///
 /// # Errors
 /// The signal handlers cannot be set.
-pub async fn stop_requested() -> std::io::Result<()> {
+pub(crate) async fn stop_requested() -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

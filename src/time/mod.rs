@@ -17,4 +17,4 @@
 mod events;
 mod run;
 
-pub use run::run;
+pub(crate) use run::run;

@@ -16,7 +16,7 @@ const SET_BY: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(600);
 
 /// Runs until it is told to end. Says why it cannot.
-pub fn run(memory: &Memory) -> ExitCode {
+pub(crate) fn run(memory: &Memory) -> ExitCode {
     // Signals first: one that came before would end it without a word.
     let events = match Events::watch() {
         Ok(events) => events,

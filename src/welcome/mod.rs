@@ -17,4 +17,5 @@ mod page;
 mod routes;
 mod run;
 
-pub use run::{WebOptions, run};
+pub(crate) use run::WebOptions;
+pub(crate) use run::run;

@@ -19,7 +19,7 @@ use crate::task::{Tasks, stop_requested};
 
 /// Where the page is served and what it tells of.
 #[derive(Debug, Clone)]
-pub struct WebOptions {
+pub(crate) struct WebOptions {
     /// The address to listen on.
     pub listen: SocketAddr,
     /// The first boot's directory.
@@ -34,7 +34,7 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Serves the page until it is told to stop. Prints why it cannot start.
 #[must_use]
-pub fn run(options: WebOptions) -> ExitCode {
+pub(crate) fn run(options: WebOptions) -> ExitCode {
     install_crypto();
     tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_ansi(false).init();
     let outcome = tokio::runtime::Builder::new_current_thread()

@@ -5,7 +5,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use conpaas::cloud::local::lxc::{Nat, Privilege};
-use conpaas::cloud::{Cloud, CloudError, CloudNode, Verdict, VolumeSpec};
+use conpaas::cloud::{Cloud, CloudError, CloudNode, VolumeSpec};
+use conpaas::model::Verdict;
 
 use crate::world;
 

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use conpaas::cloud::local::lxc::{LxcCloud, LxcSettings};
-use conpaas::cloud::{Cloud, CloudNode, ContextError, ContextFile, NodeContext, NodeRole, NodeSpec};
+use conpaas::cloud::{Cloud, CloudNode, ContextError, ContextFile, NodeContext, NodeSpec};
+use conpaas::model::NodeRole;
 use conpaas::model::{CloudName, NodeTag};
 
 use crate::control_groups::{groups, remove_group};

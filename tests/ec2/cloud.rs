@@ -3,8 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use conpaas::cloud::ec2::Ec2Cloud;
-use conpaas::cloud::{Cloud, CloudError, Finding, NodeRole, Verdict};
+use conpaas::cloud::{Cloud, CloudError};
 use conpaas::config::{Ec2Config, Secret};
+use conpaas::model::{Finding, NodeRole, Verdict};
 use serde_json::{Value, json};
 
 use crate::ec2_world::{self, World};

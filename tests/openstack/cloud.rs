@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use conpaas::cloud::{Cloud, CloudError, NodeRole, NodeSpec};
+use conpaas::cloud::{Cloud, CloudError, NodeSpec};
 use conpaas::config::{Floating, OpenStackConfig};
+use conpaas::model::NodeRole;
 use futures_util::future::join_all;
 use serde_json::Value;
 

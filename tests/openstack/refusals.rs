@@ -1,7 +1,8 @@
 //! What OpenStack refuses, and in which words people read it.
 
-use conpaas::cloud::{Cloud, CloudError, Finding, Repair, Verdict};
+use conpaas::cloud::{Cloud, CloudError, Repair};
 use conpaas::config::{Floating, OpenStackConfig, Secret};
+use conpaas::model::{Finding, Verdict};
 use conpaas::pki::{Authority, CertificateName, Lifetime, Subject};
 use conpaas::rpc::{ClientAuthentication, server_config};
 use serde_json::Value;

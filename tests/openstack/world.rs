@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use conpaas::cloud::openstack::OpenStackCloud;
-use conpaas::cloud::{Cloud, Repair, Verdict};
+use conpaas::cloud::{Cloud, Repair};
 use conpaas::config::{Floating, OpenStackConfig, Secret};
+use conpaas::model::Verdict;
 use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use conpaas::cloud::{ContextError, ContextFile, NodeContext, NodeRole, NodeSpec, VolumeSpec};
+use conpaas::cloud::{ContextError, ContextFile, NodeContext, NodeSpec, VolumeSpec};
+use conpaas::model::NodeRole;
 
 /// Every invitation is another one, as the director's are.
 struct Numbered(AtomicU32);

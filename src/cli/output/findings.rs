@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::printer::write_out;
-use crate::cloud::{Finding, Verdict};
+use crate::model::{Finding, Verdict};
 
 /// Prints all, and gives the exit code: 1 when something does not work.
 pub(crate) fn report(findings: &[Finding], is_json: bool) -> ExitCode {

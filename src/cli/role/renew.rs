@@ -13,9 +13,9 @@ use crate::cli::output::printer::Printer;
 use crate::client::error::Failure;
 use crate::client::session::Session;
 use crate::clock::Clock;
-use crate::cloud::Finding;
 use crate::config::{ClientConfig, locate_director_cfg};
 use crate::director::{self, RenewAuthority};
+use crate::model::Finding;
 use crate::pki::{Credentials, CredentialsError, Lifetime};
 use crate::rpc::install_crypto;
 

@@ -7,7 +7,8 @@ use super::query::{Params, QueryError};
 use super::responses::{
     DescribeImages, DescribeInstanceTypes, DescribeKeyPairs, DescribeRegions, DescribeSubnets, Permission,
 };
-use crate::cloud::{CloudError, Finding, firewall_ports};
+use crate::cloud::{CloudError, firewall_ports};
+use crate::model::Finding;
 
 impl Account {
     pub(crate) async fn check(&self) -> Vec<Finding> {

@@ -31,8 +31,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use self::query::{Params, Query, QueryError};
-use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeSpec, VolumeSpec};
+use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, VolumeSpec};
 use crate::config::Ec2Config;
+use crate::model::Finding;
 use crate::model::{CloudName, NodeTag};
 use crate::sys::chain;
 use crate::task::keyed_lock::Locks;

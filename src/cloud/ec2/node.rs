@@ -11,7 +11,8 @@ use super::responses::{
     DescribeInstances, DescribeOfferings, DescribeSecurityGroups, DescribeSubnets, Done, Instance, Reservation,
 };
 use super::{Account, OF_NODE, OF_ROLE, error_text, own_tag};
-use crate::cloud::{CloudError, CloudNode, NodeRole, NodeSpec};
+use crate::cloud::{CloudError, CloudNode, NodeSpec};
+use crate::model::NodeRole;
 use crate::model::NodeTag;
 use crate::task::poll::until;
 

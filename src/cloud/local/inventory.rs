@@ -20,7 +20,8 @@ use std::sync::{Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::{CloudError, CloudVolume, NodeRole, NodeSpec, VolumeSpec};
+use crate::cloud::{CloudError, CloudVolume, NodeSpec, VolumeSpec};
+use crate::model::NodeRole;
 use crate::model::{CloudName, NodeTag};
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};

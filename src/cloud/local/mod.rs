@@ -2,4 +2,4 @@
 
 pub(crate) mod inventory;
 pub mod lxc;
-pub mod process;
+pub(crate) mod process;

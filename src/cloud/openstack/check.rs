@@ -7,8 +7,9 @@ use super::names::{Known, quoted};
 use super::responses::{Flavor, Image, Limits, Ports, SecurityGroup, Volumes};
 use super::session::{Call, CallError, Service};
 use super::{Project, error_text};
-use crate::cloud::{CloudError, Finding, firewall_ports};
+use crate::cloud::{CloudError, firewall_ports};
 use crate::config::Floating;
+use crate::model::Finding;
 
 const BYTES_PER_GB: u64 = 1 << 30;
 const MEND: &str = "'conpaas director check --fix' makes it";

@@ -35,8 +35,9 @@ use async_trait::async_trait;
 
 use self::names::Known;
 use self::session::{CallError, Session};
-use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeSpec, Repair, VolumeSpec};
+use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, Repair, VolumeSpec};
 use crate::config::OpenStackConfig;
+use crate::model::Finding;
 use crate::model::{CloudName, NodeTag};
 use crate::task::keyed_lock::Locks;
 

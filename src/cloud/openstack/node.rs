@@ -11,8 +11,9 @@ use super::names::quoted;
 use super::responses::{Console, FloatingIp, Server, ServerFound, ServerMade, Servers};
 use super::session::{Call, CallError, Service};
 use super::{OF_NODE, OF_ROLE, Project, error_text};
-use crate::cloud::{CloudError, CloudNode, NodeRole, NodeSpec};
+use crate::cloud::{CloudError, CloudNode, NodeSpec};
 use crate::config::Floating;
+use crate::model::NodeRole;
 use crate::model::NodeTag;
 use crate::task::poll::until;
 

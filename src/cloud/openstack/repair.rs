@@ -11,7 +11,8 @@ use super::check::{closed, shown};
 use super::names::quoted;
 use super::responses::{Image, KeyPairMade, SecurityGroup, SecurityGroupMade};
 use super::session::{Call, CallError, Service};
-use crate::cloud::{Finding, Repair, firewall_ports};
+use crate::cloud::{Repair, firewall_ports};
+use crate::model::Finding;
 use crate::sys::{chain, file};
 
 /// What is done, and what could not be.

@@ -14,7 +14,7 @@ use crate::sys::chain;
 
 /// What was done, for people.
 #[derive(Debug, Default)]
-pub struct StopReport {
+pub(crate) struct StopReport {
     /// One line for each node that ran.
     pub stopped: Vec<String>,
     /// One line for each failure.
@@ -22,7 +22,7 @@ pub struct StopReport {
 }
 
 /// Ends the nodes of all clouds, and goes on after a failure.
-pub async fn stop_nodes(director_cfg: &Path) -> StopReport {
+pub(crate) async fn stop_nodes(director_cfg: &Path) -> StopReport {
     let mut report = StopReport::default();
     let clouds = DirectorConfig::read(director_cfg).map_err(|error| chain(&error));
     match clouds.and_then(|config| clouds_of(&config).map_err(|error| chain(&error))) {

@@ -16,12 +16,12 @@ mod yaml;
 use super::settings::{Entry, Origin, Problem};
 
 /// Every file that is read, the most important one first.
-pub const FILES: &[&str] =
+pub(crate) const FILES: &[&str] =
     &["user-data", "network-config", "firstrun.sh", "userconf.txt", "userconf", "wpa_supplicant.conf"];
 
 /// Reads one of [`FILES`].
 #[must_use]
-pub fn read(name: &str, bytes: &[u8]) -> (Vec<Entry>, Vec<Problem>) {
+pub(crate) fn read(name: &str, bytes: &[u8]) -> (Vec<Entry>, Vec<Problem>) {
     let mut found = Found { file: name.to_owned(), entries: Vec::new(), problems: Vec::new() };
     let Ok(text) = std::str::from_utf8(bytes) else {
         found.complain("is not UTF-8 text: not used");

@@ -2,7 +2,7 @@
 
 /// One key.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
+pub(crate) struct Key {
     /// Its name.
     pub name: &'static str,
     /// Its value when it is not given; `None` where there is none or it depends on others.
@@ -20,7 +20,7 @@ const fn secret(name: &'static str) -> Key {
 }
 
 /// In the order in which `config/conpaas.txt` explains them.
-pub const KEYS: &[Key] = &[
+pub(crate) const KEYS: &[Key] = &[
     key("hostname", None),
     key("user", Some("pi")),
     key("ssh_key", None),
@@ -48,6 +48,6 @@ pub const KEYS: &[Key] = &[
 
 /// Whether the key is known and its value must not stay on the card.
 #[must_use]
-pub fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     KEYS.iter().any(|key| key.name == name && key.is_secret)
 }

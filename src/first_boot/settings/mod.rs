@@ -18,11 +18,12 @@ mod resolve;
 mod text;
 mod value;
 
-pub use entry::{Entry, Origin, Problem};
-pub use keys::{KEYS, Key, is_secret};
-pub use plan::NetworkPlan;
+pub(crate) use entry::{Entry, Origin, Problem};
+pub(crate) use keys::is_secret;
+pub(crate) use plan::NetworkPlan;
 pub use resolve::resolve;
-pub use text::{MAX_BYTES, masked, read};
+pub use text::read;
+pub(crate) use text::{MAX_BYTES, masked};
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,5 +1,6 @@
 //! Good and bad settings, from text to values.
 
+use super::keys::KEYS;
 use super::value;
 use super::*;
 

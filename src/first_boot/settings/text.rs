@@ -4,7 +4,7 @@ use super::entry::{Entry, MASK, Origin, Problem};
 use super::keys::is_secret;
 
 /// The most of a file that is read.
-pub const MAX_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BYTES: usize = 64 * 1024;
 const MAX_VALUE_CHARS: usize = 8 * 1024;
 
 /// Reads `key = value` lines. `#` begins a comment where a line begins;
@@ -38,7 +38,7 @@ pub fn read(file: &str, bytes: &[u8]) -> (Vec<Entry>, Vec<Problem>) {
 /// system survives that whenever the power fails, which it does not promise
 /// for a file that is renamed over another.
 #[must_use]
-pub fn masked(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn masked(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut masked = bytes.to_vec();
     let big_endian = match bytes {
         [0xff, 0xfe, ..] => Some(false),

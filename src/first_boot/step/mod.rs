@@ -10,7 +10,7 @@ mod ssh;
 mod time;
 mod welcome;
 
-pub use script::forget_script;
+pub(crate) use script::forget_script;
 
 pub(crate) use account::belongs_to_system;
 pub(crate) use time::ZONES;

@@ -20,7 +20,7 @@ const ORDERS: &[&str] = &[
 ///
 /// # Errors
 /// The card cannot be read or written.
-pub fn forget_script(place: &Place) -> Result<bool, BoardError> {
+pub(crate) fn forget_script(place: &Place) -> Result<bool, BoardError> {
     let Some(before) = card::read(place, COMMAND_LINE)? else { return Ok(false) };
     let after = without_orders(&before);
     if after == before {

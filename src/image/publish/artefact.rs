@@ -17,7 +17,7 @@ const RECORD: &str = "result.json";
 
 /// A file that was made, or found as it had been made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Artefact {
+pub(crate) struct Artefact {
     /// Its name in the output directory.
     pub file: String,
     /// Its size.
@@ -40,13 +40,9 @@ impl Artefact {
 
 /// An image that was made.
 #[derive(Debug, Clone)]
-pub struct Built {
+pub(crate) struct Built {
     /// Recipe, architecture and chosen kinds.
     pub name: String,
-    /// The recipe.
-    pub recipe: String,
-    /// For which machines.
-    pub architecture: Architecture,
     /// The directory that was made, if the image is one.
     pub directory: Option<PathBuf>,
     /// What is in the root file system, in bytes.
@@ -62,7 +58,7 @@ pub struct Built {
 impl Built {
     /// The smallest of the files that hold the whole image, if one was compressed.
     #[must_use]
-    pub fn download(&self) -> Option<&Artefact> {
+    pub(crate) fn download(&self) -> Option<&Artefact> {
         let is_compressed =
             |artefact: &&Artefact| [".xz", ".qcow2", ".ova"].iter().any(|end| artefact.file.ends_with(end));
         self.artefacts.iter().filter(is_compressed).min_by_key(|artefact| artefact.bytes)

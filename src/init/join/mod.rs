@@ -40,14 +40,14 @@ use crate::rpc::TlsError;
 use crate::sys;
 use crate::sys::file::{self, FileError};
 
-pub use source::Source;
+pub(crate) use source::Source;
 
 /// How long a node looks for its invitation and its director, unless told otherwise.
-pub const JOIN_LIMIT: Duration = Duration::from_secs(300);
+pub(crate) const JOIN_LIMIT: Duration = Duration::from_secs(300);
 
 /// How a node joins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JoinOptions {
+pub(crate) struct JoinOptions {
     /// The directory that stands for `/` of the node.
     pub root: PathBuf,
     /// Where to look for the invitation, in this order.
@@ -60,7 +60,7 @@ pub struct JoinOptions {
 
 /// What a node that has joined does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Then {
+pub(crate) enum Then {
     /// It ends.
     End,
     /// It becomes the manager or the agent that it was told to be.
@@ -121,7 +121,7 @@ pub(crate) enum JoinError {
 /// Joins, and becomes the node's role if it is asked to. A failure is one
 /// line on standard error, and exit code 1.
 #[must_use]
-pub fn join(options: &JoinOptions) -> ExitCode {
+pub(crate) fn join(options: &JoinOptions) -> ExitCode {
     crate::rpc::install_crypto();
     let outcome = run(options).and_then(|()| match &options.then {
         Then::End => Ok(()),

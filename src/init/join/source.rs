@@ -21,7 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// One place to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// A drive labelled `config-2` (OpenStack) or `cidata` (NoCloud).
     Drive,
     /// The directory below the root where NoCloud images look.
@@ -33,7 +33,7 @@ pub enum Source {
 impl Source {
     /// All of them, in the order in which a machine of its own looks.
     #[must_use]
-    pub fn all() -> Vec<Source> {
+    pub(crate) fn all() -> Vec<Source> {
         vec![Source::Drive, Source::Seed, Source::Metadata("http://169.254.169.254".to_owned())]
     }
 }

@@ -11,7 +11,7 @@ const REPOSITORY: &str = "/home/git/code";
 
 /// The last revision of the repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GitVersion {
+pub(crate) struct GitVersion {
     /// The first seven digits; empty while nothing was pushed.
     pub revision: String,
     /// The first line of its message.
@@ -22,7 +22,7 @@ pub struct GitVersion {
 ///
 /// # Errors
 /// `git` is not there although the repository is.
-pub async fn repository_head(base: &NodeBase) -> Result<GitVersion, MethodError> {
+pub(crate) async fn repository_head(base: &NodeBase) -> Result<GitVersion, MethodError> {
     let repository = base.rooted(REPOSITORY);
     if !repository.exists() {
         return Ok(GitVersion::default());

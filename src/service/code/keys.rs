@@ -23,7 +23,7 @@ const KEY_TYPES: [&str; 7] = [
 ///
 /// # Errors
 /// A parameter is left.
-pub async fn list_authorized_keys(base: &NodeBase, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn list_authorized_keys(base: &NodeBase, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let path = path(base);
     let keys = sys::blocking(move || lines(&file::read_text(&path).unwrap_or_default())).await;
@@ -34,7 +34,7 @@ pub async fn list_authorized_keys(base: &NodeBase, call: Call) -> Result<Reply, 
 ///
 /// # Errors
 /// A line is no public key, or the file cannot be written.
-pub async fn upload_authorized_key(base: &NodeBase, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn upload_authorized_key(base: &NodeBase, mut call: Call) -> Result<Reply, MethodError> {
     let upload = call.file("key")?;
     call.finish()?;
     let bytes = upload.read(MAX_BYTES).await.map_err(|error| MethodError::refused(error.to_string()))?;

@@ -16,14 +16,14 @@ use crate::rpc::Upload;
 use crate::store::manager::{self as store, CodeRow};
 use crate::sys::{self, file, random};
 
-pub use git::{GitVersion, repository_head};
-pub use keys::{list_authorized_keys, upload_authorized_key};
+pub(crate) use git::repository_head;
+pub(crate) use keys::{list_authorized_keys, upload_authorized_key};
 
 /// The id of the version that a new service has.
-pub const DEFAULT_VERSION: &str = "code-default";
+pub(crate) const DEFAULT_VERSION: &str = "code-default";
 
 /// A code version as agents take it.
-pub struct Deployment {
+pub(crate) struct Deployment {
     /// `tar` or `zip`.
     pub filetype: String,
     /// The id.
@@ -37,7 +37,7 @@ pub struct Deployment {
 ///
 /// # Errors
 /// It cannot be kept.
-pub async fn add_default(
+pub(crate) async fn add_default(
     service: &ServiceContext,
     filename: &str,
     filetype: &str,
@@ -68,7 +68,7 @@ pub async fn add_default(
 ///
 /// # Errors
 /// A parameter is left, or the database fails.
-pub async fn list(service: &ServiceContext, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn list(service: &ServiceContext, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let active = service.row().await?.active_code;
     let versions = all(service).await?.into_iter().map(|code| {
@@ -87,7 +87,7 @@ pub async fn list(service: &ServiceContext, call: Call) -> Result<Reply, MethodE
 ///
 /// # Errors
 /// It is no archive that agents would unpack, or cannot be kept.
-pub async fn upload(service: &ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn upload(service: &ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
     let upload = call.file("code")?;
     let description = call.params.string_or("description", "")?;
     call.finish()?;
@@ -104,7 +104,7 @@ pub async fn upload(service: &ServiceContext, mut call: Call) -> Result<Reply, M
 ///
 /// # Errors
 /// No such version, or one that lies in git.
-pub async fn download(service: &ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn download(service: &ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
     let named = call.params.optional("codeVersionId");
     let named = match named {
         Some(value) => value,
@@ -122,7 +122,7 @@ pub async fn download(service: &ServiceContext, mut call: Call) -> Result<Reply,
 ///
 /// # Errors
 /// No such version, or the active one.
-pub async fn delete(service: &ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn delete(service: &ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
     let code = take_version(service, &mut call).await?;
     call.finish()?;
     if service.row().await?.active_code.as_deref() == Some(&code.id) {
@@ -139,7 +139,7 @@ pub async fn delete(service: &ServiceContext, mut call: Call) -> Result<Reply, M
 ///
 /// # Errors
 /// It is missing or none of them.
-pub async fn take_version(service: &ServiceContext, call: &mut Call) -> Result<CodeRow, MethodError> {
+pub(crate) async fn take_version(service: &ServiceContext, call: &mut Call) -> Result<CodeRow, MethodError> {
     let named = call.params.required("codeVersionId")?;
     one_of(service, &named).await
 }
@@ -148,7 +148,7 @@ pub async fn take_version(service: &ServiceContext, call: &mut Call) -> Result<C
 ///
 /// # Errors
 /// There is none, or git cannot give it.
-pub async fn deployment(service: &ServiceContext, version: Option<&str>) -> Result<Deployment, MethodError> {
+pub(crate) async fn deployment(service: &ServiceContext, version: Option<&str>) -> Result<Deployment, MethodError> {
     let version = match version {
         Some(version) => version.to_owned(),
         None => service.row().await?.active_code.unwrap_or_default(),
@@ -170,7 +170,7 @@ pub async fn deployment(service: &ServiceContext, version: Option<&str>) -> Resu
 ///
 /// # Errors
 /// The database fails.
-pub async fn remove_leftovers(service: &ServiceContext) -> Result<(), MethodError> {
+pub(crate) async fn remove_leftovers(service: &ServiceContext) -> Result<(), MethodError> {
     let known: Vec<String> = all(service).await?.into_iter().map(|code| code.id).collect();
     let directory = service.code_repository();
     sys::blocking(move || {

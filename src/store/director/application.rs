@@ -8,7 +8,7 @@ use crate::store::{StoreError, Transaction};
 
 /// An application as stored.
 #[derive(Debug, Clone)]
-pub struct Application {
+pub(crate) struct Application {
     /// Its id.
     pub aid: ApplicationId,
     /// Its owner.
@@ -25,7 +25,7 @@ pub struct Application {
 ///
 /// # Errors
 /// [`StoreError::Exists`] when its owner has one of that name.
-pub fn insert(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<ApplicationId, StoreError> {
+pub(crate) fn insert(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<ApplicationId, StoreError> {
     tx.execute("INSERT INTO application (user_id, name) VALUES (?1, ?2)", params![uid.0, name])?;
     Ok(ApplicationId(tx.last_insert_rowid()))
 }
@@ -34,7 +34,7 @@ pub fn insert(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<Applicati
 ///
 /// # Errors
 /// The database fails.
-pub fn owned(tx: &Transaction<'_>, aid: ApplicationId, uid: UserId) -> Result<Option<Application>, StoreError> {
+pub(crate) fn owned(tx: &Transaction<'_>, aid: ApplicationId, uid: UserId) -> Result<Option<Application>, StoreError> {
     optional(tx.query_row("SELECT * FROM application WHERE aid = ?1 AND user_id = ?2", [aid.0, uid.0], read))
 }
 
@@ -42,25 +42,16 @@ pub fn owned(tx: &Transaction<'_>, aid: ApplicationId, uid: UserId) -> Result<Op
 ///
 /// # Errors
 /// The database fails.
-pub fn list(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Application>, StoreError> {
+pub(crate) fn list(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Application>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM application WHERE user_id = ?1 ORDER BY aid")?;
     Ok(statement.query_map([uid.0], read)?.collect::<Result<_, _>>()?)
-}
-
-/// All applications in `status`, of all users.
-///
-/// # Errors
-/// The database fails.
-pub fn in_status(tx: &Transaction<'_>, status: State) -> Result<Vec<Application>, StoreError> {
-    let mut statement = tx.prepare("SELECT * FROM application WHERE status = ?1 ORDER BY aid")?;
-    Ok(statement.query_map([status.as_str()], read)?.collect::<Result<_, _>>()?)
 }
 
 /// Whether `uid` has an application of this name.
 ///
 /// # Errors
 /// The database fails.
-pub fn has_name(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<bool, StoreError> {
+pub(crate) fn has_name(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<bool, StoreError> {
     count(tx, "SELECT EXISTS (SELECT 1 FROM application WHERE user_id = ?1 AND name = ?2)", params![uid.0, name])
 }
 
@@ -68,7 +59,7 @@ pub fn has_name(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<bool, S
 ///
 /// # Errors
 /// [`StoreError::Exists`] when its owner has one of that name.
-pub fn rename(tx: &Transaction<'_>, aid: ApplicationId, name: &str) -> Result<(), StoreError> {
+pub(crate) fn rename(tx: &Transaction<'_>, aid: ApplicationId, name: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE application SET name = ?2 WHERE aid = ?1", params![aid.0, name])?;
     Ok(())
 }
@@ -77,7 +68,7 @@ pub fn rename(tx: &Transaction<'_>, aid: ApplicationId, name: &str) -> Result<()
 ///
 /// # Errors
 /// The database fails.
-pub fn set_status(
+pub(crate) fn set_status(
     tx: &Transaction<'_>,
     aid: ApplicationId,
     status: State,
@@ -94,7 +85,7 @@ pub fn set_status(
 ///
 /// # Errors
 /// The database fails.
-pub fn status(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<State>, StoreError> {
+pub(crate) fn status(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<State>, StoreError> {
     optional(tx.query_row("SELECT status FROM application WHERE aid = ?1", [aid.0], |row| parsed(row, "status")))
 }
 
@@ -102,7 +93,7 @@ pub fn status(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<State>,
 ///
 /// # Errors
 /// The database fails.
-pub fn delete(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
+pub(crate) fn delete(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM application WHERE aid = ?1", [aid.0])?;
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! The director's database: users, applications, services, nodes, volumes.
 
-pub mod application;
-pub mod node;
-pub mod running_time;
-pub mod service;
-pub mod token;
-pub mod user;
-pub mod volume;
+pub(crate) mod application;
+pub(crate) mod node;
+pub(crate) mod running_time;
+pub(crate) mod service;
+pub(crate) mod token;
+pub(crate) mod user;
+pub(crate) mod volume;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -16,14 +16,14 @@ use rusqlite::types::{FromSql, Type};
 use super::{Store, StoreError};
 
 /// All migrations, oldest first.
-pub const MIGRATIONS: &[&str] =
+pub(crate) const MIGRATIONS: &[&str] =
     &[include_str!("001.sql"), include_str!("002_running_time.sql"), include_str!("003_node_token.sql")];
 
 /// Opens the director's database. Blocking.
 ///
 /// # Errors
 /// As [`Store::open`].
-pub fn open(path: &Path) -> Result<Store, StoreError> {
+pub(crate) fn open(path: &Path) -> Result<Store, StoreError> {
     Store::open(path, MIGRATIONS)
 }
 

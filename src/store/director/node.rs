@@ -10,7 +10,7 @@ use crate::store::{StoreError, Transaction};
 
 /// Where a node is between being wanted and being gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Wanted; its cloud may have it or not.
     Making,
     /// It answered; it costs.
@@ -21,7 +21,7 @@ pub enum Phase {
 
 /// A node to be made.
 #[derive(Debug, Clone)]
-pub struct NewNode {
+pub(crate) struct NewNode {
     /// Finds it again in its cloud.
     pub tag: NodeTag,
     /// Its cloud.
@@ -44,7 +44,7 @@ pub struct NewNode {
 
 /// What the cloud gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// The cloud's id.
     pub vmid: String,
     /// Address for the director and users.
@@ -57,7 +57,7 @@ pub struct Place {
 
 /// A node as stored.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub(crate) struct Node {
     /// Row number.
     pub rid: i64,
     /// Where it is.
@@ -76,7 +76,7 @@ pub struct Node {
 ///
 /// # Errors
 /// The database fails.
-pub fn insert(tx: &Transaction<'_>, node: &NewNode) -> Result<i64, StoreError> {
+pub(crate) fn insert(tx: &Transaction<'_>, node: &NewNode) -> Result<i64, StoreError> {
     tx.execute(
         "INSERT INTO node (tag, phase, cloud, program, user_id, app_id, service_id, operation, request, created)
          VALUES (?1, 'making', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -99,7 +99,7 @@ pub fn insert(tx: &Transaction<'_>, node: &NewNode) -> Result<i64, StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Exists`] when another node has that `vmid`.
-pub fn set_place(tx: &Transaction<'_>, rid: i64, place: &Place) -> Result<bool, StoreError> {
+pub(crate) fn set_place(tx: &Transaction<'_>, rid: i64, place: &Place) -> Result<bool, StoreError> {
     let n_changed = tx.execute(
         "UPDATE node SET vmid = ?2, ip = ?3, private_ip = ?4, port = ?5 WHERE rid = ?1 AND phase <> 'removing'",
         params![rid, place.vmid, place.ip.to_string(), place.private_ip.to_string(), place.port],
@@ -111,7 +111,7 @@ pub fn set_place(tx: &Transaction<'_>, rid: i64, place: &Place) -> Result<bool, 
 ///
 /// # Errors
 /// The database fails.
-pub fn set_request(tx: &Transaction<'_>, rid: i64, request: &str) -> Result<(), StoreError> {
+pub(crate) fn set_request(tx: &Transaction<'_>, rid: i64, request: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE node SET request = ?2 WHERE rid = ?1", params![rid, request])?;
     Ok(())
 }
@@ -122,7 +122,7 @@ pub fn set_request(tx: &Transaction<'_>, rid: i64, request: &str) -> Result<(), 
 ///
 /// # Errors
 /// The database fails.
-pub fn set_up(tx: &Transaction<'_>, rid: i64, now: i64, mark: &RunningMark) -> Result<bool, StoreError> {
+pub(crate) fn set_up(tx: &Transaction<'_>, rid: i64, now: i64, mark: &RunningMark) -> Result<bool, StoreError> {
     let n_changed = tx.execute(
         "UPDATE node SET phase = 'up', created = ?2, up_since = ?3 WHERE rid = ?1 AND phase = 'making'",
         [rid, now, mark.total_seconds],
@@ -135,7 +135,7 @@ pub fn set_up(tx: &Transaction<'_>, rid: i64, now: i64, mark: &RunningMark) -> R
 ///
 /// # Errors
 /// The database fails.
-pub fn set_removing(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
+pub(crate) fn set_removing(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
     tx.execute("UPDATE node SET phase = 'removing', operation = NULL WHERE rid = ?1", [rid])?;
     Ok(())
 }
@@ -144,7 +144,7 @@ pub fn set_removing(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The database fails.
-pub fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
+pub(crate) fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
     tx.execute("UPDATE node SET phase = 'removing', operation = NULL WHERE app_id = ?1", [aid.0])?;
     Ok(())
 }
@@ -153,7 +153,7 @@ pub fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), 
 ///
 /// # Errors
 /// The database fails.
-pub fn delete(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
+pub(crate) fn delete(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
     tx.execute("DELETE FROM node WHERE rid = ?1 AND phase = 'removing'", [rid])?;
     Ok(())
 }
@@ -162,7 +162,7 @@ pub fn delete(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The database fails.
-pub fn phase(tx: &Transaction<'_>, rid: i64) -> Result<Option<Phase>, StoreError> {
+pub(crate) fn phase(tx: &Transaction<'_>, rid: i64) -> Result<Option<Phase>, StoreError> {
     Ok(optional(tx.query_row("SELECT * FROM node WHERE rid = ?1", [rid], read))?.map(|node| node.phase))
 }
 
@@ -170,7 +170,7 @@ pub fn phase(tx: &Transaction<'_>, rid: i64) -> Result<Option<Phase>, StoreError
 ///
 /// # Errors
 /// The database fails.
-pub fn all(tx: &Transaction<'_>) -> Result<Vec<Node>, StoreError> {
+pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Node>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM node ORDER BY rid")?;
     Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
 }
@@ -179,7 +179,7 @@ pub fn all(tx: &Transaction<'_>) -> Result<Vec<Node>, StoreError> {
 ///
 /// # Errors
 /// The database fails.
-pub fn up_of_user(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Node>, StoreError> {
+pub(crate) fn up_of_user(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Node>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM node WHERE user_id = ?1 AND phase = 'up' ORDER BY rid")?;
     Ok(statement.query_map([uid.0], read)?.collect::<Result<_, _>>()?)
 }
@@ -188,7 +188,7 @@ pub fn up_of_user(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Node>, StoreE
 ///
 /// # Errors
 /// The database fails.
-pub fn manager(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<Node>, StoreError> {
+pub(crate) fn manager(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<Node>, StoreError> {
     optional(tx.query_row(
         "SELECT * FROM node WHERE app_id = ?1 AND program = 'manager' AND phase = 'up' ORDER BY rid DESC LIMIT 1",
         [aid.0],
@@ -200,7 +200,7 @@ pub fn manager(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<Node>,
 ///
 /// # Errors
 /// The database fails.
-pub fn of_operation(tx: &Transaction<'_>, aid: ApplicationId, operation: &str) -> Result<Vec<Node>, StoreError> {
+pub(crate) fn of_operation(tx: &Transaction<'_>, aid: ApplicationId, operation: &str) -> Result<Vec<Node>, StoreError> {
     let mut statement = tx.prepare("SELECT * FROM node WHERE app_id = ?1 AND operation = ?2 ORDER BY rid")?;
     Ok(statement.query_map(params![aid.0, operation], read)?.collect::<Result<_, _>>()?)
 }
@@ -209,7 +209,7 @@ pub fn of_operation(tx: &Transaction<'_>, aid: ApplicationId, operation: &str) -
 ///
 /// # Errors
 /// The database fails.
-pub fn by_vmid(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> Result<Option<Node>, StoreError> {
+pub(crate) fn by_vmid(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> Result<Option<Node>, StoreError> {
     optional(tx.query_row(
         "SELECT * FROM node WHERE app_id = ?1 AND vmid = ?2 AND phase <> 'removing'",
         params![aid.0, vmid],
@@ -221,7 +221,7 @@ pub fn by_vmid(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> Result<O
 ///
 /// # Errors
 /// The database fails.
-pub fn by_tag(tx: &Transaction<'_>, tag: &NodeTag) -> Result<Option<Node>, StoreError> {
+pub(crate) fn by_tag(tx: &Transaction<'_>, tag: &NodeTag) -> Result<Option<Node>, StoreError> {
     optional(tx.query_row("SELECT * FROM node WHERE tag = ?1", [tag.as_str()], read))
 }
 
@@ -229,7 +229,7 @@ pub fn by_tag(tx: &Transaction<'_>, tag: &NodeTag) -> Result<Option<Node>, Store
 ///
 /// # Errors
 /// The database fails.
-pub fn has_program(tx: &Transaction<'_>, aid: ApplicationId, program: &str) -> Result<bool, StoreError> {
+pub(crate) fn has_program(tx: &Transaction<'_>, aid: ApplicationId, program: &str) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM node WHERE app_id = ?1 AND program = ?2 AND phase <> 'removing')";
     count(tx, sql, params![aid.0, program])
 }
@@ -238,7 +238,7 @@ pub fn has_program(tx: &Transaction<'_>, aid: ApplicationId, program: &str) -> R
 ///
 /// # Errors
 /// The database fails.
-pub fn is_wanted(tx: &Transaction<'_>, rid: i64, aid: ApplicationId, program: &str) -> Result<bool, StoreError> {
+pub(crate) fn is_wanted(tx: &Transaction<'_>, rid: i64, aid: ApplicationId, program: &str) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM node
                WHERE rid = ?1 AND app_id = ?2 AND program = ?3 AND phase <> 'removing')";
     count(tx, sql, params![rid, aid.0, program])
@@ -248,7 +248,7 @@ pub fn is_wanted(tx: &Transaction<'_>, rid: i64, aid: ApplicationId, program: &s
 ///
 /// # Errors
 /// The database fails.
-pub fn set_charged(tx: &Transaction<'_>, rid: i64, charged: i64) -> Result<(), StoreError> {
+pub(crate) fn set_charged(tx: &Transaction<'_>, rid: i64, charged: i64) -> Result<(), StoreError> {
     tx.execute("UPDATE node SET charged = ?2 WHERE rid = ?1", [rid, charged])?;
     Ok(())
 }

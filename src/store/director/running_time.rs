@@ -11,7 +11,7 @@ use crate::store::{StoreError, Transaction};
 ///
 /// # Errors
 /// The database fails.
-pub fn look(tx: &Transaction<'_>, now: SinceBoot) -> Result<RunningMark, StoreError> {
+pub(crate) fn look(tx: &Transaction<'_>, now: SinceBoot) -> Result<RunningMark, StoreError> {
     let last = last(tx)?;
     let mark = RunningMark::following(last.as_ref(), now);
     if last.is_none_or(|last| last.at.boot != mark.at.boot) {
@@ -24,7 +24,7 @@ pub fn look(tx: &Transaction<'_>, now: SinceBoot) -> Result<RunningMark, StoreEr
 ///
 /// # Errors
 /// The database fails.
-pub fn write(tx: &Transaction<'_>, mark: &RunningMark) -> Result<(), StoreError> {
+pub(crate) fn write(tx: &Transaction<'_>, mark: &RunningMark) -> Result<(), StoreError> {
     tx.execute(
         "INSERT OR REPLACE INTO running_time (id, boot, since_boot, total) VALUES (1, ?1, ?2, ?3)",
         params![mark.at.boot, mark.at.seconds, mark.total_seconds],

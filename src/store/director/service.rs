@@ -8,7 +8,7 @@ use crate::store::{StoreError, Transaction};
 
 /// A service as stored.
 #[derive(Debug, Clone)]
-pub struct Service {
+pub(crate) struct Service {
     /// Row number.
     pub rec_id: i64,
     /// Its application.
@@ -27,7 +27,12 @@ pub struct Service {
 ///
 /// # Errors
 /// The database fails.
-pub fn begin_adding(tx: &Transaction<'_>, aid: ApplicationId, kind: &str, created: &str) -> Result<i64, StoreError> {
+pub(crate) fn begin_adding(
+    tx: &Transaction<'_>,
+    aid: ApplicationId,
+    kind: &str,
+    created: &str,
+) -> Result<i64, StoreError> {
     let name = format!("New {kind} service");
     tx.execute(
         "INSERT INTO service (application_id, name, type, created) VALUES (?1, ?2, ?3, ?4)",
@@ -41,7 +46,7 @@ pub fn begin_adding(tx: &Transaction<'_>, aid: ApplicationId, kind: &str, create
 ///
 /// # Errors
 /// The database fails.
-pub fn finish_adding(tx: &Transaction<'_>, rec_id: i64, sid: ServiceId) -> Result<Option<Service>, StoreError> {
+pub(crate) fn finish_adding(tx: &Transaction<'_>, rec_id: i64, sid: ServiceId) -> Result<Option<Service>, StoreError> {
     optional(tx.query_row("UPDATE service SET sid = ?2 WHERE rec_id = ?1 RETURNING *", [rec_id, sid.0], read))
 }
 
@@ -49,7 +54,7 @@ pub fn finish_adding(tx: &Transaction<'_>, rec_id: i64, sid: ServiceId) -> Resul
 ///
 /// # Errors
 /// The database fails.
-pub fn delete(tx: &Transaction<'_>, rec_id: i64) -> Result<(), StoreError> {
+pub(crate) fn delete(tx: &Transaction<'_>, rec_id: i64) -> Result<(), StoreError> {
     tx.execute("DELETE FROM service WHERE rec_id = ?1", [rec_id])?;
     Ok(())
 }
@@ -58,7 +63,7 @@ pub fn delete(tx: &Transaction<'_>, rec_id: i64) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The database fails.
-pub fn delete_all(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
+pub(crate) fn delete_all(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM service WHERE application_id = ?1", [aid.0])?;
     Ok(())
 }
@@ -67,7 +72,7 @@ pub fn delete_all(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreE
 ///
 /// # Errors
 /// The database fails.
-pub fn get(tx: &Transaction<'_>, aid: ApplicationId, sid: ServiceId) -> Result<Option<Service>, StoreError> {
+pub(crate) fn get(tx: &Transaction<'_>, aid: ApplicationId, sid: ServiceId) -> Result<Option<Service>, StoreError> {
     optional(tx.query_row("SELECT * FROM service WHERE application_id = ?1 AND sid = ?2", [aid.0, sid.0], read))
 }
 
@@ -75,7 +80,7 @@ pub fn get(tx: &Transaction<'_>, aid: ApplicationId, sid: ServiceId) -> Result<O
 ///
 /// # Errors
 /// The database fails.
-pub fn list(tx: &Transaction<'_>, uid: UserId, only: Option<ApplicationId>) -> Result<Vec<Service>, StoreError> {
+pub(crate) fn list(tx: &Transaction<'_>, uid: UserId, only: Option<ApplicationId>) -> Result<Vec<Service>, StoreError> {
     let mut statement = tx.prepare_cached(
         "SELECT service.* FROM service JOIN application ON aid = application_id
          WHERE user_id = ?1 AND sid IS NOT NULL AND (?2 IS NULL OR aid = ?2) ORDER BY rec_id",
@@ -88,7 +93,7 @@ pub fn list(tx: &Transaction<'_>, uid: UserId, only: Option<ApplicationId>) -> R
 ///
 /// # Errors
 /// The database fails.
-pub fn unfinished(tx: &Transaction<'_>) -> Result<Vec<(i64, ApplicationId)>, StoreError> {
+pub(crate) fn unfinished(tx: &Transaction<'_>) -> Result<Vec<(i64, ApplicationId)>, StoreError> {
     let mut statement = tx.prepare("SELECT rec_id, application_id FROM service WHERE sid IS NULL")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, ApplicationId(row.get(1)?))))?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -98,7 +103,7 @@ pub fn unfinished(tx: &Transaction<'_>) -> Result<Vec<(i64, ApplicationId)>, Sto
 ///
 /// # Errors
 /// The database fails.
-pub fn rename(tx: &Transaction<'_>, rec_id: i64, name: &str) -> Result<(), StoreError> {
+pub(crate) fn rename(tx: &Transaction<'_>, rec_id: i64, name: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE service SET name = ?2 WHERE rec_id = ?1", params![rec_id, name])?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::store::{StoreError, Transaction};
 
 /// What somebody shows who says that he is a node.
 #[derive(Debug, Clone)]
-pub struct Claim {
+pub(crate) struct Claim {
     /// Hash of the token.
     pub hash: String,
     /// The node that he says he is.
@@ -22,7 +22,7 @@ pub struct Claim {
 
 /// Why a claim is refused; for the director's log, never for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// No such token, or another one of the node was used.
     Unknown,
     /// It is of another node.
@@ -38,7 +38,7 @@ pub enum Refusal {
 impl Refusal {
     /// The words for the log.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Refusal::Unknown => "there is no such token",
             Refusal::OtherNode => "the token is of another node",
@@ -54,7 +54,13 @@ impl Refusal {
 ///
 /// # Errors
 /// The database fails.
-pub fn insert(tx: &Transaction<'_>, hash: &str, tag: &NodeTag, expires: i64, now: i64) -> Result<(), StoreError> {
+pub(crate) fn insert(
+    tx: &Transaction<'_>,
+    hash: &str,
+    tag: &NodeTag,
+    expires: i64,
+    now: i64,
+) -> Result<(), StoreError> {
     tx.execute(
         "DELETE FROM node_token WHERE expires < ?1 OR tag NOT IN (SELECT tag FROM node WHERE phase <> 'removing')",
         [now],
@@ -68,7 +74,7 @@ pub fn insert(tx: &Transaction<'_>, hash: &str, tag: &NodeTag, expires: i64, now
 ///
 /// # Errors
 /// The database fails.
-pub fn extend(tx: &Transaction<'_>, expires: i64) -> Result<(), StoreError> {
+pub(crate) fn extend(tx: &Transaction<'_>, expires: i64) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE node_token SET expires = max(expires, ?1) WHERE tag IN (SELECT tag FROM node WHERE phase = 'making')",
         [expires],
@@ -82,7 +88,7 @@ pub fn extend(tx: &Transaction<'_>, expires: i64) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The database fails.
-pub fn claim(tx: &Transaction<'_>, claim: &Claim) -> Result<Result<Node, Refusal>, StoreError> {
+pub(crate) fn claim(tx: &Transaction<'_>, claim: &Claim) -> Result<Result<Node, Refusal>, StoreError> {
     let sql = "SELECT tag, expires, key FROM node_token WHERE hash = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get("tag")?, row.get("expires")?, row.get("key")?));
     let found: Option<(String, i64, Option<String>)> = optional(tx.query_row(sql, [&claim.hash], read))?;

@@ -8,7 +8,7 @@ use crate::store::{StoreError, Transaction};
 
 /// A user to be added.
 #[derive(Clone)]
-pub struct NewUser {
+pub(crate) struct NewUser {
     /// Login name; unique.
     pub username: String,
     /// First name.
@@ -33,7 +33,7 @@ pub struct NewUser {
 
 /// A user as stored.
 #[derive(Clone)]
-pub struct User {
+pub(crate) struct User {
     /// The user's id.
     pub uid: UserId,
     /// All else.
@@ -44,7 +44,7 @@ pub struct User {
 ///
 /// # Errors
 /// [`StoreError::Exists`] when name or address are taken.
-pub fn insert(tx: &Transaction<'_>, user: &NewUser) -> Result<UserId, StoreError> {
+pub(crate) fn insert(tx: &Transaction<'_>, user: &NewUser) -> Result<UserId, StoreError> {
     tx.execute(
         "INSERT INTO user (username, fname, lname, email, affiliation, password_hash, created, credit, uuid, openid)
          VALUES (:username, :fname, :lname, :email, :affiliation, :hash, :created, :credit, :uuid, :openid)",
@@ -61,7 +61,7 @@ pub fn insert(tx: &Transaction<'_>, user: &NewUser) -> Result<UserId, StoreError
 ///
 /// # Errors
 /// The database fails.
-pub fn get(tx: &Transaction<'_>, uid: UserId) -> Result<Option<User>, StoreError> {
+pub(crate) fn get(tx: &Transaction<'_>, uid: UserId) -> Result<Option<User>, StoreError> {
     optional(tx.query_row("SELECT * FROM user WHERE uid = ?1", [uid.0], read))
 }
 
@@ -69,7 +69,7 @@ pub fn get(tx: &Transaction<'_>, uid: UserId) -> Result<Option<User>, StoreError
 ///
 /// # Errors
 /// The database fails.
-pub fn by_username(tx: &Transaction<'_>, username: &str) -> Result<Option<User>, StoreError> {
+pub(crate) fn by_username(tx: &Transaction<'_>, username: &str) -> Result<Option<User>, StoreError> {
     optional(tx.query_row("SELECT * FROM user WHERE username = ?1", [username], read))
 }
 
@@ -77,7 +77,7 @@ pub fn by_username(tx: &Transaction<'_>, username: &str) -> Result<Option<User>,
 ///
 /// # Errors
 /// The database fails.
-pub fn by_uuid(tx: &Transaction<'_>, uuid: &str) -> Result<Option<User>, StoreError> {
+pub(crate) fn by_uuid(tx: &Transaction<'_>, uuid: &str) -> Result<Option<User>, StoreError> {
     optional(tx.query_row("SELECT * FROM user WHERE uuid = ?1 AND uuid <> '' LIMIT 1", [uuid], read))
 }
 
@@ -85,7 +85,7 @@ pub fn by_uuid(tx: &Transaction<'_>, uuid: &str) -> Result<Option<User>, StoreEr
 ///
 /// # Errors
 /// The database fails.
-pub fn by_openid(tx: &Transaction<'_>, openid: &str) -> Result<Option<User>, StoreError> {
+pub(crate) fn by_openid(tx: &Transaction<'_>, openid: &str) -> Result<Option<User>, StoreError> {
     optional(tx.query_row(
         "SELECT * FROM user WHERE openid = ?1 AND openid NOT IN ('', '<none>') LIMIT 1",
         [openid],
@@ -97,7 +97,7 @@ pub fn by_openid(tx: &Transaction<'_>, openid: &str) -> Result<Option<User>, Sto
 ///
 /// # Errors
 /// The database fails.
-pub fn has_email(tx: &Transaction<'_>, email: &str) -> Result<bool, StoreError> {
+pub(crate) fn has_email(tx: &Transaction<'_>, email: &str) -> Result<bool, StoreError> {
     count(tx, "SELECT EXISTS (SELECT 1 FROM user WHERE email = ?1)", [email])
 }
 
@@ -105,7 +105,7 @@ pub fn has_email(tx: &Transaction<'_>, email: &str) -> Result<bool, StoreError> 
 ///
 /// # Errors
 /// The database fails.
-pub fn list(tx: &Transaction<'_>) -> Result<Vec<User>, StoreError> {
+pub(crate) fn list(tx: &Transaction<'_>) -> Result<Vec<User>, StoreError> {
     let mut statement = tx.prepare("SELECT * FROM user ORDER BY username")?;
     Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
 }
@@ -114,7 +114,7 @@ pub fn list(tx: &Transaction<'_>) -> Result<Vec<User>, StoreError> {
 ///
 /// # Errors
 /// The database fails.
-pub fn credit(tx: &Transaction<'_>, uid: UserId) -> Result<Option<i64>, StoreError> {
+pub(crate) fn credit(tx: &Transaction<'_>, uid: UserId) -> Result<Option<i64>, StoreError> {
     optional(tx.query_row("SELECT credit FROM user WHERE uid = ?1", [uid.0], |row| row.get(0)))
 }
 
@@ -122,7 +122,7 @@ pub fn credit(tx: &Transaction<'_>, uid: UserId) -> Result<Option<i64>, StoreErr
 ///
 /// # Errors
 /// The database fails.
-pub fn add_credit(tx: &Transaction<'_>, uid: UserId, amount: i64) -> Result<Option<i64>, StoreError> {
+pub(crate) fn add_credit(tx: &Transaction<'_>, uid: UserId, amount: i64) -> Result<Option<i64>, StoreError> {
     let Some(before) = credit(tx, uid)? else { return Ok(None) };
     // SQLite's own sum would become a floating-point number where it does not fit.
     let after = before.saturating_add(amount).max(0);
@@ -134,7 +134,7 @@ pub fn add_credit(tx: &Transaction<'_>, uid: UserId, amount: i64) -> Result<Opti
 ///
 /// # Errors
 /// The database fails.
-pub fn without_credit(tx: &Transaction<'_>) -> Result<Vec<UserId>, StoreError> {
+pub(crate) fn without_credit(tx: &Transaction<'_>) -> Result<Vec<UserId>, StoreError> {
     let mut statement = tx.prepare(
         "SELECT uid FROM user WHERE credit <= 0 AND EXISTS (
             SELECT 1 FROM node WHERE node.user_id = uid AND phase <> 'removing')",

@@ -2,13 +2,13 @@
 
 use rusqlite::{Row, params};
 
-use super::{optional, parsed, parsed_option};
+use super::{optional, parsed};
 use crate::model::{ApplicationId, CloudName, NodeTag, UserId};
 use crate::store::{StoreError, Transaction};
 
 /// Where a volume is between being wanted and being gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Wanted; its cloud may have it or not.
     Making,
     /// It is there.
@@ -19,7 +19,7 @@ pub enum Phase {
 
 /// A volume to be made.
 #[derive(Debug, Clone)]
-pub struct NewVolume {
+pub(crate) struct NewVolume {
     /// Finds it again in its cloud.
     pub tag: NodeTag,
     /// Its cloud.
@@ -38,7 +38,7 @@ pub struct NewVolume {
 
 /// A volume as stored.
 #[derive(Debug, Clone)]
-pub struct Volume {
+pub(crate) struct Volume {
     /// Row number.
     pub id: i64,
     /// Where it is.
@@ -47,15 +47,13 @@ pub struct Volume {
     pub wanted: NewVolume,
     /// The cloud's id, once it is there.
     pub volume_id: Option<String>,
-    /// The node that it is, or is about to be, attached to.
-    pub attached_to: Option<NodeTag>,
 }
 
 /// Records that a volume is wanted.
 ///
 /// # Errors
 /// The database fails.
-pub fn insert(tx: &Transaction<'_>, volume: &NewVolume) -> Result<i64, StoreError> {
+pub(crate) fn insert(tx: &Transaction<'_>, volume: &NewVolume) -> Result<i64, StoreError> {
     tx.execute(
         "INSERT INTO volume (tag, phase, cloud, user_id, app_id, operation, name, size_mb)
          VALUES (?1, 'making', ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -76,7 +74,7 @@ pub fn insert(tx: &Transaction<'_>, volume: &NewVolume) -> Result<i64, StoreErro
 ///
 /// # Errors
 /// [`StoreError::Exists`] when another volume has that id.
-pub fn set_ready(tx: &Transaction<'_>, id: i64, volume_id: &str) -> Result<bool, StoreError> {
+pub(crate) fn set_ready(tx: &Transaction<'_>, id: i64, volume_id: &str) -> Result<bool, StoreError> {
     let n_changed = tx.execute(
         "UPDATE volume SET phase = 'ready', volume_id = ?2 WHERE id = ?1 AND phase = 'making'",
         params![id, volume_id],
@@ -88,7 +86,7 @@ pub fn set_ready(tx: &Transaction<'_>, id: i64, volume_id: &str) -> Result<bool,
 ///
 /// # Errors
 /// The database fails.
-pub fn set_attached(tx: &Transaction<'_>, id: i64, node: Option<(&NodeTag, &str)>) -> Result<(), StoreError> {
+pub(crate) fn set_attached(tx: &Transaction<'_>, id: i64, node: Option<(&NodeTag, &str)>) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE volume SET attached_tag = ?2, device = ?3 WHERE id = ?1",
         params![id, node.map(|(tag, _)| tag.as_str()), node.map(|(_, device)| device)],
@@ -100,7 +98,7 @@ pub fn set_attached(tx: &Transaction<'_>, id: i64, node: Option<(&NodeTag, &str)
 ///
 /// # Errors
 /// The database fails.
-pub fn set_removing(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
+pub(crate) fn set_removing(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
     tx.execute("UPDATE volume SET phase = 'removing', operation = NULL WHERE id = ?1", [id])?;
     Ok(())
 }
@@ -109,7 +107,7 @@ pub fn set_removing(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The database fails.
-pub fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
+pub(crate) fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
     tx.execute("UPDATE volume SET phase = 'removing', operation = NULL WHERE app_id = ?1", [aid.0])?;
     Ok(())
 }
@@ -118,7 +116,7 @@ pub fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), 
 ///
 /// # Errors
 /// The database fails.
-pub fn set_removing_with_node(tx: &Transaction<'_>, node: &NodeTag) -> Result<(), StoreError> {
+pub(crate) fn set_removing_with_node(tx: &Transaction<'_>, node: &NodeTag) -> Result<(), StoreError> {
     tx.execute("UPDATE volume SET phase = 'removing', operation = NULL WHERE attached_tag = ?1", [node.as_str()])?;
     Ok(())
 }
@@ -127,7 +125,7 @@ pub fn set_removing_with_node(tx: &Transaction<'_>, node: &NodeTag) -> Result<()
 ///
 /// # Errors
 /// The database fails.
-pub fn delete(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
+pub(crate) fn delete(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
     tx.execute("DELETE FROM volume WHERE id = ?1 AND phase = 'removing'", [id])?;
     Ok(())
 }
@@ -136,7 +134,7 @@ pub fn delete(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The database fails.
-pub fn all(tx: &Transaction<'_>) -> Result<Vec<Volume>, StoreError> {
+pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Volume>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM volume ORDER BY id")?;
     Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
 }
@@ -145,7 +143,7 @@ pub fn all(tx: &Transaction<'_>) -> Result<Vec<Volume>, StoreError> {
 ///
 /// # Errors
 /// The database fails.
-pub fn by_volume_id(tx: &Transaction<'_>, aid: ApplicationId, id: &str) -> Result<Option<Volume>, StoreError> {
+pub(crate) fn by_volume_id(tx: &Transaction<'_>, aid: ApplicationId, id: &str) -> Result<Option<Volume>, StoreError> {
     optional(tx.query_row(
         "SELECT * FROM volume WHERE app_id = ?1 AND volume_id = ?2 AND phase = 'ready'",
         params![aid.0, id],
@@ -157,7 +155,11 @@ pub fn by_volume_id(tx: &Transaction<'_>, aid: ApplicationId, id: &str) -> Resul
 ///
 /// # Errors
 /// The database fails.
-pub fn of_operation(tx: &Transaction<'_>, aid: ApplicationId, operation: &str) -> Result<Option<Volume>, StoreError> {
+pub(crate) fn of_operation(
+    tx: &Transaction<'_>,
+    aid: ApplicationId,
+    operation: &str,
+) -> Result<Option<Volume>, StoreError> {
     optional(tx.query_row(
         "SELECT * FROM volume WHERE app_id = ?1 AND operation = ?2 ORDER BY id DESC LIMIT 1",
         params![aid.0, operation],
@@ -185,6 +187,5 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Volume> {
             size_mb: size.unsigned_abs(),
         },
         volume_id: row.get("volume_id")?,
-        attached_to: parsed_option(row, "attached_tag")?,
     })
 }

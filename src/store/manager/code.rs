@@ -7,7 +7,7 @@ use crate::store::{StoreError, Transaction};
 
 /// A code version. Its file lies in the code repository under its id.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CodeRow {
+pub(crate) struct CodeRow {
     /// `code-XXXXXX` or `git-<revision>`.
     pub id: String,
     /// The name that its file was uploaded under, or the git revision.
@@ -24,7 +24,7 @@ pub struct CodeRow {
 ///
 /// # Errors
 /// The database fails.
-pub fn insert_code(tx: &Transaction<'_>, sid: ServiceId, code: &CodeRow) -> Result<(), StoreError> {
+pub(crate) fn insert_code(tx: &Transaction<'_>, sid: ServiceId, code: &CodeRow) -> Result<(), StoreError> {
     let sql = "INSERT OR REPLACE INTO code (sid, id, filename, description, filetype, time) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     tx.execute(sql, (sid.0, &code.id, &code.filename, &code.description, &code.filetype, code.time))?;
@@ -35,7 +35,7 @@ pub fn insert_code(tx: &Transaction<'_>, sid: ServiceId, code: &CodeRow) -> Resu
 ///
 /// # Errors
 /// The database fails.
-pub fn delete_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<(), StoreError> {
+pub(crate) fn delete_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<(), StoreError> {
     tx.execute("DELETE FROM code WHERE sid = ?1 AND id = ?2", (sid.0, id))?;
     Ok(())
 }
@@ -44,7 +44,7 @@ pub fn delete_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<(),
 ///
 /// # Errors
 /// The database fails.
-pub fn find_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<Option<CodeRow>, StoreError> {
+pub(crate) fn find_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<Option<CodeRow>, StoreError> {
     let sql = "SELECT id, filename, description, filetype, time FROM code WHERE sid = ?1 AND id = ?2";
     Ok(tx.query_row(sql, (sid.0, id), read).optional()?)
 }
@@ -53,7 +53,7 @@ pub fn find_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<Optio
 ///
 /// # Errors
 /// The database fails.
-pub fn list_codes(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<CodeRow>, StoreError> {
+pub(crate) fn list_codes(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<CodeRow>, StoreError> {
     let sql =
         "SELECT id, filename, description, filetype, time FROM code WHERE sid = ?1 ORDER BY time DESC, rowid DESC";
     let mut statement = tx.prepare(sql)?;

@@ -9,21 +9,21 @@ mod volume;
 
 use super::StoreError;
 
-pub use super::Transaction;
+pub(crate) use super::Transaction;
 
-pub use code::{CodeRow, delete_code, find_code, insert_code, list_codes};
-pub use node::{NodePhase, NodeRow, delete_nodes, insert_nodes, list_nodes, set_node_phase};
-pub use operation::{
+pub(crate) use code::{CodeRow, delete_code, find_code, insert_code, list_codes};
+pub(crate) use node::{NodePhase, NodeRow, delete_nodes, insert_nodes, list_nodes, set_node_phase};
+pub(crate) use operation::{
     OperationRow, delete_operation, insert_operation, list_operations, save_operation, set_operation_failure,
 };
-pub use service::{
-    HistoryRow, ServiceRow, add_history, delete_service, find_service, history, insert_service, list_services,
-    set_active_code, set_last_failure, set_state,
+pub(crate) use service::{
+    ServiceRow, add_history, delete_service, find_service, history, insert_service, list_services, set_active_code,
+    set_last_failure, set_state,
 };
-pub use volume::{VolumeRow, delete_volume, find_volume, insert_volume, list_volumes, set_volume_id};
+pub(crate) use volume::{VolumeRow, delete_volume, find_volume, insert_volume, list_volumes, set_volume_id};
 
 /// The numbered migrations of the manager's database.
-pub const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql")];
 
 /// Reads a column that holds JSON.
 fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {

@@ -8,7 +8,7 @@ use crate::store::{StoreError, Transaction};
 
 /// How far a node has come in its service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NodePhase {
+pub(crate) enum NodePhase {
     /// Made for an operation that is not done; given back if that fails.
     New,
     /// Works in its service.
@@ -35,7 +35,7 @@ impl NodePhase {
 
 /// A node of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeRow {
+pub(crate) struct NodeRow {
     /// Its service.
     pub sid: ServiceId,
     /// Its role in the service.
@@ -50,7 +50,7 @@ pub struct NodeRow {
 ///
 /// # Errors
 /// The database fails.
-pub fn insert_nodes(tx: &Transaction<'_>, sid: ServiceId, nodes: &[NodeView]) -> Result<(), StoreError> {
+pub(crate) fn insert_nodes(tx: &Transaction<'_>, sid: ServiceId, nodes: &[NodeView]) -> Result<(), StoreError> {
     let sql = "INSERT OR IGNORE INTO node (sid, id, role, phase, view) VALUES (?1, ?2, ?3, ?4, ?5)";
     for node in nodes {
         let view = super::to_json(node)?;
@@ -63,7 +63,7 @@ pub fn insert_nodes(tx: &Transaction<'_>, sid: ServiceId, nodes: &[NodeView]) ->
 ///
 /// # Errors
 /// The database fails.
-pub fn list_nodes(tx: &Transaction<'_>, sid: Option<ServiceId>) -> Result<Vec<NodeRow>, StoreError> {
+pub(crate) fn list_nodes(tx: &Transaction<'_>, sid: Option<ServiceId>) -> Result<Vec<NodeRow>, StoreError> {
     let sql = "SELECT sid, role, phase, view FROM node WHERE ?1 IS NULL OR sid = ?1 ORDER BY number";
     let mut statement = tx.prepare(sql)?;
     let rows = statement.query_map([sid.map(|sid| sid.0)], read)?;
@@ -74,7 +74,7 @@ pub fn list_nodes(tx: &Transaction<'_>, sid: Option<ServiceId>) -> Result<Vec<No
 ///
 /// # Errors
 /// The database fails.
-pub fn set_node_phase(tx: &Transaction<'_>, ids: &[String], phase: NodePhase) -> Result<(), StoreError> {
+pub(crate) fn set_node_phase(tx: &Transaction<'_>, ids: &[String], phase: NodePhase) -> Result<(), StoreError> {
     for id in ids {
         tx.execute("UPDATE node SET phase = ?2 WHERE id = ?1", (id, phase.as_str()))?;
     }
@@ -85,7 +85,7 @@ pub fn set_node_phase(tx: &Transaction<'_>, ids: &[String], phase: NodePhase) ->
 ///
 /// # Errors
 /// The database fails.
-pub fn delete_nodes(tx: &Transaction<'_>, ids: &[String]) -> Result<(), StoreError> {
+pub(crate) fn delete_nodes(tx: &Transaction<'_>, ids: &[String]) -> Result<(), StoreError> {
     for id in ids {
         tx.execute("DELETE FROM node WHERE id = ?1", [id])?;
     }

@@ -9,7 +9,7 @@ use crate::store::{StoreError, Transaction};
 
 /// An operation, with its plan and how far it has come.
 #[derive(Debug, Clone, PartialEq)]
-pub struct OperationRow<P> {
+pub(crate) struct OperationRow<P> {
     /// Its place among all operations.
     pub number: i64,
     /// Tells its calls to the director from those of any other operation.
@@ -28,7 +28,7 @@ pub struct OperationRow<P> {
 ///
 /// # Errors
 /// The database fails.
-pub fn insert_operation<P: Serialize>(
+pub(crate) fn insert_operation<P: Serialize>(
     tx: &Transaction<'_>,
     id: &str,
     sid: ServiceId,
@@ -43,7 +43,10 @@ pub fn insert_operation<P: Serialize>(
 ///
 /// # Errors
 /// The database fails.
-pub fn save_operation<P: Serialize>(tx: &Transaction<'_>, operation: &OperationRow<P>) -> Result<(), StoreError> {
+pub(crate) fn save_operation<P: Serialize>(
+    tx: &Transaction<'_>,
+    operation: &OperationRow<P>,
+) -> Result<(), StoreError> {
     let plan = super::to_json(&operation.plan)?;
     let sql = "UPDATE operation SET plan = ?2, attempts = ?3 WHERE number = ?1";
     tx.execute(sql, (operation.number, plan, operation.attempts))?;
@@ -54,7 +57,7 @@ pub fn save_operation<P: Serialize>(tx: &Transaction<'_>, operation: &OperationR
 ///
 /// # Errors
 /// The database fails.
-pub fn set_operation_failure(tx: &Transaction<'_>, number: i64, failure: &str) -> Result<(), StoreError> {
+pub(crate) fn set_operation_failure(tx: &Transaction<'_>, number: i64, failure: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE operation SET failure = ?2 WHERE number = ?1", (number, failure))?;
     Ok(())
 }
@@ -63,7 +66,7 @@ pub fn set_operation_failure(tx: &Transaction<'_>, number: i64, failure: &str) -
 ///
 /// # Errors
 /// The database fails.
-pub fn delete_operation(tx: &Transaction<'_>, number: i64) -> Result<(), StoreError> {
+pub(crate) fn delete_operation(tx: &Transaction<'_>, number: i64) -> Result<(), StoreError> {
     tx.execute("DELETE FROM operation WHERE number = ?1", [number])?;
     Ok(())
 }
@@ -72,7 +75,7 @@ pub fn delete_operation(tx: &Transaction<'_>, number: i64) -> Result<(), StoreEr
 ///
 /// # Errors
 /// The database fails, or holds a plan that this program does not know.
-pub fn list_operations<P: DeserializeOwned>(
+pub(crate) fn list_operations<P: DeserializeOwned>(
     tx: &Transaction<'_>,
     sid: Option<ServiceId>,
 ) -> Result<Vec<OperationRow<P>>, StoreError> {

@@ -10,7 +10,7 @@ const MAX_HISTORY: i64 = 2000;
 
 /// A service; 0 is the manager itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceRow {
+pub(crate) struct ServiceRow {
     /// Its id.
     pub sid: ServiceId,
     /// Its kind's name; `manager` for 0.
@@ -25,7 +25,7 @@ pub struct ServiceRow {
 
 /// One change of state.
 #[derive(Debug, Clone, PartialEq)]
-pub struct HistoryRow {
+pub(crate) struct HistoryRow {
     /// Seconds since 1970.
     pub time: f64,
     /// The new state.
@@ -38,7 +38,11 @@ pub struct HistoryRow {
 ///
 /// # Errors
 /// The database fails.
-pub fn insert_service(tx: &Transaction<'_>, sid: Option<ServiceId>, kind: &str) -> Result<ServiceId, StoreError> {
+pub(crate) fn insert_service(
+    tx: &Transaction<'_>,
+    sid: Option<ServiceId>,
+    kind: &str,
+) -> Result<ServiceId, StoreError> {
     let sid = sid.map(|sid| sid.0);
     tx.execute("INSERT INTO service (sid, kind, state) VALUES (?1, ?2, ?3)", (sid, kind, State::Init.as_str()))?;
     Ok(ServiceId(tx.last_insert_rowid()))
@@ -48,7 +52,7 @@ pub fn insert_service(tx: &Transaction<'_>, sid: Option<ServiceId>, kind: &str) 
 ///
 /// # Errors
 /// The database fails.
-pub fn delete_service(tx: &Transaction<'_>, sid: ServiceId) -> Result<(), StoreError> {
+pub(crate) fn delete_service(tx: &Transaction<'_>, sid: ServiceId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM service WHERE sid = ?1", [sid.0])?;
     Ok(())
 }
@@ -57,7 +61,7 @@ pub fn delete_service(tx: &Transaction<'_>, sid: ServiceId) -> Result<(), StoreE
 ///
 /// # Errors
 /// The database fails.
-pub fn find_service(tx: &Transaction<'_>, sid: ServiceId) -> Result<Option<ServiceRow>, StoreError> {
+pub(crate) fn find_service(tx: &Transaction<'_>, sid: ServiceId) -> Result<Option<ServiceRow>, StoreError> {
     let sql = "SELECT sid, kind, state, active_code, last_failure FROM service WHERE sid = ?1";
     let found = tx.query_row(sql, [sid.0], read_service).optional()?;
     found.transpose()
@@ -67,7 +71,7 @@ pub fn find_service(tx: &Transaction<'_>, sid: ServiceId) -> Result<Option<Servi
 ///
 /// # Errors
 /// The database fails.
-pub fn list_services(tx: &Transaction<'_>) -> Result<Vec<ServiceRow>, StoreError> {
+pub(crate) fn list_services(tx: &Transaction<'_>) -> Result<Vec<ServiceRow>, StoreError> {
     let mut statement = tx.prepare("SELECT sid, kind, state, active_code, last_failure FROM service ORDER BY sid")?;
     let rows = statement.query_map([], read_service)?;
     rows.map(|row| row?).collect()
@@ -77,7 +81,7 @@ pub fn list_services(tx: &Transaction<'_>) -> Result<Vec<ServiceRow>, StoreError
 ///
 /// # Errors
 /// The database fails.
-pub fn set_state(
+pub(crate) fn set_state(
     tx: &Transaction<'_>,
     sid: ServiceId,
     state: State,
@@ -92,7 +96,7 @@ pub fn set_state(
 ///
 /// # Errors
 /// The database fails.
-pub fn add_history(
+pub(crate) fn add_history(
     tx: &Transaction<'_>,
     sid: ServiceId,
     state: State,
@@ -111,7 +115,7 @@ pub fn add_history(
 ///
 /// # Errors
 /// The database fails.
-pub fn history(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<HistoryRow>, StoreError> {
+pub(crate) fn history(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<HistoryRow>, StoreError> {
     let mut statement = tx.prepare("SELECT time, state, reason FROM history WHERE sid = ?1 ORDER BY number")?;
     let rows = statement
         .query_map([sid.0], |row| Ok((row.get::<_, f64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
@@ -126,7 +130,7 @@ pub fn history(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<HistoryRow>, 
 ///
 /// # Errors
 /// The database fails.
-pub fn set_active_code(tx: &Transaction<'_>, sid: ServiceId, code: &str) -> Result<(), StoreError> {
+pub(crate) fn set_active_code(tx: &Transaction<'_>, sid: ServiceId, code: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE service SET active_code = ?2 WHERE sid = ?1", (sid.0, code))?;
     Ok(())
 }
@@ -135,7 +139,7 @@ pub fn set_active_code(tx: &Transaction<'_>, sid: ServiceId, code: &str) -> Resu
 ///
 /// # Errors
 /// The database fails.
-pub fn set_last_failure(tx: &Transaction<'_>, sid: ServiceId, failure: Option<&str>) -> Result<(), StoreError> {
+pub(crate) fn set_last_failure(tx: &Transaction<'_>, sid: ServiceId, failure: Option<&str>) -> Result<(), StoreError> {
     tx.execute("UPDATE service SET last_failure = ?2 WHERE sid = ?1", (sid.0, failure))?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::store::{StoreError, Transaction};
 
 /// A volume, from the moment it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VolumeRow {
+pub(crate) struct VolumeRow {
     /// The user's name for it; unique in the application.
     pub name: String,
     /// Its service.
@@ -28,7 +28,7 @@ pub struct VolumeRow {
 ///
 /// # Errors
 /// The database fails.
-pub fn insert_volume(tx: &Transaction<'_>, volume: &VolumeRow) -> Result<(), StoreError> {
+pub(crate) fn insert_volume(tx: &Transaction<'_>, volume: &VolumeRow) -> Result<(), StoreError> {
     let sql = "INSERT OR IGNORE INTO volume (name, sid, size_mb, node_id, cloud, device, volume_id) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let VolumeRow { name, sid, size_mb, node_id, cloud, device, volume_id } = volume;
@@ -40,7 +40,7 @@ pub fn insert_volume(tx: &Transaction<'_>, volume: &VolumeRow) -> Result<(), Sto
 ///
 /// # Errors
 /// The database fails.
-pub fn set_volume_id(tx: &Transaction<'_>, name: &str, volume_id: &str) -> Result<(), StoreError> {
+pub(crate) fn set_volume_id(tx: &Transaction<'_>, name: &str, volume_id: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE volume SET volume_id = ?2 WHERE name = ?1", (name, volume_id))?;
     Ok(())
 }
@@ -49,7 +49,7 @@ pub fn set_volume_id(tx: &Transaction<'_>, name: &str, volume_id: &str) -> Resul
 ///
 /// # Errors
 /// The database fails.
-pub fn delete_volume(tx: &Transaction<'_>, name: &str) -> Result<(), StoreError> {
+pub(crate) fn delete_volume(tx: &Transaction<'_>, name: &str) -> Result<(), StoreError> {
     tx.execute("DELETE FROM volume WHERE name = ?1", [name])?;
     Ok(())
 }
@@ -58,7 +58,7 @@ pub fn delete_volume(tx: &Transaction<'_>, name: &str) -> Result<(), StoreError>
 ///
 /// # Errors
 /// The database fails.
-pub fn find_volume(tx: &Transaction<'_>, name: &str) -> Result<Option<VolumeRow>, StoreError> {
+pub(crate) fn find_volume(tx: &Transaction<'_>, name: &str) -> Result<Option<VolumeRow>, StoreError> {
     let sql = "SELECT name, sid, size_mb, node_id, cloud, device, volume_id FROM volume WHERE name = ?1";
     Ok(tx.query_row(sql, [name], read).optional()?)
 }
@@ -67,7 +67,7 @@ pub fn find_volume(tx: &Transaction<'_>, name: &str) -> Result<Option<VolumeRow>
 ///
 /// # Errors
 /// The database fails.
-pub fn list_volumes(tx: &Transaction<'_>, sid: Option<ServiceId>) -> Result<Vec<VolumeRow>, StoreError> {
+pub(crate) fn list_volumes(tx: &Transaction<'_>, sid: Option<ServiceId>) -> Result<Vec<VolumeRow>, StoreError> {
     let sql = "SELECT name, sid, size_mb, node_id, cloud, device, volume_id FROM volume \
                WHERE ?1 IS NULL OR sid = ?1 ORDER BY rowid";
     let mut statement = tx.prepare(sql)?;

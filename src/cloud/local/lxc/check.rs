@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::cgroup::Cgroups;
 use super::settings::{LxcSettings, Nat, Privilege};
 use super::{liblxc, network};
-use crate::cloud::{Finding, Verdict};
+use crate::model::{Finding, Verdict};
 use crate::sys::{blocking, file, program};
 
 /// Everything that was looked at.

@@ -37,15 +37,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::inventory::{Attachment, NodeRecord, Shelf, VolumeRecord};
-use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, Finding, NodeRole, NodeSpec, VolumeSpec};
+use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, VolumeSpec};
 use crate::model::{CloudName, NodeTag};
+use crate::model::{Finding, NodeRole};
 use crate::sys::chain;
 use crate::sys::{blocking, file};
 use crate::task::keyed_lock::Locks;
 use node::Node;
 use volume::DetachError;
 
-pub use settings::{IdMap, Limits, LxcSettings, Nat, Privilege, SettingsError};
+pub use settings::{LxcSettings, Nat, Privilege};
 pub use start::hidden;
 
 /// Disk that volumes must leave free, in bytes.

@@ -89,7 +89,7 @@ impl LxcSettings {
 
     /// # Errors
     /// The first thing that is wrong, in words for the administrator.
-    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+    pub fn check(&self) -> Result<(), SettingsError> {
         let wrong = |text: String| Err(SettingsError(text));
         for (what, path) in [
             ("state directory", &self.state_directory),

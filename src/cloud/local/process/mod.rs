@@ -21,11 +21,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::inventory::{Attachment, NodeRecord, Shelf};
-use crate::cloud::{
-    Cloud, CloudError, CloudNode, CloudVolume, ContextFile, Finding, NodeRole, NodeSpec, Verdict, VolumeSpec,
-};
+use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, ContextFile, NodeSpec, VolumeSpec};
 use crate::config::ContextForm;
 use crate::model::{CloudName, NodeTag};
+use crate::model::{Finding, NodeRole, Verdict};
 use crate::sys::chain;
 use crate::sys::{blocking, file};
 use crate::task::keyed_lock::Locks;
@@ -39,7 +38,7 @@ const USER_DATA: &str = "/var/lib/cloud/seed/nocloud/user-data";
 
 /// What a cloud of plain programs is told. Checked by [`ProcessCloud::new`].
 #[derive(Debug, Clone)]
-pub struct ProcessSettings {
+pub(crate) struct ProcessSettings {
     /// Its name in the configuration.
     pub name: CloudName,
     /// Holds `nodes/` and `volumes/`.
@@ -58,26 +57,8 @@ pub struct ProcessSettings {
     pub context: ContextForm,
 }
 
-impl ProcessSettings {
-    /// The usual settings: addresses 127.0.`third`.2 to .254, agents on port
-    /// 5555, managers on 443 for root and on 8443 for others.
-    #[must_use]
-    pub fn usual(name: CloudName, state_directory: PathBuf, program: PathBuf, third: u8) -> Self {
-        ProcessSettings {
-            name,
-            state_directory,
-            program,
-            first_address: Ipv4Addr::new(127, 0, third, 2),
-            last_address: Ipv4Addr::new(127, 0, third, 254),
-            manager_port: if nix::unistd::geteuid().is_root() { 443 } else { 8443 },
-            agent_port: 5555,
-            context: ContextForm::Files,
-        }
-    }
-}
-
 /// Nodes as plain programs of this machine.
-pub struct ProcessCloud {
+pub(crate) struct ProcessCloud {
     settings: Arc<ProcessSettings>,
     shelf: Arc<Shelf>,
     nodes: Locks,
@@ -90,7 +71,7 @@ impl ProcessCloud {
     ///
     /// # Errors
     /// The addresses are not loopback addresses in order, or the state directory cannot be made.
-    pub fn new(mut settings: ProcessSettings) -> Result<ProcessCloud, CloudError> {
+    pub(crate) fn new(mut settings: ProcessSettings) -> Result<ProcessCloud, CloudError> {
         let fail = |settings: &ProcessSettings, reason: String| CloudError::Failed {
             cloud: settings.name.clone(),
             action: "be set up".to_owned(),
@@ -397,8 +378,17 @@ mod tests {
             fs::write(&program, STAND_IN).unwrap();
             fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        ProcessCloud::new(ProcessSettings::usual("iaas".parse().unwrap(), directory.join("state"), program, 77))
-            .unwrap()
+        ProcessCloud::new(ProcessSettings {
+            name: "iaas".parse().unwrap(),
+            state_directory: directory.join("state"),
+            program,
+            first_address: Ipv4Addr::new(127, 0, 77, 2),
+            last_address: Ipv4Addr::new(127, 0, 77, 254),
+            manager_port: if nix::unistd::geteuid().is_root() { 443 } else { 8443 },
+            agent_port: 5555,
+            context: ContextForm::Files,
+        })
+        .unwrap()
     }
 
     fn spec(tag: &str) -> NodeSpec {
