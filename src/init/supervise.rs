@@ -13,6 +13,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::role::CONTEXT;
 use crate::sys::program::{self, Session};
 use crate::task::backoff::BackOff;
 
@@ -78,7 +79,7 @@ enum Ends {
 impl Job {
     /// A manager or an agent.
     pub(crate) fn role(role: &'static str) -> Job {
-        Job { name: role, arguments: [role, "-c", super::CONTEXT].map(OsString::from).into(), ends: Ends::Never }
+        Job { name: role, arguments: [role, "-c", CONTEXT].map(OsString::from).into(), ends: Ends::Never }
     }
 
     /// Finding out what the node is.

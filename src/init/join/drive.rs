@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nix::mount::MsFlags;
 
-use super::source::{Found, read_file};
+use super::found::{Found, read_file};
 use crate::sys::file;
 use crate::sys::mount::{self, Unmount};
 use crate::sys::program;

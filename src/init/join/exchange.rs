@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::error::JoinError;
 use super::files::SigningRequest;
-use super::{JoinError, Progress};
+use super::progress::Progress;
 use crate::api::JoinView;
 use crate::config::Invitation;
 use crate::pki::Credentials;

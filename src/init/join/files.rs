@@ -2,7 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{JoinError, beneath};
+use super::error::JoinError;
+use super::place::beneath;
 use crate::api::JoinView;
 use crate::config::{Invitation, NODE_CONFIG_PATH};
 use crate::model::CertificateRole;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::source::{Found, MAX_BYTES};
+use super::found::{Found, MAX_BYTES};
 use crate::rpc::{WebAnswer, WebClient, WebError, WebLimits, WebRequest};
 use crate::sys::chain;
 

@@ -1,55 +1,23 @@
-//! Where an invitation may be found.
+//! Looks for the invitation in all places where one may be.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{JoinError, JoinOptions, Progress, beneath, drive, metadata};
+use super::error::JoinError;
+use super::found::{Found, read_file};
+use super::options::{JoinOptions, Source};
+use super::place::beneath;
+use super::progress::Progress;
+use super::{drive, metadata};
 use crate::config::{Invitation, InvitationError};
 use crate::sys::blocking;
 use crate::task::backoff::BackOff;
 
 /// Where cloud images look for user-data on their own disk.
 const SEED: &str = "/var/lib/cloud/seed/nocloud/user-data";
-/// More than any cloud passes on.
-pub(crate) const MAX_BYTES: u64 = 64 * 1024;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// One place to look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// A drive labelled `config-2` (OpenStack) or `cidata` (NoCloud).
-    Drive,
-    /// The directory below the root where NoCloud images look.
-    Seed,
-    /// A metadata service, by its URL.
-    Metadata(String),
-}
-
-impl Source {
-    /// All of them, in the order in which a machine of its own looks.
-    #[must_use]
-    pub(crate) fn all() -> Vec<Source> {
-        vec![Source::Drive, Source::Seed, Source::Metadata("http://169.254.169.254".to_owned())]
-    }
-}
-
-impl FromStr for Source {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "drive" => Ok(Source::Drive),
-            "seed" => Ok(Source::Seed),
-            url if url.starts_with("http://") => Ok(Source::Metadata(url.trim_end_matches('/').to_owned())),
-            _ => Err(format!("'{text}' is neither 'drive', nor 'seed', nor the http:// URL of a metadata service")),
-        }
-    }
-}
 
 /// Looks in all places again and again: drives and the network may be late.
 /// An invitation that is there and broken ends it.
@@ -90,39 +58,7 @@ pub(crate) async fn find(options: &JoinOptions, deadline: Instant) -> Result<Inv
     }
 }
 
-/// User-data, whatever it is.
-pub(crate) struct Found {
-    /// Where it was, for people.
-    pub(crate) place: String,
-    /// At most [`MAX_BYTES`] of it.
-    pub(crate) content: Vec<u8>,
-}
-
 async fn read_seed(root: &Path) -> Result<Option<Found>, String> {
     let path = beneath(root, Path::new(SEED));
     blocking(move || read_file(&path)).await
-}
-
-/// Reads a file that may not be there. Blocking.
-pub(crate) fn read_file(path: &Path) -> Result<Option<Found>, String> {
-    let place = path.display().to_string();
-    let mut content = Vec::new();
-    match File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut content)) {
-        Ok(_) => Ok(Some(Found { place, content })),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("cannot read {place}: {error}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_named_as_words_or_urls() {
-        assert_eq!("drive".parse(), Ok(Source::Drive));
-        assert_eq!("seed".parse(), Ok(Source::Seed));
-        assert_eq!("http://127.0.0.1:80/".parse(), Ok(Source::Metadata("http://127.0.0.1:80".to_owned())));
-        assert!("https://x".parse::<Source>().is_err());
-    }
 }
