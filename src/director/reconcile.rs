@@ -23,7 +23,7 @@ use super::error::Failure;
 use super::node::bring_up;
 use super::node::bring_up::place_of;
 use super::node::{context, token};
-use super::state::Director;
+use super::state::{Director, OperationKey};
 use super::{credit, service};
 use crate::cloud::{Cloud, CloudNode, CloudVolume};
 use crate::model::{ApplicationId, State};
@@ -151,7 +151,7 @@ async fn remove_unwanted(director: &Arc<Director>, nodes: &[Node], volumes: &[Vo
 }
 
 async fn remove_node(director: &Arc<Director>, node: &Node) {
-    let _one_at_a_time = director.operations.lock(&format!("remove {}", node.rid)).await;
+    let _one_at_a_time = director.operations.hold(&OperationKey::RemoveNode(node.rid)).await;
     let Some(cloud) = logged(director.clouds.get(&node.wanted.cloud), "remove a node") else { return };
     if logged(cloud.remove_node(&node.wanted.tag).await, "remove a node").is_none() {
         return;

@@ -19,7 +19,7 @@ use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
 use super::service;
-use super::state::{Director, KeyedLocks, Wakers};
+use super::state::{Director, Wakers};
 use crate::clock::{self, Clock, ClockSettings};
 use crate::cloud::Cloud;
 use crate::config::{DirectorConfig, locate_director_cfg};
@@ -28,6 +28,7 @@ use crate::rpc::{Handler, Limits, install_crypto, serve};
 use crate::store;
 use crate::sys::chain;
 use crate::sys::file;
+use crate::task::keyed_lock::KeyedLocks;
 use crate::task::{Tasks, stop_requested};
 
 /// How the director is called.

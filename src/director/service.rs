@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::Failure;
 use super::http::routes::Call;
-use super::state::Director;
+use super::state::{Director, OperationKey};
 use super::{manager_calls, views};
 use crate::api::{ServiceAndApplication, texts};
 use crate::model::{ApplicationId, CloudName, ServiceId};
@@ -140,7 +140,7 @@ async fn undo_adding(director: &Director, rec_id: i64, aid: ApplicationId) -> Re
 async fn add_to(director: &Director, node: &Node, kind: &str) -> Result<Service, Failure> {
     let (aid, new_kind) = (node.wanted.aid, kind.to_owned());
     // Two at once would not know which of the manager's new services is whose after a crash.
-    let _one_at_a_time = director.operations.lock(&format!("services {aid}")).await;
+    let _one_at_a_time = director.operations.hold(&OperationKey::Services(aid)).await;
     let rec_id = director
         .store
         .write(move |tx| Ok::<_, Failure>(service::begin_adding(tx, aid, &new_kind, &views::utc_now())?))
@@ -162,7 +162,7 @@ async fn add_to(director: &Director, node: &Node, kind: &str) -> Result<Service,
 }
 
 async fn remove_from(director: &Director, node: &Node, sid: ServiceId, rec_id: Option<i64>) -> Result<(), Failure> {
-    let _one_at_a_time = director.operations.lock(&format!("services {}", node.wanted.aid)).await;
+    let _one_at_a_time = director.operations.hold(&OperationKey::Services(node.wanted.aid)).await;
     let removed =
         manager_calls::call(director, node, &RpcCall::post(0, "remove_service").param("service_id", sid.0)).await;
     crash_point("remove_service.removed");

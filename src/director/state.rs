@@ -1,18 +1,19 @@
 //! What all parts of the director share.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use tokio::sync::{Notify, OwnedMutexGuard};
+use tokio::sync::Notify;
 
 use super::clouds::Clouds;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use crate::config::DirectorConfig;
-use crate::model::CloudName;
+use crate::model::{ApplicationId, CloudName, NodeTag};
 use crate::pki::Authority;
 use crate::store::Store;
 use crate::task::Tasks;
+use crate::task::keyed_lock::KeyedLocks;
 
 /// The director's parts. Shared by all handlers and tasks.
 pub(crate) struct Director {
@@ -26,7 +27,8 @@ pub(crate) struct Director {
     pub(crate) tasks: Tasks,
     /// Wakes the reconcilers.
     pub(crate) reconcile: Wakers,
-    pub(crate) operations: KeyedLocks,
+    /// A repeated operation waits for its first run.
+    pub(crate) operations: KeyedLocks<OperationKey>,
 }
 
 impl Director {
@@ -42,6 +44,23 @@ impl Director {
         });
         receiver.await.ok()
     }
+}
+
+/// What is done by one task at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum OperationKey {
+    /// A manager's node, by its row, is brought up.
+    BringUp(i64),
+    /// A node, by its row, is removed.
+    RemoveNode(i64),
+    /// One operation of an application's manager makes nodes.
+    CreateNodes(ApplicationId, String),
+    /// One operation of an application's manager makes a volume.
+    CreateVolume(ApplicationId, String),
+    /// A volume is made that no operation of a manager asked for.
+    VolumeOfTag(NodeTag),
+    /// A service is added to an application, or removed from it.
+    Services(ApplicationId),
 }
 
 /// Wakes every reconciler: there is one for each cloud, so that none waits for another's.
@@ -65,22 +84,5 @@ impl Wakers {
     pub(crate) async fn woken(&self, cloud: Option<&CloudName>) {
         let waker = cloud.and_then(|cloud| self.of_clouds.get(cloud)).unwrap_or(&self.of_others);
         waker.notified().await;
-    }
-}
-
-/// One lock for each key in use: a repeated operation waits for its first run.
-#[derive(Default)]
-pub(crate) struct KeyedLocks {
-    locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
-}
-
-impl KeyedLocks {
-    pub(crate) async fn lock(&self, key: &str) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(locks.entry(key.to_owned()).or_default())
-        };
-        lock.lock_owned().await
     }
 }

@@ -8,7 +8,7 @@ use super::error::Failure;
 use super::http::routes::Call;
 use super::node::bring_up::BringUpError;
 use super::node::create::new_tag;
-use super::state::Director;
+use super::state::{Director, OperationKey};
 use crate::api::{NodeVolume, VolumeRequest};
 use crate::cloud::VolumeSpec;
 use crate::model::NodeTag;
@@ -116,8 +116,11 @@ pub(crate) async fn make_with_node(
 
 /// Records a volume, makes it, records its id; or gives what an earlier run of the operation made.
 async fn ensure(director: &Arc<Director>, new: NewVolume, near: Option<NodeTag>) -> Result<Volume, Failure> {
-    let key = format!("volume {} {}", new.aid, new.operation.as_deref().unwrap_or(new.tag.as_str()));
-    let _repeated_calls_wait = director.operations.lock(&key).await;
+    let key = match &new.operation {
+        Some(operation) => OperationKey::CreateVolume(new.aid, operation.clone()),
+        None => OperationKey::VolumeOfTag(new.tag.clone()),
+    };
+    let _repeated_calls_wait = director.operations.hold(&key).await;
     let wanted = director
         .store
         .write(move |tx| {

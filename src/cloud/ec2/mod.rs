@@ -36,7 +36,7 @@ use crate::config::Ec2Config;
 use crate::model::Finding;
 use crate::model::{CloudName, NodeTag};
 use crate::sys::chain;
-use crate::task::keyed_lock::Locks;
+use crate::task::keyed_lock::KeyedLocks;
 use responses::{GetConsoleOutput, List, Tag};
 
 const OF_DIRECTOR: &str = "conpaas-director";
@@ -48,8 +48,8 @@ const OF_ROLE: &str = "conpaas-role";
 /// Instances and volumes of one account in one region.
 pub struct Ec2Cloud {
     account: Arc<Account>,
-    nodes: Locks,
-    volumes: Locks,
+    nodes: KeyedLocks<NodeTag>,
+    volumes: KeyedLocks<NodeTag>,
 }
 
 /// Where all of it is, and how it is asked.
@@ -73,7 +73,7 @@ impl Ec2Cloud {
             reason: chain(&error),
         })?;
         let account = Account { name: name.clone(), director: director.to_owned(), config: config.clone(), query };
-        Ok(Ec2Cloud { account: Arc::new(account), nodes: Locks::default(), volumes: Locks::default() })
+        Ok(Ec2Cloud { account: Arc::new(account), nodes: KeyedLocks::default(), volumes: KeyedLocks::default() })
     }
 }
 
@@ -124,17 +124,17 @@ impl Cloud for Ec2Cloud {
     }
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
-        let _node = self.nodes.hold(spec.tag.as_str()).await;
+        let _node = self.nodes.hold(&spec.tag).await;
         self.account.ensure_node(spec).await
     }
 
     async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(tag.as_str()).await;
+        let _node = self.nodes.hold(tag).await;
         self.account.stop_node(tag).await
     }
 
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(tag.as_str()).await;
+        let _node = self.nodes.hold(tag).await;
         self.account.remove_node(tag).await
     }
 
@@ -143,22 +143,22 @@ impl Cloud for Ec2Cloud {
     }
 
     async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError> {
-        let _volume = self.volumes.hold(spec.tag.as_str()).await;
+        let _volume = self.volumes.hold(&spec.tag).await;
         self.account.ensure_volume(spec).await
     }
 
     async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
-        let _volume = self.volumes.hold(volume.as_str()).await;
+        let _volume = self.volumes.hold(volume).await;
         self.account.attach_volume(volume, node, device).await
     }
 
     async fn detach_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
-        let _volume = self.volumes.hold(volume.as_str()).await;
+        let _volume = self.volumes.hold(volume).await;
         self.account.detach_volume(volume).await
     }
 
     async fn remove_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
-        let _volume = self.volumes.hold(volume.as_str()).await;
+        let _volume = self.volumes.hold(volume).await;
         self.account.remove_volume(volume).await
     }
 

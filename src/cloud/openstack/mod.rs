@@ -39,7 +39,7 @@ use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, Repair, 
 use crate::config::OpenStackConfig;
 use crate::model::Finding;
 use crate::model::{CloudName, NodeTag};
-use crate::task::keyed_lock::Locks;
+use crate::task::keyed_lock::KeyedLocks;
 
 const OF_DIRECTOR: &str = "conpaas-director";
 const OF_CLOUD: &str = "conpaas-cloud";
@@ -50,8 +50,8 @@ const OF_ROLE: &str = "conpaas-role";
 /// Servers and volumes of one project.
 pub struct OpenStackCloud {
     project: Arc<Project>,
-    nodes: Locks,
-    volumes: Locks,
+    nodes: KeyedLocks<NodeTag>,
+    volumes: KeyedLocks<NodeTag>,
 }
 
 /// Where all of it is, and how it is asked.
@@ -85,7 +85,7 @@ impl OpenStackCloud {
             known: Known::default(),
             taking: tokio::sync::Mutex::new(()),
         };
-        Ok(OpenStackCloud { project: Arc::new(project), nodes: Locks::default(), volumes: Locks::default() })
+        Ok(OpenStackCloud { project: Arc::new(project), nodes: KeyedLocks::default(), volumes: KeyedLocks::default() })
     }
 }
 
@@ -132,17 +132,17 @@ impl Cloud for OpenStackCloud {
     }
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
-        let _node = self.nodes.hold(spec.tag.as_str()).await;
+        let _node = self.nodes.hold(&spec.tag).await;
         self.project.ensure_node(spec).await
     }
 
     async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(tag.as_str()).await;
+        let _node = self.nodes.hold(tag).await;
         self.project.stop_node(tag).await
     }
 
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(tag.as_str()).await;
+        let _node = self.nodes.hold(tag).await;
         self.project.remove_node(tag).await
     }
 
@@ -151,22 +151,22 @@ impl Cloud for OpenStackCloud {
     }
 
     async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError> {
-        let _volume = self.volumes.hold(spec.tag.as_str()).await;
+        let _volume = self.volumes.hold(&spec.tag).await;
         self.project.ensure_volume(spec).await
     }
 
     async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, _device: &str) -> Result<(), CloudError> {
-        let _volume = self.volumes.hold(volume.as_str()).await;
+        let _volume = self.volumes.hold(volume).await;
         self.project.attach_volume(volume, node).await
     }
 
     async fn detach_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
-        let _volume = self.volumes.hold(volume.as_str()).await;
+        let _volume = self.volumes.hold(volume).await;
         self.project.detach_volume(volume).await
     }
 
     async fn remove_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
-        let _volume = self.volumes.hold(volume.as_str()).await;
+        let _volume = self.volumes.hold(volume).await;
         self.project.remove_volume(volume).await
     }
 

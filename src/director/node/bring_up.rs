@@ -10,7 +10,7 @@ use crate::cloud::{CloudError, CloudNode, ContextError};
 use crate::director::application::record_started;
 use crate::director::credit;
 use crate::director::error::Failure;
-use crate::director::state::Director;
+use crate::director::state::{Director, OperationKey};
 use crate::rpc::{Client, ClientError, Endpoint, PeerRule, RpcCall, TlsError};
 use crate::store::StoreError;
 use crate::store::director::node::{self, Node, Phase, Place};
@@ -84,7 +84,7 @@ pub(crate) async fn spawn_managers(director: &Arc<Director>) -> Result<(), Failu
         if node.phase == Phase::Making && node.wanted.program == "manager" {
             let director = Arc::clone(director);
             director.clone().tasks.spawn("bring up a manager", async move {
-                let _one_at_a_time = director.operations.lock(&format!("node {}", node.rid)).await;
+                let _one_at_a_time = director.operations.hold(&OperationKey::BringUp(node.rid)).await;
                 bring_up_manager(&director, &node).await;
             });
         }

@@ -12,7 +12,7 @@ use super::bring_up::{BringUpError, bring_up};
 use crate::api::{NodeRequest, NodeView, NodeVolume, VolumeRequest, params, texts};
 use crate::director::error::Failure;
 use crate::director::http::routes::Call;
-use crate::director::state::Director;
+use crate::director::state::{Director, OperationKey};
 use crate::director::{credit, reconcile, views, volume};
 use crate::model::{ApplicationId, NodeTag, ServiceId};
 use crate::rpc::Response;
@@ -182,9 +182,9 @@ impl Order {
     }
 
     async fn carry_out(self, director: &Arc<Director>) -> Result<Vec<NodeView>, Failure> {
-        let key = self.operation.as_ref().map(|operation| format!("create {} {operation}", self.aid));
+        let key = self.operation.clone().map(|operation| OperationKey::CreateNodes(self.aid, operation));
         let _repeated_calls_wait = match &key {
-            Some(key) => Some(director.operations.lock(key).await),
+            Some(key) => Some(director.operations.hold(key).await),
             None => None,
         };
         if let Some(made_before) = self.made_before(director).await? {

@@ -42,7 +42,7 @@ use crate::model::{CloudName, NodeTag};
 use crate::model::{Finding, NodeRole};
 use crate::sys::chain;
 use crate::sys::{blocking, file};
-use crate::task::keyed_lock::Locks;
+use crate::task::keyed_lock::KeyedLocks;
 use node::Node;
 use volume::DetachError;
 
@@ -56,7 +56,7 @@ const DISK_RESERVE: u64 = 256 << 20;
 pub struct LxcCloud {
     settings: Arc<LxcSettings>,
     shelf: Arc<Shelf>,
-    nodes: Locks,
+    nodes: KeyedLocks<NodeTag>,
     /// Taken after a node's lock, never before one.
     volumes: tokio::sync::Mutex<()>,
     network: tokio::sync::Mutex<()>,
@@ -88,7 +88,7 @@ impl LxcCloud {
         Ok(LxcCloud {
             settings: Arc::new(settings),
             shelf: Arc::new(shelf),
-            nodes: Locks::default(),
+            nodes: KeyedLocks::default(),
             volumes: tokio::sync::Mutex::default(),
             network: tokio::sync::Mutex::default(),
         })
@@ -200,7 +200,7 @@ impl LxcCloud {
             let Some(seen) = self.volume(tag).await? else { return Ok(None) };
             let node = seen.attached.as_ref().map(|place| place.node.clone());
             let _node = match &node {
-                Some(node) => Some(self.nodes.hold(node.as_str()).await),
+                Some(node) => Some(self.nodes.hold(node).await),
                 None => None,
             };
             let _no_other_volume_moves = self.volumes.lock().await;
@@ -230,7 +230,7 @@ impl Cloud for LxcCloud {
     }
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
-        let _node = self.nodes.hold(spec.tag.as_str()).await;
+        let _node = self.nodes.hold(&spec.tag).await;
         let wanted = spec.clone();
         let record = self.on_shelf(move |shelf| shelf.ensure_node(&wanted)).await?;
         let node = Node::new(&self.settings, &record);
@@ -244,7 +244,7 @@ impl Cloud for LxcCloud {
     }
 
     async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(tag.as_str()).await;
+        let _node = self.nodes.hold(tag).await;
         let Some(record) = self.record(tag).await? else { return Ok(()) };
         let fail = |reason| self.failed(format!("stop node {}", record.vmid), reason);
         let node = Node::new(&self.settings, &record);
@@ -261,7 +261,7 @@ impl Cloud for LxcCloud {
     }
 
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(tag.as_str()).await;
+        let _node = self.nodes.hold(tag).await;
         let Some(record) = self.record(tag).await? else { return Ok(()) };
         let fail = |reason| self.failed(format!("remove node {}", record.vmid), reason);
         let stopping = Node::new(&self.settings, &record);
@@ -299,7 +299,7 @@ impl Cloud for LxcCloud {
     }
 
     async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(node.as_str()).await;
+        let _node = self.nodes.hold(node).await;
         let _no_other_volume_moves = self.volumes.lock().await;
         let cloud = || self.settings.name.clone();
         let Some(owner) = self.record(node).await? else {

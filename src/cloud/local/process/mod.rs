@@ -27,7 +27,7 @@ use crate::model::{CloudName, NodeTag};
 use crate::model::{Finding, NodeRole, Verdict};
 use crate::sys::chain;
 use crate::sys::{blocking, file};
-use crate::task::keyed_lock::Locks;
+use crate::task::keyed_lock::KeyedLocks;
 use node::Node;
 
 /// Disk that volumes must leave free, in bytes.
@@ -61,7 +61,7 @@ pub(crate) struct ProcessSettings {
 pub(crate) struct ProcessCloud {
     settings: Arc<ProcessSettings>,
     shelf: Arc<Shelf>,
-    nodes: Locks,
+    nodes: KeyedLocks<NodeTag>,
     /// Taken after a node's lock, never before one.
     volumes: tokio::sync::Mutex<()>,
 }
@@ -90,7 +90,7 @@ impl ProcessCloud {
         Ok(ProcessCloud {
             settings: Arc::new(settings),
             shelf: Arc::new(shelf),
-            nodes: Locks::default(),
+            nodes: KeyedLocks::default(),
             volumes: tokio::sync::Mutex::default(),
         })
     }
@@ -172,7 +172,7 @@ impl Cloud for ProcessCloud {
     }
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
-        let _node = self.nodes.hold(spec.tag.as_str()).await;
+        let _node = self.nodes.hold(&spec.tag).await;
         let wanted = spec.clone();
         let record = self.on_shelf(move |shelf| shelf.ensure_node(&wanted)).await?;
         let view = Self::view(&self.settings, &record, true);
@@ -207,14 +207,14 @@ impl Cloud for ProcessCloud {
     }
 
     async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(tag.as_str()).await;
+        let _node = self.nodes.hold(tag).await;
         let node = Node::new(&self.shelf, tag);
         let stopped = blocking(move || node.stop()).await;
         stopped.map_err(|reason| self.failed(format!("stop node {tag}"), reason))
     }
 
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(tag.as_str()).await;
+        let _node = self.nodes.hold(tag).await;
         let Some(record) = self.record(tag).await? else { return Ok(()) };
         let fail = |reason: String| self.failed(format!("remove node {}", record.vmid), reason);
         let stopping = Node::new(&self.shelf, tag);
@@ -262,7 +262,7 @@ impl Cloud for ProcessCloud {
     }
 
     async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(node.as_str()).await;
+        let _node = self.nodes.hold(node).await;
         let _no_other_volume_moves = self.volumes.lock().await;
         let cloud = || self.settings.name.clone();
         if self.record(node).await?.is_none() {
