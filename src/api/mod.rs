@@ -4,9 +4,11 @@
 //! A field that upstream does not have is optional and left out when it says
 //! nothing new, so that old clients see what they always saw.
 
+pub(crate) mod agent;
 mod application;
 pub mod first_boot;
 mod join;
+pub(crate) mod manager;
 mod node;
 pub(crate) mod params;
 mod python;

@@ -1,0 +1,259 @@
+//! What a manager answers: one struct for each answer, written by the manager and read by the client.
+//!
+//! Names and sorts of fields are ConPaaS 2.0's. An answer that is a text alone (`get_startup_script`,
+//! `git_push_hook`) has no struct. Must not know: how an answer comes about.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::agent::ScriptStatus;
+use crate::model::{ServiceId, State};
+
+/// The state that a call leads to: `start_service`, `stop_service`, `add_nodes`, `remove_nodes`, `execute_script`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StateView {
+    /// The service's state after the call.
+    pub state: State,
+}
+
+/// The service that a call made or changes: `add_service`, `create_volume`, `delete_volume`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServiceIdView {
+    /// The service's id.
+    pub service_id: ServiceId,
+}
+
+/// `get_app_info`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AppInfo {
+    /// The state of each service; that of 0 is the manager's own.
+    pub states: BTreeMap<ServiceId, State>,
+    /// Ids of all nodes that work.
+    pub nodes: Vec<String>,
+    /// Names of all volumes.
+    pub volumes: Vec<String>,
+}
+
+/// `get_service_info`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServiceInfo {
+    /// The service's state.
+    pub state: State,
+    /// The name of its kind.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Why its last operation was undone, if it was (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `get_service_history`, oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServiceHistory {
+    /// Every change of state.
+    pub state_log: Vec<StateChange>,
+}
+
+/// One change of a service's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StateChange {
+    /// Seconds since 1970.
+    pub time: f64,
+    /// The new state.
+    pub state: State,
+    /// Why; may be empty.
+    pub reason: String,
+}
+
+/// The end of a log: `get_manager_log`, `get_agent_log`, and an agent's `get_log`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogText {
+    /// Its lines.
+    pub log: String,
+}
+
+/// `list_nodes`: ids of nodes by role. Empty unless the service works.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct NodeList {
+    /// Ids in the order in which the nodes came, by the kind's word for their role.
+    pub by_role: BTreeMap<String, Vec<String>>,
+}
+
+/// `get_node_info`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NodeInfo {
+    /// The node.
+    #[serde(rename = "serviceNode")]
+    pub node: ServiceNode,
+}
+
+/// A node of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServiceNode {
+    /// `<cloud><vmid>`.
+    pub id: String,
+    /// Its address.
+    pub ip: String,
+    /// The cloud's id.
+    pub vmid: String,
+    /// The internal name of the cloud.
+    pub cloud: String,
+    /// Its role in the service; absent for kinds of ConPaaS 2.0 that show flags instead.
+    #[serde(default)]
+    pub role: String,
+    /// The logs that may be read; the agent's own is the first.
+    #[serde(default)]
+    pub logs: Vec<LogView>,
+    /// What the node is, in its kind's own words (`is_master`).
+    #[serde(flatten)]
+    pub flags: BTreeMap<String, bool>,
+}
+
+/// A log that a node offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogView {
+    /// How callers name it.
+    pub filename: String,
+    /// What is in it.
+    pub description: String,
+    /// Where it is, inside the node.
+    pub path: String,
+}
+
+/// `list_volumes`, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VolumeList {
+    /// The volumes.
+    pub volumes: Vec<VolumeView>,
+}
+
+/// A volume of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VolumeView {
+    /// The user's name for it.
+    pub vol_name: String,
+    /// The cloud's id of it; empty while it is not known.
+    pub vol_id: String,
+    /// Its size in MB.
+    pub vol_size: i64,
+    /// The id of the node that it is attached to.
+    pub vm_id: String,
+    /// Its device in the node, such as `sdb`.
+    pub dev_name: String,
+    /// The internal name of its cloud.
+    pub cloud: String,
+    /// Its service.
+    pub service_id: ServiceId,
+    /// The kind of its service.
+    pub service_name: String,
+}
+
+/// `upload_startup_script`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StartupScript {
+    /// Where the manager keeps it.
+    pub filename: String,
+}
+
+/// `list_code_versions`, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CodeVersions {
+    /// The versions.
+    #[serde(rename = "codeVersions")]
+    pub versions: Vec<CodeVersion>,
+}
+
+/// A code version of a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CodeVersion {
+    /// Its id.
+    #[serde(rename = "codeVersionId")]
+    pub id: String,
+    /// The name that its file was uploaded under, or a git revision.
+    pub filename: String,
+    /// The user's words.
+    pub description: String,
+    /// When it came, seconds since 1970.
+    pub time: f64,
+    /// True for the active version, absent for all others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub current: bool,
+}
+
+/// `upload_code_version`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CodeVersionId {
+    /// The id of the new version.
+    #[serde(rename = "codeVersionId")]
+    pub id: String,
+}
+
+/// `list_authorized_keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AuthorizedKeys {
+    /// Lines of `authorized_keys`.
+    #[serde(rename = "authorizedKeys")]
+    pub keys: Vec<String>,
+}
+
+/// `upload_authorized_key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeyOutcome {
+    /// What was done, for people.
+    pub outcome: String,
+}
+
+/// `get_script_status` of a generic service: the status of every script by node id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ScriptsOfNodes {
+    /// By node id, then by script.
+    pub agents: BTreeMap<String, BTreeMap<String, ScriptStatus>>,
+}
+
+/// `get_helloworld` of a helloworld service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Greetings {
+    /// One line for each node.
+    pub helloworld: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// Reads a recorded answer as `T` and writes it again.
+    fn rewritten<T: Serialize + serde::de::DeserializeOwned>(answer: &Value) -> Value {
+        serde_json::to_value(serde_json::from_value::<T>(answer.clone()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn recorded_answers_are_read_and_written_as_they_were() {
+        let info = json!({"states": {"0": "RUNNING", "12": "INIT"}, "nodes": ["iaas1"], "volumes": []});
+        assert_eq!(rewritten::<AppInfo>(&info), info);
+        let info = json!({"state": "PROLOGUE", "type": "generic"});
+        assert_eq!(rewritten::<ServiceInfo>(&info), info);
+        let codes = json!({"codeVersions": [
+            {"codeVersionId": "code-a", "filename": "a.tar", "description": "", "time": 1.5, "current": true},
+            {"codeVersionId": "code-b", "filename": "b.tar", "description": "", "time": 1.25}
+        ]});
+        assert_eq!(rewritten::<CodeVersions>(&codes), codes);
+        let nodes = json!({"master": ["iaas1"], "node": []});
+        assert_eq!(rewritten::<NodeList>(&nodes), nodes);
+        let status = json!({"agents": {"iaas1": {"init.sh": "STOPPED (return code -9)", "run.sh": "NEVER STARTED"}}});
+        assert_eq!(rewritten::<ScriptsOfNodes>(&status), status);
+    }
+
+    #[test]
+    fn the_flags_of_a_kind_stand_beside_what_all_nodes_have() {
+        let info = json!({"serviceNode": {
+            "id": "iaas1", "ip": "10.0.0.2", "vmid": "1", "cloud": "iaas", "role": "master", "is_master": true,
+            "logs": [{"filename": "cpsagent.log", "description": "agent log", "path": "/var/log/cpsagent.log"}]
+        }});
+        assert_eq!(rewritten::<NodeInfo>(&info), info);
+        let read: NodeInfo = serde_json::from_value(info).unwrap();
+        assert_eq!(read.node.flags, BTreeMap::from([("is_master".to_owned(), true)]));
+    }
+}
