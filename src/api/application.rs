@@ -1,4 +1,4 @@
-//! The application object (`director-api.md` §3.3).
+//! The application object (`docs/reference/director-api.md` §3.3).
 
 use serde::{Deserialize, Serialize};
 

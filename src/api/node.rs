@@ -1,4 +1,4 @@
-//! Nodes between manager and director (`director-api.md` §3.6).
+//! Nodes between manager and director (`docs/reference/director-api.md` §3.6).
 
 use serde::{Deserialize, Serialize};
 

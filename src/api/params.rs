@@ -1,5 +1,5 @@
 //! How managers and agents check a method's parameters, and the texts of
-//! what they find (`manager-api.md` §1.4). Values are shown as Python 2 shows
+//! what they find (`docs/reference/manager-api.md` §1.4). Values are shown as Python 2 shows
 //! them, because that is what people have always read.
 
 use serde_json::{Map, Value};

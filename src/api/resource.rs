@@ -1,4 +1,4 @@
-//! The resource object: one node that costs credits (`director-api.md` §4).
+//! The resource object: one node that costs credits (`docs/reference/director-api.md` §4).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The service object (`director-api.md` §3.4).
+//! The service object (`docs/reference/director-api.md` §3.4).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The user object (`director-api.md` §3.2).
+//! The user object (`docs/reference/director-api.md` §3.2).
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 //!
 //! `conpaas <group> <sub-command>`, `cps-tools <group> <sub-command>` and
 //! `cps-<group> <sub-command>` are the same. Texts, tables and exit codes are
-//! upstream's (reference: `cli.md`); where ours differ, `docs/cli-deviations.md`
+//! upstream's (reference: `docs/reference/cli.md`); where ours differ, `docs/reference/cli-deviations.md`
 //! says so. A new group is one file with a [`command_line::Action`] and one line in
 //! [`GROUPS`].
 //!

@@ -1,4 +1,4 @@
-//! Accounts (`director-api.md` §3.2).
+//! Accounts (`docs/reference/director-api.md` §3.2).
 
 use std::io::{Cursor, Write};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Applications (`director-api.md` §3.3).
+//! Applications (`docs/reference/director-api.md` §3.3).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Credits: one for each started hour of each node (`director-api.md` §6, as documented).
+//! Credits: one for each started hour of each node (`docs/reference/director-api.md` §6, as documented).
 
 use std::sync::Arc;
 

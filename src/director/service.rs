@@ -1,4 +1,4 @@
-//! Services (`director-api.md` §3.4). Their life is their manager's; the
+//! Services (`docs/reference/director-api.md` §3.4). Their life is their manager's; the
 //! director keeps name, kind and id.
 
 use std::collections::HashMap;

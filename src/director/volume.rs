@@ -1,4 +1,4 @@
-//! Volumes for managers (`director-api.md` §3.6).
+//! Volumes for managers (`docs/reference/director-api.md` §3.6).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a manager asks of its director (reference: `director-api.md` §3.6).
+//! What a manager asks of its director (reference: `docs/reference/director-api.md` §3.6).
 //!
 //! Every call may be repeated: those that make something carry the id of
 //! their operation, by which the director knows a repetition. So a director

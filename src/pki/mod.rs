@@ -7,7 +7,7 @@
 //! Certificates are X.509 v3, ECDSA P-256 with SHA-256. Subjects carry
 //! ConPaaS 2.0's attributes, because its clients read them: the authority's
 //! `CN` is exactly `CA`, and `role` (2.5.4.72), `UID` and `serviceLocator`
-//! say who the holder is (reference: `director-api.md` §5).
+//! say who the holder is (reference: `docs/reference/director-api.md` §5).
 
 mod authority;
 mod credentials;

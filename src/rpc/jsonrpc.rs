@@ -1,4 +1,4 @@
-//! The envelope of managers and agents (reference: `manager-api.md` §1).
+//! The envelope of managers and agents (reference: `docs/reference/manager-api.md` §1).
 
 use serde_json::{Map, Value, json};
 

@@ -1,6 +1,6 @@
 //! Requests that were recorded at ConPaaS 2.0's director, and what it
 //! answered: shapes and texts are the same, except where the reference lists
-//! a weakness that is mended (see `docs/wire-deviations.md`).
+//! a weakness that is mended (see `docs/reference/wire-deviations.md`).
 
 use conpaas::model::{ApplicationId, UserId};
 use conpaas::pki::{Lifetime, Subject};

@@ -1,4 +1,4 @@
-//! Certificates for nodes (`director-api.md` §3.6, and a renewal that is ours).
+//! Certificates for nodes (`docs/reference/director-api.md` §3.6, and a renewal that is ours).
 
 use std::sync::Arc;
 

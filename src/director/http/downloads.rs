@@ -1,4 +1,4 @@
-//! Files for anyone (`director-api.md` §3.1).
+//! Files for anyone (`docs/reference/director-api.md` §3.1).
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What anyone may know (`director-api.md` §3.1).
+//! What anyone may know (`docs/reference/director-api.md` §3.1).
 
 use std::sync::Arc;
 

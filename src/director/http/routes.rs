@@ -159,7 +159,7 @@ async fn dispatch(director: Arc<Director>, request: &mut Request) -> Result<Resp
 }
 
 /// Checks the certificate against what the route asks for (reference:
-/// `director-api.md` §2.2, with the role compared, which upstream forgot).
+/// `docs/reference/director-api.md` §2.2, with the role compared, which upstream forgot).
 async fn admit(
     director: &Director,
     access: Access,

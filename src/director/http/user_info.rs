@@ -1,4 +1,4 @@
-//! What a user may know of himself (`director-api.md` §3.2, §3.3).
+//! What a user may know of himself (`docs/reference/director-api.md` §3.2, §3.3).
 
 use std::collections::HashMap;
 use std::sync::Arc;

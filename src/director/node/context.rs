@@ -1,4 +1,4 @@
-//! What a node is told (reference: `cloud-context.md` §4).
+//! What a node is told (reference: `docs/reference/cloud-context.md` §4).
 //!
 //! Instead of upstream's shell script with the private key in it, a node gets
 //! a few files: `/root/config.cfg`, its certificate, its key and the
@@ -40,7 +40,7 @@ pub(crate) fn node_spec(director: &Arc<Director>, node: &Node) -> Result<NodeSpe
     })
 }
 
-/// The name that people see (`cloud-context.md` §2).
+/// The name that people see (`docs/reference/cloud-context.md` §2).
 fn node_name(deployment: &str, node: &Node, wish: &Wish) -> String {
     let (uid, aid, sid) = (node.wanted.uid, node.wanted.aid, node.wanted.sid);
     if node.wanted.program == "manager" {
@@ -182,7 +182,7 @@ fn file(path: PathBuf, mode: u32, content: &str) -> ContextFile {
     ContextFile { path, mode, content: content.as_bytes().to_vec() }
 }
 
-/// What the manager's context becomes in an agent's configuration (`agent-api.md` §1).
+/// What the manager's context becomes in an agent's configuration (`docs/reference/agent-api.md` §1).
 fn agent_settings(context: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let key =
         |name: &String| if name == "STRING" { "STRING_TO_GENERATE".to_owned() } else { name.to_ascii_uppercase() };

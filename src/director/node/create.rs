@@ -1,4 +1,4 @@
-//! Nodes for managers (`director-api.md` §3.6).
+//! Nodes for managers (`docs/reference/director-api.md` §3.6).
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

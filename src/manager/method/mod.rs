@@ -1,5 +1,5 @@
 //! The methods of service 0 and those that every service has (reference:
-//! `manager-api.md` §3 and §4).
+//! `docs/reference/manager-api.md` §3 and §4).
 
 mod about;
 mod git;

@@ -1,4 +1,4 @@
-//! The node's side: code, scripts, volumes (reference: `agent-api.md` §3).
+//! The node's side: code, scripts, volumes (reference: `docs/reference/agent-api.md` §3).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The manager's side of a generic service (reference: `manager-api.md` §5.1).
+//! The manager's side of a generic service (reference: `docs/reference/manager-api.md` §5.1).
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! The five scripts of a node and their contract (reference: `agent-api.md` §3).
+//! The five scripts of a node and their contract (reference: `docs/reference/agent-api.md` §3).
 //!
 //! What is known of them lies in files, so that an agent that was killed and
 //! started again knows as much as before: one record per script in
