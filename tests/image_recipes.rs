@@ -7,15 +7,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use conpaas::image::{Output, Recipes, overview};
+use conpaas::image::{Output, RecipeDirectory, overview};
 use conpaas::service::kind_names;
 
 fn images() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("images")
 }
 
-fn recipes() -> Recipes {
-    Recipes::open(Some(&images())).unwrap()
+fn recipes() -> RecipeDirectory {
+    RecipeDirectory::open(Some(&images())).unwrap()
 }
 
 /// Every file below `directory`.

@@ -2,96 +2,38 @@
 //! The only place where the parts of this room are put together.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use tokio_util::sync::CancellationToken;
 
 use super::disk::{convert, genimage};
+use super::options::{self, BuildOptions, Compression};
 use super::publish::artefact::{Artefact, Built, Offer, Record};
 use super::publish::listing;
-use super::recipe::architecture::Architecture;
-use super::recipe::cache_key::Key;
-use super::recipe::deb;
-use super::recipe::deb::Deb;
-use super::recipe::definition::{Format, Imager, Layout, Machine, Output, Recipe};
-use super::recipe::directory::Recipes;
-use super::recipe::plan::{Plan, Selection};
+use super::recipe::cache_key::CacheKey;
+use super::recipe::output::{Format, Imager, Layout, Machine, Output};
+use super::recipe::plan::Plan;
+use super::report::Report;
+use super::requirements;
 use super::root::directory;
 use super::root::job::Job;
-use super::root::stages;
-use super::root::stages::RootArchives;
-use super::workspace::Workplace;
-use crate::sys::{blocking, file, program};
+use super::root::stages::{self, RootArchives};
+use super::workspace::Workspace;
+use crate::sys::blocking;
 
-/// What people see while images are made.
-pub(crate) trait Report: Send + Sync {
-    /// A stage of an image begins; the one before it is done.
-    fn begin(&self, image: &str, stage: &str);
-    /// The stage goes on: the last line of what a program says.
-    fn line(&self, line: &str);
-    /// Something that people have to know, although the build goes on.
-    fn warn(&self, image: &str, text: &str);
-    /// An image is made, or was found as it had been made.
-    fn done(&self, built: &Built);
-}
-
-/// Whether downloads are made of the images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Compression {
-    /// With xz.
-    Xz,
-    /// None are.
-    None,
-}
-
-/// What was asked for.
-#[derive(Debug, Clone)]
-pub(crate) struct BuildOptions {
-    /// Names of recipes.
-    pub recipes: Vec<String>,
-    /// For which machines; none named means this machine, or else the first that a recipe offers.
-    pub architectures: Vec<Architecture>,
-    /// Where recipes are, if not at the usual place.
-    pub recipe_directory: Option<PathBuf>,
-    /// Where results and stages go.
-    pub output: PathBuf,
-    /// The exact place of the one directory that is made.
-    pub to: Option<PathBuf>,
-    /// Packages of our own, besides those in `target/dist`.
-    pub packages: Vec<PathBuf>,
-    /// The kinds of service that containers can run; none named means those that this program knows.
-    pub kinds: Option<Vec<String>>,
-    /// A directory or a script for the containers' root.
-    pub preinstall: Option<PathBuf>,
-    /// Whether downloads are made.
-    pub compression: Compression,
-    /// Where the files will be for those who download them; none means where they are made.
-    pub url: Option<String>,
-    /// Whether stages of earlier builds are made anew.
-    pub is_fresh: bool,
-    /// Whether other images are made when one cannot be.
-    pub keeps_going: bool,
-}
-
-/// What became of one image.
+/// The name of one image, and how its making ended.
 pub(crate) type Outcome = (String, Result<Built>);
 
-/// Without `SOURCE_DATE_EPOCH`, no file of an image is younger than this (the first second of 2024).
-const EPOCH: u64 = 1_704_067_200;
-/// Where `make dist` puts our packages.
-const DIST: &str = "target/dist";
-
-/// Makes images, and tells what became of each.
+/// Makes images, and returns how each of them ended.
 ///
 /// # Errors
-/// What was asked for makes no sense, so that nothing was begun.
+/// The request makes no sense; nothing was begun.
 pub(crate) async fn build(
     options: &BuildOptions,
     report: &dyn Report,
     stop: &CancellationToken,
 ) -> Result<Vec<Outcome>> {
-    let plans = plan(options).await?;
+    let plans = options::plan(options).await?;
     if !nix::unistd::geteuid().is_root() {
         bail!("images have files of many owners, so making them needs root: run it with sudo");
     }
@@ -115,56 +57,6 @@ pub(crate) async fn build(
     Ok(outcomes)
 }
 
-async fn plan(options: &BuildOptions) -> Result<Vec<Plan>> {
-    let recipes = Recipes::open(options.recipe_directory.as_deref())?;
-    let mut debs: Vec<Deb> = Vec::new();
-    for path in &options.packages {
-        debs.push(Deb::read(path).await?);
-    }
-    // Those that were named come first.
-    debs.extend(deb::read_all(Path::new(DIST)).await?);
-    let preinstall = match &options.preinstall {
-        Some(path) => Some(path.canonicalize().with_context(|| format!("cannot pre-install {}", path.display()))?),
-        None => None,
-    };
-    let epoch = epoch()?;
-    let mut plans = Vec::new();
-    for name in &options.recipes {
-        let recipe = recipes.read(name)?;
-        for architecture in architectures(&recipe, &options.architectures)? {
-            let (kinds, preinstall, debs) = (options.kinds.clone(), preinstall.clone(), debs.clone());
-            plans.push(Plan::make(&recipes, name, &Selection { architecture, kinds, preinstall, debs, epoch })?);
-        }
-    }
-    if options.to.is_some() && (plans.len() != 1 || plans[0].recipe.output != Output::Directory) {
-        bail!("--to names the place of one directory: name one recipe that makes one, for one architecture");
-    }
-    Ok(plans)
-}
-
-fn architectures(recipe: &Recipe, wanted: &[Architecture]) -> Result<Vec<Architecture>> {
-    let offered = &recipe.architectures;
-    if wanted.is_empty() {
-        return Ok(vec![recipe.usual_architecture()]);
-    }
-    let both: Vec<Architecture> = wanted.iter().copied().filter(|wanted| offered.contains(wanted)).collect();
-    if both.is_empty() {
-        let names = |architectures: &[Architecture]| {
-            architectures.iter().map(|architecture| architecture.name()).collect::<Vec<_>>().join(", ")
-        };
-        let (recipe, wanted, offered) = (recipe.name.clone(), names(wanted), names(offered));
-        return Err(super::recipe::definition::RecipeError::Architecture { recipe, wanted, offered }.into());
-    }
-    Ok(both)
-}
-
-fn epoch() -> Result<u64> {
-    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(EPOCH) };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
-    let epoch = text.to_str().and_then(|text| text.parse().ok());
-    epoch.filter(|epoch| *epoch <= now).context("SOURCE_DATE_EPOCH must be seconds since 1970, and not in the future")
-}
-
 struct Builder<'a> {
     options: &'a BuildOptions,
     output: PathBuf,
@@ -175,7 +67,7 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     async fn image(&self, plan: &'a Plan) -> Result<Built> {
-        self.check(plan)?;
+        requirements::check(&plan.recipe, self.options.compression, &self.output)?;
         let (job, archives) = self.root(plan).await?;
         let made = self.make(&job, &archives).await;
         let built = made.with_context(|| format!("see {}", job.place.log_path().display()))?;
@@ -261,7 +153,7 @@ impl<'a> Builder<'a> {
     async fn root(&self, plan: &'a Plan) -> Result<(Job<'a>, RootArchives)> {
         let on_wait = || self.report.begin(&plan.name, "waiting for another build");
         let work = self.output.join("work").join(&plan.name);
-        let place = Workplace::open(&work, on_wait, self.stop).await?;
+        let place = Workspace::open(&work, on_wait, self.stop).await?;
         place.begin_log()?;
         let job = Job { plan, place, report: self.report, stop: self.stop };
         if self.options.is_fresh {
@@ -280,35 +172,12 @@ impl<'a> Builder<'a> {
         let archives = stages::make(&job, &embedded).await.with_context(|| format!("see {}", log.display()))?;
         Ok((job, archives))
     }
-
-    /// What can be known before anything is begun.
-    fn check(&self, plan: &Plan) -> Result<()> {
-        let mut missing: Vec<&str> = Vec::new();
-        for (tool, package, is_needed) in tools(&plan.recipe.output, self.options.compression) {
-            if is_needed && program::find(tool).is_none() && !missing.contains(&package) {
-                missing.push(package);
-            }
-        }
-        if !missing.is_empty() {
-            bail!("programs are missing that make images: apt-get install {}", missing.join(" "));
-        }
-        file::ensure_directory(&self.output)?;
-        let free_mb = file::free_bytes(&self.output)? >> 20;
-        if free_mb < plan.recipe.space_mb {
-            bail!(
-                "it takes about {} MB to make, and {} has only {free_mb} MB free: make room, or name another place with --output DIR",
-                plan.recipe.space_mb,
-                self.output.display()
-            );
-        }
-        Ok(())
-    }
 }
 
 /// A file to be made.
 struct File {
     name: String,
-    key: Key,
+    key: CacheKey,
 }
 
 fn offer(plan: &Plan, imager: &Imager, image: &str) -> Offer {
@@ -321,26 +190,4 @@ fn offer(plan: &Plan, imager: &Imager, image: &str) -> Offer {
         epoch: plan.epoch,
         image: image.to_owned(),
     }
-}
-
-/// Program, the package that brings it, and whether it is needed.
-fn tools(output: &Output, compression: Compression) -> [(&'static str, &'static str, bool); 11] {
-    let (is_card, is_disk, has_forms) = match output {
-        Output::Directory => (false, false, false),
-        Output::Sd(..) => (true, false, false),
-        Output::Disk(layout, _) => (false, true, layout.formats != [Format::Raw]),
-    };
-    [
-        ("mmdebstrap", "mmdebstrap", true),
-        ("tar", "tar", true),
-        ("unshare", "util-linux", true),
-        ("dpkg-deb", "dpkg", true),
-        ("mkfs.ext4", "e2fsprogs", is_card || is_disk),
-        ("mkfs.vfat", "dosfstools", is_card || is_disk),
-        ("mcopy", "mtools", is_card || is_disk),
-        ("genimage", "genimage", is_card || is_disk),
-        ("grub-mkimage", "grub-common", is_disk),
-        ("qemu-img", "qemu-utils", has_forms),
-        ("xz", "xz-utils", compression == Compression::Xz),
-    ]
 }

@@ -1,5 +1,7 @@
-//! Where an image is worked on: its stages, its log, and the lock that keeps a
+//! The directory in which an image is made: its stages, its log, and the lock that keeps a
 //! second build away.
+//!
+//! Must not know what a stage is; it only names files and keeps them whole or absent.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::DirBuilderExt;
@@ -10,21 +12,21 @@ use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
 use tokio_util::sync::CancellationToken;
 
-use super::recipe::cache_key::Key;
+use super::recipe::cache_key::CacheKey;
 use crate::sys::{file, mount};
 
-/// What names of things that are not whole yet end with.
+/// The ending of names of things that are not whole yet.
 const UNFINISHED: &str = ".new";
 
 /// The directory of one image's stages, for one build at a time.
-pub(crate) struct Workplace {
+pub(crate) struct Workspace {
     directory: PathBuf,
     _lock: Flock<File>,
 }
 
-impl Workplace {
-    /// Opens `directory`, which is made when it is not there, waits while another build works in it, and removes what a
-    /// build that was killed left.
+impl Workspace {
+    /// Opens `directory` (made if it is missing), waits while another build works in it, and removes the unfinished files of a
+    /// build that was killed.
     ///
     /// # Errors
     /// It cannot be made or locked, or `stop` was asked for.
@@ -36,22 +38,22 @@ impl Workplace {
             .create(directory)
             .with_context(|| format!("cannot make {shown}"))?;
         let lock = lock(&directory.join("lock"), on_wait, stop).await?;
-        let workplace = Workplace { directory: directory.to_owned(), _lock: lock };
+        let workspace = Workspace { directory: directory.to_owned(), _lock: lock };
         for entry in fs::read_dir(directory).with_context(|| format!("cannot read {shown}"))? {
             let path = entry?.path();
             if path.to_string_lossy().ends_with(UNFINISHED) {
                 remove(&path)?;
             }
         }
-        Ok(workplace)
+        Ok(workspace)
     }
 
-    /// The file of a stage with this key, there or not.
-    pub(crate) fn stage(&self, stage: &str, key: &Key, extension: &str) -> PathBuf {
+    /// Returns the file of a stage with this key, there or not.
+    pub(crate) fn stage(&self, stage: &str, key: &CacheKey, extension: &str) -> PathBuf {
         self.directory.join(format!("{stage}-{}.{extension}", key.short()))
     }
 
-    /// A stage of the same name in the place of another image. Blocking.
+    /// Returns a stage of the same name in the workspace of another image. Blocking.
     pub(crate) fn same_elsewhere(&self, stage: &Path) -> Option<PathBuf> {
         let places = fs::read_dir(self.directory.parent()?).ok()?;
         let mut found = places.flatten().map(|place| place.path().join(stage.file_name().unwrap_or_default()));
@@ -59,7 +61,7 @@ impl Workplace {
     }
 
     /// Removes files of this stage that have another key.
-    pub(crate) fn forget_others(&self, stage: &str, key: &Key) -> Result<()> {
+    pub(crate) fn forget_others(&self, stage: &str, key: &CacheKey) -> Result<()> {
         let (prefix, keep) = (format!("{stage}-"), format!("{stage}-{}.", key.short()));
         for entry in fs::read_dir(&self.directory).context("cannot read the work directory")? {
             let entry = entry?;
@@ -71,7 +73,7 @@ impl Workplace {
         Ok(())
     }
 
-    /// A new directory for what is not whole yet; it goes when the value does.
+    /// Makes a new directory for unfinished files; it goes when the value does.
     pub(crate) fn scratch(&self, name: &str) -> Result<Scratch> {
         let scratch = Scratch(self.directory.join(format!("{name}{UNFINISHED}")));
         remove(&scratch.0)?;
@@ -79,14 +81,14 @@ impl Workplace {
         Ok(scratch)
     }
 
-    /// The log, to be appended to.
+    /// Opens the log for appending.
     pub(crate) fn log(&self) -> Result<File> {
         let path = self.log_path();
         let file = OpenOptions::new().append(true).create(true).open(&path);
         file.with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Where the log is.
+    /// Returns the path of the log.
     pub(crate) fn log_path(&self) -> PathBuf {
         self.directory.join("log")
     }
@@ -96,7 +98,7 @@ impl Workplace {
         File::create(self.log_path()).map(drop).with_context(|| format!("cannot write {}", self.log_path().display()))
     }
 
-    /// The directory itself.
+    /// Returns the directory itself.
     pub(crate) fn path(&self) -> &Path {
         &self.directory
     }
@@ -130,12 +132,12 @@ pub(crate) async fn lock(path: &Path, on_wait: impl FnOnce(), stop: &Cancellatio
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Its path.
+    /// Returns its path.
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    /// A new directory in it.
+    /// Makes a new directory in it.
     pub(crate) fn directory(&self, name: &str) -> Result<PathBuf> {
         let path = self.0.join(name);
         fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
@@ -162,7 +164,7 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     Ok(file::ensure_absent(path)?)
 }
 
-/// Gives a whole file its name, so that it is there after a power cut too. Blocking.
+/// Renames a whole file to its final name, which then survives a power cut. Blocking.
 ///
 /// # Errors
 /// The disk is full, or the name is taken by a directory.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::output::printer::{harmless, write_out};
 use crate::cli::output::table::{Row, table};
-use crate::image::{Architecture, BuildOptions, Built, Compression, Outcome, Recipes, Report, build, overview};
+use crate::image::{Architecture, BuildOptions, Built, Compression, Outcome, RecipeDirectory, Report, build, overview};
 
 /// Make images for containers and machines
 #[derive(Debug, Parser)]
@@ -126,7 +126,7 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
 }
 
 fn list(recipes: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let recipes = Recipes::open(recipes)?.list()?;
+    let recipes = RecipeDirectory::open(recipes)?.list()?;
     let rows: Vec<Row> = recipes
         .iter()
         .map(|recipe| {
@@ -149,7 +149,7 @@ fn show(
     architecture: Option<Architecture>,
     kinds: Option<Vec<String>>,
 ) -> anyhow::Result<ExitCode> {
-    let recipes = Recipes::open(recipes)?;
+    let recipes = RecipeDirectory::open(recipes)?;
     let recipe = recipes.read(name)?;
     let architecture = architecture.unwrap_or_else(|| recipe.usual_architecture());
     let overview = overview(&recipes, name, architecture, kinds)?;

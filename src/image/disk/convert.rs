@@ -7,19 +7,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::ova;
-use crate::image::recipe::definition::{Format, Machine};
+use crate::image::recipe::output::{Format, Machine};
 use crate::image::root::job::{Job, Tool};
 use crate::image::root::stages::pack_files;
 use crate::image::workspace::{Scratch, finish};
 
-/// Where the text that describes a VMDK image lies in it.
+/// The offset of the text that describes a VMDK image.
 const DESCRIPTOR: u64 = 512;
 const DESCRIPTOR_BYTES: usize = 20 * 512;
 
 /// Writes the raw image `raw` in another form to `target`.
-///
-/// # Errors
-/// The disk is full, or the build is to stop.
 pub(crate) async fn convert(job: &Job<'_>, raw: &Path, format: Format, machine: &Machine, target: &Path) -> Result<()> {
     let scratch = job.place.scratch("convert")?;
     job.begin(format.extension());
@@ -53,9 +50,6 @@ async fn enlarged(job: &Job<'_>, raw: &Path, machine: &Machine, scratch: &Scratc
 }
 
 /// Compresses a file to `target`.
-///
-/// # Errors
-/// As [`convert`].
 pub(crate) async fn compress(job: &Job<'_>, source: &Path, target: &Path) -> Result<()> {
     let scratch = job.place.scratch("compress")?;
     job.begin("xz");

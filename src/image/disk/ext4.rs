@@ -7,8 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::image::recipe::definition::{Layout, RootSize};
 use crate::image::recipe::disk_ids::DiskIds;
+use crate::image::recipe::output::{Layout, RootSize};
 use crate::image::root::job::{Job, Tool};
 use crate::sys::program;
 
@@ -20,7 +20,7 @@ const INODE_RATIO: u64 = 16384;
 const JOURNAL_MB: u64 = 32;
 /// Sizes are a multiple of this, as erase blocks of cards are.
 const ALIGN_MB: u64 = 4;
-/// What Debian 12's kernels and e2fsprogs know, whatever this machine's configuration says.
+/// The features that Debian 12's kernels and e2fsprogs know, whatever this machine's configuration says.
 const FEATURES: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,\
                         large_file,huge_file,dir_nlink,extra_isize,metadata_csum";
 const CONFIGURATION: &str = "[defaults]\n[fs_types]\n\text4 = {\n\t}\n\tdefault = {\n\t}\n";
@@ -31,7 +31,7 @@ const ROOT_INODE: u64 = 2;
 /// Makes the file system with the content of `tree` in the file `image`.
 ///
 /// # Errors
-/// The tree does not fit, the disk is full, or the build is to stop.
+/// The tree does not fit.
 pub(crate) async fn make(job: &Job<'_>, tree: &Path, layout: &Layout, image: &Path) -> Result<()> {
     let ids = DiskIds::of(&job.plan.root_key);
     let size = size(tree, layout.root_size)?;
@@ -62,7 +62,7 @@ pub(crate) async fn make(job: &Job<'_>, tree: &Path, layout: &Layout, image: &Pa
     job.tool(Tool::new("e2fsck").with(["-f", "-n"]).with([image])).await
 }
 
-/// How big the file system must be, in bytes. Blocking.
+/// Returns the size of the file system in bytes. Blocking.
 fn size(tree: &Path, wanted: RootSize) -> Result<u64> {
     let content = content(tree, &mut HashSet::new())?;
     let needed = content.bytes + content.bytes / 100 + JOURNAL_MB * MIB + 8 * MIB;

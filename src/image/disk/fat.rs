@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::image::recipe::definition::Layout;
 use crate::image::recipe::disk_ids::DiskIds;
+use crate::image::recipe::output::Layout;
 use crate::image::root::job::{Job, Tool};
 
 const MIB: u64 = 1 << 20;
@@ -17,7 +17,7 @@ const OVERHEAD_MB: u64 = 4;
 /// Makes the file system with the content of `tree` in the file `image`.
 ///
 /// # Errors
-/// The tree does not fit or has a link in it, the disk is full, or the build is to stop.
+/// The tree does not fit or has a link in it.
 pub(crate) async fn make(job: &Job<'_>, tree: &Path, layout: &Layout, image: &Path) -> Result<()> {
     let mut directories = BTreeMap::new();
     let bytes = gather(tree, Path::new(""), &mut directories)?;
@@ -43,7 +43,7 @@ pub(crate) async fn make(job: &Job<'_>, tree: &Path, layout: &Layout, image: &Pa
     Ok(())
 }
 
-/// Finds the files of each directory, and gives how many bytes they take.
+/// Finds the files of each directory, and returns how many bytes they take.
 fn gather(tree: &Path, directory: &Path, found: &mut BTreeMap<PathBuf, Vec<PathBuf>>) -> Result<u64> {
     let mut bytes = 0;
     let mut files = Vec::new();

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::{ext4, fat, grub};
-use crate::image::recipe::definition::{Layout, Output};
 use crate::image::recipe::disk_ids::DiskIds;
+use crate::image::recipe::output::{Layout, Output};
 use crate::image::root::job::{Job, Tool};
 use crate::image::root::stages::{RootArchives, unpack};
 use crate::image::workspace::finish;
@@ -18,7 +18,7 @@ const BIOS_BOOT: &str = "21686148-6449-6E6F-744E-656564454649";
 /// Makes the raw disk image in the file `image`.
 ///
 /// # Errors
-/// Something does not fit, the disk is full, or the build is to stop.
+/// Something does not fit.
 pub(crate) async fn make(job: &Job<'_>, archives: &RootArchives, layout: &Layout, image: &Path) -> Result<()> {
     let scratch = job.place.scratch("disk")?;
     let parts = scratch.directory("parts")?;

@@ -1,7 +1,7 @@
 //! The boot loader of disks: one GRUB, put where UEFI and where BIOS look for it.
 //!
 //! Both read kernel, initial RAM disk and `/boot/grub/grub.cfg` from the root file system, where packages of the running
-//! system keep them. Nothing is mounted, and the same GRUB gives the same bytes.
+//! system keep them. Nothing is mounted, and the same GRUB makes the same bytes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,9 @@ pub(crate) const CORE: &str = "grub.img";
 /// In which sector of 512 bytes that begins.
 pub(crate) const CORE_SECTOR: u64 = 2048;
 
-/// Where GRUB's parts for PCs are.
+/// The directory of GRUB's parts for PCs.
 const BIOS_DIRECTORY: &str = "/usr/lib/grub/i386-pc";
-/// What GRUB needs to find and start a kernel, and to be asked for another one.
+/// The modules with which GRUB finds and starts a kernel, and lets people choose another one.
 const MODULES: &[&str] = &[
     "all_video",
     "cat",
@@ -53,7 +53,7 @@ const MODULES: &[&str] = &[
 /// Puts GRUB for UEFI into `boot`, the content of the EFI system partition.
 ///
 /// # Errors
-/// GRUB for this architecture is missing, or the build is to stop.
+/// GRUB for this architecture is missing.
 pub(crate) async fn for_uefi(job: &Job<'_>, boot: &Path) -> Result<()> {
     let (format, name, package) = match job.plan.architecture {
         Architecture::Amd64 => ("x86_64-efi", "BOOTX64.EFI", "grub-efi-amd64-bin"),
@@ -70,7 +70,7 @@ pub(crate) async fn for_uefi(job: &Job<'_>, boot: &Path) -> Result<()> {
 /// Makes [`BOOT_SECTOR`] and [`CORE`] in the directory `parts`.
 ///
 /// # Errors
-/// GRUB for PCs is missing or unknown, or the build is to stop.
+/// GRUB for PCs is missing or unknown.
 pub(crate) async fn for_bios(job: &Job<'_>, parts: &Path) -> Result<()> {
     let scratch = job.place.scratch("grub-bios")?;
     let configuration = first_configuration(job, scratch.path())?;
@@ -86,7 +86,7 @@ pub(crate) async fn for_bios(job: &Job<'_>, parts: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What GRUB carries within itself: how it finds the rest.
+/// Writes the configuration that GRUB carries within itself, by which it finds the rest.
 fn first_configuration(job: &Job<'_>, directory: &Path) -> Result<PathBuf> {
     let path = directory.join("first.cfg");
     let text = format!(

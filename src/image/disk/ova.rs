@@ -1,7 +1,7 @@
 //! The description of an appliance: what machine a virtual disk wants (OVF 1.0,
 //! as VirtualBox and VMware read it).
 
-use crate::image::recipe::definition::Machine;
+use crate::image::recipe::output::Machine;
 
 /// A virtual disk beside the description.
 pub(crate) struct DiskFile<'a> {

@@ -1,5 +1,4 @@
-//! What builds leave for people: files below the output directory, and the
-//! record of how they were made.
+//! Finished files below the output directory, and the record of how each was made.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +8,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::image::recipe::architecture::Architecture;
-use crate::image::recipe::cache_key::{Key, hash_file, hexadecimal};
+use crate::image::recipe::cache_key::{CacheKey, hash_file, hexadecimal};
 use crate::sys::file;
 
 /// The name in a work directory under which its [`Record`] is kept.
@@ -30,7 +29,7 @@ pub(crate) struct Artefact {
 }
 
 impl Artefact {
-    /// Whether the file in `directory` is as it was when it was made. Blocking.
+    /// Returns whether the file in `directory` is as it was when it was made. Blocking.
     fn is_untouched(&self, directory: &Path) -> bool {
         let Ok(metadata) = fs::symlink_metadata(directory.join(&self.file)) else { return false };
         let modified = (metadata.mtime(), metadata.mtime_nsec());
@@ -45,18 +44,18 @@ pub(crate) struct Built {
     pub name: String,
     /// The directory that was made, if the image is one.
     pub directory: Option<PathBuf>,
-    /// What is in the root file system, in bytes.
+    /// Size of the root file system's content.
     pub content_bytes: u64,
     /// The files that were made.
     pub artefacts: Vec<Artefact>,
-    /// What the smallest download may have, if somebody said.
+    /// The largest size of the smallest download, if the recipe sets one.
     pub budget_mb: Option<u64>,
-    /// What the seed's download had.
+    /// Size of the download of the Raspberry Pi edition of old, if there was one.
     pub seed_mb: Option<u64>,
 }
 
 impl Built {
-    /// The smallest of the files that hold the whole image, if one was compressed.
+    /// Returns the smallest of the files that hold the whole image, if one was compressed.
     #[must_use]
     pub(crate) fn download(&self) -> Option<&Artefact> {
         let is_compressed =
@@ -65,7 +64,7 @@ impl Built {
     }
 }
 
-/// What people who look for an image to download are told of it.
+/// The description of an image for people who look for one to download.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Offer {
     /// Its name.
@@ -104,24 +103,24 @@ impl Record {
         Record { path, content: content.unwrap_or_default() }
     }
 
-    /// All files that are in `directory` as they were made. Blocking.
+    /// Returns all files that are in `directory` as they were made. Blocking.
     pub(crate) fn present(&self, directory: &Path) -> Vec<&Artefact> {
         self.content.artefacts.iter().filter(|artefact| artefact.is_untouched(directory)).collect()
     }
 
-    /// What people are told of the image, if it is for them.
+    /// Returns the description of the image, if it is offered to people.
     pub(crate) fn offer(&self) -> Option<&Offer> {
         self.content.offer.as_ref()
     }
 
-    /// The file called `name` in `directory`, if it is there, has this key, and was not touched since. Blocking.
-    pub(crate) fn find(&self, directory: &Path, name: &str, key: &Key) -> Option<Artefact> {
+    /// Returns the file called `name` in `directory`, if it is there, has this key, and was not touched since. Blocking.
+    pub(crate) fn find(&self, directory: &Path, name: &str, key: &CacheKey) -> Option<Artefact> {
         let is_it = |artefact: &&Artefact| artefact.file == name && artefact.key == key.to_string();
         let artefact = self.content.artefacts.iter().find(is_it)?;
         artefact.is_untouched(directory).then(|| artefact.clone())
     }
 
-    /// Records what people are told, or that they are told nothing. Blocking.
+    /// Records the description of the image, or that it is not offered. Blocking.
     ///
     /// # Errors
     /// The record cannot be written.
@@ -136,8 +135,8 @@ impl Record {
     /// Records a whole file. Blocking.
     ///
     /// # Errors
-    /// It cannot be read, or the record not be written.
-    pub(crate) fn add(&mut self, directory: &Path, name: &str, key: &Key) -> Result<Artefact> {
+    /// The file cannot be read, or the record cannot be written.
+    pub(crate) fn add(&mut self, directory: &Path, name: &str, key: &CacheKey) -> Result<Artefact> {
         let path = directory.join(name);
         let metadata = fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let artefact = Artefact {

@@ -1,4 +1,4 @@
-//! What lies in the output directory, for those who download it: hashes of all
+//! Lists of the output directory for those who download from it: hashes of all
 //! files, and the list that Raspberry Pi Imager reads.
 
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::artefact::{Artefact, Offer, Record};
-use super::os_list::{BoardArchitecture, Published, os_list};
+use super::os_list::{DeviceArchitecture, Published, os_list};
 use crate::image::recipe::architecture::Architecture;
 use crate::sys::file;
 
@@ -19,7 +19,7 @@ const LIST: &str = "os_list.json";
 /// Writes both files anew, from the records of all images below `output`. `url` is where the files will be. Blocking.
 ///
 /// # Errors
-/// The records cannot be read, the files not be written, or an image is described as Imager does not take it.
+/// The records cannot be read, the files cannot be written, or Imager would refuse the description of an image.
 pub(crate) fn write(output: &Path, url: &str) -> Result<()> {
     let work = output.join("work");
     let mut records = Vec::new();
@@ -47,15 +47,15 @@ pub(crate) fn write(output: &Path, url: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the list says of an image, once it is there and compressed; PCs are not Imager's business.
+/// Returns the entry of an image that is there and compressed; `None` for PCs, which Imager does not know.
 fn published(offer: &Offer, present: &[&Artefact], url: &str) -> Option<Published> {
     let find = |name: &str| present.iter().find(|artefact| artefact.file == name);
     let image = find(&offer.image)?;
     let download = find(&format!("{}.xz", offer.image))?;
     let date = chrono::DateTime::from_timestamp(i64::try_from(offer.epoch).ok()?, 0)?;
     let (architecture, bits) = match offer.architecture {
-        Architecture::Arm64 => (BoardArchitecture::Arm64, 64),
-        Architecture::Armhf => (BoardArchitecture::Armhf, 32),
+        Architecture::Arm64 => (DeviceArchitecture::Arm64, 64),
+        Architecture::Armhf => (DeviceArchitecture::Armhf, 32),
         Architecture::Amd64 => return None,
     };
     Some(Published {
@@ -78,7 +78,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::image::recipe::cache_key::KeyMaker;
+    use crate::image::recipe::cache_key::CacheKeyBuilder;
 
     /// Cards have whole sectors.
     fn sectors(text: &str) -> String {
@@ -90,7 +90,7 @@ mod tests {
         let output = tempfile::tempdir().unwrap();
         let work = output.path().join("work/card-arm64");
         fs::create_dir_all(&work).unwrap();
-        let key = KeyMaker::new("test").finish();
+        let key = CacheKeyBuilder::new("test").finish();
         let mut record = Record::read(&work);
         for name in ["card-arm64.img", "card-arm64.img.xz"] {
             fs::write(output.path().join(name), sectors(name)).unwrap();

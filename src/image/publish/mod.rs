@@ -1,4 +1,6 @@
-//! What is published of an image: artefacts, lists for people, and the list that Raspberry Pi Imager reads.
+//! Files for people: the record of what was made, hashes, and the list that Raspberry Pi Imager reads.
+//!
+//! Must not know how an image is made; it sees finished files only.
 
 pub(crate) mod artefact;
 pub(crate) mod listing;

@@ -3,7 +3,7 @@
 //! The fields and their meaning are those of Imager's published schema
 //! (`doc/json-schema/os-list-schema.json` of raspberrypi/rpi-imager).
 //! People give the list to Imager as its content repository, so it is a
-//! top-level one: it also names the boards that Imager lets them choose.
+//! top-level one: it also names the devices that Imager lets them choose.
 //!
 //! Pure: whoever built the images tells their sizes and sums.
 
@@ -13,7 +13,7 @@ use serde::Serialize;
 /// One image to be offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Published {
-    /// What people choose.
+    /// The name by which people choose it.
     pub name: String,
     /// One sentence below the name.
     pub description: String,
@@ -24,7 +24,7 @@ pub(crate) struct Published {
     /// A page about it.
     pub website: Option<String>,
     /// For which processors it is built.
-    pub architecture: BoardArchitecture,
+    pub architecture: DeviceArchitecture,
     /// Bytes of the image itself.
     pub extract_size: u64,
     /// SHA-256 of the image itself. Imager refuses an image with another one.
@@ -37,9 +37,9 @@ pub(crate) struct Published {
     pub release_date: NaiveDate,
 }
 
-/// The processors of boards that an image may be for.
+/// The processors of devices that an image may be for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BoardArchitecture {
+pub(crate) enum DeviceArchitecture {
     /// 64 bits: Raspberry Pi 3, 4 and Zero 2 W.
     Arm64,
     /// 32 bits with hardware floating point: Raspberry Pi 2, 3 and 4.
@@ -54,18 +54,19 @@ pub(crate) struct OsListError {
     pub image: String,
     /// The field, as the schema spells it.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// The reason why Imager refuses it.
     pub problem: String,
 }
 
-/// The list as JSON text, for a file that ends in `.json`.
+/// Returns the list as JSON text, for a file that ends in `.json`.
 ///
 /// # Errors
 /// The first value that Imager would not take.
 pub(crate) fn os_list(images: &[Published]) -> Result<String, OsListError> {
     let entries = images.iter().map(entry).collect::<Result<Vec<Entry<'_>>, _>>()?;
-    let is_used = |board: &&Board| entries.iter().any(|entry| entry.devices.iter().any(|tag| board.tags.contains(tag)));
-    let list = OsList { imager: Imager { devices: BOARDS.iter().filter(is_used).collect() }, os_list: &entries };
+    let is_used =
+        |device: &&Device| entries.iter().any(|entry| entry.devices.iter().any(|tag| device.tags.contains(tag)));
+    let list = OsList { imager: Imager { devices: DEVICES.iter().filter(is_used).collect() }, os_list: &entries };
     let text = serde_json::to_string_pretty(&list).expect("texts, numbers and lists are always JSON");
     Ok(text + "\n")
 }
@@ -82,12 +83,12 @@ struct OsList<'a> {
 
 #[derive(Serialize)]
 struct Imager {
-    devices: Vec<&'static Board>,
+    devices: Vec<&'static Device>,
 }
 
-/// A board that people can choose; an image is shown when one of its tags is among `devices`.
+/// A device that people can choose; an image is shown when one of its tags is among `devices`.
 #[derive(Serialize)]
-struct Board {
+struct Device {
     name: &'static str,
     description: &'static str,
     icon: &'static str,
@@ -95,29 +96,29 @@ struct Board {
     matching_type: &'static str,
 }
 
-const BOARDS: &[Board] = &[
-    Board {
+const DEVICES: &[Device] = &[
+    Device {
         name: "Raspberry Pi 4",
         description: "Raspberry Pi 4 Model B, 400, and Compute Module 4 / 4S",
         icon: "https://downloads.raspberrypi.com/imager/icons/RPi_4.png",
         tags: &["pi4-64bit", "pi4-32bit"],
         matching_type: "exclusive",
     },
-    Board {
+    Device {
         name: "Raspberry Pi Zero 2 W",
         description: "The Raspberry Pi Zero 2 W",
         icon: "https://downloads.raspberrypi.com/imager/icons/RPi_Zero_2_W.png",
         tags: &["pi3-64bit", "pi3-32bit"],
         matching_type: "exclusive",
     },
-    Board {
+    Device {
         name: "Raspberry Pi 3",
         description: "Raspberry Pi 3 Model A+ / B / B+ and Compute Module 3 / 3+",
         icon: "https://downloads.raspberrypi.com/imager/icons/RPi_3.png",
         tags: &["pi3-64bit", "pi3-32bit"],
         matching_type: "exclusive",
     },
-    Board {
+    Device {
         name: "Raspberry Pi 2",
         description: "Raspberry Pi 2 Model B",
         icon: "https://downloads.raspberrypi.com/imager/icons/RPi_2.png",
@@ -147,8 +148,8 @@ struct Entry<'a> {
 fn entry(image: &Published) -> Result<Entry<'_>, OsListError> {
     check(image)?;
     let (architecture, devices): (_, &[&str]) = match image.architecture {
-        BoardArchitecture::Arm64 => ("armv8", &["pi4-64bit", "pi3-64bit"]),
-        BoardArchitecture::Armhf => ("armhf", &["pi4-32bit", "pi3-32bit", "pi2-32bit"]),
+        DeviceArchitecture::Arm64 => ("armv8", &["pi4-64bit", "pi3-64bit"]),
+        DeviceArchitecture::Armhf => ("armhf", &["pi4-32bit", "pi3-32bit", "pi2-32bit"]),
     };
     Ok(Entry {
         name: &image.name,
@@ -207,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    fn image(architecture: BoardArchitecture) -> Published {
+    fn image(architecture: DeviceArchitecture) -> Published {
         Published {
             name: "ConPaaS (64-bit)".to_owned(),
             description: "A whole ConPaaS on one Raspberry Pi".to_owned(),
@@ -226,7 +227,7 @@ mod tests {
     /// What the schema demands of an entry, with the type of each.
     #[test]
     fn an_entry_has_every_field_that_the_schema_requires() {
-        let text = os_list(&[image(BoardArchitecture::Arm64), image(BoardArchitecture::Armhf)]).unwrap();
+        let text = os_list(&[image(DeviceArchitecture::Arm64), image(DeviceArchitecture::Armhf)]).unwrap();
         let list: Value = serde_json::from_str(&text).unwrap();
         for entry in list["os_list"].as_array().unwrap() {
             for field in ["name", "description", "icon", "url", "extract_sha256", "release_date", "init_format"] {
@@ -244,15 +245,15 @@ mod tests {
     }
 
     #[test]
-    fn boards_that_no_image_is_for_are_not_offered() {
+    fn devices_that_no_image_is_for_are_not_offered() {
         let names = |text: &str| -> Vec<String> {
             let list: Value = serde_json::from_str(text).unwrap();
             let devices = list["imager"]["devices"].as_array().unwrap().clone();
             devices.iter().map(|device| device["name"].as_str().unwrap().to_owned()).collect()
         };
-        let only_64 = names(&os_list(&[image(BoardArchitecture::Arm64)]).unwrap());
+        let only_64 = names(&os_list(&[image(DeviceArchitecture::Arm64)]).unwrap());
         assert!(only_64.contains(&"Raspberry Pi 3".to_owned()) && !only_64.contains(&"Raspberry Pi 2".to_owned()));
-        assert!(names(&os_list(&[image(BoardArchitecture::Armhf)]).unwrap()).contains(&"Raspberry Pi 2".to_owned()));
+        assert!(names(&os_list(&[image(DeviceArchitecture::Armhf)]).unwrap()).contains(&"Raspberry Pi 2".to_owned()));
         assert_eq!(names(&os_list(&[]).unwrap()), Vec::<String>::new());
     }
 
@@ -270,7 +271,7 @@ mod tests {
             ("image_download_size", |image| image.image_download_size = 0),
         ];
         for (field, spoil) in table {
-            let mut image = image(BoardArchitecture::Arm64);
+            let mut image = image(DeviceArchitecture::Arm64);
             spoil(&mut image);
             let error = os_list(&[image]).unwrap_err();
             assert_eq!(error.field, field, "{error}");

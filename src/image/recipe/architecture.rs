@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What a machine's processor runs.
+/// The machine code that a processor runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Architecture {
@@ -19,7 +19,7 @@ impl Architecture {
     /// All of them.
     pub const ALL: [Architecture; 3] = [Architecture::Amd64, Architecture::Arm64, Architecture::Armhf];
 
-    /// Debian's name.
+    /// Returns Debian's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl Architecture {
         }
     }
 
-    /// That of the machine on which this program runs, if images can be made for it.
+    /// Returns that of the machine on which this program runs, if images can be made for it.
     #[must_use]
     pub fn of_this_machine() -> Option<Architecture> {
         match std::env::consts::ARCH {

@@ -14,22 +14,22 @@ use crate::sys::file::FileError;
 
 /// A hash over all inputs of something that was or will be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Key([u8; 32]);
+pub(crate) struct CacheKey([u8; 32]);
 
-impl Key {
-    /// Enough of it for a file's name.
+impl CacheKey {
+    /// Returns its first 16 digits, enough for the name of a file.
     pub(crate) fn short(&self) -> String {
         self.to_string()[..16].to_owned()
     }
 
-    /// The key of what is made of this one's thing by `purpose`.
-    pub(crate) fn then(&self, purpose: &str) -> Key {
-        let mut maker = KeyMaker::new(purpose);
+    /// Returns the key of a thing that is made by `purpose` of the thing of this key.
+    pub(crate) fn then(&self, purpose: &str) -> CacheKey {
+        let mut maker = CacheKeyBuilder::new(purpose);
         maker.bytes("of", &self.0);
         maker.finish()
     }
 
-    /// Bytes for `purpose` that follow from the key.
+    /// Returns bytes for `purpose` that follow from the key.
     pub(crate) fn derive(&self, purpose: &str) -> [u8; 16] {
         let mut hash = Sha256::new();
         hash.update(self.0);
@@ -40,19 +40,19 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for CacheKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
-/// Takes inputs, one after the other, and gives their key.
-pub(crate) struct KeyMaker(Sha256);
+/// Takes inputs, one after the other, and makes their key.
+pub(crate) struct CacheKeyBuilder(Sha256);
 
-impl KeyMaker {
+impl CacheKeyBuilder {
     /// Begins a key for this purpose.
     pub(crate) fn new(purpose: &str) -> Self {
-        let mut maker = KeyMaker(Sha256::new());
+        let mut maker = CacheKeyBuilder(Sha256::new());
         maker.bytes("purpose", purpose.as_bytes());
         maker
     }
@@ -74,8 +74,8 @@ impl KeyMaker {
         self.bytes("end", label.as_bytes());
     }
 
-    /// Adds a file or a tree: names, contents, links, and whether files are programs. What is not there adds
-    /// that. Blocking.
+    /// Adds a file or a tree: names, contents, links, and whether files are programs. A missing file is an
+    /// input too. Blocking.
     ///
     /// # Errors
     /// It cannot be read.
@@ -91,9 +91,9 @@ impl KeyMaker {
         Ok(())
     }
 
-    /// The key.
-    pub(crate) fn finish(self) -> Key {
-        Key(self.0.finalize().into())
+    /// Returns the key of all inputs.
+    pub(crate) fn finish(self) -> CacheKey {
+        CacheKey(self.0.finalize().into())
     }
 
     fn entry(&mut self, path: &Path) -> Result<(), FileError> {
@@ -122,7 +122,7 @@ impl KeyMaker {
     }
 }
 
-/// The SHA-256 of a file's content. Blocking.
+/// Returns the SHA-256 of a file's content. Blocking.
 ///
 /// # Errors
 /// It cannot be read.
@@ -140,7 +140,7 @@ pub(crate) fn hash_file(path: &Path) -> Result<[u8; 32], FileError> {
     }
 }
 
-/// Bytes as people write hashes.
+/// Writes bytes as people write hashes.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -149,8 +149,8 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn key_of(path: &Path) -> Key {
-        let mut maker = KeyMaker::new("test");
+    fn key_of(path: &Path) -> CacheKey {
+        let mut maker = CacheKeyBuilder::new("test");
         maker.tree("tree", path).unwrap();
         maker.finish()
     }
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn inputs_do_not_run_together() {
         let key = |values: &[&str]| {
-            let mut maker = KeyMaker::new("test");
+            let mut maker = CacheKeyBuilder::new("test");
             maker.texts("value", values);
             maker.finish()
         };

@@ -13,7 +13,7 @@ use crate::sys::program;
 pub(crate) struct Deb {
     /// Its name.
     pub package: String,
-    /// For which machines; `all` fits any.
+    /// The architecture in Debian's words; `all` fits any machine.
     pub architecture: String,
     /// Its file.
     pub path: PathBuf,
@@ -45,18 +45,18 @@ impl Deb {
         })
     }
 
-    /// Whether it can be installed on such a machine.
+    /// Returns whether it can be installed on such a machine.
     pub(crate) fn fits(&self, architecture: Architecture) -> bool {
         self.architecture == "all" || self.architecture == architecture.name()
     }
 
-    /// Its entry in an archive's list of packages, where its file is called `name`.
+    /// Returns its entry in an archive's list of packages, where its file is called `name`.
     pub(crate) fn entry(&self, name: &str) -> String {
         format!("{}\nFilename: ./{name}\nSize: {}\nSHA256: {}\n", self.control, self.size, self.sha256)
     }
 }
 
-/// All packages in a directory; none if there is no such directory.
+/// Reads all packages in a directory; none if there is no such directory.
 ///
 /// # Errors
 /// A file there that is called a package is none.

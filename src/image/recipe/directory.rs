@@ -2,38 +2,40 @@
 
 use std::path::{Path, PathBuf};
 
-use super::definition::{Recipe, RecipeError, is_name, read_recipe};
+use super::definition::{Recipe, read_recipe};
+use super::error::RecipeError;
+use super::name::is_name;
 use crate::sys::file::FileError;
 
-/// Where recipes are when a package brought them.
+/// The recipes that a package brings.
 const INSTALLED: &str = "/usr/share/conpaas/images";
 
 /// A directory with one directory for each recipe, and `parts`.
 #[derive(Debug, Clone)]
-pub struct Recipes {
+pub struct RecipeDirectory {
     directory: PathBuf,
 }
 
-impl Recipes {
-    /// Recipes in `directory`; by default in `images` here, else where a package puts them. Blocking.
+impl RecipeDirectory {
+    /// Opens the recipes in `directory`; by default those in `images` here, else those of the package. Blocking.
     ///
     /// # Errors
     /// There are none.
-    pub fn open(directory: Option<&Path>) -> Result<Recipes, RecipeError> {
+    pub fn open(directory: Option<&Path>) -> Result<RecipeDirectory, RecipeError> {
         let directory = match directory {
             Some(directory) => directory.to_owned(),
             None if Path::new("images").is_dir() => PathBuf::from("images"),
             None => PathBuf::from(INSTALLED),
         };
         let directory = directory.canonicalize().map_err(|_| RecipeError::NoRecipes(directory))?;
-        let recipes = Recipes { directory };
+        let recipes = RecipeDirectory { directory };
         if recipes.names()?.is_empty() {
             return Err(RecipeError::NoRecipes(recipes.directory));
         }
         Ok(recipes)
     }
 
-    /// All recipes, by name. Blocking.
+    /// Reads all recipes, sorted by name. Blocking.
     ///
     /// # Errors
     /// One of them cannot be used.
@@ -41,7 +43,7 @@ impl Recipes {
         self.names()?.iter().map(|name| read_recipe(&self.directory.join(name))).collect()
     }
 
-    /// The recipe of this name. Blocking.
+    /// Reads the recipe of this name. Blocking.
     ///
     /// # Errors
     /// There is none, or it cannot be used.
@@ -53,7 +55,7 @@ impl Recipes {
         read_recipe(&self.directory.join(name))
     }
 
-    /// Where a part lies.
+    /// Returns the directory of a part.
     pub(crate) fn part(&self, recipe: &str, part: &str) -> Result<PathBuf, RecipeError> {
         let directory = self.directory.join("parts").join(part);
         if directory.is_dir() {
@@ -67,7 +69,7 @@ impl Recipes {
     }
 }
 
-/// Names of the directories in `directory`, sorted. Blocking.
+/// Returns the names of the directories in `directory`, sorted. Blocking.
 pub(crate) fn directories(directory: &Path, is_wanted: impl Fn(&Path) -> bool) -> Result<Vec<String>, RecipeError> {
     let fail = |source| RecipeError::File(FileError::new("read", directory, source));
     let mut names = Vec::new();

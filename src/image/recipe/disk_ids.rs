@@ -1,6 +1,6 @@
 //! Identifiers of disks and file systems, which follow from what is in them.
 
-use super::cache_key::Key;
+use super::cache_key::CacheKey;
 
 /// The identifiers of one disk image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) struct DiskIds {
     pub boot_serial: u32,
     /// GPT's identifiers of the partitions.
     pub partitions: [String; 2],
-    /// That of the partition that a PC without UEFI starts from.
+    /// GPT's identifier of the partition from which a PC without UEFI starts.
     pub bios: String,
     /// Identifier of the ext4 file system.
     pub root: String,
@@ -22,8 +22,8 @@ pub(crate) struct DiskIds {
 }
 
 impl DiskIds {
-    /// Those of an image with this key.
-    pub(crate) fn of(key: &Key) -> Self {
+    /// Returns the identifiers of an image with this key.
+    pub(crate) fn of(key: &CacheKey) -> Self {
         let number = |purpose: &str| {
             let bytes = key.derive(purpose);
             // Zero would mean that there is none.
@@ -40,18 +40,18 @@ impl DiskIds {
         }
     }
 
-    /// The FAT file system's serial number as `blkid` and fstab write it.
+    /// Returns the FAT file system's serial number as `blkid` and fstab write it.
     pub(crate) fn boot_uuid(&self) -> String {
         format!("{:04X}-{:04X}", self.boot_serial >> 16, self.boot_serial & 0xffff)
     }
 
-    /// What the kernel calls the partition of this number (1 or 2) on a disk with an MBR.
+    /// Returns the kernel's name of the partition of this number (1 or 2) on a disk with an MBR.
     pub(crate) fn mbr_partition(&self, number: u8) -> String {
         format!("{:08x}-{number:02}", self.signature)
     }
 }
 
-/// The bytes as a random UUID, which is what others expect to find.
+/// Writes the bytes as a random UUID, the form that other programs expect.
 fn uuid(mut bytes: [u8; 16]) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
@@ -62,11 +62,11 @@ fn uuid(mut bytes: [u8; 16]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::recipe::cache_key::KeyMaker;
+    use crate::image::recipe::cache_key::CacheKeyBuilder;
 
     #[test]
     fn identifiers_follow_from_the_key_in_the_usual_forms() {
-        let ids = |purpose| DiskIds::of(&KeyMaker::new(purpose).finish());
+        let ids = |purpose| DiskIds::of(&CacheKeyBuilder::new(purpose).finish());
         assert_eq!(ids("a"), ids("a"));
         assert_ne!(ids("a"), ids("b"));
         let root = ids("a").root;

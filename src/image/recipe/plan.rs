@@ -1,21 +1,24 @@
-//! What is to be made: a recipe for one architecture with everything that it
+//! The plan of an image: a recipe for one architecture with everything that it
 //! needs, resolved and checked before anything is done.
 
 use std::path::{Path, PathBuf};
 
 use super::architecture::Architecture;
-use super::cache_key::{Key, KeyMaker};
+use super::cache_key::{CacheKey, CacheKeyBuilder};
 use super::deb::Deb;
-use super::definition::{Layout, Output, Recipe, RecipeError, is_name, is_package_name};
-use super::directory::{Recipes, directories};
+use super::definition::Recipe;
+use super::directory::{RecipeDirectory, directories};
+use super::error::RecipeError;
+use super::name::{is_name, is_package_name};
+use super::output::{Layout, Output};
 use super::step::{KINDS, Step, StepKind, read_steps};
-use crate::service::KINDS as KNOWN_KINDS;
+use crate::service::kind_names;
 use crate::sys::file;
 
-/// Changes when the engine makes other bytes of the same inputs.
+/// The engine's version: it changes when the same inputs make other bytes.
 const ENGINE: &str = "1";
 
-/// What was asked for besides the recipe.
+/// The choices that were made besides the recipe.
 #[derive(Debug, Clone)]
 pub(crate) struct Selection {
     /// For which machine.
@@ -37,7 +40,7 @@ pub(crate) struct Plan {
     pub recipe: Recipe,
     /// For which machine.
     pub architecture: Architecture,
-    /// What the results are called: recipe, architecture, and the kinds if they were chosen.
+    /// The name of the results: recipe, architecture, and the kinds if they were chosen.
     pub name: String,
     /// Packages to install, each `name` or `name/suite`.
     pub packages: Vec<String>,
@@ -47,18 +50,18 @@ pub(crate) struct Plan {
     pub own_packages: Vec<Step>,
     /// All other steps that are carried out, in order.
     pub steps: Vec<Step>,
-    /// Packages of ours.
+    /// Our own packages, from files.
     pub debs: Vec<Deb>,
     /// Other plans, and where in the root their results go.
     pub embeds: Vec<(Plan, PathBuf)>,
     /// A directory or a script for this root.
     pub preinstall: Option<PathBuf>,
-    /// As in the selection.
+    /// No file of the image is younger, in seconds since 1970.
     pub epoch: u64,
-    /// Of the installed packages.
-    pub base_key: Key,
-    /// Of the whole root file system.
-    pub root_key: Key,
+    /// The key of the installed packages.
+    pub bootstrap_key: CacheKey,
+    /// The key of the whole root file system.
+    pub root_key: CacheKey,
 }
 
 impl Plan {
@@ -66,7 +69,7 @@ impl Plan {
     ///
     /// # Errors
     /// Something that it names is missing, wrong or not for this architecture.
-    pub(crate) fn make(recipes: &Recipes, name: &str, selection: &Selection) -> Result<Plan, RecipeError> {
+    pub(crate) fn make(recipes: &RecipeDirectory, name: &str, selection: &Selection) -> Result<Plan, RecipeError> {
         let plan = resolve(recipes, name, selection, &mut Vec::new())?;
         let is_chosen = selection.kinds.is_some() || selection.preinstall.is_some();
         if is_chosen && !plan.has_containers() {
@@ -75,9 +78,9 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The key of a disk made of the root with these partitions.
-    pub(crate) fn disk_key(&self, layout: &Layout) -> Key {
-        let mut maker = KeyMaker::new("disk");
+    /// Returns the key of a disk made of the root with these partitions.
+    pub(crate) fn disk_key(&self, layout: &Layout) -> CacheKey {
+        let mut maker = CacheKeyBuilder::new("disk");
         maker.texts("root", [self.root_key.to_string()]);
         maker.texts("layout", [format!("{:?} {:?} {}", layout.boot_mb, layout.root_size, layout.boots_by_bios)]);
         maker.finish()
@@ -104,7 +107,7 @@ pub struct Overview {
 /// # Errors
 /// A step or what it names is wrong.
 pub fn overview(
-    recipes: &Recipes,
+    recipes: &RecipeDirectory,
     name: &str,
     architecture: Architecture,
     kinds: Option<Vec<String>>,
@@ -116,7 +119,12 @@ pub fn overview(
     Ok(Overview { packages: packages(&steps)?, steps: steps.into_iter().map(|step| step.path).collect(), embeds })
 }
 
-fn resolve(recipes: &Recipes, name: &str, selection: &Selection, outer: &mut Vec<String>) -> Result<Plan, RecipeError> {
+fn resolve(
+    recipes: &RecipeDirectory,
+    name: &str,
+    selection: &Selection,
+    outer: &mut Vec<String>,
+) -> Result<Plan, RecipeError> {
     let is_cycle = outer.iter().any(|other| other == name);
     outer.push(name.to_owned());
     if is_cycle {
@@ -150,8 +158,8 @@ fn resolve(recipes: &Recipes, name: &str, selection: &Selection, outer: &mut Vec
         }
     }
     let preinstall = selection.preinstall.clone().filter(|_| recipe.output == Output::Directory);
-    let base_key = base_key(&recipe, selection, &packages, &debs, early.iter().chain(&own_packages))?;
-    let root_key = root_key(&base_key, &recipe, &steps, &embeds, preinstall.as_deref())?;
+    let bootstrap_key = bootstrap_key(&recipe, selection, &packages, &debs, early.iter().chain(&own_packages))?;
+    let root_key = root_key(&bootstrap_key, &recipe, &steps, &embeds, preinstall.as_deref())?;
     let name = format!("{}-{architecture}{suffix}", recipe.name);
     let epoch = selection.epoch;
     Ok(Plan {
@@ -166,13 +174,17 @@ fn resolve(recipes: &Recipes, name: &str, selection: &Selection, outer: &mut Vec
         embeds,
         preinstall,
         epoch,
-        base_key,
+        bootstrap_key,
         root_key,
     })
 }
 
-/// All steps, sorted, and what the choice of kinds adds to the result's name.
-fn gather(recipes: &Recipes, recipe: &Recipe, selection: &Selection) -> Result<(Vec<Step>, String), RecipeError> {
+/// Returns all steps, sorted, and what the choice of kinds adds to the result's name.
+fn gather(
+    recipes: &RecipeDirectory,
+    recipe: &Recipe,
+    selection: &Selection,
+) -> Result<(Vec<Step>, String), RecipeError> {
     let mut places = vec![recipe.directory.clone()];
     for part in &recipe.parts {
         places.push(recipes.part(&recipe.name, part)?);
@@ -203,7 +215,7 @@ fn kinds(recipe: &Recipe, selection: &Selection) -> Result<(Vec<PathBuf>, String
         return Ok((Vec::new(), String::new()));
     }
     let known = directories(&directory, |_| true)?;
-    let usual: Vec<String> = KNOWN_KINDS.iter().map(|kind| kind.name.to_owned()).collect();
+    let usual: Vec<String> = kind_names().into_iter().map(str::to_owned).collect();
     let mut chosen = selection.kinds.clone().unwrap_or_else(|| usual.clone());
     chosen.sort();
     chosen.dedup();
@@ -217,7 +229,7 @@ fn kinds(recipe: &Recipe, selection: &Selection) -> Result<(Vec<PathBuf>, String
     Ok((chosen.iter().map(|kind| directory.join(kind)).collect(), suffix))
 }
 
-/// The packages that steps name, sorted and each once. Blocking.
+/// Reads the packages that steps name, sorted and each once. Blocking.
 fn packages(steps: &[Step]) -> Result<Vec<String>, RecipeError> {
     let mut packages = Vec::new();
     for step in steps.iter().filter(|step| step.kind == StepKind::Packages) {
@@ -255,14 +267,14 @@ fn deb(recipe: &Recipe, package: &str, selection: &Selection) -> Result<Deb, Rec
     })
 }
 
-fn base_key<'a>(
+fn bootstrap_key<'a>(
     recipe: &Recipe,
     selection: &Selection,
     packages: &[String],
     debs: &[Deb],
     trees: impl Iterator<Item = &'a Step>,
-) -> Result<Key, RecipeError> {
-    let mut maker = KeyMaker::new("base");
+) -> Result<CacheKey, RecipeError> {
+    let mut maker = CacheKeyBuilder::new("base");
     maker.texts("engine", [ENGINE]);
     maker.texts("suite", [&recipe.suite]);
     maker.texts("extra suite", &recipe.extra_suites);
@@ -279,13 +291,13 @@ fn base_key<'a>(
 }
 
 fn root_key(
-    base: &Key,
+    base: &CacheKey,
     recipe: &Recipe,
     steps: &[Step],
     embeds: &[(Plan, PathBuf)],
     preinstall: Option<&Path>,
-) -> Result<Key, RecipeError> {
-    let mut maker = KeyMaker::new("root");
+) -> Result<CacheKey, RecipeError> {
+    let mut maker = CacheKeyBuilder::new("root");
     maker.texts("base", [base.to_string()]);
     maker.texts("recipe", [&recipe.name]);
     maker.texts("output", [recipe.output.word()]);

@@ -5,10 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use super::architecture::Architecture;
-use super::definition::RecipeError;
+use super::error::RecipeError;
 use crate::sys::file::FileError;
 
-/// What a step does.
+/// The work of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StepKind {
     /// Names Debian packages, which are installed together with those of all other steps.
@@ -28,35 +28,35 @@ pub(crate) enum StepKind {
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// Its file's name: what steps are sorted by, since it begins with the number.
+    /// Its file's name, which begins with the number and sorts the steps.
     pub name: String,
-    /// What it does.
+    /// Its work.
     pub kind: StepKind,
     /// Its file or directory.
     pub path: PathBuf,
 }
 
 impl Step {
-    /// Whether it is carried out before the packages are installed.
+    /// Returns whether it is carried out before the packages are installed.
     pub(crate) fn is_early(&self) -> bool {
         self.name.starts_with('0')
     }
 
-    /// Data for scripts, beside the step; need not be there.
+    /// Returns the directory of data for scripts, beside the step; it need not be there.
     pub(crate) fn files(&self) -> PathBuf {
         self.path.with_file_name(FILES)
     }
 }
 
-/// What a directory of steps may hold besides them.
+/// Files and directories that may stand beside steps.
 const FILES: &str = "files";
 const BESIDE_STEPS: [&str; 4] = ["recipe.toml", "README.md", FILES, KINDS];
-/// What makes a tree that of a Debian package.
+/// The file that makes a tree that of a Debian package.
 const CONTROL: &str = "DEBIAN/control";
 /// Holds one directory of steps for each kind of service.
 pub(crate) const KINDS: &str = "kinds";
 
-/// The steps in `directory` that are for `architecture`, unsorted. Blocking.
+/// Reads the steps in `directory` that are for `architecture`, unsorted. Blocking.
 ///
 /// # Errors
 /// A file that is neither a step nor what may stand beside one, or of the wrong type.

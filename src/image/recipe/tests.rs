@@ -6,8 +6,9 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::architecture::Architecture;
-use super::definition::{Output, RecipeError};
-use super::directory::Recipes;
+use super::directory::RecipeDirectory;
+use super::error::RecipeError;
+use super::output::Output;
 use super::plan::{Plan, Selection};
 
 const TREE: &str =
@@ -16,7 +17,7 @@ const CARD: &str = "about = \"A card.\"\noutput = \"sd\"\narchitectures = [\"arm
                     [disk]\nboot_mb = 64\nroot_free_mb = 10\n";
 
 /// A directory of recipes with these files.
-fn shelf(files: &[(&str, &str)]) -> TempDir {
+fn directory_of(files: &[(&str, &str)]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (path, text) in files {
         let path = directory.path().join(path);
@@ -31,7 +32,7 @@ fn selection(architecture: Architecture) -> Selection {
 }
 
 fn plan_with(directory: &Path, name: &str, selection: &Selection) -> Result<Plan, RecipeError> {
-    Plan::make(&Recipes::open(Some(directory))?, name, selection)
+    Plan::make(&RecipeDirectory::open(Some(directory))?, name, selection)
 }
 
 fn plan(directory: &TempDir, name: &str) -> Result<Plan, RecipeError> {
@@ -40,14 +41,14 @@ fn plan(directory: &TempDir, name: &str) -> Result<Plan, RecipeError> {
 
 /// The error of a recipe that consists of these files, without the directory's own name.
 fn refused(files: &[(&str, &str)]) -> String {
-    let directory = shelf(files);
+    let directory = directory_of(files);
     let error = plan(&directory, "tree").map(|plan| plan.name).unwrap_err().to_string();
     error.replace(&format!("{}/", directory.path().canonicalize().unwrap().display()), "")
 }
 
 #[test]
 fn steps_of_recipe_parts_and_kinds_are_one_list() {
-    let directory = shelf(&[
+    let directory = directory_of(&[
         ("tree/recipe.toml", &format!("{TREE}parts = [\"p\", \"q\"]\n")),
         ("tree/30-last.script", ""),
         ("tree/10-all.packages", "# why\nbash  # said\n\ngit\nlinux-image-arm64/bookworm-backports\n"),
@@ -76,14 +77,14 @@ fn steps_of_recipe_parts_and_kinds_are_one_list() {
 
 #[test]
 fn a_disk_has_what_its_recipe_leaves_out() {
-    let directory = shelf(&[("card/recipe.toml", CARD)]);
+    let directory = directory_of(&[("card/recipe.toml", CARD)]);
     let Output::Sd(layout, None) = plan(&directory, "card").unwrap().recipe.output else { panic!("it is a card") };
     assert_eq!((layout.boot_label.as_str(), layout.root_label.as_str()), ("BOOT", "conpaas-root"));
 }
 
 #[test]
 fn the_keys_follow_from_what_goes_in() {
-    let directory = shelf(&[
+    let directory = directory_of(&[
         ("tree/recipe.toml", TREE),
         ("tree/10-a.packages", "git\n"),
         ("tree/20-b.script", "echo\n"),
@@ -92,7 +93,7 @@ fn the_keys_follow_from_what_goes_in() {
     ]);
     let keys = || {
         let (tree, card) = (plan(&directory, "tree").unwrap(), plan(&directory, "card").unwrap());
-        (tree.base_key.to_string(), tree.root_key.to_string(), card.root_key.to_string())
+        (tree.bootstrap_key.to_string(), tree.root_key.to_string(), card.root_key.to_string())
     };
     let first = keys();
     assert_eq!(first, keys());
@@ -165,7 +166,7 @@ fn what_a_recipe_names_must_be_there() {
     assert_eq!(unknown, "there is no recipe 'tree'; there is card, other");
     let only = refused(&[("tree/recipe.toml", &TREE.replace(", \"arm64\"", ""))]);
     assert_eq!(only, "recipe tree cannot be made for arm64, only for amd64");
-    assert!(Recipes::open(Some(Path::new("/nonexistent"))).unwrap_err().to_string().contains("--recipes DIR"));
+    assert!(RecipeDirectory::open(Some(Path::new("/nonexistent"))).unwrap_err().to_string().contains("--recipes DIR"));
 }
 
 #[test]
@@ -175,14 +176,17 @@ fn recipes_that_contain_each_other_are_told_as_a_circle() {
     assert_eq!(circle, "these recipes contain each other: tree → other → tree");
     // Twice the same is no circle.
     let twice = format!("{}[[embed]]\nrecipe = \"other\"\nto = \"/y\"\n", embed("other"));
-    let directory = shelf(&[("tree/recipe.toml", &twice), ("other/recipe.toml", TREE)]);
+    let directory = directory_of(&[("tree/recipe.toml", &twice), ("other/recipe.toml", TREE)]);
     assert_eq!(plan(&directory, "tree").unwrap().embeds.len(), 2);
 }
 
 #[test]
 fn a_choice_must_mean_something() {
-    let directory =
-        shelf(&[("tree/recipe.toml", TREE), ("tree/kinds/generic/20-g.packages", ""), ("card/recipe.toml", CARD)]);
+    let directory = directory_of(&[
+        ("tree/recipe.toml", TREE),
+        ("tree/kinds/generic/20-g.packages", ""),
+        ("card/recipe.toml", CARD),
+    ]);
     let chosen = |kinds: &[&str]| Selection {
         kinds: Some(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
         ..selection(Architecture::Arm64)
@@ -192,4 +196,15 @@ fn a_choice_must_mean_something() {
     let error =
         plan_with(directory.path(), "card", &chosen(&["generic"])).map(|plan| plan.name).unwrap_err().to_string();
     assert!(error.contains("--service and --preinstall mean nothing"), "{error}");
+}
+
+#[test]
+fn every_kind_of_service_has_its_packages_in_the_containers_root() {
+    let kinds = Path::new(env!("CARGO_MANIFEST_DIR")).join("images/services/kinds");
+    for kind in crate::service::kind_names() {
+        let steps = super::step::read_steps(&kinds.join(kind), Architecture::Arm64);
+        let steps = steps.unwrap_or_else(|error| panic!("images/services/kinds/{kind}: {error}"));
+        let has_packages = steps.iter().any(|step| step.kind == super::step::StepKind::Packages);
+        assert!(has_packages, "images/services/kinds/{kind} names no packages: add NN-{kind}.packages");
+    }
 }

@@ -1,4 +1,4 @@
-//! Where packages come from: from where this machine's own apt takes them.
+//! apt's sources for an image: the archives from which this machine's own apt takes packages.
 
 use std::fs;
 use std::path::Path;
@@ -12,16 +12,16 @@ use crate::sys::program::{self, ProgramError};
 
 /// Debian's keys, by which apt knows Debian's archives; the same file is in the images.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// An archive that answers slowly is waited for so long.
+/// The longest wait for an archive that answers slowly.
 const UPDATE: Duration = Duration::from_secs(600);
 
 /// apt's sources for an image.
-pub(crate) struct Sources {
+pub(crate) struct AptSources {
     /// Lines of a `.list` file.
     pub lines: Vec<String>,
     /// This machine's options of apt that say how archives are reached, as apt writes them.
     pub options: Vec<String>,
-    /// What people have to know about them.
+    /// Sentences for people about sources that are left out.
     pub warnings: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Sources {
 #[derive(Debug, PartialEq, Eq)]
 struct Archive {
     uri: String,
-    /// As the sources name it: a suite's or a release's name.
+    /// The name of a suite or a release, as the sources spell it.
     release: String,
     label: String,
     codename: String,
@@ -41,20 +41,20 @@ impl Archive {
     }
 }
 
-impl Sources {
-    /// The sources of a recipe's packages. Updates are left out, with a warning, where the archive's list of them is broken.
+impl AptSources {
+    /// Finds the sources of a recipe's packages. Updates are left out, with a warning, where the archive's list of them is broken.
     /// `scratch` is an empty directory.
     ///
     /// # Errors
     /// This machine's apt knows no Debian, or an archive does not answer.
-    pub(crate) async fn find(recipe: &Recipe, architecture: Architecture, scratch: &Path) -> Result<Sources> {
+    pub(crate) async fn find(recipe: &Recipe, architecture: Architecture, scratch: &Path) -> Result<AptSources> {
         if !Path::new(KEYRING).is_file() {
             bail!("{KEYRING} is missing, by which Debian's packages are known: apt-get install debian-archive-keyring");
         }
         let options = options().await?;
         let archives = archives().await?;
         let suites = suites(recipe, &archives)?;
-        let mut sources = Sources { lines: Vec::new(), options, warnings: Vec::new() };
+        let mut sources = AptSources { lines: Vec::new(), options, warnings: Vec::new() };
         for (uri, suite, is_needed) in suites {
             let line = format!("deb [signed-by={KEYRING}] {uri} {suite} {}", recipe.components.join(" "));
             let broken = if is_needed { None } else { broken(&line, architecture, &sources.options, scratch).await? };
@@ -116,7 +116,7 @@ fn suites(recipe: &Recipe, archives: &[Archive]) -> Result<Vec<Suite>> {
     Ok(suites)
 }
 
-/// How this machine reaches archives, so that apt does it the same way for the image.
+/// Reads this machine's options for reaching archives, so that apt reaches them the same way for the image.
 async fn options() -> Result<Vec<String>> {
     let dump = program::run("apt-config", &["dump", "--format", "%f \"%v\";%n"], program::LIMIT).await?;
     let is_wanted = |line: &&str| {
@@ -128,7 +128,7 @@ async fn options() -> Result<Vec<String>> {
     Ok(dump.lines().filter(is_wanted).filter(|line| !line.ends_with("\"\";")).map(str::to_owned).collect())
 }
 
-/// What apt says of an archive whose list does not fit its signature; nothing when all is well.
+/// Returns what apt says of an archive whose list does not fit its signature; `None` if the list fits.
 async fn broken(line: &str, architecture: Architecture, options: &[String], scratch: &Path) -> Result<Option<String>> {
     let directory = tempfile::tempdir_in(scratch).context("cannot make a directory for apt")?;
     let root = directory.path();
@@ -156,7 +156,7 @@ async fn broken(line: &str, architecture: Architecture, options: &[String], scra
     }
 }
 
-/// What apt says of a list that is not the one that was signed, and then what it says below it: only the end may be known.
+/// apt's sentences about a list that is not the one that was signed, and the line below them: only the end may be known.
 const MISMATCHES: [&str; 2] = ["Mirror sync in progress", "Hash Sum mismatch"];
 const BELOW: &str = "Hashes of expected file";
 

@@ -6,26 +6,26 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::apt_sources::Sources;
+use super::apt_sources::AptSources;
 use super::job::{Job, Tool};
 use super::own_packages;
-use super::own_packages::Ours;
+use super::own_packages::OwnPackages;
 use super::{emulation, overlay};
 use crate::image::workspace::{Scratch, finish};
 
-/// What mmdebstrap calls our list of sources in the root.
+/// mmdebstrap's name for our list of sources in the root.
 const SOURCES: &str = "0000debian.list";
-/// And the list of the packages of our own.
+/// mmdebstrap's name for the list of our own packages.
 const OURS: &str = "0001ours.list";
 
-/// Makes the archive of the installed packages, unless it is there, and gives its path.
+/// Makes the archive of the installed packages, unless it is there, and returns its path.
 ///
 /// # Errors
-/// A package is not to be had, its scripts fail, the disk is full, or the build is to stop.
+/// A package is not to be had, or its scripts fail.
 pub(crate) async fn make(job: &Job<'_>) -> Result<PathBuf> {
     let plan = job.plan;
-    let archive = job.place.stage("base", &plan.base_key, "tar");
-    let notes = job.place.stage("base", &plan.base_key, "notes");
+    let archive = job.place.stage("base", &plan.bootstrap_key, "tar");
+    let notes = job.place.stage("base", &plan.bootstrap_key, "notes");
     if archive.exists() {
         for warning in fs::read_to_string(&notes).unwrap_or_default().lines() {
             job.report.warn(&plan.name, warning);
@@ -42,7 +42,7 @@ pub(crate) async fn make(job: &Job<'_>) -> Result<PathBuf> {
     job.begin("packages");
     emulation::ensure(plan.architecture)?;
     let scratch = job.place.scratch("base")?;
-    let sources = Sources::find(&plan.recipe, plan.architecture, scratch.path()).await?;
+    let sources = AptSources::find(&plan.recipe, plan.architecture, scratch.path()).await?;
     for warning in &sources.warnings {
         job.report.warn(&plan.name, warning);
     }
@@ -54,7 +54,7 @@ pub(crate) async fn make(job: &Job<'_>) -> Result<PathBuf> {
     fs::write(scratch.path().join("notes"), sources.warnings.join("\n"))?;
     finish(&scratch.path().join("notes"), &notes)?;
     finish(&unfinished, &archive)?;
-    job.place.forget_others("base", &plan.base_key)?;
+    job.place.forget_others("base", &plan.bootstrap_key)?;
     Ok(archive)
 }
 
@@ -82,8 +82,8 @@ pub(crate) fn tidy(root: &Path) -> Result<()> {
 
 fn mmdebstrap(
     job: &Job<'_>,
-    sources: &Sources,
-    ours: Option<&Ours>,
+    sources: &AptSources,
+    ours: Option<&OwnPackages>,
     scratch: &Scratch,
     archive: &Path,
 ) -> Result<Tool<'static>> {
@@ -113,7 +113,7 @@ fn mmdebstrap(
 }
 
 /// Files with apt's sources: Debian's, and our own archive.
-fn lists(sources: &Sources, ours: Option<&Ours>, scratch: &Scratch) -> Result<Vec<PathBuf>> {
+fn lists(sources: &AptSources, ours: Option<&OwnPackages>, scratch: &Scratch) -> Result<Vec<PathBuf>> {
     let directory = scratch.directory("lists")?;
     let debian = directory.join("debian.list");
     fs::write(&debian, sources.lines.join("\n") + "\n")?;

@@ -8,13 +8,13 @@ use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use super::job::Job;
 use super::stages::{KEY_FILE, unpack};
-use crate::image::recipe::cache_key::Key;
+use crate::image::recipe::cache_key::CacheKey;
 use crate::image::workspace::{lock, remove};
 
-/// Puts the root of `archive` at `target`, unless it is there. An image that is there is replaced at once and whole.
+/// Puts the root of `archive` at `target`, unless it is there. An older image at `target` is replaced at once and whole.
 ///
 /// # Errors
-/// Something else is at `target`, the disk is full, or the build is to stop.
+/// Something else is at `target`.
 pub(crate) async fn place(job: &Job<'_>, archive: &Path, target: &Path) -> Result<()> {
     let key = &job.plan.root_key;
     let name = target.file_name().context("the place of the directory has no name")?.to_string_lossy().into_owned();
@@ -38,13 +38,13 @@ pub(crate) async fn place(job: &Job<'_>, archive: &Path, target: &Path) -> Resul
     renameat2(AT_FDCWD, &unfinished.0, AT_FDCWD, target, flags).with_context(shown)
 }
 
-/// Whether there is an image at `target` at all, or the one with this key. Blocking.
-fn is_image(target: &Path, key: Option<&Key>) -> bool {
+/// Returns whether `target` holds the image with this key, or any image if no key is given. Blocking.
+fn is_image(target: &Path, key: Option<&CacheKey>) -> bool {
     let found = fs::read_to_string(target.join(KEY_FILE));
     found.is_ok_and(|text| key.is_none_or(|key| text.trim() == key.to_string()))
 }
 
-/// Whether there is something at `target`, which may go.
+/// Returns whether there is something at `target` that may be replaced; fails if it may not.
 fn is_replaceable(target: &Path) -> Result<bool> {
     let Ok(metadata) = fs::symlink_metadata(target) else { return Ok(false) };
     let is_empty = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());

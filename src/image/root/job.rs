@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio_util::sync::CancellationToken;
 
-use crate::image::build::Report;
-use crate::image::recipe::definition::Output;
 use crate::image::recipe::disk_ids::DiskIds;
+use crate::image::recipe::output::Output;
 use crate::image::recipe::plan::Plan;
 use crate::image::recipe::step::Step;
-use crate::image::workspace::Workplace;
+use crate::image::report::Report;
+use crate::image::workspace::Workspace;
 use crate::sys::contained::{Contained, Network, run};
 use crate::sys::file;
 
@@ -22,11 +22,11 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /// One image that is being made.
 pub(crate) struct Job<'a> {
-    /// What is made.
+    /// The plan that is carried out.
     pub plan: &'a Plan,
-    /// Where.
-    pub place: Workplace,
-    /// Who is told.
+    /// Its stages and its log.
+    pub place: Workspace,
+    /// Hears how it goes on.
     pub report: &'a dyn Report,
     /// Asks for an end.
     pub stop: &'a CancellationToken,
@@ -54,7 +54,7 @@ impl<'a> Tool<'a> {
         self
     }
 
-    /// Adds an option whose value belongs to the same word, such as `--file=PATH`.
+    /// Adds an option whose value stands in the same word, such as `--file=PATH`.
     pub(crate) fn option(mut self, option: &str, value: &OsStr) -> Self {
         let mut word = OsString::from(option);
         word.push(value);
@@ -96,7 +96,7 @@ impl Job<'_> {
     /// Runs a tool of this machine.
     ///
     /// # Errors
-    /// It is not there, fails, or the build is to stop.
+    /// It is missing or fails.
     pub(crate) async fn tool(&self, tool: Tool<'_>) -> Result<()> {
         let mut environment = self.environment("C");
         environment.extend(tool.environment);
@@ -113,9 +113,6 @@ impl Job<'_> {
     }
 
     /// Runs a step's script on this machine, with `arguments`.
-    ///
-    /// # Errors
-    /// As [`Job::tool`].
     pub(crate) async fn script(&self, step: &Step, arguments: &[&Path]) -> Result<()> {
         let mut words: Vec<OsString> = vec!["-eu".into(), step.path.clone().into()];
         words.extend(arguments.iter().map(|argument| argument.as_os_str().to_owned()));
@@ -134,9 +131,6 @@ impl Job<'_> {
     }
 
     /// Runs a step's script inside `root`.
-    ///
-    /// # Errors
-    /// As [`Job::tool`].
     pub(crate) async fn chroot(&self, step: &Step, root: &Path) -> Result<()> {
         let text = file::read_text(&step.path)?;
         let words: [OsString; 3] = ["-euc".into(), text.into(), step.name.clone().into()];
@@ -144,9 +138,6 @@ impl Job<'_> {
     }
 
     /// Runs a shell inside `root`.
-    ///
-    /// # Errors
-    /// As [`Job::tool`].
     pub(crate) async fn inside(&self, root: &Path, arguments: &[OsString], network: Network) -> Result<()> {
         let contained = Contained {
             program: OsStr::new("/bin/sh"),

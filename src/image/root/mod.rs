@@ -1,4 +1,8 @@
 //! Root file systems: the bootstrap, the steps that run in them, and what is taken out again.
+//!
+//! A root is made in stages, each kept as an archive under a key of its inputs; `stages.rs` is the way through them.
+//!
+//! Must not know disks, partitions (but for their identifiers, which steps ask for) and what is published.
 
 pub(crate) mod apt_sources;
 pub(crate) mod bootstrap;

@@ -15,10 +15,7 @@ pub(crate) fn lay(source: &Path, root: &Path) -> Result<()> {
     lay_with(source, root, &|metadata| if metadata.mode() & 0o100 == 0 { 0o644 } else { 0o755 })
 }
 
-/// As [`lay`], with the modes that files have, but for those that give rights to whoever runs them. Blocking.
-///
-/// # Errors
-/// As [`lay`].
+/// Lays like [`lay`], but keeps the modes of files, except those that give rights to whoever runs them. Blocking.
 pub(crate) fn copy(source: &Path, root: &Path) -> Result<()> {
     lay_with(source, root, &|metadata| metadata.mode() & 0o777)
 }

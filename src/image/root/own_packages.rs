@@ -18,7 +18,7 @@ use crate::image::workspace::Scratch;
 const IN_A_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_');
 
 /// An archive on this machine.
-pub(crate) struct Ours {
+pub(crate) struct OwnPackages {
     /// A line of apt's sources.
     pub source: String,
     /// The packages in it.
@@ -28,8 +28,8 @@ pub(crate) struct Ours {
 /// Makes the archive in `scratch`; there is none if a plan has no such packages.
 ///
 /// # Errors
-/// A tree is not that of a package, or the disk is full.
-pub(crate) async fn make(job: &Job<'_>, scratch: &Scratch) -> Result<Option<Ours>> {
+/// A tree is not that of a package.
+pub(crate) async fn make(job: &Job<'_>, scratch: &Scratch) -> Result<Option<OwnPackages>> {
     let plan = job.plan;
     if plan.debs.is_empty() && plan.own_packages.is_empty() {
         return Ok(None);
@@ -50,7 +50,7 @@ pub(crate) async fn make(job: &Job<'_>, scratch: &Scratch) -> Result<Option<Ours
     // In apt's lists of sources spaces end a word.
     let place = percent_encoding::percent_encode(archive.as_os_str().as_bytes(), IN_A_URL);
     let source = format!("deb [trusted=yes] copy:{place} ./");
-    Ok(Some(Ours { source, packages: debs.into_iter().map(|deb| deb.package).collect() }))
+    Ok(Some(OwnPackages { source, packages: debs.into_iter().map(|deb| deb.package).collect() }))
 }
 
 async fn pack(job: &Job<'_>, scratch: &Scratch, step: &Step) -> Result<Deb> {

@@ -10,14 +10,14 @@ use anyhow::{Context, Result};
 
 use super::job::{Job, Tool};
 use super::{bootstrap, overlay, sysprep};
-use crate::image::recipe::definition::Output;
+use crate::image::recipe::output::Output;
 use crate::image::recipe::step::StepKind;
 use crate::image::workspace::finish;
 use crate::sys::contained::Network;
 
 /// Tells in every image what it was made of.
 pub(crate) const KEY_FILE: &str = "etc/conpaas-image";
-/// Where containers find a pre-installed application.
+/// The place in containers of a pre-installed application.
 const PREINSTALLED: &str = "opt/preinstalled";
 
 /// The archives that a root file system is kept in.
@@ -25,14 +25,14 @@ const PREINSTALLED: &str = "opt/preinstalled";
 pub(crate) struct RootArchives {
     /// The root.
     pub root: PathBuf,
-    /// What goes into the boot partition; of a directory there is none.
+    /// The content of the boot partition; a directory has none.
     pub boot: Option<PathBuf>,
 }
 
 /// Makes the archives, unless they are there. `embedded` are those of the recipes that this one contains, and where they go.
 ///
 /// # Errors
-/// A step fails, the result must not be given away, the disk is full, or the build is to stop.
+/// A step fails, or the result must not be given away.
 pub(crate) async fn make(job: &Job<'_>, embedded: &[(PathBuf, PathBuf)]) -> Result<RootArchives> {
     let key = &job.plan.root_key;
     let boot = (job.plan.recipe.output != Output::Directory).then(|| job.place.stage("boot", key, "tar"));
@@ -73,7 +73,7 @@ pub(crate) async fn make(job: &Job<'_>, embedded: &[(PathBuf, PathBuf)]) -> Resu
     Ok(archives)
 }
 
-/// Whether nothing is left to do for [`make`]. Blocking.
+/// Returns whether nothing is left to do for [`make`]. Blocking.
 pub(crate) fn is_there(job: &Job<'_>) -> bool {
     job.place.stage("root", &job.plan.root_key, "tar").exists()
 }
@@ -83,7 +83,7 @@ pub(crate) fn is_there(job: &Job<'_>) -> bool {
 /// # Errors
 /// It cannot be removed.
 pub(crate) fn forget(job: &Job<'_>) -> Result<()> {
-    let (base, root) = (&job.plan.base_key, &job.plan.root_key);
+    let (base, root) = (&job.plan.bootstrap_key, &job.plan.root_key);
     for path in [job.place.stage("root", root, "tar"), job.place.stage("base", base, "tar")] {
         crate::sys::file::ensure_absent(&path)?;
     }
@@ -91,9 +91,6 @@ pub(crate) fn forget(job: &Job<'_>) -> Result<()> {
 }
 
 /// Unpacks one of our archives into `directory`.
-///
-/// # Errors
-/// The disk is full, or the build is to stop.
 pub(crate) async fn unpack(job: &Job<'_>, archive: &Path, directory: &Path) -> Result<()> {
     let tool =
         Tool::new("tar").with(["--extract", "--numeric-owner", "--same-owner", "--preserve-permissions", "--xattrs"]);
@@ -101,7 +98,7 @@ pub(crate) async fn unpack(job: &Job<'_>, archive: &Path, directory: &Path) -> R
     job.tool(tool.option("--directory=", directory.as_os_str())).await
 }
 
-/// Packs a tree so that the same tree gives the same bytes, and nothing in it is younger than the image.
+/// Packs a tree so that the same tree makes the same bytes, and nothing in it is younger than the image.
 async fn pack(job: &Job<'_>, directory: &Path, archive: &Path) -> Result<()> {
     let tool = Tool::new("tar").with(["--create", "--format=posix", "--sort=name", "--numeric-owner", "--clamp-mtime"]);
     let tool = tool.with([format!("--mtime=@{}", job.plan.epoch)]);
@@ -112,10 +109,7 @@ async fn pack(job: &Job<'_>, directory: &Path, archive: &Path) -> Result<()> {
     job.tool(tool.with(["."])).await
 }
 
-/// Packs files of a directory, in this order, so that the same files give the same bytes.
-///
-/// # Errors
-/// The disk is full, or the build is to stop.
+/// Packs files of a directory, in this order, so that the same files make the same bytes.
 pub(crate) async fn pack_files(job: &Job<'_>, directory: &Path, names: &[&str], archive: &Path) -> Result<()> {
     let tool = Tool::new("tar").with(["--create", "--format=ustar", "--owner=0", "--group=0", "--mode=0644"]);
     let tool = tool.with(["--numeric-owner".to_owned(), format!("--mtime=@{}", job.plan.epoch)]);
@@ -167,7 +161,7 @@ async fn preinstalled(job: &Job<'_>, source: &Path, root: &Path) -> Result<()> {
     outcome
 }
 
-/// Gives a root that names no server for names that of this machine; it is to be taken away again.
+/// Lends this machine's resolver to a root that has none, and returns the file, which is to be taken away again.
 fn lend_resolver(root: &Path) -> Result<Option<PathBuf>> {
     let path = root.join("etc/resolv.conf");
     if fs::symlink_metadata(&path).is_ok() {

@@ -1,5 +1,5 @@
-//! The last look at a root file system: what differs from build to build is
-//! taken out, and what must not be the same on two machines is not let through.
+//! The last look at a root file system. Whatever differs from build to build is taken out; a root that would make two
+//! machines alike in what they must not share is refused.
 
 use std::fs;
 use std::io::Read;
@@ -15,14 +15,14 @@ const EMPTIED: [&str; 7] =
 /// Copies that programs make before they write, and locks.
 const REMOVED: [&str; 8] =
     ["passwd-", "group-", "shadow-", "gshadow-", "subuid-", "subgid-", ".pwd.lock", "ld.so.cache~"];
-/// Where copies end with `-old`.
+/// Directories in which copies end with `-old`.
 const WITH_COPIES: [&str; 2] = ["var/lib/dpkg", "var/cache/debconf"];
-/// apt gives these to its own user, where that one could reach them on the machine that builds; it does so again when it needs them.
+/// Directories that apt hands to its own user if that user could reach them at the build; apt does so again when it needs them.
 const OF_ROOT: [&str; 2] = ["var/cache/apt/archives/partial", "var/lib/apt/lists/partial"];
-/// Where private keys would be.
+/// Places where private keys would be.
 const KEY_PLACES: [&str; 6] = ["etc/ssl", "etc/ssh", "etc/cpsdirector", "etc/conpaas", "root", "home"];
 
-/// Takes out what every build would have differently. Blocking.
+/// Removes files that would differ from build to build. Blocking.
 ///
 /// # Errors
 /// Something cannot be removed.
@@ -52,7 +52,7 @@ pub(crate) fn clean(root: &Path) -> Result<()> {
 /// Refuses a root that would make machines alike in what they must not be, or that anybody can enter. Blocking.
 ///
 /// # Errors
-/// It names everything that must not be there.
+/// Something is there that must not be; the error names all of it.
 pub(crate) fn check(root: &Path) -> Result<()> {
     let mut found = Vec::new();
     for name in ["etc/machine-id", "var/lib/dbus/machine-id"] {
@@ -92,7 +92,7 @@ fn empty(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is in a directory; nothing if it is none, or a link.
+/// Returns the paths in a directory; none if it is no directory, or a link.
 fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
     if !fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir()) {
         return Ok(Vec::new());
