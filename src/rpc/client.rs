@@ -208,6 +208,12 @@ impl RpcCall {
         self
     }
 
+    /// Returns the method's name.
+    #[must_use]
+    pub(crate) fn method(&self) -> &str {
+        &self.method
+    }
+
     fn new(kind: CallKind, service_id: i64, method: &str) -> Self {
         RpcCall { kind, service_id, method: method.to_owned(), params: Map::new(), files: Vec::new() }
     }

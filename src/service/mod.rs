@@ -16,7 +16,10 @@ mod kind;
 pub(crate) mod kinds;
 mod manager_side;
 mod method;
+mod plan;
 mod registry;
+mod role;
+mod settings;
 pub mod volume;
 
 pub(crate) use agent_calls::Agents;

@@ -12,7 +12,7 @@ use super::method::{Call, MethodError, Reply};
 use crate::api::params::bad;
 use crate::archive;
 use crate::node::Level;
-use crate::rpc::Upload;
+use crate::rpc::{RpcCall, Upload};
 use crate::store::manager::{self as store, CodeRow};
 use crate::sys::{self, file, random};
 
@@ -31,6 +31,17 @@ pub(crate) struct Deployment {
     /// The archive.
     pub path: PathBuf,
     _removed_with_this: Option<tempfile::TempPath>,
+}
+
+impl Deployment {
+    /// Returns the call by which an agent takes it.
+    #[must_use]
+    pub(crate) fn call(&self) -> RpcCall {
+        RpcCall::upload(0, "update_code")
+            .param("filetype", self.filetype.as_str())
+            .param("codeVersionId", self.version.as_str())
+            .file("file", &self.path, &self.version)
+    }
 }
 
 /// Gives a new service its first code version: `content` under `filename`.

@@ -1,6 +1,7 @@
 //! What the manager of an application keeps: services, their nodes, code
 //! versions, volumes and history, and the operations under way.
 
+mod applied;
 mod code;
 mod node;
 mod operation;
@@ -11,19 +12,20 @@ use super::StoreError;
 
 pub(crate) use super::Transaction;
 
+pub(crate) use applied::{AppliedRow, begin_applied, delete_applied, end_applied, list_applied};
 pub(crate) use code::{CodeRow, delete_code, find_code, insert_code, list_codes};
 pub(crate) use node::{NodePhase, NodeRow, delete_nodes, insert_nodes, list_nodes, set_node_phase};
 pub(crate) use operation::{
     OperationRow, delete_operation, insert_operation, list_operations, save_operation, set_operation_failure,
 };
 pub(crate) use service::{
-    ServiceRow, add_history, delete_service, find_service, history, insert_service, list_services, set_active_code,
-    set_last_failure, set_state,
+    ServiceRow, add_history, delete_service, find_service, history, insert_service, list_services, service_settings,
+    set_active_code, set_last_failure, set_service_settings, set_state,
 };
 pub(crate) use volume::{VolumeRow, delete_volume, find_volume, insert_volume, list_volumes, set_volume_id};
 
 /// The numbered migrations of the manager's database.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql"), include_str!("0002_plan.sql")];
 
 /// Reads a column that holds JSON.
 fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {

@@ -135,6 +135,28 @@ pub(crate) fn set_active_code(tx: &Transaction<'_>, sid: ServiceId, code: &str) 
     Ok(())
 }
 
+/// Returns a service's settings as its kind wrote them; `None` while nothing was ever set.
+///
+/// # Errors
+/// Returns an error if the row cannot be read.
+pub(crate) fn service_settings(tx: &Transaction<'_>, sid: ServiceId) -> Result<Option<String>, StoreError> {
+    let found = tx.query_row("SELECT settings FROM service WHERE sid = ?1", [sid.0], |row| row.get(0)).optional()?;
+    Ok(found.flatten())
+}
+
+/// Writes a service's settings.
+///
+/// # Errors
+/// Returns an error if the row cannot be written.
+pub(crate) fn set_service_settings(
+    tx: &Transaction<'_>,
+    sid: ServiceId,
+    settings: Option<&str>,
+) -> Result<(), StoreError> {
+    tx.execute("UPDATE service SET settings = ?2 WHERE sid = ?1", (sid.0, settings))?;
+    Ok(())
+}
+
 /// Says why the last operation was undone, or that it was not.
 ///
 /// # Errors

@@ -1,0 +1,92 @@
+//! What differs between plans and what nodes were brought to.
+
+use super::*;
+use crate::api::NodeView;
+use crate::model::ServiceId;
+use crate::store::manager::NodePhase;
+
+fn node(id: &str) -> NodeRow {
+    NodeRow {
+        sid: ServiceId(1),
+        role: "node".to_owned(),
+        phase: NodePhase::Active,
+        view: NodeView {
+            id: id.to_owned(),
+            vmid: id.to_owned(),
+            ip: "127.0.0.2".to_owned(),
+            private_ip: "127.0.0.2".to_owned(),
+            cloud_name: "iaas".to_owned(),
+            weight_backend: 100,
+            role: "node".to_owned(),
+            volumes: Vec::new(),
+            port: None,
+        },
+    }
+}
+
+fn part(name: &'static str, wanted: &str, stop: Option<&str>) -> Part {
+    let call = |method: &str, stage| Action { stage, deed: Deed::Call(RpcCall::post(0, method)) };
+    Part {
+        name,
+        wanted: wanted.to_owned(),
+        first: call("create", 1),
+        change: call("update", 2),
+        stop: stop.map(|method| StopCall { method: method.to_owned(), params: Map::new() }),
+    }
+}
+
+fn plan(id: &str, parts: &[Part]) -> NodePlan {
+    NodePlan { node: node(id), parts: parts.to_vec() }
+}
+
+fn applied(id: &str, part: &str, wanted: Option<&str>, was_first: bool) -> AppliedRow<StopCall> {
+    let stop = StopCall { method: "stop".to_owned(), params: Map::new() };
+    let digest = wanted.map(digest);
+    AppliedRow { node_id: id.to_owned(), part: part.to_owned(), digest, was_first, stop: Some(stop) }
+}
+
+/// Steps as (node, part, method, stage).
+fn steps(nodes: &[NodeRow], plans: &[NodePlan], applied: &[AppliedRow<StopCall>]) -> Vec<(String, String, String, u8)> {
+    let shown = |step: Step| {
+        let method = match step.deed {
+            Deed::Call(call) => call.method().to_owned(),
+            Deed::Code(version) => version,
+        };
+        (step.node.view.id, step.part, method, step.stage)
+    };
+    differences(nodes, plans, applied).into_iter().map(shown).collect()
+}
+
+fn step(node: &str, part: &str, method: &str, stage: u8) -> (String, String, String, u8) {
+    (node.to_owned(), part.to_owned(), method.to_owned(), stage)
+}
+
+#[test]
+fn a_node_that_is_where_it_should_be_is_left_alone() {
+    let plans = [plan("a", &[part("web", "v1", None)])];
+    assert_eq!(steps(&[node("a")], &plans, &[applied("a", "web", Some("v1"), true)]), []);
+}
+
+#[test]
+fn a_new_part_is_made_and_another_wish_changes_it() {
+    let plans = [plan("a", &[part("web", "v2", None)]), plan("b", &[part("web", "v2", None)])];
+    let known = [applied("a", "web", Some("v1"), true)];
+    let wanted = [step("a", "web", "update", 2), step("b", "web", "create", 1)];
+    assert_eq!(steps(&[node("a"), node("b")], &plans, &known), wanted);
+}
+
+#[test]
+fn a_part_that_nobody_knows_is_brought_again_by_the_first_call_until_that_succeeded() {
+    let plans = [plan("a", &[part("web", "v1", None)])];
+    let never = [applied("a", "web", None, false)];
+    assert_eq!(steps(&[node("a")], &plans, &never), [step("a", "web", "create", 1)]);
+    let once = [applied("a", "web", None, true)];
+    assert_eq!(steps(&[node("a")], &plans, &once), [step("a", "web", "update", 2)]);
+}
+
+#[test]
+fn a_part_that_is_not_planned_any_more_is_taken_back_last_where_the_node_answers() {
+    let known = [applied("a", "proxy", Some("v1"), true), applied("gone", "proxy", Some("v1"), true)];
+    assert_eq!(steps(&[node("a")], &[plan("a", &[])], &known), [step("a", "proxy", "stop", u8::MAX)]);
+    assert_eq!(steps(&[node("a")], &[], &known), [step("a", "proxy", "stop", u8::MAX)]);
+}

@@ -1,0 +1,134 @@
+//! What nodes were brought to, part by part: the memory of a plan's `apply`.
+//!
+//! A part whose digest is unknown was begun and not seen to end. It is brought
+//! there again, by the call for a first time until one succeeded.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::model::ServiceId;
+use crate::store::{StoreError, Transaction};
+
+/// One part of one node. `S` is the call that takes it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AppliedRow<S> {
+    /// The node.
+    pub node_id: String,
+    /// The part's name, unique in its node.
+    pub part: String,
+    /// What the node was brought to; `None` while nobody knows.
+    pub digest: Option<String>,
+    /// Whether the part was ever brought there.
+    pub was_first: bool,
+    /// How the part is taken back, if it has to be.
+    pub stop: Option<S>,
+}
+
+/// Returns the parts of all nodes of a service.
+///
+/// # Errors
+/// Returns an error if a row cannot be read.
+pub(crate) fn list_applied<S: DeserializeOwned>(
+    tx: &Transaction<'_>,
+    sid: ServiceId,
+) -> Result<Vec<AppliedRow<S>>, StoreError> {
+    let sql = "SELECT node_id, part, digest, was_first, applied.stop FROM applied \
+               JOIN node ON node.id = node_id WHERE sid = ?1 ORDER BY number, part";
+    let mut statement = tx.prepare(sql)?;
+    let rows = statement.query_map([sid.0], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get::<_, Option<String>>(4)?))
+    })?;
+    rows.map(|row| {
+        let (node_id, part, digest, was_first, stop) = row?;
+        let stop = stop.map(|text| super::from_json(&text)).transpose()?;
+        Ok(AppliedRow { node_id, part, digest, was_first, stop })
+    })
+    .collect()
+}
+
+/// Notes that a part is about to change, so that a crash leaves it unknown.
+///
+/// # Errors
+/// Returns an error if the row cannot be written.
+pub(crate) fn begin_applied(tx: &Transaction<'_>, node_id: &str, part: &str) -> Result<(), StoreError> {
+    // A node that went meanwhile has no parts.
+    let sql = "INSERT INTO applied (node_id, part) SELECT id, ?2 FROM node WHERE id = ?1 \
+               ON CONFLICT (node_id, part) DO UPDATE SET digest = NULL";
+    tx.execute(sql, (node_id, part))?;
+    Ok(())
+}
+
+/// Notes what a part was brought to.
+///
+/// # Errors
+/// Returns an error if the row cannot be written.
+pub(crate) fn end_applied<S: Serialize>(
+    tx: &Transaction<'_>,
+    node_id: &str,
+    part: &str,
+    digest: &str,
+    stop: Option<&S>,
+) -> Result<(), StoreError> {
+    let stop = stop.map(super::to_json).transpose()?;
+    let sql = "INSERT INTO applied (node_id, part, digest, was_first, stop) \
+               SELECT id, ?2, ?3, 1, ?4 FROM node WHERE id = ?1 \
+               ON CONFLICT (node_id, part) DO UPDATE SET digest = ?3, was_first = 1, stop = ?4";
+    tx.execute(sql, (node_id, part, digest, stop))?;
+    Ok(())
+}
+
+/// Forgets a part that was taken back.
+///
+/// # Errors
+/// Returns an error if the row cannot be removed.
+pub(crate) fn delete_applied(tx: &Transaction<'_>, node_id: &str, part: &str) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM applied WHERE node_id = ?1 AND part = ?2", (node_id, part))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::NodeView;
+    use crate::store::manager::{MIGRATIONS, delete_nodes, insert_nodes, insert_service};
+
+    fn node(id: &str) -> NodeView {
+        NodeView {
+            id: id.to_owned(),
+            vmid: id.to_owned(),
+            ip: "127.0.0.2".to_owned(),
+            private_ip: "127.0.0.2".to_owned(),
+            cloud_name: "iaas".to_owned(),
+            weight_backend: 100,
+            role: "node".to_owned(),
+            volumes: Vec::new(),
+            port: None,
+        }
+    }
+
+    #[test]
+    fn a_part_is_unknown_between_its_beginning_and_its_end_and_goes_with_its_node() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "foreign_keys", true).unwrap();
+        MIGRATIONS.iter().for_each(|sql| connection.execute_batch(sql).unwrap());
+        let tx = connection.transaction().unwrap();
+        let sid = insert_service(&tx, None, "generic").unwrap();
+        insert_nodes(&tx, sid, &[node("a")]).unwrap();
+        let rows = || list_applied::<String>(&tx, sid).unwrap();
+
+        begin_applied(&tx, "a", "code").unwrap();
+        assert_eq!((rows()[0].digest.as_deref(), rows()[0].was_first), (None, false));
+        end_applied(&tx, "a", "code", "d1", Some(&"end it".to_owned())).unwrap();
+        assert_eq!((rows()[0].digest.as_deref(), rows()[0].was_first), (Some("d1"), true));
+        assert_eq!(rows()[0].stop.as_deref(), Some("end it"));
+        begin_applied(&tx, "a", "code").unwrap();
+        assert_eq!((rows()[0].digest.as_deref(), rows()[0].was_first), (None, true));
+        assert_eq!(rows()[0].stop.as_deref(), Some("end it"));
+
+        begin_applied(&tx, "gone", "code").unwrap();
+        end_applied::<String>(&tx, "gone", "code", "d1", None).unwrap();
+        assert_eq!(rows().len(), 1);
+        delete_nodes(&tx, &["a".to_owned()]).unwrap();
+        assert_eq!(rows(), []);
+    }
+}
