@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod pki;
 pub mod sys;
+mod template;
 // Rung 2: machinery, knows doors, not roles.
 mod archive;
 mod client;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Rooms from the lowest rung up. Those of the fourth are roles.
 const LADDER: [&[&str]; 5] = [
     &["model"],
-    &["sys", "clock", "config", "pki", "api"],
+    &["sys", "clock", "config", "pki", "api", "template"],
     &["rpc", "task", "store", "archive", "supervise", "client", "cloud", "node", "service"],
     &["director", "manager", "agent", "init", "time", "welcome", "image", "first_boot", "nutshell"],
     &["cli"],

@@ -2,6 +2,7 @@
 //! as VirtualBox and VMware read it).
 
 use crate::image::recipe::output::Machine;
+use crate::template::markup;
 
 /// A virtual disk beside the description.
 pub(crate) struct DiskFile<'a> {
@@ -30,13 +31,13 @@ const SATA_ID: u32 = 3;
 
 /// The description's text.
 pub(crate) fn description(machine: &Machine, disk: &DiskFile<'_>) -> String {
-    let name = escaped(&machine.name);
-    let file = escaped(disk.name);
+    let name = markup(&machine.name);
+    let file = markup(disk.name);
     let networks: String = machine
         .networks
         .iter()
         .map(|network| {
-            format!("    <Network ovf:name=\"{0}\"><Description>{0}</Description></Network>\n", escaped(network))
+            format!("    <Network ovf:name=\"{0}\"><Description>{0}</Description></Network>\n", markup(network))
         })
         .collect();
     let items: String = items(machine).iter().map(item).collect();
@@ -135,12 +136,8 @@ fn item(item: &Item<'_>) -> String {
     fields.extend(item.more.clone());
     fields.sort();
     let fields: String =
-        fields.iter().map(|(name, value)| format!("<rasd:{name}>{}</rasd:{name}>", escaped(value))).collect();
+        fields.iter().map(|(name, value)| format!("<rasd:{name}>{}</rasd:{name}>", markup(value))).collect();
     format!("      <Item>{fields}</Item>\n")
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
