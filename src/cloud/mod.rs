@@ -13,6 +13,7 @@
 //! Must not know: users, credits, applications, the wire.
 
 pub mod ec2;
+mod error;
 mod firewall_ports;
 #[cfg(test)]
 mod fixed_context;
@@ -26,7 +27,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::model::{CloudName, Finding, NodeRole, NodeTag};
+pub use error::{CloudError, ContextError};
+
+use crate::model::{CloudName, Finding, NodeRole, NodeTag, VolumeTag};
 
 /// What a node is told when it is made. A cloud takes the one form that it
 /// can hand over, and knows nothing of the other.
@@ -47,11 +50,6 @@ pub trait NodeContext: Send + Sync {
     /// It cannot be made, or not be recorded.
     async fn invitation(&self) -> Result<String, ContextError>;
 }
-
-/// Why a node's context cannot be made; what to do about it is in the text.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot prepare the node: {0}")]
-pub struct ContextError(pub String);
 
 /// One file of a node's context, placed before the node boots.
 #[derive(Clone, PartialEq, Eq)]
@@ -100,7 +98,7 @@ pub struct CloudNode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeSpec {
     /// Finds the volume again; unique in its cloud.
-    pub tag: NodeTag,
+    pub tag: VolumeTag,
     /// The name that people see (`vol-data`).
     pub name: String,
     /// Size in MB (2^20 bytes); a cloud may round up.
@@ -113,7 +111,7 @@ pub struct VolumeSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudVolume {
     /// The tag it was made with.
-    pub tag: NodeTag,
+    pub tag: VolumeTag,
     /// The cloud's own id of it (`volume_id` on the wire).
     pub volume_id: String,
     /// The node (its `vmid`) that it is attached to.
@@ -122,59 +120,11 @@ pub struct CloudVolume {
 
 /// What a cloud may use to make what its configuration names and is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Repair<'a> {
+pub struct RepairOptions<'a> {
     /// The image that nodes start from, as a file.
     pub image: Option<&'a Path>,
     /// Where private keys are put that it makes.
     pub key_directory: &'a Path,
-}
-
-/// Why a cloud did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum CloudError {
-    /// No such node.
-    #[error("cloud {cloud} has no node {vmid}")]
-    NoNode {
-        /// The cloud.
-        cloud: CloudName,
-        /// What was asked for.
-        vmid: String,
-    },
-    /// No such volume.
-    #[error("cloud {cloud} has no volume {volume_id}")]
-    NoVolume {
-        /// The cloud.
-        cloud: CloudName,
-        /// What was asked for.
-        volume_id: String,
-    },
-    /// A program in the node still uses the volume.
-    #[error("volume {volume_id} is busy: a program in its node still uses it")]
-    VolumeBusy {
-        /// The volume.
-        volume_id: String,
-    },
-    /// Nothing left: addresses, disk, memory, quota.
-    #[error("cloud {cloud} has no room left: {what}")]
-    Exhausted {
-        /// The cloud.
-        cloud: CloudName,
-        /// What ran out and what to do.
-        what: String,
-    },
-    /// What a node is to be told cannot be made.
-    #[error(transparent)]
-    Context(#[from] ContextError),
-    /// The cloud does not answer or its host is not prepared.
-    #[error("cloud {cloud} cannot {action}: {reason}")]
-    Failed {
-        /// The cloud.
-        cloud: CloudName,
-        /// What was tried on what.
-        action: String,
-        /// The cloud's own words.
-        reason: String,
-    },
 }
 
 /// A place that makes nodes and volumes.
@@ -212,13 +162,13 @@ pub trait Cloud: Send + Sync {
 
     /// Attaches the volume to a running node, where it appears as
     /// `/dev/<device>` or what the cloud has in its place. Fine if it is so already.
-    async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError>;
+    async fn attach_volume(&self, volume: &VolumeTag, node: &NodeTag, device: &str) -> Result<(), CloudError>;
 
     /// Takes the volume from its node. Fine if it is attached to none.
-    async fn detach_volume(&self, volume: &NodeTag) -> Result<(), CloudError>;
+    async fn detach_volume(&self, volume: &VolumeTag) -> Result<(), CloudError>;
 
     /// Destroys the volume and its data, detaching it first. Fine if it is not there.
-    async fn remove_volume(&self, volume: &NodeTag) -> Result<(), CloudError>;
+    async fn remove_volume(&self, volume: &VolumeTag) -> Result<(), CloudError>;
 
     /// All volumes of this director in this cloud.
     async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError>;
@@ -232,7 +182,7 @@ pub trait Cloud: Send + Sync {
 
     /// Makes what the configuration names and is not there, as far as that
     /// can be known, and gives what it did or could not do. May be repeated.
-    async fn mend(&self, _repair: &Repair<'_>) -> Vec<Finding> {
+    async fn repair(&self, _options: &RepairOptions<'_>) -> Vec<Finding> {
         Vec::new()
     }
 }

@@ -14,13 +14,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, Repair, VolumeSpec};
+use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, RepairOptions, VolumeSpec};
 use crate::model::Finding;
-use crate::model::{CloudName, NodeTag};
+use crate::model::{CloudName, NodeTag, VolumeTag};
 
 /// How long each sort of operation may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CloudLimits {
+pub(crate) struct CloudTimeouts {
     /// A question.
     pub ask: Duration,
     /// Making or starting a node.
@@ -29,28 +29,28 @@ pub(crate) struct CloudLimits {
     pub change: Duration,
 }
 
-impl CloudLimits {
+impl CloudTimeouts {
     /// The usual ones; a node may take as long as its director waits for it.
     #[must_use]
     pub(crate) fn usual(ensure_node: Duration) -> Self {
-        CloudLimits { ask: Duration::from_secs(120), ensure_node, change: Duration::from_secs(600) }
+        CloudTimeouts { ask: Duration::from_secs(120), ensure_node, change: Duration::from_secs(600) }
     }
 }
 
-/// Another cloud, within limits.
-pub(crate) struct LimitedCloud {
+/// Another cloud whose operations have timeouts.
+pub(crate) struct TimeoutCloud {
     inner: Arc<dyn Cloud>,
-    limits: CloudLimits,
+    timeouts: CloudTimeouts,
     nodes: Arc<Semaphore>,
     volumes: Arc<Semaphore>,
 }
 
-impl LimitedCloud {
+impl TimeoutCloud {
     /// Bounds what `inner` may take.
     #[must_use]
-    pub(crate) fn new(inner: Arc<dyn Cloud>, limits: CloudLimits) -> LimitedCloud {
+    pub(crate) fn new(inner: Arc<dyn Cloud>, timeouts: CloudTimeouts) -> TimeoutCloud {
         let one = || Arc::new(Semaphore::new(1));
-        LimitedCloud { inner, limits, nodes: one(), volumes: one() }
+        TimeoutCloud { inner, timeouts, nodes: one(), volumes: one() }
     }
 
     fn failed(&self, action: &str, reason: String) -> CloudError {
@@ -85,12 +85,12 @@ impl LimitedCloud {
             let _asked_until_answered = permit;
             work.await
         };
-        self.within(self.limits.ask, action, work).await
+        self.within(self.timeouts.ask, action, work).await
     }
 }
 
 #[async_trait]
-impl Cloud for LimitedCloud {
+impl Cloud for TimeoutCloud {
     fn name(&self) -> &CloudName {
         self.inner.name()
     }
@@ -101,25 +101,25 @@ impl Cloud for LimitedCloud {
 
     async fn prepare(&self) -> Result<(), CloudError> {
         let inner = Arc::clone(&self.inner);
-        self.within(self.limits.ask, "be made ready", async move { inner.prepare().await }).await
+        self.within(self.timeouts.ask, "be made ready", async move { inner.prepare().await }).await
     }
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let (inner, spec) = (Arc::clone(&self.inner), spec.clone());
         let action = format!("make node {}", spec.tag);
-        self.within(self.limits.ensure_node, &action, async move { inner.ensure_node(&spec).await }).await
+        self.within(self.timeouts.ensure_node, &action, async move { inner.ensure_node(&spec).await }).await
     }
 
     async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let (inner, tag) = (Arc::clone(&self.inner), tag.clone());
         let action = format!("stop node {tag}");
-        self.within(self.limits.change, &action, async move { inner.stop_node(&tag).await }).await
+        self.within(self.timeouts.change, &action, async move { inner.stop_node(&tag).await }).await
     }
 
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let (inner, tag) = (Arc::clone(&self.inner), tag.clone());
         let action = format!("remove node {tag}");
-        self.within(self.limits.change, &action, async move { inner.remove_node(&tag).await }).await
+        self.within(self.timeouts.change, &action, async move { inner.remove_node(&tag).await }).await
     }
 
     async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError> {
@@ -130,27 +130,27 @@ impl Cloud for LimitedCloud {
     async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError> {
         let (inner, spec) = (Arc::clone(&self.inner), spec.clone());
         let action = format!("make volume {}", spec.tag);
-        self.within(self.limits.change, &action, async move { inner.ensure_volume(&spec).await }).await
+        self.within(self.timeouts.change, &action, async move { inner.ensure_volume(&spec).await }).await
     }
 
-    async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
+    async fn attach_volume(&self, volume: &VolumeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
         let inner = Arc::clone(&self.inner);
         let action = format!("attach volume {volume} to node {node}");
         let (volume, node, device) = (volume.clone(), node.clone(), device.to_owned());
         let work = async move { inner.attach_volume(&volume, &node, &device).await };
-        self.within(self.limits.change, &action, work).await
+        self.within(self.timeouts.change, &action, work).await
     }
 
-    async fn detach_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+    async fn detach_volume(&self, volume: &VolumeTag) -> Result<(), CloudError> {
         let (inner, volume) = (Arc::clone(&self.inner), volume.clone());
         let action = format!("detach volume {volume}");
-        self.within(self.limits.change, &action, async move { inner.detach_volume(&volume).await }).await
+        self.within(self.timeouts.change, &action, async move { inner.detach_volume(&volume).await }).await
     }
 
-    async fn remove_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+    async fn remove_volume(&self, volume: &VolumeTag) -> Result<(), CloudError> {
         let (inner, volume) = (Arc::clone(&self.inner), volume.clone());
         let action = format!("remove volume {volume}");
-        self.within(self.limits.change, &action, async move { inner.remove_volume(&volume).await }).await
+        self.within(self.timeouts.change, &action, async move { inner.remove_volume(&volume).await }).await
     }
 
     async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
@@ -160,21 +160,21 @@ impl Cloud for LimitedCloud {
 
     async fn console(&self, tag: &NodeTag) -> String {
         let (inner, tag) = (Arc::clone(&self.inner), tag.clone());
-        let asked = self.within(self.limits.ask, "show a console", async move { Ok(inner.console(&tag).await) });
+        let asked = self.within(self.timeouts.ask, "show a console", async move { Ok(inner.console(&tag).await) });
         asked.await.unwrap_or_default()
     }
 
     async fn check(&self) -> Vec<Finding> {
         let inner = Arc::clone(&self.inner);
-        let asked = self.within(self.limits.ask, "be looked at", async move { Ok(inner.check().await) });
+        let asked = self.within(self.timeouts.ask, "be looked at", async move { Ok(inner.check().await) });
         asked.await.unwrap_or_else(|error| {
             vec![Finding::bad(error.to_string(), "see whether it is reachable from this machine")]
         })
     }
 
     /// Somebody sits before it and can end it; an image may take an hour.
-    async fn mend(&self, repair: &Repair<'_>) -> Vec<Finding> {
-        self.inner.mend(repair).await
+    async fn repair(&self, options: &RepairOptions<'_>) -> Vec<Finding> {
+        self.inner.repair(options).await
     }
 }
 
@@ -226,13 +226,13 @@ mod tests {
         async fn ensure_volume(&self, _spec: &VolumeSpec) -> Result<CloudVolume, CloudError> {
             panic!("a fault of the driver")
         }
-        async fn attach_volume(&self, _volume: &NodeTag, _node: &NodeTag, _device: &str) -> Result<(), CloudError> {
+        async fn attach_volume(&self, _volume: &VolumeTag, _node: &NodeTag, _device: &str) -> Result<(), CloudError> {
             Ok(())
         }
-        async fn detach_volume(&self, _volume: &NodeTag) -> Result<(), CloudError> {
+        async fn detach_volume(&self, _volume: &VolumeTag) -> Result<(), CloudError> {
             Ok(())
         }
-        async fn remove_volume(&self, _volume: &NodeTag) -> Result<(), CloudError> {
+        async fn remove_volume(&self, _volume: &VolumeTag) -> Result<(), CloudError> {
             Ok(())
         }
         async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
@@ -252,8 +252,8 @@ mod tests {
     async fn what_takes_too_long_goes_on_and_is_not_asked_again_meanwhile() {
         let slow = Arc::new(Slow { name: "iaas".parse().unwrap(), go: Notify::new(), n_done: AtomicU32::new(0) });
         let short = Duration::from_millis(20);
-        let limits = CloudLimits { ask: short, ensure_node: short, change: short };
-        let cloud = LimitedCloud::new(Arc::clone(&slow) as Arc<dyn Cloud>, limits);
+        let timeouts = CloudTimeouts { ask: short, ensure_node: short, change: short };
+        let cloud = TimeoutCloud::new(Arc::clone(&slow) as Arc<dyn Cloud>, timeouts);
         let error = cloud.list_nodes().await.unwrap_err().to_string();
         assert_eq!(error, "cloud iaas cannot list nodes: it did not answer within 0 s");
         let error = cloud.list_nodes().await.unwrap_err().to_string();
@@ -273,7 +273,7 @@ mod tests {
         assert!(cloud.remove_node(&tag).await.is_err());
         assert_eq!(cloud.console(&tag).await, "");
         assert_eq!(cloud.check().await[0].verdict, Verdict::Bad);
-        let spec = VolumeSpec { tag, name: "v".to_owned(), size_mb: 1, node: None };
+        let spec = VolumeSpec { tag: "v".parse().unwrap(), name: "v".to_owned(), size_mb: 1, node: None };
         let error = cloud.ensure_volume(&spec).await.unwrap_err().to_string();
         assert!(error.contains("this program failed at it"), "{error}");
     }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::clouds::Clouds;
 use super::renewal::authority_end;
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict};
-use crate::cloud::{Cloud, Repair};
+use crate::cloud::{Cloud, RepairOptions};
 use crate::config::DirectorConfig;
 use crate::model::Finding;
 use crate::pki::{Authority, Credentials};
@@ -29,7 +29,7 @@ pub(crate) async fn mend(director_cfg: &Path, image: Option<&Path>) -> Vec<Findi
     let key_directory = director_cfg.parent().unwrap_or(Path::new("/"));
     let mut findings = Vec::new();
     for cloud in clouds.all() {
-        findings.extend(named(&**cloud, cloud.mend(&Repair { image, key_directory }).await));
+        findings.extend(named(&**cloud, cloud.repair(&RepairOptions { image, key_directory }).await));
     }
     findings
 }

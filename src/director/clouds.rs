@@ -10,7 +10,7 @@ use crate::cloud::ec2::Ec2Cloud;
 use crate::cloud::local::lxc::{LxcCloud, LxcSettings};
 use crate::cloud::local::process::{ProcessCloud, ProcessSettings};
 use crate::cloud::openstack::OpenStackCloud;
-use crate::cloud::timeout::{CloudLimits, LimitedCloud};
+use crate::cloud::timeout::{CloudTimeouts, TimeoutCloud};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
 use crate::model::CloudName;
@@ -30,8 +30,8 @@ impl Clouds {
         let director = director_id(authority_pem);
         let mut clouds = Clouds { order: Vec::new(), clouds: BTreeMap::new(), ports: BTreeMap::new() };
         for cloud in &config.clouds {
-            let limits = CloudLimits::usual(config.node_start_timeout);
-            let made: Arc<dyn Cloud> = Arc::new(LimitedCloud::new(make(cloud, &director)?, limits));
+            let timeouts = CloudTimeouts::usual(config.node_start_timeout);
+            let made: Arc<dyn Cloud> = Arc::new(TimeoutCloud::new(make(cloud, &director)?, timeouts));
             clouds.order.push(cloud.name.clone());
             clouds.clouds.insert(cloud.name.clone(), made);
             let ports = match &cloud.driver {

@@ -9,7 +9,7 @@ use super::clouds::Clouds;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use crate::config::DirectorConfig;
-use crate::model::{ApplicationId, CloudName, NodeTag};
+use crate::model::{ApplicationId, CloudName, VolumeTag};
 use crate::pki::Authority;
 use crate::store::Store;
 use crate::task::Tasks;
@@ -58,7 +58,7 @@ pub(crate) enum OperationKey {
     /// One operation of an application's manager makes a volume.
     CreateVolume(ApplicationId, String),
     /// A volume is made that no operation of a manager asked for.
-    VolumeOfTag(NodeTag),
+    VolumeOfTag(VolumeTag),
     /// A service is added to an application, or removed from it.
     Services(ApplicationId),
 }

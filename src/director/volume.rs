@@ -7,14 +7,14 @@ use serde_json::json;
 use super::error::Failure;
 use super::http::routes::Call;
 use super::node::bring_up::BringUpError;
-use super::node::create::new_tag;
 use super::state::{Director, OperationKey};
 use crate::api::{NodeVolume, VolumeRequest};
 use crate::cloud::VolumeSpec;
-use crate::model::NodeTag;
+use crate::model::{NodeTag, VolumeTag};
 use crate::rpc::Response;
 use crate::store::director::node::{self, Node};
 use crate::store::director::volume::{self, NewVolume, Phase, Volume};
+use crate::sys;
 use crate::task::crash_point;
 
 /// Sizes of a volume that can be asked for, in MB.
@@ -94,7 +94,7 @@ pub(crate) async fn make_with_node(
     let vmid = node.place.as_ref().map(|place| place.vmid.clone()).unwrap_or_default();
     let name = wanted.vol_name.replace("%(vm_id)s", &vmid);
     let new = NewVolume {
-        tag: new_tag(),
+        tag: new_volume_tag(),
         cloud: node.wanted.cloud.clone(),
         uid: node.wanted.uid,
         aid: node.wanted.aid,
@@ -112,6 +112,12 @@ pub(crate) async fn make_with_node(
         dev_name: wanted.dev_name.clone(),
         cloud: node.wanted.cloud.to_string(),
     })
+}
+
+/// A mark that no other volume has.
+fn new_volume_tag() -> VolumeTag {
+    let random = sys::random::alphanumeric(12).to_ascii_lowercase();
+    format!("v{random}").parse().expect("letters and digits")
 }
 
 /// Records a volume, makes it, records its id; or gives what an earlier run of the operation made.
@@ -175,7 +181,7 @@ fn read_new(director: &Director, call: &Call) -> Result<NewVolume, Failure> {
         Failure::Application(format!("\"size\" is not usable: '{size}' is no number of MB from 1 to {max}"))
     })?;
     Ok(NewVolume {
-        tag: new_tag(),
+        tag: new_volume_tag(),
         cloud: director.clouds.named(call.form.get("cloud").unwrap_or_default())?,
         uid: call.user(),
         aid: call.application(),

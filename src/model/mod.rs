@@ -18,7 +18,7 @@ pub(crate) use credit::plan_charge;
 pub use finding::{Finding, Verdict};
 pub use id::{ApplicationId, ServiceId, UserId};
 pub(crate) use name::NameError;
-pub use name::{CloudName, NodeTag, VolumeName};
+pub use name::{CloudName, NodeTag, VolumeName, VolumeTag};
 pub(crate) use network::{Ipv4Network, ParseNetworkError};
 pub use node_role::NodeRole;
 pub(crate) use running::{RunningMark, SinceBoot};

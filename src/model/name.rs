@@ -16,7 +16,10 @@ pub enum NameError {
     Cloud(String),
     /// A node tag with odd characters.
     #[error("'{0}' is not a node tag: use letters, digits and '-', at most 128")]
-    Tag(String),
+    NodeTag(String),
+    /// A volume tag with odd characters.
+    #[error("'{0}' is not a volume tag: use letters, digits and '-', at most 128")]
+    VolumeTag(String),
 }
 
 /// The name a user gave a volume. It becomes a directory under `/media`.
@@ -145,7 +148,7 @@ impl FromStr for NodeTag {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        if is_word(text, 128, "-") { Ok(NodeTag(text.to_owned())) } else { Err(NameError::Tag(text.to_owned())) }
+        if is_word(text, 128, "-") { Ok(NodeTag(text.to_owned())) } else { Err(NameError::NodeTag(text.to_owned())) }
     }
 }
 
@@ -164,6 +167,52 @@ impl From<NodeTag> for String {
 }
 
 impl fmt::Display for NodeTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The mark by which a director finds a volume again that it asked a cloud
+/// for: chosen and recorded by the director before the cloud is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct VolumeTag(String);
+
+impl VolumeTag {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for VolumeTag {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if is_word(text, 128, "-") {
+            Ok(VolumeTag(text.to_owned()))
+        } else {
+            Err(NameError::VolumeTag(text.to_owned()))
+        }
+    }
+}
+
+impl TryFrom<String> for VolumeTag {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<VolumeTag> for String {
+    fn from(tag: VolumeTag) -> String {
+        tag.0
+    }
+}
+
+impl fmt::Display for VolumeTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -194,5 +243,16 @@ mod tests {
             assert_eq!(CloudName::from_caller(text), Ok(CloudName::default_cloud()), "{text}");
         }
         assert_eq!(CloudName::default_cloud().shown(), "default");
+    }
+
+    #[test]
+    fn tags_cannot_leave_their_directory_and_say_of_what_they_are() {
+        for text in ["", "..", "a/b", "a b", "-rf", "a_b", "a\0", "ü"] {
+            assert_eq!(text.parse::<NodeTag>(), Err(NameError::NodeTag(text.to_owned())), "{text:?}");
+            assert_eq!(text.parse::<VolumeTag>(), Err(NameError::VolumeTag(text.to_owned())), "{text:?}");
+        }
+        assert!("n".repeat(128).parse::<NodeTag>().is_ok() && "n".repeat(129).parse::<NodeTag>().is_err());
+        assert_eq!(serde_json::to_string(&"v-1".parse::<VolumeTag>().unwrap()).unwrap(), "\"v-1\"");
+        assert!(serde_json::from_str::<VolumeTag>("\"../v\"").is_err());
     }
 }

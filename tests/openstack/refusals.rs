@@ -1,6 +1,6 @@
 //! What OpenStack refuses, and in which words people read it.
 
-use conpaas::cloud::{Cloud, CloudError, Repair};
+use conpaas::cloud::{Cloud, CloudError, RepairOptions};
 use conpaas::config::{Floating, OpenStackConfig, Secret};
 use conpaas::model::{Finding, Verdict};
 use conpaas::pki::{Authority, CertificateName, Lifetime, Subject};
@@ -175,9 +175,9 @@ fn what_is_missing_is_made() {
         let config = OpenStackConfig { key_name: name(), security_group: name(), ..world.config() };
         let cloud = world.cloud_with(&config, "d1");
         assert_eq!(bad(&cloud.check().await).len(), 2);
-        let repair = Repair { image: None, key_directory: world.directory.path() };
-        let mended = cloud.mend(&repair).await;
-        let again = cloud.mend(&repair).await;
+        let repair = RepairOptions { image: None, key_directory: world.directory.path() };
+        let mended = cloud.repair(&repair).await;
+        let again = cloud.repair(&repair).await;
         let checked = cloud.check().await;
         let key = std::fs::read_to_string(world.path("stack-conpaas-test-mend.pem"));
         let _: Value = world.observer.tell(&["delete_group", &name()]);
@@ -190,7 +190,7 @@ fn what_is_missing_is_made() {
         let mode = std::fs::metadata(world.path("stack-conpaas-test-mend.pem")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         // Nobody overwrites a key that may be the only one.
-        let mended = cloud.mend(&repair).await;
+        let mended = cloud.repair(&repair).await;
         let _: Value = world.observer.tell(&["delete_group", &name()]);
         assert!(bad(&mended)[0].contains("is there; import its public key"), "{mended:?}");
     });

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use conpaas::cloud::openstack::OpenStackCloud;
-use conpaas::cloud::{Cloud, Repair};
+use conpaas::cloud::{Cloud, RepairOptions};
 use conpaas::config::{Floating, OpenStackConfig, Secret};
 use conpaas::model::Verdict;
 use nix::fcntl::{Flock, FlockArg};
@@ -130,8 +130,8 @@ impl World {
         let _: Option<bool> = world.observer.tell(&["delete_images", &world.image]);
         // What a new project lacks: security group, key pair, image.
         let image = world.openstack.join("test-node.img");
-        let repair = Repair { image: Some(&image), key_directory: world.directory.path() };
-        let mended = world.cloud().mend(&repair).await;
+        let repair = RepairOptions { image: Some(&image), key_directory: world.directory.path() };
+        let mended = world.cloud().repair(&repair).await;
         assert!(mended.iter().all(|finding| finding.verdict == Verdict::Good), "{mended:?}");
         world
     }

@@ -24,6 +24,8 @@ mod query;
 mod responses;
 mod volume;
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -34,7 +36,7 @@ use self::query::{Params, Query, QueryError};
 use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, VolumeSpec};
 use crate::config::Ec2Config;
 use crate::model::Finding;
-use crate::model::{CloudName, NodeTag};
+use crate::model::{CloudName, NodeTag, VolumeTag};
 use crate::sys::chain;
 use crate::task::keyed_lock::KeyedLocks;
 use responses::{GetConsoleOutput, List, Tag};
@@ -49,7 +51,7 @@ const OF_ROLE: &str = "conpaas-role";
 pub struct Ec2Cloud {
     account: Arc<Account>,
     nodes: KeyedLocks<NodeTag>,
-    volumes: KeyedLocks<NodeTag>,
+    volumes: KeyedLocks<VolumeTag>,
 }
 
 /// Where all of it is, and how it is asked.
@@ -101,7 +103,7 @@ impl Account {
     }
 
     /// The same for the same tag, so that a repeated call makes nothing twice.
-    fn client_token(&self, tag: &NodeTag) -> String {
+    fn client_token(&self, tag: &impl fmt::Display) -> String {
         use sha2::{Digest, Sha256};
         let whole = format!("{}/{}/{tag}", self.director, self.name);
         Sha256::digest(whole.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -109,7 +111,7 @@ impl Account {
 }
 
 /// The node's or volume's tag among EC2's tags; none if it is no tag of ours.
-fn own_tag(tags: &List<Tag>, key: &str) -> Option<NodeTag> {
+fn own_tag<T: FromStr>(tags: &List<Tag>, key: &str) -> Option<T> {
     tags.items.iter().find(|tag| tag.key == key)?.value.parse().ok()
 }
 
@@ -147,17 +149,17 @@ impl Cloud for Ec2Cloud {
         self.account.ensure_volume(spec).await
     }
 
-    async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
+    async fn attach_volume(&self, volume: &VolumeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
         let _volume = self.volumes.hold(volume).await;
         self.account.attach_volume(volume, node, device).await
     }
 
-    async fn detach_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+    async fn detach_volume(&self, volume: &VolumeTag) -> Result<(), CloudError> {
         let _volume = self.volumes.hold(volume).await;
         self.account.detach_volume(volume).await
     }
 
-    async fn remove_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+    async fn remove_volume(&self, volume: &VolumeTag) -> Result<(), CloudError> {
         let _volume = self.volumes.hold(volume).await;
         self.account.remove_volume(volume).await
     }

@@ -6,7 +6,7 @@ use super::query::{Params, QueryError};
 use super::responses::{Attachment, DescribeSubnets, DescribeVolumes, DescribeZones, Done, Volume};
 use super::{Account, OF_VOLUME, own_tag};
 use crate::cloud::{CloudError, CloudVolume, VolumeSpec};
-use crate::model::NodeTag;
+use crate::model::{NodeTag, VolumeTag};
 use crate::task::poll::until;
 
 /// Volumes that are there: those that end are not.
@@ -38,7 +38,12 @@ impl Account {
         }
     }
 
-    pub(crate) async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
+    pub(crate) async fn attach_volume(
+        &self,
+        volume: &VolumeTag,
+        node: &NodeTag,
+        device: &str,
+    ) -> Result<(), CloudError> {
         let action = format!("attach volume {volume} to node {node} as {device}");
         let explain = |error: QueryError| self.explain(&action, &error);
         let instance = self.instances(node).await.map_err(explain)?.into_iter().next();
@@ -71,7 +76,7 @@ impl Account {
         }
     }
 
-    pub(crate) async fn detach_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn detach_volume(&self, tag: &VolumeTag) -> Result<(), CloudError> {
         let action = format!("detach volume {tag}");
         match self.volume(tag).await.map_err(|error| self.explain(&action, &error))? {
             Some(volume) => self.detach(&volume, LIMIT, &action).await,
@@ -79,7 +84,7 @@ impl Account {
         }
     }
 
-    pub(crate) async fn remove_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn remove_volume(&self, tag: &VolumeTag) -> Result<(), CloudError> {
         let action = format!("remove volume {tag}");
         let Some(volume) = self.volume(tag).await.map_err(|error| self.explain(&action, &error))? else {
             return Ok(());
@@ -99,7 +104,7 @@ impl Account {
         Ok(volumes.iter().filter_map(view).collect())
     }
 
-    async fn volume(&self, tag: &NodeTag) -> Result<Option<Volume>, QueryError> {
+    async fn volume(&self, tag: &VolumeTag) -> Result<Option<Volume>, QueryError> {
         let params = self.own().filter(&format!("tag:{OF_VOLUME}"), &[tag.as_str()]).filter("status", &THERE);
         Ok(self.describe_volumes(params).await?.into_iter().next())
     }
@@ -209,7 +214,7 @@ fn in_use(volume: &Volume) -> Option<&Attachment> {
     volume.attachment_set.items.iter().find(|place| place.status != "detached")
 }
 
-fn view(volume: &Volume, tag: NodeTag) -> CloudVolume {
+fn view(volume: &Volume, tag: VolumeTag) -> CloudVolume {
     CloudVolume {
         tag,
         volume_id: volume.volume_id.clone(),

@@ -15,19 +15,19 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{CloudError, CloudVolume, NodeSpec, VolumeSpec};
-use crate::model::NodeRole;
-use crate::model::{CloudName, NodeTag};
+use crate::model::{CloudName, NodeRole, NodeTag, VolumeTag};
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 
 /// The directories of one cloud.
-pub(crate) struct Shelf {
+pub(crate) struct Inventory {
     cloud: CloudName,
     state_directory: PathBuf,
     first_address: Ipv4Addr,
@@ -67,7 +67,7 @@ impl NodeRecord {
 /// What is recorded of a volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VolumeRecord {
-    pub(crate) tag: NodeTag,
+    pub(crate) tag: VolumeTag,
     pub(crate) volume_id: String,
     name: String,
     pub(crate) size_mb: u64,
@@ -81,10 +81,10 @@ pub(crate) struct Attachment {
     pub(crate) device: String,
 }
 
-impl Shelf {
+impl Inventory {
     pub(crate) fn new(cloud: CloudName, state: &Path, first: Ipv4Addr, last: Ipv4Addr) -> Self {
         let state_directory = state.to_owned();
-        Shelf { cloud, state_directory, first_address: first, last_address: last, allocation: Mutex::default() }
+        Inventory { cloud, state_directory, first_address: first, last_address: last, allocation: Mutex::default() }
     }
 
     /// `<state>/nodes`.
@@ -98,7 +98,7 @@ impl Shelf {
     }
 
     /// `<state>/volumes/<tag>`.
-    pub(crate) fn volume_directory(&self, tag: &NodeTag) -> PathBuf {
+    pub(crate) fn volume_directory(&self, tag: &VolumeTag) -> PathBuf {
         self.volumes_directory().join(tag.as_str())
     }
 
@@ -127,7 +127,7 @@ impl Shelf {
             role: spec.role.as_str().to_owned(),
             name: spec.name.clone(),
         };
-        self.place(&self.nodes_directory(), &record.tag, NODE_FILE, &record)?;
+        self.place(&self.nodes_directory(), record.tag.as_str(), NODE_FILE, &record)?;
         Ok(record)
     }
 
@@ -135,7 +135,7 @@ impl Shelf {
     /// meanwhile: after a power cut none runs, and what was lost of one was not
     /// answered for yet.
     pub(crate) fn settle_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        self.settle(&self.nodes_directory(), tag, NODE_FILE)
+        self.settle(&self.nodes_directory(), tag.as_str(), NODE_FILE)
     }
 
     /// The record of a node; an error if it is damaged.
@@ -175,14 +175,14 @@ impl Shelf {
             size_mb: spec.size_mb,
             attached: None,
         };
-        self.place(&self.volumes_directory(), &record.tag, VOLUME_FILE, &record)?;
+        self.place(&self.volumes_directory(), record.tag.as_str(), VOLUME_FILE, &record)?;
         drop(numbers);
-        self.settle(&self.volumes_directory(), &record.tag, VOLUME_FILE)?;
+        self.settle(&self.volumes_directory(), record.tag.as_str(), VOLUME_FILE)?;
         Ok(record)
     }
 
     /// The record of a volume; an error if it is damaged.
-    pub(crate) fn volume(&self, tag: &NodeTag) -> Result<Option<VolumeRecord>, CloudError> {
+    pub(crate) fn volume(&self, tag: &VolumeTag) -> Result<Option<VolumeRecord>, CloudError> {
         self.read(&self.volume_directory(tag).join(VOLUME_FILE))
     }
 
@@ -271,7 +271,7 @@ impl Shelf {
     }
 
     /// Makes `<parent>/<tag>` with its record in one step.
-    fn place<T: Serialize>(&self, parent: &Path, tag: &NodeTag, name: &str, record: &T) -> Result<(), CloudError> {
+    fn place<T: Serialize>(&self, parent: &Path, tag: &str, name: &str, record: &T) -> Result<(), CloudError> {
         // The dot keeps it from being taken for a tag, so what a crash leaves here is cleared by the next one.
         let temporary = parent.join(format!(".{tag}.new"));
         let fail = |source: FileError| self.failed(&format!("record {tag}"), &source);
@@ -286,15 +286,15 @@ impl Shelf {
             .map_err(|source| fail(FileError::new("write", &file, source)))?;
         // An empty directory is what an unfinished removal leaves, and is replaced. One with content but
         // without a record may have file systems mounted in it: only a removal knows how to clear that.
-        let target = parent.join(tag.as_str());
+        let target = parent.join(tag);
         fs::rename(&temporary, &target).map_err(|source| fail(FileError::new("make", &target, source)))
     }
 
-    /// Waits for the disk to have what [`Shelf::place`] made. To be called
+    /// Waits for the disk to have what [`Inventory::place`] made. To be called
     /// without the lock: many nodes then wait at the same time. What a power
     /// cut takes before is a node of which nothing was made yet.
-    fn settle(&self, parent: &Path, tag: &NodeTag, name: &str) -> Result<(), CloudError> {
-        for path in [&parent.join(tag.as_str()).join(name), parent] {
+    fn settle(&self, parent: &Path, tag: &str, name: &str) -> Result<(), CloudError> {
+        for path in [&parent.join(tag).join(name), parent] {
             fs::File::open(path)
                 .and_then(|file| file.sync_all())
                 .map_err(|source| self.failed(&format!("record {tag}"), &FileError::new("sync", path, source)))?;
@@ -302,13 +302,13 @@ impl Shelf {
         Ok(())
     }
 
-    fn tags(&self, directory: &Path) -> Result<Vec<NodeTag>, CloudError> {
+    fn tags<T: FromStr + Ord>(&self, directory: &Path) -> Result<Vec<T>, CloudError> {
         let entries = match fs::read_dir(directory) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.map_err(|source| self.failed("list", &FileError::new("list", directory, source)))?,
         };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        let mut tags: Vec<NodeTag> = names.filter_map(|name| name.parse().ok()).collect();
+        let mut tags: Vec<T> = names.filter_map(|name| name.parse().ok()).collect();
         tags.sort();
         Ok(tags)
     }
@@ -346,8 +346,8 @@ mod tests {
     use super::*;
     use crate::cloud::fixed_context::fixed;
 
-    fn shelf(directory: &Path) -> Shelf {
-        Shelf::new("iaas".parse().unwrap(), directory, Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 4))
+    fn inventory(directory: &Path) -> Inventory {
+        Inventory::new("iaas".parse().unwrap(), directory, Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 4))
     }
 
     fn spec(tag: &str) -> NodeSpec {
@@ -364,45 +364,45 @@ mod tests {
     #[test]
     fn addresses_are_used_again_and_numbers_never() {
         let directory = tempfile::tempdir().unwrap();
-        let shelf = shelf(directory.path());
-        let first = shelf.ensure_node(&spec("a")).unwrap();
+        let inventory = inventory(directory.path());
+        let first = inventory.ensure_node(&spec("a")).unwrap();
         assert_eq!((first.vmid.as_str(), first.ip), ("i-00000001", Ipv4Addr::new(10, 0, 0, 2)));
-        assert_eq!(shelf.ensure_node(&spec("a")).unwrap(), first);
-        shelf.ensure_node(&spec("b")).unwrap();
-        file::ensure_absent(&shelf.node_directory(&first.tag)).unwrap();
-        let third = shelf.ensure_node(&spec("c")).unwrap();
+        assert_eq!(inventory.ensure_node(&spec("a")).unwrap(), first);
+        inventory.ensure_node(&spec("b")).unwrap();
+        file::ensure_absent(&inventory.node_directory(&first.tag)).unwrap();
+        let third = inventory.ensure_node(&spec("c")).unwrap();
         assert_eq!((third.vmid.as_str(), third.ip), ("i-00000003", first.ip));
-        shelf.ensure_node(&spec("d")).unwrap();
-        let error = shelf.ensure_node(&spec("e")).unwrap_err();
+        inventory.ensure_node(&spec("d")).unwrap();
+        let error = inventory.ensure_node(&spec("e")).unwrap_err();
         assert!(matches!(error, CloudError::Exhausted { .. }), "{error}");
     }
 
     #[test]
     fn what_is_damaged_or_half_made_is_seen() {
         let directory = tempfile::tempdir().unwrap();
-        let shelf = shelf(directory.path());
-        shelf.ensure_node(&spec("a")).unwrap();
-        fs::write(shelf.node_directory(&"a".parse().unwrap()).join(NODE_FILE), b"{").unwrap();
-        fs::create_dir(shelf.nodes_directory().join("b")).unwrap();
-        fs::create_dir(shelf.nodes_directory().join(".c.new")).unwrap();
-        let tags: Vec<String> = shelf.nodes().unwrap().iter().map(|record| record.tag.to_string()).collect();
+        let inventory = inventory(directory.path());
+        inventory.ensure_node(&spec("a")).unwrap();
+        fs::write(inventory.node_directory(&"a".parse().unwrap()).join(NODE_FILE), b"{").unwrap();
+        fs::create_dir(inventory.nodes_directory().join("b")).unwrap();
+        fs::create_dir(inventory.nodes_directory().join(".c.new")).unwrap();
+        let tags: Vec<String> = inventory.nodes().unwrap().iter().map(|record| record.tag.to_string()).collect();
         assert_eq!(tags, ["a", "b"]);
-        assert!(shelf.ensure_node(&spec("a")).unwrap_err().to_string().contains("damaged"));
-        assert_eq!(shelf.ensure_node(&spec("b")).unwrap().number, 2);
+        assert!(inventory.ensure_node(&spec("a")).unwrap_err().to_string().contains("damaged"));
+        assert_eq!(inventory.ensure_node(&spec("b")).unwrap().number, 2);
     }
 
     #[test]
     fn a_volume_remembers_where_it_is_wanted() {
         let directory = tempfile::tempdir().unwrap();
-        let shelf = shelf(directory.path());
-        let node = shelf.ensure_node(&spec("n")).unwrap();
+        let inventory = inventory(directory.path());
+        let node = inventory.ensure_node(&spec("n")).unwrap();
         let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3, node: None };
-        let record = shelf.ensure_volume(&wanted).unwrap();
+        let record = inventory.ensure_volume(&wanted).unwrap();
         assert_eq!(record.volume_id, "vol-00000002");
         let place = Attachment { node: node.tag.clone(), device: "sdb".to_owned() };
-        shelf.move_volume(&record, Some(place)).unwrap();
-        assert_eq!(shelf.volumes_of(&node.tag).unwrap().len(), 1);
-        assert_eq!(shelf.cloud_volumes().unwrap()[0].attached_to.as_deref(), Some("i-00000001"));
-        assert_eq!(shelf.promised_bytes(|_| 1 << 20).unwrap(), 2 << 20);
+        inventory.move_volume(&record, Some(place)).unwrap();
+        assert_eq!(inventory.volumes_of(&node.tag).unwrap().len(), 1);
+        assert_eq!(inventory.cloud_volumes().unwrap()[0].attached_to.as_deref(), Some("i-00000001"));
+        assert_eq!(inventory.promised_bytes(|_| 1 << 20).unwrap(), 2 << 20);
     }
 }

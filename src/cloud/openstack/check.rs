@@ -12,7 +12,7 @@ use crate::config::Floating;
 use crate::model::Finding;
 
 const BYTES_PER_GB: u64 = 1 << 30;
-const MEND: &str = "'conpaas director check --fix' makes it";
+const REPAIR_HINT: &str = "'conpaas director check --fix' makes it";
 
 impl Project {
     pub(crate) async fn check(&self) -> Vec<Finding> {
@@ -162,7 +162,9 @@ impl Project {
         let key = &self.config.key_name;
         match self.has_key().await {
             Ok(true) => Finding::good(format!("key pair '{key}' is there")),
-            Ok(false) => Finding::bad(format!("there is no key pair '{key}'"), &format!("{MEND}, or set KEY_NAME")),
+            Ok(false) => {
+                Finding::bad(format!("there is no key pair '{key}'"), &format!("{REPAIR_HINT}, or set KEY_NAME"))
+            }
             Err(error) => self.trouble(&error),
         }
     }
@@ -177,7 +179,7 @@ impl Project {
         let group = match self.group().await {
             Err(error) => return vec![self.trouble(&error)],
             Ok(None) => {
-                let remedy = format!("{MEND}, or set SECURITY_GROUP_NAME");
+                let remedy = format!("{REPAIR_HINT}, or set SECURITY_GROUP_NAME");
                 return vec![Finding::bad(error_text::no_group(&self.config), &remedy)];
             }
             Ok(Some(group)) => group,

@@ -29,16 +29,18 @@ mod responses;
 mod session;
 mod volume;
 
+use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use self::names::Known;
 use self::session::{CallError, Session};
-use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, Repair, VolumeSpec};
+use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, RepairOptions, VolumeSpec};
 use crate::config::OpenStackConfig;
 use crate::model::Finding;
-use crate::model::{CloudName, NodeTag};
+use crate::model::{CloudName, NodeTag, VolumeTag};
 use crate::task::keyed_lock::KeyedLocks;
 
 const OF_DIRECTOR: &str = "conpaas-director";
@@ -51,7 +53,7 @@ const OF_ROLE: &str = "conpaas-role";
 pub struct OpenStackCloud {
     project: Arc<Project>,
     nodes: KeyedLocks<NodeTag>,
-    volumes: KeyedLocks<NodeTag>,
+    volumes: KeyedLocks<VolumeTag>,
 }
 
 /// Where all of it is, and how it is asked.
@@ -112,7 +114,7 @@ impl Project {
     }
 
     /// The tag in the metadata of something; none if it is not of this director and this cloud.
-    fn own_tag(&self, metadata: &std::collections::BTreeMap<String, String>, key: &str) -> Option<NodeTag> {
+    fn own_tag<T: FromStr>(&self, metadata: &BTreeMap<String, String>, key: &str) -> Option<T> {
         let is = |key: &str, value: &str| metadata.get(key).is_some_and(|found| found == value);
         if !is(OF_DIRECTOR, &self.director) || !is(OF_CLOUD, self.name.as_str()) {
             return None;
@@ -155,17 +157,17 @@ impl Cloud for OpenStackCloud {
         self.project.ensure_volume(spec).await
     }
 
-    async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, _device: &str) -> Result<(), CloudError> {
+    async fn attach_volume(&self, volume: &VolumeTag, node: &NodeTag, _device: &str) -> Result<(), CloudError> {
         let _volume = self.volumes.hold(volume).await;
         self.project.attach_volume(volume, node).await
     }
 
-    async fn detach_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+    async fn detach_volume(&self, volume: &VolumeTag) -> Result<(), CloudError> {
         let _volume = self.volumes.hold(volume).await;
         self.project.detach_volume(volume).await
     }
 
-    async fn remove_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+    async fn remove_volume(&self, volume: &VolumeTag) -> Result<(), CloudError> {
         let _volume = self.volumes.hold(volume).await;
         self.project.remove_volume(volume).await
     }
@@ -182,7 +184,7 @@ impl Cloud for OpenStackCloud {
         self.project.check().await
     }
 
-    async fn mend(&self, repair: &Repair<'_>) -> Vec<Finding> {
-        self.project.mend(repair).await
+    async fn repair(&self, options: &RepairOptions<'_>) -> Vec<Finding> {
+        self.project.repair(options).await
     }
 }

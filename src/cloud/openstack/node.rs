@@ -129,7 +129,7 @@ impl Project {
             }
         }
         found.retain(|server| {
-            let own = self.own_tag(&server.metadata, OF_NODE);
+            let own: Option<NodeTag> = self.own_tag(&server.metadata, OF_NODE);
             let is_there = !matches!(server.status.as_str(), "DELETED" | "SOFT_DELETED");
             is_there && own.is_some_and(|own| tag.is_none_or(|tag| own == *tag))
         });

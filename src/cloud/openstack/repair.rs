@@ -11,32 +11,32 @@ use super::check::{closed, shown};
 use super::names::quoted;
 use super::responses::{Image, KeyPairMade, SecurityGroup, SecurityGroupMade};
 use super::session::{Call, CallError, Service};
-use crate::cloud::{Repair, firewall_ports};
+use crate::cloud::{RepairOptions, firewall_ports};
 use crate::model::Finding;
 use crate::sys::{chain, file};
 
 /// What is done, and what could not be.
-type Mended = Result<Vec<Finding>, CallError>;
+type Repaired = Result<Vec<Finding>, CallError>;
 
 impl Project {
-    pub(crate) async fn mend(&self, repair: &Repair<'_>) -> Vec<Finding> {
+    pub(crate) async fn repair(&self, options: &RepairOptions<'_>) -> Vec<Finding> {
         let project = self.hasty();
         if let Err(error) = project.session.log_in().await {
             return vec![project.trouble(&error)];
         }
         let mut findings = Vec::new();
-        let mended = [
-            project.mend_group().await,
-            project.mend_key(repair.key_directory).await,
-            project.mend_image(repair.image).await,
+        let repaired = [
+            project.repair_group().await,
+            project.repair_key(options.key_directory).await,
+            project.repair_image(options.image).await,
         ];
-        for mended in mended {
-            findings.extend(mended.unwrap_or_else(|error| vec![project.trouble(&error)]));
+        for repaired in repaired {
+            findings.extend(repaired.unwrap_or_else(|error| vec![project.trouble(&error)]));
         }
         findings
     }
 
-    async fn mend_group(&self) -> Mended {
+    async fn repair_group(&self) -> Repaired {
         let name = &self.config.security_group;
         let mut findings = Vec::new();
         let group = match self.group().await? {
@@ -78,7 +78,7 @@ impl Project {
     }
 
     /// Nova makes the key and gives it out once; it lies beside `director.cfg` then.
-    async fn mend_key(&self, directory: &Path) -> Mended {
+    async fn repair_key(&self, directory: &Path) -> Repaired {
         if self.has_key().await? {
             return Ok(Vec::new());
         }
@@ -106,7 +106,7 @@ impl Project {
         }])
     }
 
-    async fn mend_image(&self, image: Option<&Path>) -> Mended {
+    async fn repair_image(&self, image: Option<&Path>) -> Repaired {
         let (name, Some(path)) = (&self.config.image_id, image) else { return Ok(Vec::new()) };
         if self.image(name).await?.is_some_and(|image| image.status == "active") {
             return Ok(Vec::new());

@@ -8,7 +8,7 @@ use super::responses::{Messages, Volume, VolumeAttachments, VolumeFound, Volumes
 use super::session::{Call, CallError, Service};
 use super::{OF_VOLUME, Project, error_text};
 use crate::cloud::{CloudError, CloudVolume, VolumeSpec};
-use crate::model::NodeTag;
+use crate::model::{NodeTag, VolumeTag};
 use crate::task::poll::until;
 
 /// How long cinder and nova may take to make, attach, detach or remove a volume.
@@ -43,7 +43,7 @@ impl Project {
         }
     }
 
-    pub(crate) async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn attach_volume(&self, volume: &VolumeTag, node: &NodeTag) -> Result<(), CloudError> {
         let action = format!("attach volume {volume} to node {node}");
         let explain = |error: CallError| self.explain(&action, &error);
         let looks = async { tokio::try_join!(self.servers(Some(node)), self.volume(volume)) };
@@ -74,7 +74,7 @@ impl Project {
         self.wait_until_attached(&found.id, &server.id, &action).await
     }
 
-    pub(crate) async fn detach_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn detach_volume(&self, tag: &VolumeTag) -> Result<(), CloudError> {
         let action = format!("detach volume {tag}");
         match self.volume(tag).await.map_err(|error| self.explain(&action, &error))? {
             Some(volume) => self.detach(&volume, &action).await,
@@ -82,7 +82,7 @@ impl Project {
         }
     }
 
-    pub(crate) async fn remove_volume(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    pub(crate) async fn remove_volume(&self, tag: &VolumeTag) -> Result<(), CloudError> {
         let action = format!("remove volume {tag}");
         let explain = |error: CallError| self.explain(&action, &error);
         // There is more than one if the answer to an earlier call was lost.
@@ -118,14 +118,14 @@ impl Project {
         Ok(own.collect())
     }
 
-    async fn volume(&self, tag: &NodeTag) -> Result<Option<Volume>, CallError> {
+    async fn volume(&self, tag: &VolumeTag) -> Result<Option<Volume>, CallError> {
         let mut found = self.volumes(Some(tag)).await?;
         found.retain(|volume| volume.status != "deleting");
         Ok(found.into_iter().next())
     }
 
     /// This director's volumes in this cloud, one or all.
-    async fn volumes(&self, tag: Option<&NodeTag>) -> Result<Vec<Volume>, CallError> {
+    async fn volumes(&self, tag: Option<&VolumeTag>) -> Result<Vec<Volume>, CallError> {
         let mut found: Vec<Volume> = Vec::new();
         let query = format!("volumes/detail?limit={PAGE}");
         let mut page = query.clone();
@@ -139,7 +139,7 @@ impl Project {
             }
         }
         found.retain(|volume| {
-            let own = self.own_tag(&volume.metadata, OF_VOLUME);
+            let own: Option<VolumeTag> = self.own_tag(&volume.metadata, OF_VOLUME);
             own.is_some_and(|own| tag.is_none_or(|tag| own == *tag))
         });
         Ok(found)
@@ -244,6 +244,6 @@ fn attached_to(volume: &Volume) -> Option<&str> {
     volume.attachments.iter().map(|attachment| attachment.server_id.as_str()).find(|server| !server.is_empty())
 }
 
-fn view(volume: &Volume, tag: NodeTag) -> CloudVolume {
+fn view(volume: &Volume, tag: VolumeTag) -> CloudVolume {
     CloudVolume { tag, volume_id: volume.id.clone(), attached_to: attached_to(volume).map(str::to_owned) }
 }

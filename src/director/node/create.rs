@@ -52,7 +52,7 @@ impl Wish {
     }
 }
 
-/// A mark that no other node or volume has.
+/// A mark that no other node has.
 pub(crate) fn new_tag() -> NodeTag {
     let random = sys::random::alphanumeric(12).to_ascii_lowercase();
     format!("n{random}").parse().expect("letters and digits")

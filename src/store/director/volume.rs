@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 
 use super::{optional, parsed};
-use crate::model::{ApplicationId, CloudName, NodeTag, UserId};
+use crate::model::{ApplicationId, CloudName, NodeTag, UserId, VolumeTag};
 use crate::store::{StoreError, Transaction};
 
 /// Where a volume is between being wanted and being gone.
@@ -21,7 +21,7 @@ pub(crate) enum Phase {
 #[derive(Debug, Clone)]
 pub(crate) struct NewVolume {
     /// Finds it again in its cloud.
-    pub tag: NodeTag,
+    pub tag: VolumeTag,
     /// Its cloud.
     pub cloud: CloudName,
     /// Whose it is.

@@ -36,9 +36,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::inventory::{Attachment, NodeRecord, Shelf, VolumeRecord};
+use super::inventory::{Attachment, Inventory, NodeRecord, VolumeRecord};
 use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, VolumeSpec};
-use crate::model::{CloudName, NodeTag};
+use crate::model::{CloudName, NodeTag, VolumeTag};
 use crate::model::{Finding, NodeRole};
 use crate::sys::chain;
 use crate::sys::{blocking, file};
@@ -55,7 +55,7 @@ const DISK_RESERVE: u64 = 256 << 20;
 /// Containers on this machine.
 pub struct LxcCloud {
     settings: Arc<LxcSettings>,
-    shelf: Arc<Shelf>,
+    inventory: Arc<Inventory>,
     nodes: KeyedLocks<NodeTag>,
     /// Taken after a node's lock, never before one.
     volumes: tokio::sync::Mutex<()>,
@@ -83,11 +83,15 @@ impl LxcCloud {
             action: "be set up".to_owned(),
             reason: error.to_string(),
         })?;
-        let shelf =
-            Shelf::new(settings.name.clone(), &settings.state_directory, settings.first_address, settings.last_address);
+        let inventory = Inventory::new(
+            settings.name.clone(),
+            &settings.state_directory,
+            settings.first_address,
+            settings.last_address,
+        );
         Ok(LxcCloud {
             settings: Arc::new(settings),
-            shelf: Arc::new(shelf),
+            inventory: Arc::new(inventory),
             nodes: KeyedLocks::default(),
             volumes: tokio::sync::Mutex::default(),
             network: tokio::sync::Mutex::default(),
@@ -117,20 +121,20 @@ impl LxcCloud {
     }
 
     /// Reads or writes records off the runtime's workers.
-    async fn on_shelf<T: Send + 'static>(&self, work: impl FnOnce(&Shelf) -> T + Send + 'static) -> T {
-        let shelf = Arc::clone(&self.shelf);
-        blocking(move || work(&shelf)).await
+    async fn with_inventory<T: Send + 'static>(&self, work: impl FnOnce(&Inventory) -> T + Send + 'static) -> T {
+        let inventory = Arc::clone(&self.inventory);
+        blocking(move || work(&inventory)).await
     }
 
     async fn record(&self, tag: &NodeTag) -> Result<Option<NodeRecord>, CloudError> {
         let tag = tag.clone();
-        let records = self.on_shelf(Shelf::nodes).await?;
+        let records = self.with_inventory(Inventory::nodes).await?;
         Ok(records.into_iter().find(|record| record.tag == tag))
     }
 
-    async fn volume(&self, tag: &NodeTag) -> Result<Option<VolumeRecord>, CloudError> {
+    async fn volume(&self, tag: &VolumeTag) -> Result<Option<VolumeRecord>, CloudError> {
         let tag = tag.clone();
-        self.on_shelf(move |shelf| shelf.volume(&tag)).await
+        self.with_inventory(move |inventory| inventory.volume(&tag)).await
     }
 
     fn view(record: &NodeRecord, is_running: bool) -> CloudNode {
@@ -163,9 +167,9 @@ impl LxcCloud {
         {
             let _no_other_volume_moves = self.volumes.lock().await;
             let tag = record.tag.clone();
-            for volume in self.on_shelf(move |shelf| shelf.volumes_of(&tag)).await? {
+            for volume in self.with_inventory(move |inventory| inventory.volumes_of(&tag)).await? {
                 let Some(place) = &volume.attached else { continue };
-                let directory = self.shelf.volume_directory(&volume.tag);
+                let directory = self.inventory.volume_directory(&volume.tag);
                 volume::ensure_mounted(&directory, &node.paths, &place.device).await.map_err(fail)?;
             }
         }
@@ -175,7 +179,7 @@ impl LxcCloud {
     /// To be called with the node's lock and the volumes' lock.
     async fn detach(&self, volume: &VolumeRecord) -> Result<(), CloudError> {
         let Some(place) = &volume.attached else { return Ok(()) };
-        let directory = self.shelf.volume_directory(&volume.tag);
+        let directory = self.inventory.volume_directory(&volume.tag);
         if let Some(record) = self.record(&place.node).await? {
             let node = Node::new(&self.settings, &record);
             let asking = node.clone();
@@ -191,11 +195,11 @@ impl LxcCloud {
             }
         }
         let record = volume.clone();
-        self.on_shelf(move |shelf| shelf.move_volume(&record, None)).await.map(drop)
+        self.with_inventory(move |inventory| inventory.move_volume(&record, None)).await.map(drop)
     }
 
     /// Holds the lock of the node that the volume is in while `work` runs.
-    async fn detach_under_locks(&self, tag: &NodeTag) -> Result<Option<VolumeRecord>, CloudError> {
+    async fn detach_under_locks(&self, tag: &VolumeTag) -> Result<Option<VolumeRecord>, CloudError> {
         loop {
             let Some(seen) = self.volume(tag).await? else { return Ok(None) };
             let node = seen.attached.as_ref().map(|place| place.node.clone());
@@ -232,12 +236,12 @@ impl Cloud for LxcCloud {
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let _node = self.nodes.hold(&spec.tag).await;
         let wanted = spec.clone();
-        let record = self.on_shelf(move |shelf| shelf.ensure_node(&wanted)).await?;
+        let record = self.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await?;
         let node = Node::new(&self.settings, &record);
         let starting =
             async { if blocking(move || node.is_running()).await { Ok(()) } else { self.start(&record, spec).await } };
         let tag = spec.tag.clone();
-        let settling = self.on_shelf(move |shelf| shelf.settle_node(&tag));
+        let settling = self.with_inventory(move |inventory| inventory.settle_node(&tag));
         let (started, settled) = tokio::join!(starting, settling);
         started.and(settled)?;
         Ok(Self::view(&record, true))
@@ -254,8 +258,8 @@ impl Cloud for LxcCloud {
         let _no_other_volume_moves = self.volumes.lock().await;
         volume::clear_mounts(&node.paths).await.map_err(fail)?;
         let of_node = tag.clone();
-        for volume in self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await? {
-            volume::release(&volume::disk(&self.shelf.volume_directory(&volume.tag))).await.map_err(fail)?;
+        for volume in self.with_inventory(move |inventory| inventory.volumes_of(&of_node)).await? {
+            volume::release(&volume::disk(&self.inventory.volume_directory(&volume.tag))).await.map_err(fail)?;
         }
         Ok(())
     }
@@ -269,7 +273,7 @@ impl Cloud for LxcCloud {
         {
             let _no_other_volume_moves = self.volumes.lock().await;
             let of_node = tag.clone();
-            for volume in self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await? {
+            for volume in self.with_inventory(move |inventory| inventory.volumes_of(&of_node)).await? {
                 self.detach(&volume).await?;
             }
         }
@@ -278,8 +282,8 @@ impl Cloud for LxcCloud {
 
     async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError> {
         let settings = Arc::clone(&self.settings);
-        self.on_shelf(move |shelf| {
-            let records = shelf.nodes()?;
+        self.with_inventory(move |inventory| {
+            let records = inventory.nodes()?;
             Ok(records.iter().map(|record| Self::view(record, Node::new(&settings, record).is_running())).collect())
         })
         .await
@@ -291,14 +295,14 @@ impl Cloud for LxcCloud {
         if self.volume(&spec.tag).await?.is_none() {
             self.check_room(spec.size_mb).await?;
         }
-        let record = self.on_shelf(move |shelf| shelf.ensure_volume(&wanted)).await?;
-        let directory = self.shelf.volume_directory(&record.tag);
+        let record = self.with_inventory(move |inventory| inventory.ensure_volume(&wanted)).await?;
+        let directory = self.inventory.volume_directory(&record.tag);
         let made = volume::ensure_file_system(&directory, record.size_mb, self.settings.privilege).await;
         made.map_err(|reason| self.failed(format!("make volume {}", record.volume_id), reason))?;
-        self.on_shelf(move |shelf| shelf.cloud_volume(record)).await
+        self.with_inventory(move |inventory| inventory.cloud_volume(record)).await
     }
 
-    async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
+    async fn attach_volume(&self, volume: &VolumeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
         let _node = self.nodes.hold(node).await;
         let _no_other_volume_moves = self.volumes.lock().await;
         let cloud = || self.settings.name.clone();
@@ -323,7 +327,7 @@ impl Cloud for LxcCloud {
             _ => {}
         }
         let of_node = node.clone();
-        let others = self.on_shelf(move |shelf| shelf.volumes_of(&of_node)).await?;
+        let others = self.with_inventory(move |inventory| inventory.volumes_of(&of_node)).await?;
         if let Some(other) = others.iter().find(|other| other.tag != *volume && other.attached == Some(wanted.clone()))
         {
             return Err(fail(format!("volume {} is there already", other.volume_id)));
@@ -334,8 +338,8 @@ impl Cloud for LxcCloud {
             return Err(fail("the node does not run".to_owned()));
         };
         let moving = record.clone();
-        let placed = self.on_shelf(move |shelf| shelf.move_volume(&moving, Some(wanted))).await?;
-        let directory = self.shelf.volume_directory(volume);
+        let placed = self.with_inventory(move |inventory| inventory.move_volume(&moving, Some(wanted))).await?;
+        let directory = self.inventory.volume_directory(volume);
         let outcome = volume::ensure_mounted(&directory, &runs.paths, device).await;
         let outcome = outcome.and_then(|()| {
             if volume::is_seen_by(init_pid, device) {
@@ -352,29 +356,29 @@ impl Cloud for LxcCloud {
         Err(fail(reason))
     }
 
-    async fn detach_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+    async fn detach_volume(&self, volume: &VolumeTag) -> Result<(), CloudError> {
         self.detach_under_locks(volume).await.map(drop)
     }
 
-    async fn remove_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+    async fn remove_volume(&self, volume: &VolumeTag) -> Result<(), CloudError> {
         // A damaged record cannot say where the volume is; its loop device can still be freed.
         match self.detach_under_locks(volume).await {
             Err(CloudError::Failed { .. }) if self.volume(volume).await.is_err() => {}
             other => drop(other?),
         }
         let _no_other_volume_moves = self.volumes.lock().await;
-        let directory = self.shelf.volume_directory(volume);
+        let directory = self.inventory.volume_directory(volume);
         let fail = |reason| self.failed(format!("remove volume {volume}"), reason);
         volume::release(&volume::disk(&directory)).await.map_err(fail)?;
         blocking(move || file::ensure_absent(&directory)).await.map_err(|error| fail(chain(&error)))
     }
 
     async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
-        self.on_shelf(Shelf::cloud_volumes).await
+        self.with_inventory(Inventory::cloud_volumes).await
     }
 
     async fn console(&self, tag: &NodeTag) -> String {
-        let paths = plan::NodePaths(self.shelf.node_directory(tag));
+        let paths = plan::NodePaths(self.inventory.node_directory(tag));
         blocking(move || {
             let texts = [paths.log(), paths.console()].map(|path| file::read_tail(&path, 8192).unwrap_or_default());
             texts.concat()
@@ -391,9 +395,9 @@ impl LxcCloud {
     async fn check_room(&self, size_mb: u64) -> Result<(), CloudError> {
         let state = self.settings.state_directory.clone();
         let (free, promised) = self
-            .on_shelf(move |shelf| {
+            .with_inventory(move |inventory| {
                 let free = file::free_bytes(Path::new(&state)).map_err(|error| chain(&error));
-                free.map(|free| (free, shelf.promised_bytes(volume::used_bytes)))
+                free.map(|free| (free, inventory.promised_bytes(volume::used_bytes)))
             })
             .await
             .map_err(|reason| self.failed("look for free disk", reason))?;

@@ -20,10 +20,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::inventory::{Attachment, NodeRecord, Shelf};
+use super::inventory::{Attachment, Inventory, NodeRecord};
 use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, ContextFile, NodeSpec, VolumeSpec};
 use crate::config::ContextForm;
-use crate::model::{CloudName, NodeTag};
+use crate::model::{CloudName, NodeTag, VolumeTag};
 use crate::model::{Finding, NodeRole, Verdict};
 use crate::sys::chain;
 use crate::sys::{blocking, file};
@@ -60,7 +60,7 @@ pub(crate) struct ProcessSettings {
 /// Nodes as plain programs of this machine.
 pub(crate) struct ProcessCloud {
     settings: Arc<ProcessSettings>,
-    shelf: Arc<Shelf>,
+    inventory: Arc<Inventory>,
     nodes: KeyedLocks<NodeTag>,
     /// Taken after a node's lock, never before one.
     volumes: tokio::sync::Mutex<()>,
@@ -86,10 +86,10 @@ impl ProcessCloud {
         file::ensure_private_directory(&settings.state_directory).map_err(|error| fail(&settings, chain(&error)))?;
         let state_directory = settings.state_directory.canonicalize();
         settings.state_directory = state_directory.map_err(|error| fail(&settings, error.to_string()))?;
-        let shelf = Shelf::new(settings.name.clone(), &settings.state_directory, first, last);
+        let inventory = Inventory::new(settings.name.clone(), &settings.state_directory, first, last);
         Ok(ProcessCloud {
             settings: Arc::new(settings),
-            shelf: Arc::new(shelf),
+            inventory: Arc::new(inventory),
             nodes: KeyedLocks::default(),
             volumes: tokio::sync::Mutex::default(),
         })
@@ -99,14 +99,14 @@ impl ProcessCloud {
         CloudError::Failed { cloud: self.settings.name.clone(), action: action.into(), reason: reason.into() }
     }
 
-    async fn on_shelf<T: Send + 'static>(&self, work: impl FnOnce(&Shelf) -> T + Send + 'static) -> T {
-        let shelf = Arc::clone(&self.shelf);
-        blocking(move || work(&shelf)).await
+    async fn with_inventory<T: Send + 'static>(&self, work: impl FnOnce(&Inventory) -> T + Send + 'static) -> T {
+        let inventory = Arc::clone(&self.inventory);
+        blocking(move || work(&inventory)).await
     }
 
     async fn record(&self, tag: &NodeTag) -> Result<Option<NodeRecord>, CloudError> {
         let tag = tag.clone();
-        let records = self.on_shelf(Shelf::nodes).await?;
+        let records = self.with_inventory(Inventory::nodes).await?;
         Ok(records.into_iter().find(|record| record.tag == tag))
     }
 
@@ -138,12 +138,12 @@ impl ProcessCloud {
     }
 
     /// To be called with the volumes' lock.
-    async fn detach(&self, tag: &NodeTag) -> Result<(), CloudError> {
+    async fn detach(&self, tag: &VolumeTag) -> Result<(), CloudError> {
         let of = tag.clone();
-        let Some(record) = self.on_shelf(move |shelf| shelf.volume(&of)).await? else { return Ok(()) };
+        let Some(record) = self.with_inventory(move |inventory| inventory.volume(&of)).await? else { return Ok(()) };
         let Some(place) = record.attached.clone() else { return Ok(()) };
-        let node = Node::new(&self.shelf, &place.node);
-        let data = data_of(&self.shelf.volume_directory(tag));
+        let node = Node::new(&self.inventory, &place.node);
+        let data = data_of(&self.inventory.volume_directory(tag));
         let link = node.volume_link(&place.device);
         let outcome = blocking(move || {
             if node.uses(&data) {
@@ -157,7 +157,7 @@ impl ProcessCloud {
             Ok(false) => return Err(CloudError::VolumeBusy { volume_id: record.volume_id }),
             Err(error) => return Err(self.failed(format!("detach volume {}", record.volume_id), chain(&error))),
         }
-        self.on_shelf(move |shelf| shelf.move_volume(&record, None)).await.map(drop)
+        self.with_inventory(move |inventory| inventory.move_volume(&record, None)).await.map(drop)
     }
 }
 
@@ -174,18 +174,18 @@ impl Cloud for ProcessCloud {
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let _node = self.nodes.hold(&spec.tag).await;
         let wanted = spec.clone();
-        let record = self.on_shelf(move |shelf| shelf.ensure_node(&wanted)).await?;
+        let record = self.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await?;
         let view = Self::view(&self.settings, &record, true);
         let of = spec.tag.clone();
-        let volumes = self.on_shelf(move |shelf| shelf.volumes_of(&of)).await?;
+        let volumes = self.with_inventory(move |inventory| inventory.volumes_of(&of)).await?;
         let links: Vec<(PathBuf, String)> = volumes
             .into_iter()
             .filter_map(|volume| {
-                let data = data_of(&self.shelf.volume_directory(&volume.tag));
+                let data = data_of(&self.inventory.volume_directory(&volume.tag));
                 volume.attached.map(|place| (data, place.device))
             })
             .collect();
-        let (node, settings) = (Node::new(&self.shelf, &spec.tag), Arc::clone(&self.settings));
+        let (node, settings) = (Node::new(&self.inventory, &spec.tag), Arc::clone(&self.settings));
         let port = view.port;
         let handed_over = self.hand_over(&node, &record, spec).await?;
         let started = blocking(move || {
@@ -202,13 +202,13 @@ impl Cloud for ProcessCloud {
         .await;
         started.map_err(|reason| self.failed(format!("start node {}", view.vmid), reason))?;
         let tag = spec.tag.clone();
-        self.on_shelf(move |shelf| shelf.settle_node(&tag)).await?;
+        self.with_inventory(move |inventory| inventory.settle_node(&tag)).await?;
         Ok(view)
     }
 
     async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let _node = self.nodes.hold(tag).await;
-        let node = Node::new(&self.shelf, tag);
+        let node = Node::new(&self.inventory, tag);
         let stopped = blocking(move || node.stop()).await;
         stopped.map_err(|reason| self.failed(format!("stop node {tag}"), reason))
     }
@@ -217,22 +217,23 @@ impl Cloud for ProcessCloud {
         let _node = self.nodes.hold(tag).await;
         let Some(record) = self.record(tag).await? else { return Ok(()) };
         let fail = |reason: String| self.failed(format!("remove node {}", record.vmid), reason);
-        let stopping = Node::new(&self.shelf, tag);
+        let stopping = Node::new(&self.inventory, tag);
         blocking(move || stopping.stop()).await.map_err(fail)?;
         let _no_other_volume_moves = self.volumes.lock().await;
         let of = tag.clone();
-        for volume in self.on_shelf(move |shelf| shelf.volumes_of(&of)).await? {
+        for volume in self.with_inventory(move |inventory| inventory.volumes_of(&of)).await? {
             self.detach(&volume.tag).await?;
         }
-        let node = Node::new(&self.shelf, tag);
+        let node = Node::new(&self.inventory, tag);
         blocking(move || node.remove_files()).await.map_err(|error| fail(chain(&error)))
     }
 
     async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError> {
         let settings = Arc::clone(&self.settings);
-        self.on_shelf(move |shelf| {
-            let records = shelf.nodes()?;
-            let view = |record: &NodeRecord| Self::view(&settings, record, Node::new(shelf, &record.tag).is_running());
+        self.with_inventory(move |inventory| {
+            let records = inventory.nodes()?;
+            let view =
+                |record: &NodeRecord| Self::view(&settings, record, Node::new(inventory, &record.tag).is_running());
             Ok(records.iter().map(view).collect())
         })
         .await
@@ -242,26 +243,26 @@ impl Cloud for ProcessCloud {
         let _no_other_volume_moves = self.volumes.lock().await;
         let (wanted, state) = (spec.clone(), self.settings.state_directory.clone());
         let cloud = self.settings.name.clone();
-        self.on_shelf(move |shelf| {
+        self.with_inventory(move |inventory| {
             let words = |error: file::FileError| CloudError::Failed {
                 cloud: cloud.clone(),
                 action: "make a volume".to_owned(),
                 reason: chain(&error),
             };
             let free_mb = file::free_bytes(&state).map_err(words)?.saturating_sub(DISK_RESERVE) >> 20;
-            if shelf.volume(&wanted.tag)?.is_none() && wanted.size_mb > free_mb {
+            if inventory.volume(&wanted.tag)?.is_none() && wanted.size_mb > free_mb {
                 let size = wanted.size_mb;
                 let what = format!("a volume of {size} MB does not fit, {free_mb} MB are free in {}", state.display());
                 return Err(CloudError::Exhausted { cloud: cloud.clone(), what });
             }
-            let record = shelf.ensure_volume(&wanted)?;
-            file::ensure_directory(&data_of(&shelf.volume_directory(&record.tag))).map_err(words)?;
-            shelf.cloud_volume(record)
+            let record = inventory.ensure_volume(&wanted)?;
+            file::ensure_directory(&data_of(&inventory.volume_directory(&record.tag))).map_err(words)?;
+            inventory.cloud_volume(record)
         })
         .await
     }
 
-    async fn attach_volume(&self, volume: &NodeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
+    async fn attach_volume(&self, volume: &VolumeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
         let _node = self.nodes.hold(node).await;
         let _no_other_volume_moves = self.volumes.lock().await;
         let cloud = || self.settings.name.clone();
@@ -269,7 +270,7 @@ impl Cloud for ProcessCloud {
             return Err(CloudError::NoNode { cloud: cloud(), vmid: node.to_string() });
         }
         let of = volume.clone();
-        let Some(record) = self.on_shelf(move |shelf| shelf.volume(&of)).await? else {
+        let Some(record) = self.with_inventory(move |inventory| inventory.volume(&of)).await? else {
             return Err(CloudError::NoVolume { cloud: cloud(), volume_id: volume.to_string() });
         };
         let fail = |reason: String| {
@@ -284,42 +285,42 @@ impl Cloud for ProcessCloud {
             return Err(fail(format!("it is attached to {} as {}", place.node, place.device)));
         }
         let of = node.clone();
-        let others = self.on_shelf(move |shelf| shelf.volumes_of(&of)).await?;
+        let others = self.with_inventory(move |inventory| inventory.volumes_of(&of)).await?;
         if let Some(other) =
             others.iter().find(|other| other.tag != *volume && other.attached.as_ref() == Some(&wanted))
         {
             return Err(fail(format!("volume {} is there already", other.volume_id)));
         }
         let moving = record.clone();
-        self.on_shelf(move |shelf| shelf.move_volume(&moving, Some(wanted))).await?;
-        let (node, device) = (Node::new(&self.shelf, node), device.to_owned());
-        let data = data_of(&self.shelf.volume_directory(volume));
+        self.with_inventory(move |inventory| inventory.move_volume(&moving, Some(wanted))).await?;
+        let (node, device) = (Node::new(&self.inventory, node), device.to_owned());
+        let data = data_of(&self.inventory.volume_directory(volume));
         blocking(move || node.link_volume(&data, &device)).await.map_err(fail)
     }
 
-    async fn detach_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+    async fn detach_volume(&self, volume: &VolumeTag) -> Result<(), CloudError> {
         let _no_other_volume_moves = self.volumes.lock().await;
         self.detach(volume).await
     }
 
-    async fn remove_volume(&self, volume: &NodeTag) -> Result<(), CloudError> {
+    async fn remove_volume(&self, volume: &VolumeTag) -> Result<(), CloudError> {
         let _no_other_volume_moves = self.volumes.lock().await;
         let of = volume.clone();
         // A damaged record cannot say where the volume is; its directory can still be removed.
-        if self.on_shelf(move |shelf| shelf.volume(&of)).await.is_ok() {
+        if self.with_inventory(move |inventory| inventory.volume(&of)).await.is_ok() {
             self.detach(volume).await?;
         }
-        let directory = self.shelf.volume_directory(volume);
+        let directory = self.inventory.volume_directory(volume);
         let removed = blocking(move || file::ensure_absent(&directory)).await;
         removed.map_err(|error| self.failed(format!("remove volume {volume}"), chain(&error)))
     }
 
     async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
-        self.on_shelf(Shelf::cloud_volumes).await
+        self.with_inventory(Inventory::cloud_volumes).await
     }
 
     async fn console(&self, tag: &NodeTag) -> String {
-        let node = Node::new(&self.shelf, tag);
+        let node = Node::new(&self.inventory, tag);
         blocking(move || node.last_words()).await
     }
 
@@ -447,7 +448,7 @@ mod tests {
         settings.context = ContextForm::Invitation;
         let cloud = ProcessCloud::new(settings).unwrap();
         let node = cloud.ensure_node(&spec("a")).await.unwrap();
-        let root = cloud.shelf.node_directory(&node.tag).join("root-fs");
+        let root = cloud.inventory.node_directory(&node.tag).join("root-fs");
         assert_eq!(fs::read_to_string(root.join("var/lib/cloud/seed/nocloud/user-data")).unwrap(), "#an invitation\n");
         assert!(!root.join("root/config.cfg").exists());
         let said = root.join("root/agent.out");
@@ -462,7 +463,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let cloud = cloud(directory.path());
         let node = cloud.ensure_node(&spec("a")).await.unwrap();
-        let file = cloud.shelf.node_directory(&node.tag).join("process.json");
+        let file = cloud.inventory.node_directory(&node.tag).join("process.json");
         let own = process::ProcessId::of(i32::try_from(std::process::id()).unwrap()).unwrap();
         let stranger = process::ProcessId { start_ticks: own.start_ticks + 1, ..own };
         fs::write(file, serde_json::to_vec(&stranger).unwrap()).unwrap();
@@ -479,7 +480,7 @@ mod tests {
         assert_eq!(cloud.ensure_volume(&wanted).await.unwrap().attached_to, None);
         cloud.attach_volume(&wanted.tag, &node.tag, "/dev/sdb").await.unwrap();
         cloud.attach_volume(&wanted.tag, &node.tag, "sdb").await.unwrap();
-        let home = cloud.shelf.node_directory(&node.tag);
+        let home = cloud.inventory.node_directory(&node.tag);
         let inside = home.join("root-fs/run/conpaas/volumes/sdb");
         fs::write(inside.join("data"), b"kept").unwrap();
         assert_eq!(cloud.list_volumes().await.unwrap()[0].attached_to.as_ref(), Some(&node.vmid));

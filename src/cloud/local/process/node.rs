@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::cloud::ContextFile;
-use crate::cloud::local::inventory::{NodeRecord, Shelf};
+use crate::cloud::local::inventory::{Inventory, NodeRecord};
 use crate::config::ContextForm;
 use crate::model::NodeTag;
 use crate::sys::chain;
@@ -33,8 +33,8 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(shelf: &Shelf, tag: &NodeTag) -> Node {
-        Node { directory: shelf.node_directory(tag) }
+    pub(crate) fn new(inventory: &Inventory, tag: &NodeTag) -> Node {
+        Node { directory: inventory.node_directory(tag) }
     }
 
     /// Where a volume attached as `device` is found.
