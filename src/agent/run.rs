@@ -36,9 +36,9 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
         "'{}' agent started (uid={}, sid={})", config.agent_type, base.user_id, config.service_id
     );
     let agent = (kind.agent)(&AgentEnvironment { config: Arc::clone(&config), tasks: tasks.clone() });
-    agent.resume().await;
+    Arc::clone(&agent).resume().await;
     tasks.spawn("outputs", outputs::keep_small(base.clone(), agent.logs(), tasks.stopping()));
-    let dispatch = Arc::new(AgentDispatch { config: Arc::clone(&config), agent, log });
+    let dispatch = Arc::new(AgentDispatch::new(Arc::clone(&config), agent, log));
     let address = options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);
     let port = options.port.unwrap_or(base.agent_port);
     node::listen(address, port, base.rooted(&base.var_tmp), &credentials, dispatch, &tasks).await?;

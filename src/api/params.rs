@@ -97,6 +97,19 @@ impl Params {
         Err(bad(name, &format!("'{}' must be one of {shown}", python_str(&value))))
     }
 
+    /// Takes one of a few texts and returns what it stands for.
+    ///
+    /// # Errors
+    /// It is missing or none of them.
+    pub(crate) fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Result<T, ParamError> {
+        let value = self.required(name)?;
+        if let Some((_, meaning)) = choices.iter().find(|(text, _)| value == *text) {
+            return Ok(*meaning);
+        }
+        let texts: Vec<Value> = choices.iter().map(|(text, _)| Value::from(*text)).collect();
+        Err(bad(name, &format!("'{}' must be one of {}", python_str(&value), python_list(&texts))))
+    }
+
     /// Refuses parameters that the method does not declare.
     ///
     /// # Errors
@@ -227,6 +240,12 @@ mod tests {
                 .unwrap_err()
                 .to_string(),
             "Parameter 'service_id': '42' must be one of [0, 1, 2]."
+        );
+        let choices = [("run", 1), ("cleanup", 2)];
+        assert_eq!(params(&json!({"command": "cleanup"})).choice("command", &choices), Ok(2));
+        assert_eq!(
+            params(&json!({"command": "init"})).choice("command", &choices).unwrap_err().to_string(),
+            "Parameter 'command': 'init' must be one of ['run', 'cleanup']."
         );
         assert_eq!(params(&json!({"n": "5"})).positive("n"), Ok(5));
         assert_eq!(

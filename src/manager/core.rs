@@ -7,13 +7,22 @@ use super::director::Director;
 use crate::config::ManagerConfig;
 use crate::model::{ServiceId, State};
 use crate::node::{Level, LogWriter, NodeCredentials};
-use crate::service::{Agents, MethodError, ServiceContext, code, find_kind, now};
+use crate::service::{Agents, Kind, MethodError, ServiceContext, code, find_kind, now};
 use crate::store::manager::{self as store, ServiceRow};
 use crate::store::{Store, StoreError};
 use crate::task::Tasks;
 
 /// The kind in the row of the manager itself.
 const OWN_KIND: &str = "manager";
+
+/// A service of the application, with its kind.
+pub(crate) struct Service {
+    /// Its record, as it was when it was looked up.
+    pub(crate) row: ServiceRow,
+    pub(crate) kind: &'static Kind,
+    /// What its kind works with.
+    pub(crate) context: ServiceContext,
+}
 
 /// A manager's parts.
 pub(crate) struct Manager {
@@ -70,35 +79,33 @@ impl Manager {
         }
         self.log_state(own, State::Running, "");
         for row in self.store.read(store::list_services).await? {
-            if let Some(service) = self.service(&row)
-                && let Err(error) = code::remove_leftovers(&service).await
+            if let Some(service) = self.service(row)
+                && let Err(error) = code::remove_leftovers(&service.context).await
             {
-                tracing::warn!("cannot clean the code repository of service {}: {error}", row.sid);
+                tracing::warn!("cannot clean the code repository of service {}: {error}", service.row.sid);
             }
         }
         Ok(())
     }
 
-    /// What a kind works with; nothing for the manager itself, or a kind that is not built in.
-    pub(crate) fn service(&self, row: &ServiceRow) -> Option<ServiceContext> {
+    /// Returns the service of a record; nothing for the manager itself, or a kind that is not built in.
+    pub(crate) fn service(&self, row: ServiceRow) -> Option<Service> {
         let kind = find_kind(&row.kind)?;
-        Some(ServiceContext {
+        let context = ServiceContext {
             sid: row.sid,
-            kind,
+            kind_name: kind.name,
             store: self.store.clone(),
             agents: self.agents.clone(),
             config: Arc::clone(&self.config),
             log: self.log(row.sid),
-        })
+        };
+        Some(Service { row, kind, context })
     }
 
-    /// The service of this id.
-    pub(crate) async fn find_service(
-        &self,
-        sid: ServiceId,
-    ) -> Result<Option<(ServiceRow, ServiceContext)>, StoreError> {
+    /// Returns the service of this id.
+    pub(crate) async fn find_service(&self, sid: ServiceId) -> Result<Option<Service>, StoreError> {
         let row: Option<ServiceRow> = self.store.read(move |tx| store::find_service(tx, sid)).await?;
-        Ok(row.and_then(|row| self.service(&row).map(|service| (row, service))))
+        Ok(row.and_then(|row| self.service(row)))
     }
 
     /// The log of a service, or the manager's own.

@@ -4,18 +4,21 @@
 //! their operation, by which the director knows a repetition. So a director
 //! that does not answer is asked again and again for some minutes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::api::{NodeRequest, NodeView};
 use crate::config::ManagerConfig;
 use crate::model::ServiceId;
 use crate::node::NodeCredentials;
 use crate::rpc::{Answer, ClientError, FormBody};
+use crate::service::NodeSettings;
 use crate::store::manager::VolumeRow;
 use crate::sys;
 
@@ -57,7 +60,7 @@ pub(crate) struct CreateNodes<'a> {
     pub(crate) sid: ServiceId,
     pub(crate) service_type: &'a str,
     pub(crate) nodes: &'a [NodeRequest],
-    pub(crate) context: &'a Map<String, Value>,
+    pub(crate) context: &'a NodeSettings,
     pub(crate) startup_script: Option<String>,
 }
 
@@ -95,8 +98,8 @@ impl Director {
             .field("service_id", wanted.sid.to_string())
             .field("service_type", wanted.service_type)
             .field("manager_ip", base.my_ip.to_string())
-            .field("nodes_info", json!(wanted.nodes).to_string())
-            .field("context", json!(wanted.context).to_string());
+            .field("nodes_info", json_text(&wanted.nodes))
+            .field("context", json_text(wanted.context));
         if let Some(script) = &wanted.startup_script {
             form = form.field("startup_script", script.as_str());
         }
@@ -108,7 +111,7 @@ impl Director {
         if nodes.is_empty() {
             return Ok(());
         }
-        let form = FormBody::default().field("nodes", json!(nodes).to_string());
+        let form = FormBody::default().field("nodes", json_text(&nodes));
         self.command("/remove_nodes", form).await
     }
 
@@ -161,11 +164,11 @@ impl Director {
     }
 
     async fn command(&self, route: &'static str, form: FormBody) -> Result<(), DirectorError> {
-        let _nothing_of_interest: Value = self.ask(route, form, LIMIT, self.patience).await?;
+        let _nothing_of_interest: IgnoredAny = self.ask(route, form, LIMIT, self.patience).await?;
         Ok(())
     }
 
-    async fn ask<T: serde::de::DeserializeOwned>(
+    async fn ask<T: DeserializeOwned>(
         &self,
         route: &'static str,
         form: FormBody,
@@ -208,21 +211,53 @@ impl Director {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(action: &'static str, answer: &Answer) -> Result<T, DirectorError> {
+fn json_text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("nodes and settings are plain data")
+}
+
+fn read<T: DeserializeOwned>(action: &'static str, answer: &Answer) -> Result<T, DirectorError> {
     let text = String::from_utf8_lossy(&answer.body);
     let words: String = text.chars().take(300).collect();
-    let value: Result<Value, _> = serde_json::from_str(&text);
-    match value {
-        _ if answer.status != 200 => {
-            Err(DirectorError::Refused { action, words: format!("status {}: {words}", answer.status) })
+    if answer.status != 200 {
+        return Err(DirectorError::Refused { action, words: format!("status {}: {words}", answer.status) });
+    }
+    if let Some(words) = refusal(&text) {
+        return Err(DirectorError::Refused { action, words });
+    }
+    serde_json::from_str(&text).map_err(|error| DirectorError::Malformed { action, words: format!("{error}: {words}") })
+}
+
+/// Returns the words of an answer that says no: `false`, or an object with an `error`.
+fn refusal(text: &str) -> Option<String> {
+    const NO_REASON: &str = "it gives no reason";
+    if serde_json::from_str::<bool>(text).is_ok_and(|is_done| !is_done) {
+        return Some(NO_REASON.to_owned());
+    }
+    let mut fields: BTreeMap<String, Value> = serde_json::from_str(text).ok()?;
+    match fields.remove("error")? {
+        Value::Null => None,
+        Value::String(words) => Some(words),
+        _ => Some(NO_REASON.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_no_is_told_from_an_answer() {
+        for (text, words) in [
+            ("false", Some("it gives no reason")),
+            (r#"{"error": "Insufficient credits"}"#, Some("Insufficient credits")),
+            (r#"{"error": 7}"#, Some("it gives no reason")),
+            (r#"{"error": null, "credit": 3}"#, None),
+            (r#"{"credit": 3}"#, None),
+            ("[]", None),
+            ("true", None),
+            ("<html>", None),
+        ] {
+            assert_eq!(refusal(text).as_deref(), words, "{text}");
         }
-        Ok(Value::Object(fields)) if fields.get("error").is_some_and(|error| !error.is_null()) => {
-            let error = fields.get("error").and_then(Value::as_str).unwrap_or("it gives no reason");
-            Err(DirectorError::Refused { action, words: error.to_owned() })
-        }
-        Ok(Value::Bool(false)) => Err(DirectorError::Refused { action, words: "it gives no reason".to_owned() }),
-        Ok(value) => serde_json::from_value(value)
-            .map_err(|error| DirectorError::Malformed { action, words: format!("{error}: {words}") }),
-        Err(error) => Err(DirectorError::Malformed { action, words: format!("{error}: {words}") }),
     }
 }

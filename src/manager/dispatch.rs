@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::core::Manager;
-use super::method;
+use super::method::{Addressed, OF_EVERY_SERVICE, OWN};
 use super::operation::{self, Task};
 use crate::model::{CertificateRole, ServiceId, State};
 use crate::node::Dispatch;
 use crate::pki::Identity;
 use crate::rpc::{Response, RpcRequest};
-use crate::service::{Call, Method, MethodError, Reply, respond};
+use crate::service::{Call, Method, MethodError, Reply, Work, find, not_found, respond};
+use crate::store::StoreError;
 
 pub(crate) struct ManagerDispatch {
     pub(crate) manager: Arc<Manager>,
@@ -31,43 +32,59 @@ impl Dispatch for ManagerDispatch {
     }
 
     async fn dispatch(&self, request: RpcRequest) -> Response {
-        let id = request.id.clone();
         let sid = ServiceId(request.service_id);
-        if sid == ServiceId::MANAGER {
-            let method = match Method::find(&[method::COMMON, method::OWN], &request) {
-                Ok(method) => method,
-                Err(response) => return response,
+        if let Some(method) = find(OF_EVERY_SERVICE, &request) {
+            return match self.is_there(sid).await {
+                Ok(true) => {
+                    let addressed = Addressed { manager: Arc::clone(&self.manager), sid };
+                    answer(method, addressed, request).await
+                }
+                Ok(false) => Response::refusal(404, "Service not found"),
+                Err(error) => respond(Err(error.into()), method.name, &request.id).await,
             };
-            let call = Call::new(request.params, request.files);
-            return respond(method::call_own(&self.manager, method, call).await, method, &id).await;
         }
-        let (_, service) = match self.manager.find_service(sid).await {
-            Ok(Some(found)) => found,
-            Ok(None) => return Response::refusal(404, "Service not found"),
-            Err(error) => return respond(Err(error.into()), &request.method, &id).await,
-        };
-        let kind = service.kind.manager;
-        let method = match Method::find(&[method::COMMON, kind.methods()], &request) {
-            Ok(method) => method,
-            Err(response) => return response,
-        };
-        let call = Call::new(request.params, request.files);
-        let outcome = if method::COMMON.iter().any(|common| common.name == method) {
-            method::call_common(&self.manager, sid, method, call).await
-        } else {
-            match kind.call(&service, method, call).await {
-                Ok(Reply::Adapt { reason, work }) => self.adapt(sid, reason, work).await,
-                outcome => outcome,
-            }
-        };
-        respond(outcome, method, &id).await
+        if sid == ServiceId::MANAGER { self.dispatch_own(request).await } else { self.dispatch_to(sid, request).await }
     }
 }
 
 impl ManagerDispatch {
-    async fn adapt(&self, sid: ServiceId, reason: String, work: serde_json::Value) -> Result<Reply, MethodError> {
+    async fn is_there(&self, sid: ServiceId) -> Result<bool, StoreError> {
+        Ok(sid == ServiceId::MANAGER || self.manager.find_service(sid).await?.is_some())
+    }
+
+    async fn dispatch_own(&self, request: RpcRequest) -> Response {
+        match find(OWN, &request) {
+            Some(method) => answer(method, Arc::clone(&self.manager), request).await,
+            None => not_found(OWN.iter().map(|method| method.kind), &request),
+        }
+    }
+
+    async fn dispatch_to(&self, sid: ServiceId, request: RpcRequest) -> Response {
+        let service = match self.manager.find_service(sid).await {
+            Ok(Some(service)) => service,
+            Ok(None) => return Response::refusal(404, "Service not found"),
+            Err(error) => return respond(Err(error.into()), &request.method, &request.id).await,
+        };
+        let methods = service.kind.manager.methods();
+        let Some(method) = find(methods, &request) else {
+            let common = OF_EVERY_SERVICE.iter().map(|method| method.kind);
+            return not_found(common.chain(methods.iter().map(|method| method.kind)), &request);
+        };
+        let outcome = match (method.handler)(service.context, Call::new(request.params, request.files)).await {
+            Ok(Reply::Adapt { reason, work }) => self.adapt(sid, reason, work).await,
+            outcome => outcome,
+        };
+        respond(outcome, method.name, &request.id).await
+    }
+
+    async fn adapt(&self, sid: ServiceId, reason: String, work: Work) -> Result<Reply, MethodError> {
         let task = Task::Adapt { work };
         operation::submit(&self.manager, sid, task, &[State::Running], State::Adapting, &reason).await?;
         Ok(Reply::nothing())
     }
+}
+
+async fn answer<S>(method: &Method<S>, side: S, request: RpcRequest) -> Response {
+    let outcome = (method.handler)(side, Call::new(request.params, request.files)).await;
+    respond(outcome, method.name, &request.id).await
 }

@@ -4,6 +4,7 @@
 //! parsing and needs no second check afterwards.
 
 mod certificate_role;
+mod code_format;
 mod credit;
 mod finding;
 mod id;
@@ -14,6 +15,7 @@ mod running;
 mod state;
 
 pub use certificate_role::CertificateRole;
+pub(crate) use code_format::CodeFormat;
 pub(crate) use credit::plan_charge;
 pub use finding::{Finding, Verdict};
 pub use id::{ApplicationId, ServiceId, UserId};

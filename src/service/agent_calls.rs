@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
-use super::method::MethodError;
+use super::reply::MethodError;
 use crate::node::NodeCredentials;
 use crate::rpc::{Endpoint, RpcCall};
 use crate::store::manager::NodeRow;
@@ -30,11 +30,11 @@ impl Agents {
         Agents { credentials, default_port }
     }
 
-    /// Calls one agent within a minute.
+    /// Calls one agent within a minute; `IgnoredAny` reads the answer of a method that has nothing to say.
     ///
     /// # Errors
-    /// It names the agent, and why it gave no result.
-    pub(crate) async fn call(&self, node: &NodeRow, call: &RpcCall) -> Result<Value, MethodError> {
+    /// It names the agent, and why it gave no result that can be read.
+    pub(crate) async fn call<T: DeserializeOwned>(&self, node: &NodeRow, call: &RpcCall) -> Result<T, MethodError> {
         self.call_within(LIMIT, node, call).await
     }
 
@@ -42,18 +42,20 @@ impl Agents {
     ///
     /// # Errors
     /// As [`Agents::call`].
-    pub(crate) async fn call_within(
+    pub(crate) async fn call_within<T: DeserializeOwned>(
         &self,
         limit: Duration,
         node: &NodeRow,
         call: &RpcCall,
-    ) -> Result<Value, MethodError> {
+    ) -> Result<T, MethodError> {
         let endpoint = Endpoint { host: node.view.ip.clone(), port: node.view.port.unwrap_or(self.default_port) };
         let client = self.credentials.to_nodes().with_timeout(limit);
-        let outcome = client.call(&endpoint, call).await;
-        outcome.map_err(|error| {
-            let (id, ip) = (&node.view.id, &node.view.ip);
-            MethodError::refused(format!("agent {id} ({ip}): {}", sys::chain(&error)))
+        let (id, ip) = (&node.view.id, &node.view.ip);
+        let answer = client.call(&endpoint, call).await;
+        let answer =
+            answer.map_err(|error| MethodError::refused(format!("agent {id} ({ip}): {}", sys::chain(&error))))?;
+        serde_json::from_value(answer).map_err(|error| {
+            MethodError::refused(format!("agent {id} ({ip}): its answer cannot be understood: {error}"))
         })
     }
 
@@ -61,14 +63,28 @@ impl Agents {
     ///
     /// # Errors
     /// All failures in one text; the other agents were called nevertheless.
-    pub(crate) async fn call_all(
+    pub(crate) async fn call_all<T: DeserializeOwned>(
         &self,
         nodes: &[NodeRow],
         call: impl Fn(&NodeRow) -> RpcCall,
-    ) -> Result<Vec<Value>, MethodError> {
+    ) -> Result<Vec<T>, MethodError> {
+        self.call_many(LIMIT, AT_ONCE, nodes, call).await
+    }
+
+    /// Calls several agents, each within `limit`, and `at_once` of them at the same time.
+    ///
+    /// # Errors
+    /// As [`Agents::call_all`].
+    pub(crate) async fn call_many<T: DeserializeOwned>(
+        &self,
+        limit: Duration,
+        at_once: usize,
+        nodes: &[NodeRow],
+        call: impl Fn(&NodeRow) -> RpcCall,
+    ) -> Result<Vec<T>, MethodError> {
         let calls: Vec<(NodeRow, RpcCall)> = nodes.iter().map(|node| (node.clone(), call(node))).collect();
-        let running = calls.into_iter().map(|(node, call)| async move { self.call(&node, &call).await });
-        let outcomes: Vec<_> = stream::iter(running).buffered(AT_ONCE).collect().await;
+        let running = calls.into_iter().map(|(node, call)| async move { self.call_within(limit, &node, &call).await });
+        let outcomes: Vec<_> = stream::iter(running).buffered(at_once).collect().await;
         let mut results = Vec::new();
         let mut failures = Vec::new();
         for outcome in outcomes {

@@ -1,13 +1,16 @@
 //! What the manager's side of a kind works with: one service of the application.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::agent_calls::Agents;
-use super::kind::{AGENT_LOG, Kind};
-use super::method::{Call, MethodError, Reply};
+use super::call::Call;
+use super::log_file::{AGENT_LOG, LogFile};
+use super::reply::{MethodError, Reply};
+use crate::api::manager::{NodeInfo, ServiceInfo, ServiceNode};
 use crate::api::params::python_list;
 use crate::api::texts;
 use crate::config::ManagerConfig;
@@ -21,8 +24,8 @@ use crate::store::{Store, StoreError};
 pub(crate) struct ServiceContext {
     /// Its id.
     pub sid: ServiceId,
-    /// Its kind.
-    pub kind: &'static Kind,
+    /// The name of its kind.
+    pub kind_name: &'static str,
     /// The manager's database.
     pub store: Store,
     /// Calls its agents.
@@ -83,38 +86,38 @@ impl ServiceContext {
     ///
     /// # Errors
     /// A parameter is left, or the database fails.
-    pub(crate) async fn service_info(&self, call: Call, shown_type: &str) -> Result<Reply, MethodError> {
+    pub(crate) async fn service_info(&self, call: Call) -> Result<Reply, MethodError> {
         call.finish()?;
         let row = self.row().await?;
-        let mut info = json!({ "state": row.state, "type": shown_type });
-        if let (Some(failure), Some(fields)) = (row.last_failure, info.as_object_mut()) {
-            fields.insert("reason".to_owned(), failure.into());
-        }
-        Ok(Reply::Value(info))
+        Ok(Reply::of(&ServiceInfo { state: row.state, kind: self.kind_name.to_owned(), reason: row.last_failure }))
     }
 
-    /// `get_node_info`, with fields that only this kind has.
+    /// `get_node_info`: one of its nodes with the logs that nodes in its role offer besides the agent's
+    /// own, and the flags by which the kind shows what the node is.
     ///
     /// # Errors
     /// No such node, or the database fails.
     pub(crate) async fn node_info(
         &self,
         mut call: Call,
-        own_fields: impl FnOnce(&NodeRow) -> Map<String, Value>,
+        logs: fn(role: &str) -> &'static [LogFile],
+        flags: fn(&NodeRow) -> BTreeMap<String, bool>,
     ) -> Result<Reply, MethodError> {
         let nodes = self.nodes().await?;
         let node = take_node(&mut call, "serviceNodeId", &nodes)?;
         call.finish()?;
-        let logs: Vec<_> = std::iter::once(&AGENT_LOG).chain(self.kind.manager.logs(&node.role)).collect();
-        let view = &node.view;
-        let mut fields = own_fields(node);
-        let common = json!({
-            "id": view.id, "ip": view.ip, "vmid": view.vmid, "cloud": view.cloud_name, "role": node.role, "logs": logs
-        });
-        if let Value::Object(common) = common {
-            fields.extend(common);
-        }
-        Ok(Reply::Value(json!({ "serviceNode": fields })))
+        let logs = std::iter::once(&AGENT_LOG).chain(logs(&node.role)).map(LogFile::view).collect();
+        let view = node.view.clone();
+        let shown = ServiceNode {
+            id: view.id,
+            ip: view.ip,
+            vmid: view.vmid,
+            cloud: view.cloud_name,
+            role: node.role.clone(),
+            logs,
+            flags: flags(node),
+        };
+        Ok(Reply::of(&NodeInfo { node: shown }))
     }
 
     /// Where its code versions lie.

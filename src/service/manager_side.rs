@@ -1,16 +1,22 @@
 //! A kind's side in the manager.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use serde_json::{Map, Value};
 
 use super::context::ServiceContext;
-use super::kind::LogFile;
-use super::method::{Call, Method, MethodError, Reply};
+use super::log_file::LogFile;
+use super::method::Method;
+use super::reply::MethodError;
+use super::work::Work;
 use crate::api::VolumeRequest;
 use crate::store::manager::NodeRow;
 
 /// How many nodes of each role, in the order in which they were asked for.
 pub(crate) type Counts = Vec<(String, i64)>;
+
+/// Values for the agents' configuration, by the names of ConPaaS 2.0.
+pub(crate) type NodeSettings = BTreeMap<&'static str, String>;
 
 /// Why a kind did not get its nodes to work; the text names the node.
 pub(crate) type WorkError = MethodError;
@@ -40,26 +46,32 @@ impl WantedNode {
 ///   the same nodes: it must be repeatable.
 #[async_trait]
 pub(crate) trait ManagerKind: Send + Sync {
-    /// The roles of its nodes.
+    /// Returns the roles of its nodes.
     fn roles(&self) -> &'static [&'static str];
 
-    /// The role that is meant when a caller names none (`count`).
+    /// Returns the role that is meant when a caller names none (`count`).
     fn default_role(&self) -> &'static str;
 
-    /// The nodes that a start makes.
+    /// Returns the nodes that a start makes.
     async fn nodes_at_start(&self, service: &ServiceContext) -> Result<Vec<WantedNode>, WorkError>;
 
-    /// A node to be added in this role; a kind that gives its nodes volumes says so here.
-    fn wanted(&self, role: &str) -> WantedNode {
-        WantedNode::of_role(role)
+    /// Returns a node to be added in this role; a kind that gives its nodes volumes says so here.
+    ///
+    /// # Errors
+    /// What the kind keeps of the service cannot be read.
+    async fn wanted(&self, _service: &ServiceContext, role: &str) -> Result<WantedNode, WorkError> {
+        Ok(WantedNode::of_role(role))
     }
 
-    /// Values for the agents' configuration, by upstream's names.
-    fn context(&self) -> Map<String, Value> {
-        Map::new()
+    /// Returns values for the agents' configuration.
+    ///
+    /// # Errors
+    /// What the kind keeps of the service cannot be read.
+    async fn context(&self, _service: &ServiceContext) -> Result<NodeSettings, WorkError> {
+        Ok(NodeSettings::new())
     }
 
-    /// The logs of a node in this role, besides the agent's own.
+    /// Returns the logs of a node in this role, besides the agent's own.
     fn logs(&self, role: &str) -> &'static [LogFile];
 
     /// Called once, when a service of this kind is added.
@@ -105,15 +117,15 @@ pub(crate) trait ManagerKind: Send + Sync {
         Ok(())
     }
 
-    /// Does what a method's [`Reply::Adapt`] asked for.
-    async fn on_adapt(&self, _service: &ServiceContext, _work: &Value) -> Result<(), WorkError> {
+    /// Does what a method of this kind asked for by `Reply::Adapt`.
+    async fn on_adapt(&self, _service: &ServiceContext, _work: &Work) -> Result<(), WorkError> {
         Ok(())
     }
 
     /// Takes back what an [`ManagerKind::on_adapt`] that failed has done, as well as it can.
-    async fn undo_adapt(&self, _service: &ServiceContext, _work: &Value) {}
+    async fn undo_adapt(&self, _service: &ServiceContext, _work: &Work) {}
 
-    /// Whether `method` (`create_volume`, `delete_volume`) may be called now.
+    /// Refuses a change of volumes: `method` (`create_volume`, `delete_volume`) may not be called now.
     ///
     /// # Errors
     /// The text for the caller; by default that the kind has no volumes.
@@ -121,20 +133,17 @@ pub(crate) trait ManagerKind: Send + Sync {
         Err(MethodError::refused(format!("{method} method not currently supported for this service")))
     }
 
-    /// Whether the manager's git repository holds code for services of this kind.
+    /// Returns whether the manager's git repository holds code for services of this kind.
     fn has_git_code(&self) -> bool {
         false
     }
 
-    /// Its methods, besides those of every service.
-    fn methods(&self) -> &'static [Method];
-
-    /// Calls one of [`ManagerKind::methods`].
-    async fn call(&self, service: &ServiceContext, method: &str, call: Call) -> Result<Reply, MethodError>;
+    /// Returns its methods, besides those of every service.
+    fn methods(&self) -> &'static [Method<ServiceContext>];
 }
 
 /// Chooses the last nodes of the roles that are to shrink; at least `stay`
-/// nodes of `removable` must stay. Upstream's text names the role where a kind has several.
+/// nodes of `removable` must stay. The text of ConPaaS 2.0 names the role where a kind has several.
 ///
 /// # Errors
 /// Fewer can be removed.

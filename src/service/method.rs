@@ -1,186 +1,135 @@
-//! Methods that are called over the wire, and their answers.
+//! Tables of methods: the kind of request, the name and the handler of a method stand in one line.
+//!
+//! ```ignore
+//! const METHODS: &[Method<ServiceContext>] = &[
+//!     get("list_nodes", |service, call| Box::pin(list_nodes(service, call))),
+//! ];
+//! ```
+//!
+//! Must not know: what a method does, and who may call it.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use super::call::Call;
+use super::reply::{MethodError, Reply};
+use crate::rpc::{CallKind, Response, RpcRequest};
 
-use crate::api::params::{ParamError, Params, bad, missing};
-use crate::rpc::{CallKind, Response, RpcRequest, Upload, reply_error, reply_result};
-use crate::store::StoreError;
+/// What a handler returns.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Reply, MethodError>> + Send>>;
 
-/// One line of a table of methods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Method {
+/// One line of a table of methods. `S` is what the handlers of the table work with.
+pub(crate) struct Method<S: 'static> {
     /// Over which kind of request it is called.
     pub kind: CallKind,
     /// Its name.
     pub name: &'static str,
+    /// What carries it out.
+    pub handler: fn(S, Call) -> Answer,
 }
 
-impl Method {
-    /// A method called by GET.
+/// A method called by GET.
+pub(crate) const fn get<S>(name: &'static str, handler: fn(S, Call) -> Answer) -> Method<S> {
+    Method { kind: CallKind::Get, name, handler }
+}
+
+/// A method called by POST.
+pub(crate) const fn post<S>(name: &'static str, handler: fn(S, Call) -> Answer) -> Method<S> {
+    Method { kind: CallKind::Post, name, handler }
+}
+
+/// A method called by upload.
+pub(crate) const fn upload<S>(name: &'static str, handler: fn(S, Call) -> Answer) -> Method<S> {
+    Method { kind: CallKind::Upload, name, handler }
+}
+
+/// Returns the method of `table` that `request` calls.
+#[must_use]
+pub(crate) fn find<S>(table: &'static [Method<S>], request: &RpcRequest) -> Option<&'static Method<S>> {
+    table.iter().find(|method| method.kind == request.kind && method.name == request.method)
+}
+
+/// A method together with what it works with: the lines of tables of different types become one type.
+pub(crate) struct BoundMethod {
+    /// Over which kind of request it is called.
+    pub kind: CallKind,
+    /// Its name.
+    pub name: &'static str,
+    handler: Box<dyn Fn(Call) -> Answer + Send + Sync>,
+}
+
+impl BoundMethod {
+    /// Returns whether `request` calls this method.
     #[must_use]
-    pub(crate) const fn get(name: &'static str) -> Self {
-        Method { kind: CallKind::Get, name }
+    pub(crate) fn is_called_by(&self, request: &RpcRequest) -> bool {
+        self.kind == request.kind && self.name == request.method
     }
 
-    /// A method called by POST.
-    #[must_use]
-    pub(crate) const fn post(name: &'static str) -> Self {
-        Method { kind: CallKind::Post, name }
+    /// Carries the method out.
+    pub(crate) fn call(&self, call: Call) -> Answer {
+        (self.handler)(call)
     }
+}
 
-    /// A method called by upload.
-    #[must_use]
-    pub(crate) const fn upload(name: &'static str) -> Self {
-        Method { kind: CallKind::Upload, name }
-    }
+/// Binds every line of `table` to `side`.
+#[must_use]
+pub(crate) fn bind<S: Send + Sync>(table: &'static [Method<Arc<S>>], side: &Arc<S>) -> Vec<BoundMethod> {
+    let bound = table.iter().map(|method| {
+        let side = Arc::clone(side);
+        let handler = Box::new(move |call| (method.handler)(Arc::clone(&side), call));
+        BoundMethod { kind: method.kind, name: method.name, handler }
+    });
+    bound.collect()
+}
 
-    /// Looks `request`'s method up in several tables.
-    ///
-    /// # Errors
-    /// No table has it; the answer is upstream's.
-    pub(crate) fn find(tables: &[&[Method]], request: &RpcRequest) -> Result<&'static str, Response> {
-        let mut of_kind =
-            tables.iter().flat_map(|table| table.iter()).filter(|method| method.kind == request.kind).peekable();
-        if of_kind.peek().is_none() {
-            return Err(Response::refusal(404, "Service not found"));
+/// Answers a request that is in none of the tables of its service, as ConPaaS 2.0 does; `kinds`
+/// are the kinds of request that the service has any method for.
+#[must_use]
+pub(crate) fn not_found(mut kinds: impl Iterator<Item = CallKind>, request: &RpcRequest) -> Response {
+    let has_kind = kinds.any(|kind| kind == request.kind);
+    Response::refusal(404, if has_kind { "Method not found" } else { "Service not found" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::manager::LogText;
+
+    const TABLE: &[Method<Arc<String>>] = &[
+        get("first", |side, _| Box::pin(async move { Ok(Reply::of(&LogText { log: format!("{side} first") })) })),
+        post("second", |side, _| Box::pin(async move { Ok(Reply::of(&LogText { log: format!("{side} second") })) })),
+    ];
+
+    fn request(kind: CallKind, method: &str) -> RpcRequest {
+        RpcRequest {
+            kind,
+            service_id: 0,
+            method: method.to_owned(),
+            params: Default::default(),
+            files: Default::default(),
+            id: 1.into(),
         }
-        match of_kind.find(|method| method.name == request.method) {
-            Some(method) => Ok(method.name),
-            None => Err(Response::refusal(404, "Method not found")),
-        }
-    }
-}
-
-/// The parameters and files of one call, taken out one by one.
-#[derive(Debug)]
-pub(crate) struct Call {
-    /// The parameters.
-    pub params: Params,
-    files: BTreeMap<String, Upload>,
-}
-
-impl Call {
-    /// Takes a request's parameters and files.
-    #[must_use]
-    pub(crate) fn new(params: Map<String, Value>, files: BTreeMap<String, Upload>) -> Self {
-        Call { params: Params::new(params), files }
     }
 
-    /// Takes a file that must be there.
-    ///
-    /// # Errors
-    /// It is missing, or a text.
-    pub(crate) fn file(&mut self, name: &str) -> Result<Upload, ParamError> {
-        match (self.files.remove(name), self.params.optional(name)) {
-            (Some(upload), _) => Ok(upload),
-            (None, None) => Err(missing(name)),
-            (None, Some(value)) => {
-                let text = value.as_str().unwrap_or_default();
-                Err(bad(name, &format!("'{text}' has type 'str', should be uploaded file")))
-            }
-        }
+    #[test]
+    fn a_method_is_found_by_its_name_over_its_kind_of_request() {
+        assert_eq!(find(TABLE, &request(CallKind::Post, "second")).map(|method| method.name), Some("second"));
+        assert!(find(TABLE, &request(CallKind::Get, "second")).is_none());
+        assert!(find(TABLE, &request(CallKind::Post, "third")).is_none());
     }
 
-    /// Takes a file that may be there.
-    pub(crate) fn optional_file(&mut self, name: &str) -> Option<Upload> {
-        self.files.remove(name)
+    #[test]
+    fn a_service_without_any_method_of_this_kind_is_not_found() {
+        let kinds = || TABLE.iter().map(|method| method.kind);
+        assert_eq!(not_found(kinds(), &request(CallKind::Get, "third")).status(), 404);
+        assert_eq!(not_found(kinds(), &request(CallKind::Upload, "third")).status(), 404);
     }
 
-    /// Refuses what the method does not declare.
-    ///
-    /// # Errors
-    /// Something is left.
-    pub(crate) fn finish(mut self) -> Result<(), ParamError> {
-        let Some((name, upload)) = self.files.pop_first() else { return self.params.finish() };
-        Err(ParamError(format!("Unexpected parameters: {{'{name}': '{}'}}.", upload.filename)))
-    }
-}
-
-/// What a method answers.
-#[derive(Debug)]
-pub(crate) enum Reply {
-    /// A result.
-    Value(Value),
-    /// A file to be saved under a name.
-    Download {
-        /// Where it lies.
-        path: PathBuf,
-        /// Under which name the caller should save it.
-        filename: String,
-    },
-    /// A result, and work on the service's nodes that outlives the request: the service is
-    /// `ADAPTING` until `ManagerKind::on_adapt` has done it.
-    Adapt {
-        /// Shown in the history.
-        reason: String,
-        /// What `on_adapt` is given.
-        work: Value,
-    },
-}
-
-impl Reply {
-    /// The result of a method that has nothing to say.
-    #[must_use]
-    pub(crate) fn nothing() -> Self {
-        Reply::Value(json!({}))
-    }
-}
-
-/// Why a method did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MethodError {
-    /// A parameter is wrong.
-    #[error(transparent)]
-    Param(#[from] ParamError),
-    /// The method's own words, which clients print verbatim.
-    #[error("{0}")]
-    Refused(String),
-    /// The state cannot be kept.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl MethodError {
-    /// A refusal in the method's own words.
-    #[must_use]
-    pub(crate) fn refused(text: impl Into<String>) -> Self {
-        MethodError::Refused(text.into())
-    }
-
-    /// Upstream's intended text for arguments that make no sense. (Upstream
-    /// itself answers an empty text there.)
-    #[must_use]
-    pub(crate) fn invalid(detail: impl std::fmt::Display) -> Self {
-        MethodError::Refused(format!("Invalid arguments ({detail})"))
-    }
-}
-
-impl From<crate::sys::file::FileError> for MethodError {
-    fn from(error: crate::sys::file::FileError) -> Self {
-        MethodError::Refused(crate::sys::chain(&error))
-    }
-}
-
-/// Puts a method's answer into its envelope.
-pub(crate) async fn respond(outcome: Result<Reply, MethodError>, method: &str, id: &Value) -> Response {
-    match outcome {
-        Ok(Reply::Value(value)) => reply_result(&value, id),
-        Ok(Reply::Adapt { .. }) => reply_result(&json!({}), id),
-        Ok(Reply::Download { path, filename }) => match Response::file(&path, "attachement", &filename).await {
-            Ok(response) => response,
-            Err(error) => {
-                tracing::error!(path = %path.display(), error = %error, "a file to be downloaded cannot be read");
-                reply_error("the file cannot be read", id)
-            }
-        },
-        Err(MethodError::Store(error)) => {
-            let chain: &dyn std::error::Error = &error;
-            tracing::error!(method, error = %error, source = ?chain.source(), "the state cannot be kept");
-            reply_error(&format!("Error when calling method {method}: {error}"), id)
-        }
-        Err(error) => reply_error(&error.to_string(), id),
+    #[tokio::test]
+    async fn a_bound_method_works_with_its_own_side() {
+        let bound = bind(TABLE, &Arc::new("left".to_owned()));
+        let call = Call::new(Default::default(), Default::default());
+        let Ok(Reply::Value(value)) = bound[1].call(call).await else { panic!("a value") };
+        assert_eq!(value, serde_json::json!({ "log": "left second" }));
     }
 }

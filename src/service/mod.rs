@@ -1,36 +1,41 @@
 //! The kinds of service: what an application can be made of.
 //!
-//! A kind is one folder, `<kind>/{mod,manager,agent}.rs`, and one line in
-//! [`registry`]. Its manager side ([`ManagerKind`]) plans and directs, its
-//! agent side ([`AgentKind`]) works in a node. Parts that several kinds need
-//! stand beside the folders: [`archive`], [`code`] (code versions), [`volume`].
-//! [`node`] is what a manager and an agent share as programs.
+//! A kind is one folder, `kinds/<kind>/{mod,manager,agent}.rs`, and one line in [`registry`]. Its
+//! manager side ([`manager_side`]) plans and directs, its agent side ([`agent_side`]) works in a node.
+//! Each side has one table of methods ([`method`]). Parts that several kinds need stand beside the
+//! folders: [`code`] (code versions) and [`volume`]; a kind gets them by listing their methods in its
+//! tables.
 //!
-//! Must not know: operations and their steps (the manager's), clouds, users,
-//! credits. `docs/new-service.md` shows how a kind is added.
+//! Must not know: operations and their steps (the manager's), clouds, users, credits.
+//! `docs/new-service.md` shows how a kind is added.
 
 mod agent_calls;
+mod agent_side;
+mod call;
 pub(crate) mod code;
 mod context;
 mod kind;
 pub(crate) mod kinds;
+mod log_file;
 mod manager_side;
 mod method;
 mod plan;
 mod registry;
+mod reply;
 mod role;
 mod settings;
 pub mod volume;
+mod work;
 
 pub(crate) use agent_calls::Agents;
+pub(crate) use agent_side::{AgentEnvironment, AgentKind};
+pub(crate) use call::Call;
 pub(crate) use context::{ServiceContext, now, take_node};
-pub(crate) use kind::{AGENT_LOG, AgentEnvironment, AgentKind, LogFile};
-pub(crate) use manager_side::{Counts, WantedNode};
-pub(crate) use method::{Call, Method, MethodError, Reply, respond};
+pub(crate) use kind::Kind;
+pub(crate) use log_file::{AGENT_LOG, LogFile};
+pub(crate) use manager_side::{Counts, NodeSettings, WantedNode};
+pub(crate) use method::{BoundMethod, Method, bind, find, get, not_found, post, upload};
+pub use registry::kind_names;
 pub(crate) use registry::{KINDS, find_agent_type, find_kind};
-
-/// The names of all kinds, in the order in which they are listed.
-#[must_use]
-pub fn kind_names() -> Vec<&'static str> {
-    KINDS.iter().map(|kind| kind.name).collect()
-}
+pub(crate) use reply::{MethodError, Reply, respond};
+pub(crate) use work::Work;

@@ -23,13 +23,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::code;
 use super::context::ServiceContext;
-use super::method::MethodError;
+use super::reply::MethodError;
 use super::settings::Document;
 use crate::rpc::RpcCall;
 use crate::store::manager::{self as store, AppliedRow, NodeRow};
@@ -230,7 +231,7 @@ type Done = (Step, Result<(), MethodError>);
 async fn call_agents(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
     let calls = steps.into_iter().map(|step| async move {
         let outcome = match &step.deed {
-            Deed::Call(call) => service.agents.call(&step.node, call).await.map(|_| ()),
+            Deed::Call(call) => service.agents.call(&step.node, call).await.map(|_: IgnoredAny| ()),
             Deed::Code(_) => Ok(()),
         };
         (step, outcome)
@@ -261,7 +262,7 @@ async fn give_code(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
             let call = &call;
             async move {
                 let outcome = service.agents.call_within(CODE_LIMIT, &step.node, call).await;
-                (step, outcome.map(|_| ()))
+                (step, outcome.map(|_: IgnoredAny| ()))
             }
         });
         let calls: Vec<_> = calls.collect();

@@ -2,17 +2,23 @@
 
 use super::kind::Kind;
 
-/// Every kind, in the order in which upstream lists them.
+/// Every kind, in the order in which ConPaaS 2.0 lists them.
 pub(crate) static KINDS: &[&Kind] = &[&super::kinds::generic::KIND, &super::kinds::helloworld::KIND];
 
-/// The kind of this name (`service_type` on the wire).
+/// Returns the kind of this name (`service_type` on the wire).
 #[must_use]
 pub(crate) fn find_kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().copied().find(|kind| kind.name == name)
 }
 
-/// A kind whose nodes run agents of this type (`TYPE` of an agent's configuration).
+/// Returns a kind whose nodes run agents of this type (`TYPE` of an agent's configuration).
 #[must_use]
 pub(crate) fn find_agent_type(agent_type: &str) -> Option<&'static Kind> {
     KINDS.iter().copied().find(|kind| kind.agent_type == agent_type)
+}
+
+/// Returns the names of all kinds, in the order in which they are listed.
+#[must_use]
+pub fn kind_names() -> Vec<&'static str> {
+    KINDS.iter().map(|kind| kind.name).collect()
 }

@@ -7,7 +7,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::method::MethodError;
+use super::reply::MethodError;
 
 /// The settings that a kind declares.
 pub(crate) trait Settings: Serialize + DeserializeOwned + Default {}

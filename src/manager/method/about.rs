@@ -1,66 +1,75 @@
 //! Methods that only tell: state, history, logs.
 
-use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
+use serde_json::Value;
+
+use crate::api::manager::{AppInfo, LogText, ServiceHistory, StateChange};
 use crate::api::params::{bad, python_list};
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::rpc::RpcCall;
 use crate::service::{AGENT_LOG, Call, LogFile, MethodError, Reply, take_node};
 use crate::store::StoreError;
-use crate::store::manager::{self as store, NodePhase};
+use crate::store::manager::{self as store, HistoryRow, NodePhase};
 use crate::sys::{self, file};
 
 const MAX_LOG_BYTES: u64 = 1024 * 1024;
 
-pub(crate) async fn get_app_info(manager: &Manager, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn check_process(_manager: Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    Ok(Reply::nothing())
+}
+
+pub(crate) async fn get_app_info(manager: Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let found = manager.store.read(|tx| {
         Ok::<_, StoreError>((store::list_services(tx)?, store::list_nodes(tx, None)?, store::list_volumes(tx, None)?))
     });
     let (services, nodes, volumes) = found.await?;
-    let states: Map<String, Value> = services.into_iter().map(|row| (row.sid.to_string(), json!(row.state))).collect();
+    let states = services.into_iter().map(|row| (row.sid, row.state)).collect();
     let active = nodes.into_iter().filter(|node| node.phase == NodePhase::Active);
-    let nodes: Vec<String> = active.map(|node| node.view.id).collect();
-    let volumes: Vec<String> = volumes.into_iter().map(|volume| volume.name).collect();
-    Ok(Reply::Value(json!({ "states": states, "nodes": nodes, "volumes": volumes })))
+    let nodes = active.map(|node| node.view.id).collect();
+    let volumes = volumes.into_iter().map(|volume| volume.name).collect();
+    Ok(Reply::of(&AppInfo { states, nodes, volumes }))
 }
 
-pub(crate) async fn get_service_history(manager: &Manager, sid: ServiceId, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn get_service_history(
+    manager: Arc<Manager>,
+    sid: ServiceId,
+    call: Call,
+) -> Result<Reply, MethodError> {
     call.finish()?;
     let history = manager.store.read(move |tx| store::history(tx, sid)).await?;
-    let log: Vec<Value> = history
-        .into_iter()
-        .map(|entry| json!({ "time": entry.time, "state": entry.state, "reason": entry.reason }))
-        .collect();
-    Ok(Reply::Value(json!({ "state_log": log })))
+    let change = |entry: HistoryRow| StateChange { time: entry.time, state: entry.state, reason: entry.reason };
+    Ok(Reply::of(&ServiceHistory { state_log: history.into_iter().map(change).collect() }))
 }
 
-pub(crate) async fn get_manager_log(manager: &Manager, sid: ServiceId, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn get_manager_log(manager: Arc<Manager>, sid: ServiceId, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let path = manager.log(sid).path().to_owned();
     let text = sys::blocking(move || file::read_tail(&path, MAX_LOG_BYTES)).await;
-    let text = text.map_err(|_| MethodError::refused("Failed to read log"))?;
-    Ok(Reply::Value(json!({ "log": text })))
+    let log = text.map_err(|_| MethodError::refused("Failed to read log"))?;
+    Ok(Reply::of(&LogText { log }))
 }
 
 /// Service 0 has no nodes of its own: there every node of the application is meant.
-pub(crate) async fn get_agent_log(manager: &Manager, sid: ServiceId, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn get_agent_log(manager: Arc<Manager>, sid: ServiceId, mut call: Call) -> Result<Reply, MethodError> {
     let filter = (sid != ServiceId::MANAGER).then_some(sid);
     let mut nodes = manager.store.read(move |tx| store::list_nodes(tx, filter)).await?;
     nodes.retain(|node| node.phase == NodePhase::Active);
     let node = take_node(&mut call, "agentId", &nodes)?.clone();
     let filename = call.params.optional("filename");
     let owner = manager.find_service(node.sid).await?;
-    let Some((_, service)) = owner else { return Err(MethodError::refused("Service not found")) };
+    let Some(service) = owner else { return Err(MethodError::refused("Service not found")) };
     let log = choose_log(service.kind.manager.logs(&node.role), filename.as_ref())?;
     call.finish()?;
     let mut call = RpcCall::get(0, "get_log");
     if let Some(log) = log {
         call = call.param("filename", log.path);
     }
-    let answer = service.agents.call(&node, &call).await?;
-    Ok(Reply::Value(json!({ "log": answer.get("log").cloned().unwrap_or_default() })))
+    let log: LogText = service.context.agents.call(&node, &call).await?;
+    Ok(Reply::of(&log))
 }
 
 /// `None` is the agent's own log, wherever the agent has it.

@@ -2,52 +2,52 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::services::take_cloud;
-use super::{expect_credit, take_service};
-use crate::manager::core::Manager;
+use super::parameters::{expect_credit, take_cloud, take_service};
+use crate::api::manager::StateView;
+use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
 use crate::model::State;
-use crate::service::{Call, Counts, MethodError, Reply, ServiceContext};
+use crate::service::{Call, Counts, Kind, MethodError, Reply};
 use crate::store::manager::{self as store, NodePhase};
 
 const RUNNING: &[State] = &[State::Running];
-/// Upstream's word for "of the default role".
+/// The word of ConPaaS 2.0 for "of the default role".
 const COUNT: &str = "count";
 /// More in one call is a slip of the finger.
 const MAX_NODES: i64 = 1000;
 
-pub(crate) async fn add_nodes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
-    let (_, service) = take_service(manager, &mut call, "service_id").await?;
+pub(crate) async fn add_nodes(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let Service { kind, context: service, .. } = take_service(&manager, &mut call, "service_id").await?;
     let nodes = call.params.object("nodes")?;
     let cloud = take_cloud(&mut call)?;
     call.finish()?;
-    let counts = read_counts(&service, &nodes)?;
+    let counts = read_counts(kind, &nodes)?;
     service.expect_state(RUNNING).await?;
-    service.kind.manager.check_addition(&service.nodes().await?, &counts)?;
-    expect_credit(manager).await?;
+    kind.manager.check_addition(&service.nodes().await?, &counts)?;
+    expect_credit(&manager).await?;
     let task = Task::AddNodes { counts, cloud: cloud.to_string() };
-    operation::submit(manager, service.sid, task, RUNNING, State::Adapting, "").await?;
-    Ok(Reply::Value(json!({ "state": State::Adapting })))
+    operation::submit(&manager, service.sid, task, RUNNING, State::Adapting, "").await?;
+    Ok(Reply::of(&StateView { state: State::Adapting }))
 }
 
-pub(crate) async fn remove_nodes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
-    let (_, service) = take_service(manager, &mut call, "service_id").await?;
+pub(crate) async fn remove_nodes(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let Service { kind, context: service, .. } = take_service(&manager, &mut call, "service_id").await?;
     let nodes = call.params.object("nodes")?;
     call.finish()?;
-    let counts = read_counts(&service, &nodes)?;
+    let counts = read_counts(kind, &nodes)?;
     service.expect_state(RUNNING).await?;
-    let ids = service.kind.manager.plan_removal(&service.nodes().await?, &counts)?;
+    let ids = kind.manager.plan_removal(&service.nodes().await?, &counts)?;
     let task = Task::RemoveNodes { ids: ids.clone() };
     let mark = move |tx: &store::Transaction<'_>| Ok(store::set_node_phase(tx, &ids, NodePhase::Leaving)?);
-    operation::submit_with(manager, service.sid, task, RUNNING, State::Adapting, "", mark).await?;
-    Ok(Reply::Value(json!({ "state": State::Adapting })))
+    operation::submit_with(&manager, service.sid, task, RUNNING, State::Adapting, "", mark).await?;
+    Ok(Reply::of(&StateView { state: State::Adapting }))
 }
 
-/// Checks the roles and counts in upstream's order.
-fn read_counts(service: &ServiceContext, nodes: &Map<String, Value>) -> Result<Counts, MethodError> {
-    let kind = service.kind.manager;
+/// Checks the roles and counts in the order of ConPaaS 2.0.
+fn read_counts(kind: &Kind, nodes: &Map<String, Value>) -> Result<Counts, MethodError> {
+    let (name, kind) = (kind.name, kind.manager);
     let mut counts = Counts::new();
     for (role, count) in nodes {
         let count = match count {
@@ -70,7 +70,6 @@ fn read_counts(service: &ServiceContext, nodes: &Map<String, Value>) -> Result<C
             return Err(MethodError::refused(format!("Invalid number of nodes {count}")));
         }
         if !kind.roles().contains(&role.as_str()) {
-            let name = service.kind.name;
             return Err(MethodError::refused(format!("Wrong node type '{role}' for service type '{name}'.")));
         }
     }

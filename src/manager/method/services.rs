@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{expect_credit, take_service};
+use super::parameters::{expect_credit, take_cloud, take_service};
+use crate::api::manager::{ServiceIdView, StateView};
 use crate::api::params::python_list;
 use crate::manager::core::Manager;
 use crate::manager::operation::{self, Task};
-use crate::model::{CloudName, ServiceId, State};
+use crate::model::{ServiceId, State};
 use crate::service::{Call, KINDS, MethodError, Reply, find_kind, now};
 use crate::store::manager as store;
 
-pub(crate) async fn add_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn add_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let kinds: Vec<Value> = KINDS.iter().map(|kind| kind.name.into()).collect();
     let named = call.params.one_of("service_type", &kinds, &python_list(&kinds))?;
     call.finish()?;
@@ -25,49 +26,49 @@ pub(crate) async fn add_service(manager: &Arc<Manager>, mut call: Call) -> Resul
     });
     let sid = sid.await?;
     manager.log_state(sid, State::Init, "");
-    if let Some((_, service)) = manager.find_service(sid).await?
-        && let Err(error) = kind.manager.on_add_service(&service).await
+    if let Some(service) = manager.find_service(sid).await?
+        && let Err(error) = kind.manager.on_add_service(&service.context).await
     {
         manager.store.write(move |tx| store::delete_service(tx, sid)).await?;
         return Err(error);
     }
-    Ok(Reply::Value(json!({ "service_id": sid })))
+    Ok(Reply::of(&ServiceIdView { service_id: sid }))
 }
 
-pub(crate) async fn remove_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
-    let (row, _) = take_service(manager, &mut call, "service_id").await?;
+pub(crate) async fn remove_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let row = take_service(&manager, &mut call, "service_id").await?.row;
     call.finish()?;
-    operation::submit(manager, row.sid, Task::RemoveService, &State::ALL, State::Epilogue, "Removing the service")
+    operation::submit(&manager, row.sid, Task::RemoveService, &State::ALL, State::Epilogue, "Removing the service")
         .await?;
     Ok(Reply::nothing())
 }
 
-pub(crate) async fn start_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
-    let (_, service) = take_service(manager, &mut call, "service_id").await?;
+pub(crate) async fn start_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let service = take_service(&manager, &mut call, "service_id").await?.context;
     let cloud = take_cloud(&mut call)?;
     call.finish()?;
     const ALLOWED: &[State] = &[State::Init, State::Stopped];
     service.expect_state(ALLOWED).await?;
-    expect_credit(manager).await?;
+    expect_credit(&manager).await?;
     let task = Task::StartService { cloud: cloud.to_string() };
-    operation::submit(manager, service.sid, task, ALLOWED, State::Prologue, "").await?;
-    Ok(Reply::Value(json!({ "state": State::Prologue })))
+    operation::submit(&manager, service.sid, task, ALLOWED, State::Prologue, "").await?;
+    Ok(Reply::of(&StateView { state: State::Prologue }))
 }
 
-pub(crate) async fn stop_service(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
-    let (row, _) = take_service(manager, &mut call, "service_id").await?;
+pub(crate) async fn stop_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let row = take_service(&manager, &mut call, "service_id").await?.row;
     call.finish()?;
-    let state = stop(manager, row.sid, row.state).await?;
-    Ok(Reply::Value(json!({ "state": state })))
+    let state = stop(&manager, row.sid, row.state).await?;
+    Ok(Reply::of(&StateView { state }))
 }
 
 /// Stops every service; the first that refuses ends it with its words, after all were asked.
-pub(crate) async fn stopall(manager: &Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn stopall(manager: Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let rows = manager.store.read(store::list_services).await?;
     let mut outcome = Ok(Reply::nothing());
     for row in rows.into_iter().filter(|row| row.sid != ServiceId::MANAGER && row.state != State::Stopped) {
-        if let Err(error) = stop(manager, row.sid, row.state).await {
+        if let Err(error) = stop(&manager, row.sid, row.state).await {
             outcome = Err(error);
         }
     }
@@ -89,10 +90,4 @@ async fn stop(manager: &Arc<Manager>, sid: ServiceId, state: State) -> Result<St
             Ok(State::Epilogue)
         }
     }
-}
-
-/// Takes the parameter `cloud` in any of its spellings.
-pub(crate) fn take_cloud(call: &mut Call) -> Result<CloudName, MethodError> {
-    let cloud = call.params.string("cloud")?;
-    CloudName::from_caller(&cloud).map_err(|error| MethodError::refused(error.to_string()))
 }

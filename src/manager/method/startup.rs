@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::json;
-
-use super::take_service;
+use super::parameters::take_service;
+use crate::api::manager::StartupScript;
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::service::{Call, MethodError, Reply};
@@ -13,15 +12,15 @@ use crate::sys::{self, file};
 
 const MAX_BYTES: u64 = 1024 * 1024;
 
-pub(crate) async fn upload_startup_script(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn upload_startup_script(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let script = call.file("script")?;
-    let (row, _) = take_service(manager, &mut call, "sid").await?;
+    let row = take_service(&manager, &mut call, "sid").await?.row;
     call.finish()?;
     let bytes = script.read(MAX_BYTES).await.map_err(|error| MethodError::refused(error.to_string()))?;
     if std::str::from_utf8(&bytes).is_err() {
         return Err(MethodError::invalid("A startup script must be a text"));
     }
-    let shown = path(manager, row.sid);
+    let shown = path(&manager, row.sid);
     let path = manager.config.base.rooted(&shown);
     sys::blocking(move || {
         if let Some(directory) = path.parent() {
@@ -30,15 +29,15 @@ pub(crate) async fn upload_startup_script(manager: &Arc<Manager>, mut call: Call
         file::write_atomic(&path, &bytes, 0o600)
     })
     .await?;
-    Ok(Reply::Value(json!({ "filename": shown.display().to_string() })))
+    Ok(Reply::of(&StartupScript { filename: shown.display().to_string() }))
 }
 
-pub(crate) async fn get_startup_script(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
-    let (row, _) = take_service(manager, &mut call, "sid").await?;
+pub(crate) async fn get_startup_script(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let row = take_service(&manager, &mut call, "sid").await?.row;
     call.finish()?;
-    let path = manager.config.base.rooted(path(manager, row.sid));
+    let path = manager.config.base.rooted(path(&manager, row.sid));
     match sys::blocking(move || file::read_text(&path)).await {
-        Ok(text) => Ok(Reply::Value(text.into())),
+        Ok(text) => Ok(Reply::of(&text)),
         Err(_) => Err(MethodError::refused("No startup script")),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::take_service;
+use super::parameters::take_service;
+use crate::api::manager::{ServiceIdView, VolumeList, VolumeView};
 use crate::api::params::{bad, python_list};
-use crate::manager::core::Manager;
+use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
 use crate::model::{ServiceId, State, VolumeName};
 use crate::service::{Call, MethodError, Reply, take_node};
@@ -15,7 +16,7 @@ use crate::store::manager::{self as store, NodePhase, VolumeRow};
 
 const RUNNING: &[State] = &[State::Running];
 
-pub(crate) async fn create_volume(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn create_volume(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let found =
         manager.store.read(|tx| Ok::<_, StoreError>((store::list_nodes(tx, None)?, store::list_volumes(tx, None)?)));
     let (mut nodes, volumes) = found.await?;
@@ -29,9 +30,9 @@ pub(crate) async fn create_volume(manager: &Arc<Manager>, mut call: Call) -> Res
     let node = take_node(&mut call, "agentId", &nodes)?.clone();
     call.finish()?;
     let name: VolumeName = name.parse().map_err(|error| MethodError::refused(format!("{error}")))?;
-    let (_, service) = find_owner(manager, node.sid).await?;
+    let Service { kind, context: service, .. } = find_owner(&manager, node.sid).await?;
     service.expect_state(RUNNING).await?;
-    service.kind.manager.can_change_volumes(&service, "create_volume").await?;
+    kind.manager.can_change_volumes(&service, "create_volume").await?;
     let devices: Vec<&str> =
         volumes.iter().filter(|volume| volume.node_id == node.view.id).map(|volume| volume.device.as_str()).collect();
     let volume = VolumeRow {
@@ -45,33 +46,33 @@ pub(crate) async fn create_volume(manager: &Arc<Manager>, mut call: Call) -> Res
     };
     let task = Task::CreateVolume { name: name.to_string() };
     let record = move |tx: &store::Transaction<'_>| Ok(store::insert_volume(tx, &volume)?);
-    operation::submit_with(manager, node.sid, task, RUNNING, State::Adapting, "", record).await?;
-    Ok(Reply::Value(json!({ "service_id": node.sid })))
+    operation::submit_with(&manager, node.sid, task, RUNNING, State::Adapting, "", record).await?;
+    Ok(Reply::of(&ServiceIdView { service_id: node.sid }))
 }
 
-pub(crate) async fn delete_volume(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn delete_volume(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let volumes = manager.store.read(|tx| store::list_volumes(tx, None)).await?;
     let names: Vec<Value> = volumes.iter().map(|volume| volume.name.as_str().into()).collect();
     let name = call.params.one_of("volumeName", &names, &python_list(&names))?;
     call.finish()?;
     let found = volumes.into_iter().find(|volume| name == volume.name.as_str());
     let volume = found.ok_or_else(|| MethodError::refused("no such volume"))?;
-    let (_, service) = find_owner(manager, volume.sid).await?;
+    let Service { kind, context: service, .. } = find_owner(&manager, volume.sid).await?;
     service.expect_state(RUNNING).await?;
-    service.kind.manager.can_change_volumes(&service, "delete_volume").await?;
+    kind.manager.can_change_volumes(&service, "delete_volume").await?;
     let task = Task::DeleteVolume { name: volume.name };
-    operation::submit(manager, volume.sid, task, RUNNING, State::Adapting, "").await?;
-    Ok(Reply::Value(json!({ "service_id": volume.sid })))
+    operation::submit(&manager, volume.sid, task, RUNNING, State::Adapting, "").await?;
+    Ok(Reply::of(&ServiceIdView { service_id: volume.sid }))
 }
 
-pub(crate) async fn list_volumes(manager: &Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn list_volumes(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let wanted = match call.params.optional("service_id") {
         None => None,
         Some(Value::Number(zero)) if zero.as_i64() == Some(0) => None,
         Some(Value::String(zero)) if zero.trim() == "0" => None,
         Some(other) => {
             let mut one = Call::new([("service_id".to_owned(), other)].into_iter().collect(), Default::default());
-            Some(take_service(manager, &mut one, "service_id").await?.0.sid)
+            Some(take_service(&manager, &mut one, "service_id").await?.row.sid)
         }
     };
     call.finish()?;
@@ -81,24 +82,21 @@ pub(crate) async fn list_volumes(manager: &Arc<Manager>, mut call: Call) -> Resu
     let (services, volumes) = found.await?;
     let shown = volumes.into_iter().map(|volume| {
         let service = services.iter().find(|row| row.sid == volume.sid);
-        json!({
-            "vol_name": volume.name,
-            "vol_id": volume.volume_id.unwrap_or_default(),
-            "vol_size": volume.size_mb,
-            "vm_id": volume.node_id,
-            "dev_name": volume.device,
-            "cloud": volume.cloud,
-            "service_id": volume.sid,
-            "service_name": service.map(|row| row.kind.clone()).unwrap_or_default(),
-        })
+        VolumeView {
+            vol_name: volume.name,
+            vol_id: volume.volume_id.unwrap_or_default(),
+            vol_size: volume.size_mb,
+            vm_id: volume.node_id,
+            dev_name: volume.device,
+            cloud: volume.cloud,
+            service_id: volume.sid,
+            service_name: service.map(|row| row.kind.clone()).unwrap_or_default(),
+        }
     });
-    Ok(Reply::Value(json!({ "volumes": shown.collect::<Vec<_>>() })))
+    Ok(Reply::of(&VolumeList { volumes: shown.collect() }))
 }
 
-async fn find_owner(
-    manager: &Manager,
-    sid: ServiceId,
-) -> Result<(store::ServiceRow, crate::service::ServiceContext), MethodError> {
+async fn find_owner(manager: &Manager, sid: ServiceId) -> Result<Service, MethodError> {
     let found = manager.find_service(sid).await?;
     found.ok_or_else(|| MethodError::refused("Service not found"))
 }

@@ -26,14 +26,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::core::Manager;
 use super::director::DirectorError;
 use crate::api::texts;
 use crate::model::{ServiceId, State};
 use crate::node::Level;
-use crate::service::{MethodError, now};
+use crate::service::{MethodError, Work, now};
 use crate::store::StoreError;
 use crate::store::manager::{self as store, OperationRow, Transaction};
 use crate::sys::random;
@@ -55,7 +54,7 @@ pub(crate) enum Task {
     RemoveService,
     CreateVolume { name: String },
     DeleteVolume { name: String },
-    Adapt { work: Value },
+    Adapt { work: Work },
 }
 
 impl Task {

@@ -2,10 +2,11 @@
 
 use super::{Operation, StepError, Task};
 use crate::api::{NodeRequest, NodeView};
+use crate::manager::core::Service;
 use crate::manager::director::CreateNodes;
 use crate::model::{ServiceId, State};
 use crate::node::Level;
-use crate::service::{ServiceContext, WantedNode};
+use crate::service::WantedNode;
 use crate::store::StoreError;
 use crate::store::manager::{self as store, NodePhase, NodeRow, Transaction, VolumeRow};
 use crate::sys::{self, file};
@@ -27,8 +28,8 @@ impl Operation {
         if !self.has_done(WORKING) {
             let kind = service.kind.manager;
             match self.row.plan.task {
-                Task::StartService { .. } => kind.on_start(&service, &added).await?,
-                _ => kind.on_add_nodes(&service, &before, &added).await?,
+                Task::StartService { .. } => kind.on_start(&service.context, &added).await?,
+                _ => kind.on_add_nodes(&service.context, &before, &added).await?,
             }
             self.step_done(WORKING, "agents_prepared", |_| Ok(())).await?;
         }
@@ -61,11 +62,11 @@ impl Operation {
         self.finish(state, failure, Some(failure.to_owned()), |_| Ok(())).await
     }
 
-    async fn make_nodes(&self, service: &ServiceContext) -> Result<Vec<NodeView>, StepError> {
+    async fn make_nodes(&self, service: &Service) -> Result<Vec<NodeView>, StepError> {
         let kind = service.kind.manager;
         let (wanted, cloud) = match &self.row.plan.task {
-            Task::AddNodes { counts, cloud } => (wanted_by_counts(service, counts), cloud.clone()),
-            Task::StartService { cloud } => (kind.nodes_at_start(service).await?, cloud.clone()),
+            Task::AddNodes { counts, cloud } => (wanted_by_counts(service, counts).await?, cloud.clone()),
+            Task::StartService { cloud } => (kind.nodes_at_start(&service.context).await?, cloud.clone()),
             _ => return Err(StepError::Gone("this operation makes no nodes".to_owned())),
         };
         let requests: Vec<NodeRequest> = wanted
@@ -77,18 +78,18 @@ impl Operation {
                 inst_type: None,
             })
             .collect();
-        let base = &service.config.base;
-        let script = base.rooted(base.conpaas_home.join(service.sid.to_string()).join("startup.sh"));
+        let base = &service.context.config.base;
+        let script = base.rooted(base.conpaas_home.join(service.row.sid.to_string()).join("startup.sh"));
         let startup_script = sys::blocking(move || file::read_text(&script).ok()).await;
         let made = self
             .manager
             .director
             .create_nodes(&CreateNodes {
                 operation_id: &self.row.id,
-                sid: service.sid,
+                sid: service.row.sid,
                 service_type: service.kind.agent_type,
                 nodes: &requests,
-                context: &kind.context(),
+                context: &kind.context(&service.context).await?,
                 startup_script,
             })
             .await?;
@@ -112,13 +113,13 @@ impl Operation {
     }
 }
 
-fn wanted_by_counts(service: &ServiceContext, counts: &[(String, i64)]) -> Vec<WantedNode> {
-    let kind = service.kind.manager;
-    let of_role = |(role, n): &(String, i64)| {
-        let n = usize::try_from(*n).unwrap_or(0);
-        std::iter::repeat_n(kind.wanted(role), n)
-    };
-    counts.iter().flat_map(of_role).collect()
+async fn wanted_by_counts(service: &Service, counts: &[(String, i64)]) -> Result<Vec<WantedNode>, StepError> {
+    let mut wanted = Vec::new();
+    for (role, n) in counts {
+        let node = service.kind.manager.wanted(&service.context, role).await?;
+        wanted.extend(std::iter::repeat_n(node, usize::try_from(*n).unwrap_or(0)));
+    }
+    Ok(wanted)
 }
 
 fn record_nodes(tx: &Transaction<'_>, sid: ServiceId, made: &[NodeView]) -> Result<(), StoreError> {

@@ -20,7 +20,7 @@ impl Operation {
         if !self.has_done(TOLD) {
             let left: Vec<NodeRow> = nodes.into_iter().filter(|node| node.phase == NodePhase::Active).collect();
             // A node that does not answer must not keep others from going.
-            if let Err(error) = service.kind.manager.on_remove_nodes(&service, &left, &removed).await {
+            if let Err(error) = service.kind.manager.on_remove_nodes(&service.context, &left, &removed).await {
                 self.note(Level::Warning, &format!("not every agent was told of the removal: {error}"));
             }
             self.step_done(TOLD, "agents_told", |_| Ok(())).await?;
@@ -44,9 +44,9 @@ impl Operation {
         if !self.all_nodes().await?.is_empty() {
             return Err(StepError::Gone("some nodes could not be given back; remove the service again".to_owned()));
         }
-        let base = &service.config.base;
-        let scripts = base.rooted(base.conpaas_home.join(service.sid.to_string()));
-        let code = service.code_repository();
+        let base = &service.context.config.base;
+        let scripts = base.rooted(base.conpaas_home.join(service.row.sid.to_string()));
+        let code = service.context.code_repository();
         let removal = sys::blocking(move || file::ensure_absent(&code).and_then(|()| file::ensure_absent(&scripts)));
         if let Err(error) = removal.await {
             self.note(Level::Warning, &format!("files of the service are left: {}", sys::chain(&error)));
@@ -62,7 +62,7 @@ impl Operation {
         let nodes = self.all_nodes().await?;
         if !self.has_done(TOLD) {
             let at_work: Vec<NodeRow> = nodes.iter().filter(|node| node.phase == NodePhase::Active).cloned().collect();
-            if let Err(error) = service.kind.manager.on_stop(&service, &at_work).await {
+            if let Err(error) = service.kind.manager.on_stop(&service.context, &at_work).await {
                 self.note(Level::Warning, &format!("not every agent stopped well: {error}"));
             }
             let ids: Vec<String> = nodes.iter().map(|node| node.view.id.clone()).collect();
@@ -70,7 +70,7 @@ impl Operation {
         }
         if !self.has_done(GIVEN_BACK) {
             self.give_back(&nodes).await;
-            self.destroy_volumes_of(&service).await;
+            self.destroy_volumes_of(&service.context).await;
             self.step_done(GIVEN_BACK, "nodes_removed", |_| Ok(())).await?;
         }
         Ok(())

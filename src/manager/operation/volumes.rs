@@ -1,5 +1,7 @@
 //! `create_volume` and `delete_volume`.
 
+use serde::de::IgnoredAny;
+
 use super::{Operation, StepError};
 use crate::model::State;
 use crate::node::Level;
@@ -38,7 +40,8 @@ impl Operation {
             let call = RpcCall::post(0, "mount_volume");
             let call = call.param("dev_name", volume.device.as_str()).param("vol_name", name);
             let call = call.param("vol_id", volume_id.as_str());
-            service.agents.call_within(super::work::VOLUME_LIMIT, &node, &call).await?;
+            let agents = &service.context.agents;
+            let _nothing_to_say: IgnoredAny = agents.call_within(super::work::VOLUME_LIMIT, &node, &call).await?;
             self.step_done(MOUNTED, "volume_mounted", |_| Ok(())).await?;
         }
         self.finish(State::Running, "", None, |_| Ok(())).await
@@ -100,7 +103,8 @@ impl Operation {
     async fn unmount(&self, node: &NodeRow, name: &str) -> Result<(), StepError> {
         let service = self.service().await?;
         let call = RpcCall::post(0, "unmount_volume").param("vol_name", name);
-        service.agents.call_within(super::work::VOLUME_LIMIT, node, &call).await?;
+        let agents = &service.context.agents;
+        let _nothing_to_say: IgnoredAny = agents.call_within(super::work::VOLUME_LIMIT, node, &call).await?;
         Ok(())
     }
 

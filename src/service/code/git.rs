@@ -1,10 +1,10 @@
-//! Code that comes by `git push` into the manager's repository.
+//! The git repository of a manager or an agent, into which users push code.
 
 use std::path::Path;
 
 use crate::config::NodeBase;
-use crate::service::context::ServiceContext;
-use crate::service::method::MethodError;
+use crate::model::ServiceId;
+use crate::service::reply::MethodError;
 use crate::sys::{self, program};
 
 const REPOSITORY: &str = "/home/git/code";
@@ -18,7 +18,7 @@ pub(crate) struct GitVersion {
     pub subject: String,
 }
 
-/// What was pushed last; nothing if there is no repository, or an empty one.
+/// Returns what was pushed last; nothing if there is no repository, or an empty one.
 ///
 /// # Errors
 /// `git` is not there although the repository is.
@@ -50,12 +50,15 @@ pub(crate) async fn repository_head(base: &NodeBase) -> Result<GitVersion, Metho
     Ok(GitVersion { revision, subject: lines.next().unwrap_or_default().to_owned() })
 }
 
-/// The sub-directory of this service in a revision, as a tar file.
-pub(crate) async fn archive(service: &ServiceContext, revision: &str) -> Result<tempfile::TempPath, MethodError> {
-    if revision.is_empty() {
-        return Err(MethodError::refused("nothing was pushed to the git repository yet"));
-    }
-    let base = &service.config.base;
+/// Makes a tar file of the sub-directory of a service in a revision.
+///
+/// # Errors
+/// The repository does not have it.
+pub(super) async fn archive(
+    base: &NodeBase,
+    sid: ServiceId,
+    revision: &str,
+) -> Result<tempfile::TempPath, MethodError> {
     let output = tempfile::Builder::new()
         .prefix("git-")
         .tempfile_in(base.rooted(&base.var_tmp))
@@ -63,7 +66,7 @@ pub(crate) async fn archive(service: &ServiceContext, revision: &str) -> Result<
         .into_temp_path();
     let directory = git_directory(&base.rooted(REPOSITORY));
     let target = format!("--output={}", output.display());
-    let tree = format!("{revision}:{}", service.sid);
+    let tree = format!("{revision}:{sid}");
     let arguments = [directory.as_str(), "archive", "--format=tar", &target, "--end-of-options", &tree];
     let outcome = program::run("git", &arguments, program::LIMIT).await;
     outcome.map_err(|error| MethodError::refused(sys::chain(&error)))?;

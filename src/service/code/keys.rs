@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-
+use crate::api::manager::{AuthorizedKeys, KeyOutcome};
 use crate::config::NodeBase;
-use crate::service::method::{Call, MethodError, Reply};
+use crate::service::call::Call;
+use crate::service::context::ServiceContext;
+use crate::service::reply::{MethodError, Reply};
 use crate::sys::{self, file};
 
 const MAX_BYTES: u64 = 64 * 1024;
@@ -23,18 +24,18 @@ const KEY_TYPES: [&str; 7] = [
 ///
 /// # Errors
 /// A parameter is left.
-pub(crate) async fn list_authorized_keys(base: &NodeBase, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn list_authorized_keys(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
-    let path = path(base);
+    let path = path(&service.config.base);
     let keys = sys::blocking(move || lines(&file::read_text(&path).unwrap_or_default())).await;
-    Ok(Reply::Value(json!({ "authorizedKeys": keys })))
+    Ok(Reply::of(&AuthorizedKeys { keys }))
 }
 
 /// `upload_authorized_key`: adds the keys that are not there yet.
 ///
 /// # Errors
 /// A line is no public key, or the file cannot be written.
-pub(crate) async fn upload_authorized_key(base: &NodeBase, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn upload_authorized_key(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
     let upload = call.file("key")?;
     call.finish()?;
     let bytes = upload.read(MAX_BYTES).await.map_err(|error| MethodError::refused(error.to_string()))?;
@@ -44,7 +45,7 @@ pub(crate) async fn upload_authorized_key(base: &NodeBase, mut call: Call) -> Re
         let shown: String = line.chars().take(40).collect();
         return Err(MethodError::invalid(format!("Not an SSH public key: '{shown}'")));
     }
-    let path = path(base);
+    let path = path(&service.config.base);
     let n_added = sys::blocking(move || {
         let mut keys = lines(&file::read_text(&path).unwrap_or_default());
         let n_before = keys.len();
@@ -62,7 +63,7 @@ pub(crate) async fn upload_authorized_key(base: &NodeBase, mut call: Call) -> Re
         Ok::<_, file::FileError>(keys.len() - n_before)
     })
     .await?;
-    Ok(Reply::Value(json!({ "outcome": format!("{n_added} keys added to authorized_keys") })))
+    Ok(Reply::of(&KeyOutcome { outcome: format!("{n_added} keys added to authorized_keys") }))
 }
 
 fn path(base: &NodeBase) -> PathBuf {

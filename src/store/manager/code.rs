@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use crate::model::ServiceId;
+use crate::model::{CodeFormat, ServiceId};
 use crate::store::{StoreError, Transaction};
 
 /// A code version. Its file lies in the code repository under its id.
@@ -14,8 +14,8 @@ pub(crate) struct CodeRow {
     pub filename: String,
     /// The user's words.
     pub description: String,
-    /// `tar`, `zip` or `git`.
-    pub filetype: String,
+    /// How its files are held.
+    pub format: CodeFormat,
     /// When it came, seconds since 1970.
     pub time: f64,
 }
@@ -27,7 +27,7 @@ pub(crate) struct CodeRow {
 pub(crate) fn insert_code(tx: &Transaction<'_>, sid: ServiceId, code: &CodeRow) -> Result<(), StoreError> {
     let sql = "INSERT OR REPLACE INTO code (sid, id, filename, description, filetype, time) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    tx.execute(sql, (sid.0, &code.id, &code.filename, &code.description, &code.filetype, code.time))?;
+    tx.execute(sql, (sid.0, &code.id, &code.filename, &code.description, code.format.as_str(), code.time))?;
     Ok(())
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn delete_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Res
 /// The database fails.
 pub(crate) fn find_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<Option<CodeRow>, StoreError> {
     let sql = "SELECT id, filename, description, filetype, time FROM code WHERE sid = ?1 AND id = ?2";
-    Ok(tx.query_row(sql, (sid.0, id), read).optional()?)
+    tx.query_row(sql, (sid.0, id), read).optional()?.transpose()
 }
 
 /// All code versions of a service, newest first.
@@ -58,15 +58,12 @@ pub(crate) fn list_codes(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<Cod
         "SELECT id, filename, description, filetype, time FROM code WHERE sid = ?1 ORDER BY time DESC, rowid DESC";
     let mut statement = tx.prepare(sql)?;
     let rows = statement.query_map([sid.0], read)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.map(|row| row?).collect()
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<CodeRow> {
-    Ok(CodeRow {
-        id: row.get(0)?,
-        filename: row.get(1)?,
-        description: row.get(2)?,
-        filetype: row.get(3)?,
-        time: row.get(4)?,
-    })
+fn read(row: &Row<'_>) -> rusqlite::Result<Result<CodeRow, StoreError>> {
+    let format: String = row.get(3)?;
+    let (id, filename, description, time) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?);
+    let format = format.parse().map_err(StoreError::Corrupt);
+    Ok(format.map(|format| CodeRow { id, filename, description, format, time }))
 }

@@ -4,45 +4,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Deserialize;
-use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::scripts::{Environment, Scripts, shown};
-use crate::api::params::{ParamError, bad, python_list};
+use super::command::Command;
+use super::logs::LOGS;
+use super::scripts::{Environment, LOGGER, Scripts, status};
+use crate::api::agent::{self as api, AgentInfo};
+use crate::api::params::{ParamError, bad};
 use crate::archive;
-use crate::model::VolumeName;
-use crate::service::kind::{AgentEnvironment, AgentKind, LogFile};
-use crate::service::method::{Call, Method, MethodError, Reply};
+use crate::service::agent_side::{AgentEnvironment, AgentKind};
+use crate::service::call::Call;
+use crate::service::code::ReceivedCode;
+use crate::service::log_file::LogFile;
+use crate::service::method::{BoundMethod, Method, bind, get, post, upload};
+use crate::service::reply::{MethodError, Reply};
 use crate::service::volume::mount::Volumes;
+use crate::service::volume::{mount_volume, unmount_volume};
 use crate::sys::{self, file};
 
-/// The name before every line in the agent's log.
-pub(crate) const LOGGER: &str = "conpaas.core.agent";
-
-const METHODS: &[Method] = &[
-    Method::post("init_agent"),
-    Method::upload("update_code"),
-    Method::post("execute_script"),
-    Method::get("get_script_status"),
-    Method::post("mount_volume"),
-    Method::post("unmount_volume"),
+const METHODS: &[Method<Arc<GenericAgent>>] = &[
+    post("init_agent", |agent, call| Box::pin(agent.init_agent(call))),
+    upload("update_code", |agent, call| Box::pin(agent.update_code(call))),
+    post("execute_script", |agent, call| Box::pin(agent.execute_script(call))),
+    get("get_script_status", |agent, call| Box::pin(agent.get_script_status(call))),
+    post("mount_volume", |agent, call| Box::pin(mount_volume(agent.volumes.clone(), call))),
+    post("unmount_volume", |agent, call| Box::pin(unmount_volume(agent.volumes.clone(), call))),
 ];
-const COMMANDS: [&str; 4] = ["notify", "run", "interrupt", "cleanup"];
 const LONGEST_INTERRUPT: Duration = Duration::from_secs(3600);
 
-pub(crate) fn make(environment: &AgentEnvironment) -> Arc<dyn AgentKind> {
-    Arc::new(GenericAgent(Arc::new(Inner {
-        scripts: Scripts::new(&environment.config),
-        volumes: Volumes::new(&environment.config.base),
-        environment: environment.clone(),
-        change: Mutex::new(()),
-    })))
-}
-
-struct GenericAgent(Arc<Inner>);
-
-struct Inner {
+struct GenericAgent {
     environment: AgentEnvironment,
     scripts: Scripts,
     volumes: Volumes,
@@ -50,49 +40,40 @@ struct Inner {
     change: Mutex<()>,
 }
 
-/// One element of `agents_info`.
-#[derive(Debug, Deserialize)]
-struct AgentInfo {
-    ip: String,
-    role: String,
+pub(super) fn make(environment: &AgentEnvironment) -> Arc<dyn AgentKind> {
+    Arc::new(GenericAgent {
+        scripts: Scripts::new(&environment.config),
+        volumes: Volumes::new(&environment.config.base),
+        environment: environment.clone(),
+        change: Mutex::new(()),
+    })
 }
 
 #[async_trait]
 impl AgentKind for GenericAgent {
-    fn methods(&self) -> &'static [Method] {
-        METHODS
+    fn methods(self: Arc<Self>) -> Vec<BoundMethod> {
+        bind(METHODS, &self)
     }
 
     fn logs(&self) -> &'static [LogFile] {
-        super::LOGS
+        LOGS
     }
 
-    async fn resume(&self) {
-        let inner = Arc::clone(&self.0);
-        if let Err(error) = inner.scripts.prepare() {
+    async fn resume(self: Arc<Self>) {
+        if let Err(error) = self.scripts.prepare() {
             tracing::error!(target: LOGGER, "Failed to prepare the directories of scripts: {error}");
         }
-        archive::remove_leftovers(&inner.scripts.code);
-        inner.volumes.resume().await;
-        if inner.scripts.was_interrupting() {
-            self.0.environment.tasks.spawn("interrupt", async move { inner.finish_interrupt().await });
-        }
-    }
-
-    async fn call(&self, method: &str, call: Call) -> Result<Reply, MethodError> {
-        match method {
-            "init_agent" => self.0.init_agent(call).await,
-            "update_code" => self.0.update_code(call).await,
-            "execute_script" => self.0.execute_script(call).await,
-            "get_script_status" => self.0.get_script_status(call).await,
-            "mount_volume" => self.0.mount_volume(call).await,
-            _ => self.0.unmount_volume(call).await,
+        archive::remove_leftovers(&self.scripts.code);
+        self.volumes.resume().await;
+        if self.scripts.was_interrupting() {
+            let agent = Arc::clone(&self);
+            self.environment.tasks.spawn("interrupt", async move { agent.finish_interrupt().await });
         }
     }
 }
 
-impl Inner {
-    async fn init_agent(self: &Arc<Self>, mut call: Call) -> Result<Reply, MethodError> {
+impl GenericAgent {
+    async fn init_agent(self: Arc<Self>, mut call: Call) -> Result<Reply, MethodError> {
         let agents_info = call.params.string("agents_info")?;
         let ip = call.params.string("ip")?;
         call.finish()?;
@@ -106,12 +87,12 @@ impl Inner {
         let master_ip = master.map(|agent| agent.ip.clone()).unwrap_or_default();
         let environment = Environment { my_ip: ip, my_role, master_ip };
         let _change = self.change.lock().await;
-        let inner = Arc::clone(self);
+        let agent = Arc::clone(&self);
         sys::blocking(move || {
             // Both wait for the disk, so they wait at the same time.
             std::thread::scope(|scope| {
-                let writing = scope.spawn(|| inner.write_agents(&agents_info));
-                let environment = inner.scripts.set_environment(&environment);
+                let writing = scope.spawn(|| agent.write_agents(&agents_info));
+                let environment = agent.scripts.set_environment(&environment);
                 writing.join().expect("writing a file does not panic").and(environment)
             })
         })
@@ -120,36 +101,10 @@ impl Inner {
         Ok(Reply::nothing())
     }
 
-    async fn update_code(self: &Arc<Self>, mut call: Call) -> Result<Reply, MethodError> {
-        let filetypes = ["zip", "tar", "git"].map(Value::from);
-        let filetype = call.params.one_of("filetype", &filetypes, &python_list(&filetypes))?;
-        let filetype = filetype.as_str().unwrap_or_default().to_owned();
-        let version = call.params.string("codeVersionId")?;
-        let upload = call.optional_file("file");
-        let revision = call.params.string_or("revision", "")?;
-        call.finish()?;
-        tracing::info!(target: LOGGER, "Updating code to version '{version}'");
-        let from_git;
-        let archive_path = match (&upload, filetype.as_str()) {
-            (_, "git") if revision.is_empty() => {
-                return Err(MethodError::refused("The 'git' filetype requires the 'revision' parameter"));
-            }
-            (_, "git") => {
-                from_git = self.archive_of_revision(&revision).await?;
-                from_git.to_path_buf()
-            }
-            (None, filetype) => {
-                return Err(MethodError::refused(format!("The '{filetype}' filetype requires an uploaded file")));
-            }
-            (Some(upload), _) => upload.path().to_owned(),
-        };
+    async fn update_code(self: Arc<Self>, call: Call) -> Result<Reply, MethodError> {
+        let received = ReceivedCode::take(&self.environment.config, call).await?;
         let _change = self.change.lock().await;
-        let scripts = self.scripts.clone();
-        // What cannot be unpacked leaves the old code and its scripts as they were.
-        let limits = self.environment.config.base.archive.clone();
-        let staged = sys::blocking(move || archive::stage(&archive_path, &scripts.code, &limits))
-            .await
-            .map_err(MethodError::invalid)?;
+        let staged = received.stage(&self.scripts.code).await?;
         self.scripts.kill_all().await;
         let scripts = self.scripts.clone();
         sys::blocking(move || {
@@ -162,54 +117,35 @@ impl Inner {
         Ok(Reply::nothing())
     }
 
-    /// The sub-directory of this service in a revision of the node's git repository, as a tar file.
-    async fn archive_of_revision(&self, revision: &str) -> Result<tempfile::TempPath, MethodError> {
-        let base = &self.environment.config.base;
-        let repository = base.rooted("/home/git/code");
-        let output = tempfile::Builder::new()
-            .prefix("git-")
-            .tempfile_in(base.rooted(&base.var_tmp))
-            .map_err(|error| MethodError::refused(format!("cannot make a temporary file: {error}")))?
-            .into_temp_path();
-        let tree = format!("{revision}:{}", self.environment.config.service_id);
-        let repository = format!("--git-dir={}", repository.display());
-        let target = format!("--output={}", output.display());
-        let arguments = [&repository, "archive", "--format=tar", &target, "--end-of-options", &tree];
-        let outcome = sys::program::run("git", &arguments, sys::program::LIMIT).await;
-        outcome.map_err(|error| MethodError::refused(sys::chain(&error)))?;
-        Ok(output)
-    }
-
-    async fn execute_script(self: &Arc<Self>, mut call: Call) -> Result<Reply, MethodError> {
-        let commands = COMMANDS.map(Value::from);
-        let command = call.params.one_of("command", &commands, &python_list(&commands))?;
-        let command = command.as_str().unwrap_or_default().to_owned();
+    async fn execute_script(self: Arc<Self>, mut call: Call) -> Result<Reply, MethodError> {
+        let command = call.params.choice("command", &Command::OF_AGENTS)?;
         let parameters = call.params.string_or("parameters", "")?;
         let agents_info = call.params.string("agents_info")?;
         call.finish()?;
         read_agents_info(&agents_info)?;
-        if command == "notify" {
+        if command == Command::Notify {
             tracing::info!(target: LOGGER, "Executing the 'notify' command");
         } else {
-            tracing::info!(target: LOGGER, "Executing the '{command}' command with parameters '{parameters}'");
+            tracing::info!(target: LOGGER, "Executing the '{}' command with parameters '{parameters}'", command.as_str());
         }
         let _change = self.change.lock().await;
-        let inner = Arc::clone(self);
+        let agent = Arc::clone(&self);
         let (any_runs, interrupt_runs) = sys::blocking(move || {
-            inner.write_agents(&agents_info)?;
-            Ok::<_, file::FileError>((inner.scripts.any_is_running(), inner.scripts.is_running("interrupt.sh")))
+            agent.write_agents(&agents_info)?;
+            Ok::<_, file::FileError>((agent.scripts.any_is_running(), agent.scripts.is_running("interrupt.sh")))
         })
         .await?;
-        match (command.as_str(), any_runs, interrupt_runs) {
-            ("interrupt", false, _) => {
+        match (command, any_runs, interrupt_runs) {
+            (Command::Interrupt, false, _) => {
                 tracing::warn!(target: LOGGER, "No scripts are currently running, nothing to interrupt");
             }
-            ("interrupt", true, true) => self.scripts.kill_all().await,
-            ("interrupt", true, false) => self.interrupt(&parameters).await?,
+            (Command::Interrupt, true, true) => self.scripts.kill_all().await,
+            (Command::Interrupt, true, false) => self.interrupt(&parameters).await?,
             (_, true, _) => {
+                let command = command.as_str();
                 tracing::warn!(target: LOGGER, "Scripts are already running, '{command}' is not executed");
             }
-            (_, false, _) => self.scripts.start(&format!("{command}.sh"), &parameters).await?,
+            (_, false, _) => self.scripts.start(command.script(), &parameters).await?,
         }
         Ok(Reply::nothing())
     }
@@ -217,11 +153,11 @@ impl Inner {
     /// Runs `interrupt.sh`, then ends what still runs.
     async fn interrupt(self: &Arc<Self>, parameters: &str) -> Result<(), MethodError> {
         self.scripts.set_interrupting(true)?;
-        if let Err(error) = self.scripts.start("interrupt.sh", parameters).await {
+        if let Err(error) = self.scripts.start(Command::Interrupt.script(), parameters).await {
             tracing::error!(target: LOGGER, "Failed to interrupt by script: {error}");
         }
-        let inner = Arc::clone(self);
-        self.environment.tasks.spawn("interrupt", async move { inner.finish_interrupt().await });
+        let agent = Arc::clone(self);
+        self.environment.tasks.spawn("interrupt", async move { agent.finish_interrupt().await });
         Ok(())
     }
 
@@ -244,33 +180,11 @@ impl Inner {
         }
     }
 
-    async fn get_script_status(self: &Arc<Self>, call: Call) -> Result<Reply, MethodError> {
+    async fn get_script_status(self: Arc<Self>, call: Call) -> Result<Reply, MethodError> {
         call.finish()?;
-        let inner = Arc::clone(self);
-        let progress = sys::blocking(move || inner.scripts.progress()).await;
-        let scripts: serde_json::Map<String, Value> =
-            progress.into_iter().map(|(name, progress)| (name.to_owned(), shown(progress).into())).collect();
-        Ok(Reply::Value(json!({ "scripts": scripts })))
-    }
-
-    async fn mount_volume(&self, mut call: Call) -> Result<Reply, MethodError> {
-        let device = call.params.string("dev_name")?;
-        let name = call.params.string("vol_name")?;
-        let id = call.params.string_or("vol_id", "")?;
-        call.finish()?;
-        let name: VolumeName = name.parse().map_err(|error| MethodError::refused(format!("{error}")))?;
-        let outcome = self.volumes.mount(&device, Some(id.as_str()).filter(|id| !id.is_empty()), &name).await;
-        outcome.map_err(|error| failed("mount", &error))?;
-        Ok(Reply::nothing())
-    }
-
-    async fn unmount_volume(&self, mut call: Call) -> Result<Reply, MethodError> {
-        let name = call.params.string("vol_name")?;
-        call.finish()?;
-        let name: VolumeName = name.parse().map_err(|error| MethodError::refused(format!("{error}")))?;
-        let outcome = self.volumes.unmount(&name).await;
-        outcome.map_err(|error| failed("unmount", &error))?;
-        Ok(Reply::nothing())
+        let progress = sys::blocking(move || self.scripts.progress()).await;
+        let scripts = progress.into_iter().map(|(name, progress)| (name.to_owned(), status(progress))).collect();
+        Ok(Reply::of(&api::Scripts { scripts }))
     }
 
     /// Blocking.
@@ -282,10 +196,4 @@ impl Inner {
 fn read_agents_info(text: &str) -> Result<Vec<AgentInfo>, ParamError> {
     serde_json::from_str(text)
         .map_err(|error| bad("agents_info", &format!("not a JSON list of agents with id, ip and role: {error}")))
-}
-
-fn failed(action: &str, error: &dyn std::error::Error) -> MethodError {
-    let text = sys::chain(error);
-    tracing::error!(target: LOGGER, "Failed to {action} volume: {text}");
-    MethodError::refused(format!("Failed to {action} volume: {text}"))
 }

@@ -1,40 +1,46 @@
 //! The manager's side of a generic service (reference: `docs/reference/manager-api.md` §5.1).
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
 
+use super::command::Command;
+use super::logs::LOGS;
 use super::{default_code, rollout};
-use crate::api::params::python_list;
-use crate::model::State;
-use crate::service::code;
+use crate::api::agent::ScriptStatus;
+use crate::api::manager::{NodeList, ScriptsOfNodes, StateView};
+use crate::model::{CodeFormat, State};
+use crate::service::call::Call;
+use crate::service::code::{self, EnableCode};
 use crate::service::context::ServiceContext;
-use crate::service::kind::LogFile;
+use crate::service::log_file::LogFile;
 use crate::service::manager_side::{Counts, ManagerKind, WantedNode, WorkError, last_nodes};
-use crate::service::method::{Call, Method, MethodError, Reply};
-use crate::store::manager::{self as store, NodeRow};
+use crate::service::method::{Method, get, post, upload};
+use crate::service::reply::{MethodError, Reply};
+use crate::service::work::Work;
+use crate::store::manager::NodeRow;
 
-const METHODS: &[Method] = &[
-    Method::get("get_service_info"),
-    Method::get("list_nodes"),
-    Method::get("get_node_info"),
-    Method::get("list_code_versions"),
-    Method::upload("upload_code_version"),
-    Method::get("download_code_version"),
-    Method::post("enable_code"),
-    Method::post("delete_code_version"),
-    Method::get("list_authorized_keys"),
-    Method::upload("upload_authorized_key"),
-    Method::post("execute_script"),
-    Method::get("get_script_status"),
+const METHODS: &[Method<ServiceContext>] = &[
+    get("get_service_info", |service, call| Box::pin(get_service_info(service, call))),
+    get("list_nodes", |service, call| Box::pin(list_nodes(service, call))),
+    get("get_node_info", |service, call| Box::pin(get_node_info(service, call))),
+    get("list_code_versions", |service, call| Box::pin(code::list(service, call))),
+    upload("upload_code_version", |service, call| Box::pin(code::upload(service, call))),
+    get("download_code_version", |service, call| Box::pin(code::download(service, call))),
+    post("enable_code", |service, call| Box::pin(code::enable_code(service, call, expect_no_scripts))),
+    post("delete_code_version", |service, call| Box::pin(code::delete(service, call))),
+    get("list_authorized_keys", |service, call| Box::pin(code::list_authorized_keys(service, call))),
+    upload("upload_authorized_key", |service, call| Box::pin(code::upload_authorized_key(service, call))),
+    post("execute_script", |service, call| Box::pin(execute_script(service, call))),
+    get("get_script_status", |service, call| Box::pin(get_script_status(service, call))),
 ];
-const COMMANDS: [&str; 3] = ["run", "interrupt", "cleanup"];
 const MASTER: &str = "master";
 const NODE: &str = "node";
 const SCRIPTS_RUN: &str = "ERROR: Scripts are still running inside at least one agent. \
                            Please wait for them to finish execution or call 'interrupt' first.";
 const NO_SCRIPTS_RUN: &str = "ERROR: No scripts are currently running inside agents. Nothing to interrupt.";
 
-pub(crate) struct Generic;
+pub(super) struct Generic;
 
 #[async_trait]
 impl ManagerKind for Generic {
@@ -50,18 +56,18 @@ impl ManagerKind for Generic {
         Ok(vec![WantedNode::of_role(MASTER)])
     }
 
-    /// There is one master; whatever is added later is a node, as upstream has it.
-    fn wanted(&self, _role: &str) -> WantedNode {
-        WantedNode::of_role(NODE)
+    /// There is one master; whatever is added later is a node, as in ConPaaS 2.0.
+    async fn wanted(&self, _service: &ServiceContext, _role: &str) -> Result<WantedNode, WorkError> {
+        Ok(WantedNode::of_role(NODE))
     }
 
     fn logs(&self, _role: &str) -> &'static [LogFile] {
-        super::LOGS
+        LOGS
     }
 
     async fn on_add_service(&self, service: &ServiceContext) -> Result<(), WorkError> {
         let tar = default_code::tar().map_err(|error| MethodError::refused(error.to_string()))?;
-        code::add_default(service, "code-default.tar", "tar", tar).await
+        code::add_default(service, "code-default.tar", CodeFormat::Tar, tar).await
     }
 
     fn plan_removal(&self, nodes: &[NodeRow], counts: &Counts) -> Result<Vec<String>, MethodError> {
@@ -74,7 +80,7 @@ impl ManagerKind for Generic {
 
     async fn on_start(&self, service: &ServiceContext, nodes: &[NodeRow]) -> Result<(), WorkError> {
         rollout::init_agents(service, nodes, nodes).await?;
-        rollout::update_code(service, nodes, None).await
+        code::update_code(service, nodes, None).await
     }
 
     async fn on_add_nodes(
@@ -85,8 +91,8 @@ impl ManagerKind for Generic {
     ) -> Result<(), WorkError> {
         let all = [before, added].concat();
         rollout::init_agents(service, &all, added).await?;
-        rollout::update_code(service, added, None).await?;
-        rollout::execute(service, &all, before, "notify", "").await
+        code::update_code(service, added, None).await?;
+        rollout::execute(service, &all, before, Command::Notify, "").await
     }
 
     async fn on_remove_nodes(
@@ -95,118 +101,81 @@ impl ManagerKind for Generic {
         left: &[NodeRow],
         _removed: &[NodeRow],
     ) -> Result<(), WorkError> {
-        rollout::execute(service, left, left, "notify", "").await
+        rollout::execute(service, left, left, Command::Notify, "").await
     }
 
-    async fn on_adapt(&self, service: &ServiceContext, work: &Value) -> Result<(), WorkError> {
-        let version = enabled_version(work)?;
-        let nodes = service.nodes().await?;
-        rollout::update_code(service, &nodes, Some(version)).await?;
-        activate(service, version).await
+    async fn on_adapt(&self, service: &ServiceContext, work: &Work) -> Result<(), WorkError> {
+        let enable: EnableCode = work
+            .read()
+            .map_err(|error| MethodError::refused(format!("the operation names no code version: {error}")))?;
+        code::enable_on_nodes(service, &enable).await
     }
 
-    async fn undo_adapt(&self, service: &ServiceContext, _work: &Value) {
-        let Ok(nodes) = service.nodes().await else { return };
-        if let Err(error) = rollout::update_code(service, &nodes, None).await {
-            tracing::warn!("some agents may not have the active code: {error}");
-        }
+    async fn undo_adapt(&self, service: &ServiceContext, _work: &Work) {
+        code::restore_active(service).await;
     }
 
     async fn can_change_volumes(&self, service: &ServiceContext, _method: &str) -> Result<(), MethodError> {
-        expect_no_scripts(service).await
+        expect_no_scripts(service.clone()).await
     }
 
     fn has_git_code(&self) -> bool {
         true
     }
 
-    fn methods(&self) -> &'static [Method] {
+    fn methods(&self) -> &'static [Method<ServiceContext>] {
         METHODS
     }
+}
 
-    async fn call(&self, service: &ServiceContext, method: &str, call: Call) -> Result<Reply, MethodError> {
-        match method {
-            "get_service_info" => service.service_info(call, "generic").await,
-            "list_nodes" => list_nodes(service, call).await,
-            "get_node_info" => service.node_info(call, own_fields).await,
-            "list_code_versions" => code::list(service, call).await,
-            "upload_code_version" => code::upload(service, call).await,
-            "download_code_version" => code::download(service, call).await,
-            "enable_code" => enable_code(service, call).await,
-            "delete_code_version" => code::delete(service, call).await,
-            "list_authorized_keys" => code::list_authorized_keys(&service.config.base, call).await,
-            "upload_authorized_key" => code::upload_authorized_key(&service.config.base, call).await,
-            "execute_script" => execute_script(service, call).await,
-            _ => get_script_status(service, call).await,
+async fn get_service_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    service.service_info(call).await
+}
+
+async fn list_nodes(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let mut list = NodeList::default();
+    if let Some(nodes) = service.shown_nodes().await? {
+        for role in [MASTER, NODE] {
+            let of_role = nodes.iter().filter(|node| node.role == role).map(|node| node.view.id.clone());
+            list.by_role.insert(role.to_owned(), of_role.collect());
         }
     }
+    Ok(Reply::of(&list))
 }
 
-fn own_fields(node: &NodeRow) -> Map<String, Value> {
-    Map::from_iter([("is_master".to_owned(), (node.role == MASTER).into())])
+async fn get_node_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    let flags = |node: &NodeRow| BTreeMap::from([("is_master".to_owned(), node.role == MASTER)]);
+    service.node_info(call, |_| LOGS, flags).await
 }
 
-async fn list_nodes(service: &ServiceContext, call: Call) -> Result<Reply, MethodError> {
-    call.finish()?;
-    let Some(nodes) = service.shown_nodes().await? else { return Ok(Reply::nothing()) };
-    let of_role = |role: &str| -> Vec<&str> {
-        nodes.iter().filter(|node| node.role == role).map(|node| node.view.id.as_str()).collect()
-    };
-    Ok(Reply::Value(json!({ MASTER: of_role(MASTER), NODE: of_role(NODE) })))
-}
-
-async fn enable_code(service: &ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
-    let code = code::take_version(service, &mut call).await?;
-    call.finish()?;
-    let row = service.expect_state(&[State::Init, State::Stopped, State::Running]).await?;
-    if row.state != State::Running {
-        activate(service, &code.id).await?;
-        return Ok(Reply::nothing());
-    }
-    expect_no_scripts(service).await?;
-    Ok(Reply::Adapt { reason: "Updating configuration".to_owned(), work: json!({ "codeVersionId": code.id }) })
-}
-
-async fn execute_script(service: &ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
-    let commands = COMMANDS.map(Value::from);
-    let command = call.params.one_of("command", &commands, &python_list(&commands))?;
-    let command = command.as_str().unwrap_or_default();
+async fn execute_script(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+    let command = call.params.choice("command", &Command::OF_USERS)?;
     let parameters = call.params.string_or("parameters", "")?;
     call.finish()?;
     service.expect_state(&[State::Running]).await?;
-    let any_run = any_script_runs(service).await?;
+    let any_run = any_script_runs(&service).await?;
     match (command, any_run) {
-        ("interrupt", false) => return Err(MethodError::refused(NO_SCRIPTS_RUN)),
-        ("run" | "cleanup", true) => return Err(MethodError::refused(SCRIPTS_RUN)),
+        (Command::Interrupt, false) => return Err(MethodError::refused(NO_SCRIPTS_RUN)),
+        (Command::Run | Command::Cleanup, true) => return Err(MethodError::refused(SCRIPTS_RUN)),
         _ => {}
     }
     let nodes = service.nodes().await?;
-    rollout::execute(service, &nodes, &nodes, command, &parameters).await?;
-    Ok(Reply::Value(json!({ "state": State::Running })))
+    rollout::execute(&service, &nodes, &nodes, command, &parameters).await?;
+    Ok(Reply::of(&StateView { state: State::Running }))
 }
 
-async fn get_script_status(service: &ServiceContext, call: Call) -> Result<Reply, MethodError> {
+async fn get_script_status(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     service.expect_state(&[State::Running]).await?;
-    Ok(Reply::Value(json!({ "agents": rollout::script_status(service).await? })))
+    Ok(Reply::of(&ScriptsOfNodes { agents: rollout::script_status(&service).await? }))
 }
 
-async fn expect_no_scripts(service: &ServiceContext) -> Result<(), MethodError> {
-    if any_script_runs(service).await? { Err(MethodError::refused(SCRIPTS_RUN)) } else { Ok(()) }
+async fn expect_no_scripts(service: ServiceContext) -> Result<(), MethodError> {
+    if any_script_runs(&service).await? { Err(MethodError::refused(SCRIPTS_RUN)) } else { Ok(()) }
 }
 
 async fn any_script_runs(service: &ServiceContext) -> Result<bool, MethodError> {
     let agents = rollout::script_status(service).await?;
-    let mut scripts = agents.values().filter_map(Value::as_object).flat_map(Map::values);
-    Ok(scripts.any(|status| status == "RUNNING"))
-}
-
-async fn activate(service: &ServiceContext, version: &str) -> Result<(), MethodError> {
-    let (sid, version) = (service.sid, version.to_owned());
-    Ok(service.store.write(move |tx| store::set_active_code(tx, sid, &version)).await?)
-}
-
-fn enabled_version(work: &Value) -> Result<&str, MethodError> {
-    let version = work.get("codeVersionId").and_then(Value::as_str);
-    version.ok_or_else(|| MethodError::refused("the operation names no code version"))
+    Ok(agents.values().flat_map(BTreeMap::values).any(|status| *status == ScriptStatus::Running))
 }

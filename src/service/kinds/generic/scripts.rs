@@ -11,13 +11,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::logs::{AGENT_ERR, AGENT_OUT};
+use crate::api::agent::ScriptStatus;
 use crate::config::AgentConfig;
-use crate::service::method::MethodError;
+use crate::service::reply::MethodError;
 use crate::supervise::script;
 use crate::supervise::script::{Progress, Supervised};
 use crate::sys::{self, file};
 
-/// The scripts' names, in upstream's order.
+/// The name before every line in the agent's log.
+pub(crate) const LOGGER: &str = "conpaas.core.agent";
+
+/// The scripts' names, in the order of ConPaaS 2.0.
 pub(crate) const SCRIPTS: [&str; 5] = ["init.sh", "notify.sh", "run.sh", "interrupt.sh", "cleanup.sh"];
 
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -61,8 +66,8 @@ impl Scripts {
             environment: base.rooted(&base.var_tmp).join("environment.json"),
             interrupting: base.rooted(&base.var_tmp).join("interrupting"),
             home: base.rooted(&base.conpaas_home),
-            stdout: base.rooted(super::AGENT_OUT.path),
-            stderr: base.rooted(super::AGENT_ERR.path),
+            stdout: base.rooted(AGENT_OUT.path),
+            stderr: base.rooted(AGENT_ERR.path),
             node_tag: if is_own_machine { None } else { std::env::var(NODE_VARIABLE).ok() },
         }
     }
@@ -75,17 +80,17 @@ impl Scripts {
         Ok(())
     }
 
-    /// How far each script has come, by name. Blocking.
+    /// Returns how far each script has come, by name. Blocking.
     pub(crate) fn progress(&self) -> Vec<(&'static str, Progress)> {
         SCRIPTS.iter().map(|name| (*name, script::progress(&self.record(name)))).collect()
     }
 
-    /// Whether some script runs. Blocking.
+    /// Returns whether some script runs. Blocking.
     pub(crate) fn any_is_running(&self) -> bool {
         self.progress().iter().any(|(_, progress)| matches!(progress, Progress::Running(_)))
     }
 
-    /// Whether this script runs. Blocking.
+    /// Returns whether this script runs. Blocking.
     pub(crate) fn is_running(&self, name: &str) -> bool {
         matches!(script::progress(&self.record(name)), Progress::Running(_))
     }
@@ -94,7 +99,7 @@ impl Scripts {
     pub(crate) async fn start(&self, name: &str, parameters: &str) -> Result<(), MethodError> {
         let script = self.code.join(name);
         if !script.is_file() {
-            tracing::error!(target: super::agent::LOGGER, "Script '{name}' does not exist in the active code tarball");
+            tracing::error!(target: LOGGER, "Script '{name}' does not exist in the active code tarball");
             return Ok(());
         }
         let mut arguments = vec![OsString::from("bash"), script.into_os_string()];
@@ -110,14 +115,14 @@ impl Scripts {
         };
         let started = script::start(&wanted).await;
         started.map_err(|error| MethodError::refused(format!("cannot run script '{name}': {error}")))?;
-        tracing::info!(target: super::agent::LOGGER, "Script '{name}' is running");
+        tracing::info!(target: LOGGER, "Script '{name}' is running");
         Ok(())
     }
 
     /// Ends all running scripts with everything in their process groups.
     pub(crate) async fn kill_all(&self) {
         let records = SCRIPTS.iter().map(|name| self.record(name)).collect();
-        tracing::info!(target: super::agent::LOGGER, "Killing all running processes");
+        tracing::info!(target: LOGGER, "Killing all running processes");
         script::terminate(records, KILL_GRACE).await;
     }
 
@@ -141,7 +146,7 @@ impl Scripts {
         }
     }
 
-    /// Whether an interrupt was on its way when an earlier agent ended. Blocking.
+    /// Returns whether an interrupt was on its way when an earlier agent ended. Blocking.
     pub(crate) fn was_interrupting(&self) -> bool {
         self.interrupting.exists()
     }
@@ -163,11 +168,11 @@ impl Scripts {
     }
 }
 
-/// The words for a script's progress on the wire.
-pub(crate) fn shown(progress: Progress) -> String {
+/// Returns a script's progress as the wire has it.
+pub(crate) fn status(progress: Progress) -> ScriptStatus {
     match progress {
-        Progress::NeverStarted => "NEVER STARTED".to_owned(),
-        Progress::Running(_) => "RUNNING".to_owned(),
-        Progress::Ended(code) => format!("STOPPED (return code {code})"),
+        Progress::NeverStarted => ScriptStatus::NeverStarted,
+        Progress::Running(_) => ScriptStatus::Running,
+        Progress::Ended(code) => ScriptStatus::Stopped(code),
     }
 }

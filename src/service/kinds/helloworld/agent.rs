@@ -3,37 +3,45 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::json;
 
-use crate::service::kind::{AgentEnvironment, AgentKind, LogFile};
-use crate::service::method::{Call, Method, MethodError, Reply};
+use crate::api::agent::Greeting;
+use crate::service::agent_side::{AgentEnvironment, AgentKind};
+use crate::service::call::Call;
+use crate::service::log_file::LogFile;
+use crate::service::method::{BoundMethod, Method, bind, get, post};
+use crate::service::reply::{MethodError, Reply};
 
-const METHODS: &[Method] = &[Method::post("startup"), Method::get("get_helloworld")];
+const METHODS: &[Method<Arc<HelloworldAgent>>] = &[
+    post("startup", |agent, call| Box::pin(startup(agent, call))),
+    get("get_helloworld", |agent, call| Box::pin(get_helloworld(agent, call))),
+];
 
 struct HelloworldAgent {
     text: String,
 }
 
-pub(crate) fn make(environment: &AgentEnvironment) -> Arc<dyn AgentKind> {
+pub(super) fn make(environment: &AgentEnvironment) -> Arc<dyn AgentKind> {
     let text = environment.config.base.extra.get("STRING_TO_GENERATE").cloned().unwrap_or_default();
     Arc::new(HelloworldAgent { text })
 }
 
 #[async_trait]
 impl AgentKind for HelloworldAgent {
-    fn methods(&self) -> &'static [Method] {
-        METHODS
+    fn methods(self: Arc<Self>) -> Vec<BoundMethod> {
+        bind(METHODS, &self)
     }
 
     fn logs(&self) -> &'static [LogFile] {
         &[]
     }
+}
 
-    async fn call(&self, method: &str, call: Call) -> Result<Reply, MethodError> {
-        call.finish()?;
-        match method {
-            "get_helloworld" => Ok(Reply::Value(json!({ "result": self.text }))),
-            _ => Ok(Reply::nothing()),
-        }
-    }
+async fn startup(_agent: Arc<HelloworldAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    Ok(Reply::nothing())
+}
+
+async fn get_helloworld(agent: Arc<HelloworldAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    Ok(Reply::of(&Greeting { result: agent.text.clone() }))
 }

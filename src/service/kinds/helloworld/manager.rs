@@ -1,24 +1,30 @@
 //! The manager's side: one role, and a method that asks every node.
 
-use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
+use async_trait::async_trait;
+use serde::de::IgnoredAny;
+
+use crate::api::agent::Greeting;
+use crate::api::manager::{Greetings, NodeList};
 use crate::model::State;
 use crate::rpc::RpcCall;
+use crate::service::call::Call;
 use crate::service::context::ServiceContext;
-use crate::service::kind::LogFile;
-use crate::service::manager_side::{Counts, ManagerKind, WantedNode, WorkError, last_nodes};
-use crate::service::method::{Call, Method, MethodError, Reply};
+use crate::service::log_file::LogFile;
+use crate::service::manager_side::{Counts, ManagerKind, NodeSettings, WantedNode, WorkError, last_nodes};
+use crate::service::method::{Method, get};
+use crate::service::reply::{MethodError, Reply};
 use crate::store::manager::NodeRow;
 
-const METHODS: &[Method] = &[
-    Method::get("get_service_info"),
-    Method::get("list_nodes"),
-    Method::get("get_node_info"),
-    Method::get("get_helloworld"),
+const METHODS: &[Method<ServiceContext>] = &[
+    get("get_service_info", |service, call| Box::pin(get_service_info(service, call))),
+    get("list_nodes", |service, call| Box::pin(list_nodes(service, call))),
+    get("get_node_info", |service, call| Box::pin(get_node_info(service, call))),
+    get("get_helloworld", |service, call| Box::pin(get_helloworld(service, call))),
 ];
 
-pub(crate) struct Helloworld;
+pub(super) struct Helloworld;
 
 #[async_trait]
 impl ManagerKind for Helloworld {
@@ -34,8 +40,8 @@ impl ManagerKind for Helloworld {
         Ok(vec![WantedNode::of_role("node")])
     }
 
-    fn context(&self) -> Map<String, Value> {
-        Map::from_iter([("STRING".to_owned(), "helloworld".into())])
+    async fn context(&self, _service: &ServiceContext) -> Result<NodeSettings, WorkError> {
+        Ok(NodeSettings::from([("STRING", "helloworld".to_owned())]))
     }
 
     fn logs(&self, _role: &str) -> &'static [LogFile] {
@@ -57,7 +63,7 @@ impl ManagerKind for Helloworld {
         _before: &[NodeRow],
         added: &[NodeRow],
     ) -> Result<(), WorkError> {
-        service.agents.call_all(added, |_| RpcCall::post(0, "startup")).await?;
+        let _nothing_to_say: Vec<IgnoredAny> = service.agents.call_all(added, |_| RpcCall::post(0, "startup")).await?;
         Ok(())
     }
 
@@ -70,37 +76,36 @@ impl ManagerKind for Helloworld {
         Ok(())
     }
 
-    fn methods(&self) -> &'static [Method] {
+    fn methods(&self) -> &'static [Method<ServiceContext>] {
         METHODS
     }
-
-    async fn call(&self, service: &ServiceContext, method: &str, call: Call) -> Result<Reply, MethodError> {
-        match method {
-            "get_service_info" => service.service_info(call, "helloworld").await,
-            "list_nodes" => list_nodes(service, call).await,
-            "get_node_info" => service.node_info(call, |_| Map::new()).await,
-            _ => get_helloworld(service, call).await,
-        }
-    }
 }
 
-async fn list_nodes(service: &ServiceContext, call: Call) -> Result<Reply, MethodError> {
+async fn get_service_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    service.service_info(call).await
+}
+
+async fn list_nodes(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
-    let Some(nodes) = service.shown_nodes().await? else { return Ok(Reply::nothing()) };
-    let ids: Vec<&str> = nodes.iter().map(|node| node.view.id.as_str()).collect();
-    Ok(Reply::Value(json!({ "helloworld": ids })))
+    let mut list = NodeList::default();
+    if let Some(nodes) = service.shown_nodes().await? {
+        let ids = nodes.into_iter().map(|node| node.view.id).collect();
+        list.by_role.insert("helloworld".to_owned(), ids);
+    }
+    Ok(Reply::of(&list))
 }
 
-async fn get_helloworld(service: &ServiceContext, call: Call) -> Result<Reply, MethodError> {
+async fn get_node_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    service.node_info(call, |_| &[], |_| BTreeMap::new()).await
+}
+
+async fn get_helloworld(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     service.expect_state(&[State::Running]).await?;
     let nodes = service.nodes().await?;
-    let texts = service.agents.call_all(&nodes, |_| RpcCall::get(0, "get_helloworld")).await?;
+    let texts: Vec<Greeting> = service.agents.call_all(&nodes, |_| RpcCall::get(0, "get_helloworld")).await?;
     let lines: Vec<String> = std::iter::zip(&nodes, texts)
-        .map(|(node, text)| {
-            let text = text.get("result").and_then(Value::as_str).unwrap_or_default().to_owned();
-            format!("Received {text} from {}", node.view.id)
-        })
+        .map(|(node, greeting)| format!("Received {} from {}", greeting.result, node.view.id))
         .collect();
-    Ok(Reply::Value(json!({ "helloworld": lines.join("\n") })))
+    Ok(Reply::of(&Greetings { helloworld: lines.join("\n") }))
 }

@@ -1,0 +1,41 @@
+//! All methods of a manager: those of service 0, which is the manager itself, and those that every
+//! service has. The methods of a kind stand in the kind's own table.
+
+use std::sync::Arc;
+
+use super::{about, git, nodes, services, startup, volumes};
+use crate::manager::core::Manager;
+use crate::model::ServiceId;
+use crate::service::{Method, get, post, upload};
+
+/// A service that a call names, the manager itself included.
+pub(crate) struct Addressed {
+    pub(crate) manager: Arc<Manager>,
+    pub(crate) sid: ServiceId,
+}
+
+/// Methods of every service, the manager itself included.
+pub(crate) const OF_EVERY_SERVICE: &[Method<Addressed>] = &[
+    get("get_service_history", |a, call| Box::pin(about::get_service_history(a.manager, a.sid, call))),
+    get("get_manager_log", |a, call| Box::pin(about::get_manager_log(a.manager, a.sid, call))),
+    get("get_agent_log", |a, call| Box::pin(about::get_agent_log(a.manager, a.sid, call))),
+];
+
+/// Methods of the manager itself.
+pub(crate) const OWN: &[Method<Arc<Manager>>] = &[
+    get("check_process", |manager, call| Box::pin(about::check_process(manager, call))),
+    get("get_app_info", |manager, call| Box::pin(about::get_app_info(manager, call))),
+    post("add_service", |manager, call| Box::pin(services::add_service(manager, call))),
+    post("remove_service", |manager, call| Box::pin(services::remove_service(manager, call))),
+    post("start_service", |manager, call| Box::pin(services::start_service(manager, call))),
+    post("stop_service", |manager, call| Box::pin(services::stop_service(manager, call))),
+    post("add_nodes", |manager, call| Box::pin(nodes::add_nodes(manager, call))),
+    post("remove_nodes", |manager, call| Box::pin(nodes::remove_nodes(manager, call))),
+    post("create_volume", |manager, call| Box::pin(volumes::create_volume(manager, call))),
+    post("delete_volume", |manager, call| Box::pin(volumes::delete_volume(manager, call))),
+    post("list_volumes", |manager, call| Box::pin(volumes::list_volumes(manager, call))),
+    upload("upload_startup_script", |manager, call| Box::pin(startup::upload_startup_script(manager, call))),
+    get("get_startup_script", |manager, call| Box::pin(startup::get_startup_script(manager, call))),
+    post("git_push_hook", |manager, call| Box::pin(git::git_push_hook(manager, call))),
+    post("stopall", |manager, call| Box::pin(services::stopall(manager, call))),
+];

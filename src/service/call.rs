@@ -1,0 +1,70 @@
+//! The parameters and files of one call of a method.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::api::params::{ParamError, Params, bad, missing};
+use crate::rpc::Upload;
+
+/// The parameters and files of one call, taken out one by one.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// The parameters.
+    pub params: Params,
+    files: BTreeMap<String, Upload>,
+}
+
+impl Call {
+    /// Takes a request's parameters and files.
+    #[must_use]
+    pub(crate) fn new(params: Map<String, Value>, files: BTreeMap<String, Upload>) -> Self {
+        Call { params: Params::new(params), files }
+    }
+
+    /// Takes a file that must be there.
+    ///
+    /// # Errors
+    /// It is missing, or a text.
+    pub(crate) fn file(&mut self, name: &str) -> Result<Upload, ParamError> {
+        match (self.files.remove(name), self.params.optional(name)) {
+            (Some(upload), _) => Ok(upload),
+            (None, None) => Err(missing(name)),
+            (None, Some(value)) => {
+                let text = value.as_str().unwrap_or_default();
+                Err(bad(name, &format!("'{text}' has type 'str', should be uploaded file")))
+            }
+        }
+    }
+
+    /// Takes a file that may be there.
+    pub(crate) fn optional_file(&mut self, name: &str) -> Option<Upload> {
+        self.files.remove(name)
+    }
+
+    /// Refuses what the method does not declare.
+    ///
+    /// # Errors
+    /// Something is left.
+    pub(crate) fn finish(mut self) -> Result<(), ParamError> {
+        let Some((name, upload)) = self.files.pop_first() else { return self.params.finish() };
+        Err(ParamError(format!("Unexpected parameters: {{'{name}': '{}'}}.", upload.filename)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_no_file_and_nothing_may_be_left() {
+        let params = || Map::from_iter([("code".to_owned(), Value::from("x"))]);
+        let mut call = Call::new(params(), BTreeMap::new());
+        let text = call.file("code").unwrap_err().to_string();
+        assert_eq!(text, "Parameter 'code': 'x' has type 'str', should be uploaded file.");
+        assert!(call.finish().is_ok());
+        let mut call = Call::new(params(), BTreeMap::new());
+        assert_eq!(call.file("key").unwrap_err(), missing("key"));
+        assert_eq!(call.finish().unwrap_err().to_string(), "Unexpected parameters: {u'code': u'x'}.");
+    }
+}

@@ -1,0 +1,106 @@
+//! What a method answers, or why it does not, and the envelope of both.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::work::Work;
+use crate::api::params::ParamError;
+use crate::rpc::{Response, reply_error, reply_result};
+use crate::store::StoreError;
+use crate::sys;
+
+/// What a method answers.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// A result, as [`Reply::of`] makes it.
+    Value(Value),
+    /// A file to be saved under a name.
+    Download {
+        /// Where it lies.
+        path: PathBuf,
+        /// Under which name the caller should save it.
+        filename: String,
+    },
+    /// A result, and work on the service's nodes that outlives the request: the service is
+    /// `ADAPTING` until `ManagerKind::on_adapt` has done it.
+    Adapt {
+        /// Shown in the history.
+        reason: String,
+        /// What `on_adapt` is given.
+        work: Work,
+    },
+}
+
+impl Reply {
+    /// A result: one of the structs in `api/`, or a text.
+    ///
+    /// # Panics
+    /// Never for the plain data of the wire: maps have keys that are texts or numbers.
+    #[must_use]
+    pub(crate) fn of(answer: &impl Serialize) -> Self {
+        Reply::Value(serde_json::to_value(answer).expect("answers are plain data"))
+    }
+
+    /// The result of a method that has nothing to say.
+    #[must_use]
+    pub(crate) fn nothing() -> Self {
+        Reply::Value(Value::Object(Map::new()))
+    }
+}
+
+/// Why a method did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MethodError {
+    /// A parameter is wrong.
+    #[error(transparent)]
+    Param(#[from] ParamError),
+    /// The method's own words, which clients print verbatim.
+    #[error("{0}")]
+    Refused(String),
+    /// The state cannot be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl MethodError {
+    /// A refusal in the method's own words.
+    #[must_use]
+    pub(crate) fn refused(text: impl Into<String>) -> Self {
+        MethodError::Refused(text.into())
+    }
+
+    /// The text that ConPaaS 2.0 intended for arguments that make no sense. (It answers an empty text there.)
+    #[must_use]
+    pub(crate) fn invalid(detail: impl std::fmt::Display) -> Self {
+        MethodError::Refused(format!("Invalid arguments ({detail})"))
+    }
+}
+
+impl From<sys::file::FileError> for MethodError {
+    fn from(error: sys::file::FileError) -> Self {
+        MethodError::Refused(sys::chain(&error))
+    }
+}
+
+/// Puts a method's answer into its envelope.
+pub(crate) async fn respond(outcome: Result<Reply, MethodError>, method: &str, id: &Value) -> Response {
+    match outcome {
+        Ok(Reply::Value(value)) => reply_result(&value, id),
+        Ok(Reply::Adapt { .. }) => reply_result(&Value::Object(Map::new()), id),
+        Ok(Reply::Download { path, filename }) => match Response::file(&path, "attachement", &filename).await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::error!(path = %path.display(), error = %error, "a file to be downloaded cannot be read");
+                reply_error("the file cannot be read", id)
+            }
+        },
+        Err(MethodError::Store(error)) => {
+            let chain: &dyn std::error::Error = &error;
+            tracing::error!(method, error = %error, source = ?chain.source(), "the state cannot be kept");
+            reply_error(&format!("Error when calling method {method}: {error}"), id)
+        }
+        Err(error) => reply_error(&error.to_string(), id),
+    }
+}
