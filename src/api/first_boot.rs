@@ -1,41 +1,43 @@
-//! What the first boot of a board tells its console and its welcome page.
+//! Facts that the first boot of a machine tells its console and its welcome page.
+//!
+//! Must not know how they are found or shown.
 
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where the first boot keeps its state, on the machine's own root.
+/// The directory of the first boot's state, on the machine's own root.
 pub const FIRST_BOOT_DIR: &str = "/var/lib/conpaas/first-boot";
 /// [`Welcome`] in that directory; anybody may read it.
 pub const WELCOME_FILE: &str = "welcome.json";
 /// [`FirstLogin`] in that directory; only root may read it. It is there until it was taken.
 pub const FIRST_LOGIN_FILE: &str = "first-login.json";
-/// Where root gives the first login away, once, to the welcome page.
+/// The socket at which root hands the first login out, once, to the welcome page.
 pub const FIRST_LOGIN_SOCKET: &str = "/run/conpaas/first-login.sock";
 
-/// What anybody on the local network may know of a board.
+/// Facts of a machine that anybody on the local network may know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// The board's name, without `.local`.
+    /// The machine's name, without `.local`.
     pub hostname: String,
     /// The account of its system.
     pub account: String,
-    /// The board's address in the network of the cluster.
+    /// The machine's address in the network of the cluster.
     pub address: Ipv4Addr,
     /// The lowest address of a container.
     pub first_container: Ipv4Addr,
     /// The highest address of a container.
     pub last_container: Ipv4Addr,
-    /// The director, if this board has one.
+    /// The director, if this machine has one.
     pub director: Option<WelcomeDirector>,
-    /// How many settings could not be used; they stand in a file on the card.
+    /// The number of settings that could not be used; they stand in a file on the card.
     pub n_problems: usize,
 }
 
 /// A director, as its users need to know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WelcomeDirector {
-    /// Where it answers.
+    /// Its URL.
     pub url: String,
     /// Its first user.
     pub user: String,
@@ -55,7 +57,7 @@ pub struct FirstLogin {
 }
 
 impl FirstLogin {
-    /// Whether it holds nothing.
+    /// Returns whether it holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.conpaas.is_none() && self.system.is_none()

@@ -47,7 +47,7 @@ impl Params {
         to_string(name, value)
     }
 
-    /// Takes a text, or gives `default`.
+    /// Takes a text, or returns `default`.
     ///
     /// # Errors
     /// It is there and no text.
@@ -122,25 +122,25 @@ impl Params {
     }
 }
 
-/// The error of a parameter that is not there.
+/// Returns the error of a parameter that is not there.
 #[must_use]
 pub(crate) fn missing(name: &str) -> ParamError {
     ParamError(format!("Missing the mandatory parameter '{name}'."))
 }
 
-/// The error of a parameter whose value breaks a rule.
+/// Returns the error of a parameter whose value breaks a rule.
 #[must_use]
 pub(crate) fn bad(name: &str, detail: &str) -> ParamError {
     ParamError(format!("Parameter '{name}': {detail}."))
 }
 
-/// The error of a value of the wrong sort.
+/// Returns the error of a value of the wrong sort.
 #[must_use]
 pub(crate) fn wrong_type(name: &str, value: &Value, expected: &str) -> ParamError {
     bad(name, &format!("'{}' has type '{}', should be {expected}", python_str(value), python_type(value)))
 }
 
-/// A list of JSON values as Python 2 shows a list of plain texts and numbers
+/// Returns a list of JSON values as Python 2 shows a list of plain texts and numbers
 /// (`['a', 'b']`, `[0, 1]`): upstream's own lists hold byte strings, without the `u`.
 #[must_use]
 pub(crate) fn python_list(items: &[Value]) -> String {
@@ -149,7 +149,7 @@ pub(crate) fn python_list(items: &[Value]) -> String {
     format!("[{}]", shown.join(", "))
 }
 
-/// A value as Python 2's `repr` shows what JSON gave it (`{u'x': 1}`).
+/// Returns a value as Python 2's `repr` shows what JSON gave it (`{u'x': 1}`).
 #[must_use]
 pub(crate) fn python_repr(value: &Value) -> String {
     match value {

@@ -18,37 +18,37 @@ pub(crate) const BAD_IDS: &str = "Bad specification of application or service ID
 /// A service that is not there.
 pub(crate) const INVALID_SERVICE_ID: &str = "Invalid service_id";
 
-/// A name that another application of this user has.
+/// Returns the text for a name that another application of this user has.
 #[must_use]
 pub(crate) fn application_name_taken(name: &str) -> String {
     format!("Application name \"{name}\" is already taken")
 }
 
-/// A kind of service that is not built in.
+/// Returns the text for a kind of service that is not built in.
 #[must_use]
 pub(crate) fn unknown_service_type(kind: &str) -> String {
     format!("Unknown service type '{kind}'")
 }
 
-/// An application without a manager.
+/// Returns the text for an application without a manager.
 #[must_use]
 pub(crate) fn application_not_started(id: &str) -> String {
     format!("Application {id} has not started. Try to start it first.")
 }
 
-/// An application, named in `/add` and `/remove`, that is not there or not the caller's.
+/// Returns the text for an application, named in `/add` and `/remove`, that is not there or not the caller's.
 #[must_use]
 pub(crate) fn application_id_not_found(id: &str) -> String {
     format!("Application {id} not found.")
 }
 
-/// A required form field that is absent or empty.
+/// Returns the text for a required form field that is absent or empty.
 #[must_use]
 pub(crate) fn missing_field(field: &str) -> String {
     format!("Missing required field: '{field}'")
 }
 
-/// A service in a state that does not allow the call; states in upstream's list notation.
+/// Returns the text for a service in a state that does not allow the call; states in upstream's list notation.
 #[must_use]
 pub(crate) fn wrong_service_state(expected: &[crate::model::State], current: crate::model::State) -> String {
     let expected: Vec<String> = expected.iter().map(|state| format!("'{state}'")).collect();

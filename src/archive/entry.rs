@@ -53,7 +53,7 @@ impl Entry {
     }
 }
 
-/// The name without `.` parts; refuses what is absolute or has `..`.
+/// Returns the name without `.` parts; refuses what is absolute or has `..`.
 fn clean(name: &Path) -> Result<PathBuf, ArchiveError> {
     if name.as_os_str().len() > MAX_NAME_BYTES || name.as_os_str().as_encoded_bytes().contains(&0) {
         return Err(ArchiveError::TooLarge("a member's name is too long".to_owned()));
@@ -72,7 +72,7 @@ fn clean(name: &Path) -> Result<PathBuf, ArchiveError> {
     Ok(path)
 }
 
-/// Whether a link in a directory `depth` below the top stays inside,
+/// Returns whether a link in a directory `depth` below the top stays inside,
 /// whatever other links there are: it may go up only at its beginning, where
 /// the directories are real ones (nothing is written through a link).
 fn stays_inside(target: &Path, depth: usize) -> bool {

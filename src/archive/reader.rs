@@ -197,7 +197,7 @@ fn read_zip(mut file: File, budget: &mut Budget, sink: &mut dyn Sink) -> Result<
     Ok(())
 }
 
-/// The number of members that the end of a zip file states. Files that need
+/// Returns the number of members that the end of a zip file states. Files that need
 /// the 64-bit form have more members than any limit here.
 fn count_zip_entries(file: &mut File) -> Option<usize> {
     const END_BYTES: u64 = 22;

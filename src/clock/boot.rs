@@ -10,7 +10,7 @@ use crate::sys::{file, random};
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// How long the machine has run since it was booted; sleep does not count.
+/// Returns how long the machine has run since it was booted; sleep does not count.
 /// Setting the clock does not change it.
 #[must_use]
 pub(crate) fn since_boot() -> SinceBoot {
@@ -19,7 +19,7 @@ pub(crate) fn since_boot() -> SinceBoot {
     SinceBoot { boot: boot().to_owned(), seconds: i64::try_from(time.as_secs()).unwrap_or(i64::MAX) }
 }
 
-/// The kernel's name of this boot; where it gives none, each process is a boot of its own.
+/// Returns the kernel's name of this boot; where it gives none, each process is a boot of its own.
 fn boot() -> &'static str {
     static BOOT: OnceLock<String> = OnceLock::new();
     BOOT.get_or_init(|| match file::read_text(BOOT_ID.as_ref()) {

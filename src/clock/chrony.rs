@@ -15,7 +15,7 @@ const MAX_NAME_CHARS: usize = 253;
 #[error("'{0}' is not a time server: write a host name or an address, and :port behind it if it is not 123")]
 pub struct TimeServerError(pub String);
 
-/// The text of `/etc/chrony/conf.d/conpaas.conf`: chronyd asks `servers`
+/// Writes the text of `/etc/chrony/conf.d/conpaas.conf`: chronyd asks `servers`
 /// (`host` or `host:port`, as `TIME_SERVERS`) and answers machines of
 /// `networks` and of private addresses; nobody where `networks` is empty.
 ///
@@ -47,7 +47,7 @@ pub(crate) fn chrony_conf(servers: &[String], networks: &[Ipv4Network]) -> Resul
     Ok(text)
 }
 
-/// A `server` line; for a host name a `pool` line, which takes all addresses
+/// Returns a `server` line; for a host name a `pool` line, which takes all addresses
 /// that the name has, one or many.
 fn source(server: &str) -> Option<String> {
     let (host, port) = match server.rsplit_once(':') {

@@ -20,7 +20,7 @@ pub fn build_time() -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).expect("a build time lies within chrono's 262,000 years")
 }
 
-/// The latest time that is taken for true without a server's word: a clock
+/// Returns the latest time that is taken for true without a server's word: a clock
 /// that once ran far ahead must not be restored for ever, and no program is
 /// in use for twenty years without an update.
 #[must_use]
@@ -28,7 +28,7 @@ pub(crate) fn ceiling() -> DateTime<Utc> {
     build_time() + TimeDelta::days(20 * 365)
 }
 
-/// The time in `path`; nothing when there is none, or when it is damaged or
+/// Returns the time in `path`; nothing when there is none, or when it is damaged or
 /// beyond belief: the build time is then what remains. Blocking.
 #[must_use]
 pub(crate) fn recorded_time(path: &Path) -> Option<DateTime<Utc>> {

@@ -49,13 +49,13 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// Returns the machine's clock.
     #[must_use]
     pub fn system() -> Self {
         Clock { shift: None }
     }
 
-    /// A clock that differs from the machine's by `offset`, for tests.
+    /// Returns a clock that differs from the machine's by `offset`, for tests.
     /// Setting it changes only this clock.
     #[must_use]
     pub fn with_offset(offset: TimeDelta) -> Self {

@@ -21,14 +21,14 @@ pub(crate) struct Memory {
 }
 
 impl Default for Memory {
-    /// The machine's own: the record is the director's too, in its default `STATE_DIR`.
+    /// Returns the machine's own memory: the record is the director's too, in its default `STATE_DIR`.
     fn default() -> Self {
         Memory { record: Path::new("/var/lib/conpaas").join(RECORD_NAME), epoch: PathBuf::from("/usr/lib/clock-epoch") }
     }
 }
 
 impl Memory {
-    /// The latest time that is past for certain. Blocking.
+    /// Returns the latest time that is past for certain. Blocking.
     #[must_use]
     pub(crate) fn floor(&self) -> Floor {
         let built = Floor::Built(build_time());

@@ -15,7 +15,7 @@ const N_SAMPLES: usize = 2;
 /// How many questions are asked for them.
 const N_ATTEMPTS: usize = 3;
 
-/// The server's time less that of `clock`.
+/// Returns the server's time less that of `clock`.
 ///
 /// `server` is `host` (port 123) or `host:port`. NTP tells time only within
 /// 136 years around what the asking clock believes; so a clock that is

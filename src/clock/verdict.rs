@@ -91,7 +91,7 @@ pub(crate) enum ClockError {
 }
 
 impl ClockVerdict {
-    /// The line for the log when work may go on, but somebody should look.
+    /// Returns the line for the log when work may go on, but somebody should look.
     #[must_use]
     pub(crate) fn warning(&self) -> Option<String> {
         match self {
@@ -102,7 +102,7 @@ impl ClockVerdict {
 }
 
 impl Floor {
-    /// The time.
+    /// Returns the time.
     #[must_use]
     pub(crate) fn at(&self) -> DateTime<Utc> {
         match self {
@@ -176,7 +176,7 @@ pub(crate) fn shown_time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// The two largest units that say something, rounded to whole seconds from a minute up.
+/// Returns the two largest units that say something, rounded to whole seconds from a minute up.
 fn shown_offset(offset: TimeDelta) -> String {
     let offset = offset.abs();
     let rounded = (offset + TimeDelta::milliseconds(500)).num_seconds();

@@ -34,7 +34,7 @@ impl ArchiveLimits {
         })
     }
 
-    /// What a node's configuration has to say; nothing where it is as usual.
+    /// Returns the lines for a node's configuration; none where the limits are the usual ones.
     pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
         if *self == ArchiveLimits::default() {
             return Vec::new();

@@ -167,7 +167,7 @@ pub(crate) const DIRECTOR_KEYS: &[Key] = &[
     Key::new("MAX_CLOCK_OFFSET", "1m"),
 ];
 
-/// The file to read: what was asked for, else `DIRECTOR_CFG` of the
+/// Returns the file to read: what was asked for, else `DIRECTOR_CFG` of the
 /// environment, else `/etc/cpsdirector/director.cfg`.
 #[must_use]
 pub(crate) fn locate_director_cfg(asked: Option<&Path>) -> PathBuf {
@@ -234,7 +234,7 @@ impl DirectorConfig {
 }
 
 impl DirectorConfig {
-    /// The level of talk of a part, such as `js`; 0 where none is set.
+    /// Returns the level of talk of a part, such as `js`; 0 where none is set.
     #[must_use]
     pub fn debug_level(&self, part: &str) -> u32 {
         self.debug_levels.get(&part.to_ascii_lowercase()).copied().unwrap_or_default()

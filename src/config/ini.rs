@@ -18,12 +18,12 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// A key with a default.
+    /// Returns a key with a default.
     pub(crate) const fn new(name: &'static str, default: &'static str) -> Self {
         Key { name, default: Some(default) }
     }
 
-    /// A key without a default of its own.
+    /// Returns a key without a default of its own.
     pub(crate) const fn unset(name: &'static str) -> Self {
         Key { name, default: None }
     }
@@ -64,7 +64,7 @@ impl Document {
         Ok(Document { file: file.to_owned(), sections })
     }
 
-    /// The file it came from.
+    /// Returns the file it came from.
     pub(crate) fn file(&self) -> &Path {
         &self.file
     }
@@ -74,12 +74,12 @@ impl Document {
         self.sections.keys().map(String::as_str)
     }
 
-    /// The options of a section by upper-case name, if the section is there.
+    /// Returns the options of a section by upper-case name, if the section is there.
     pub(crate) fn options(&self, section: &str) -> Option<&BTreeMap<String, String>> {
         self.sections.get(section)
     }
 
-    /// A section whose keys are all in `keys`, or of which `is_also_known` holds; empty when it is not there.
+    /// Returns a section whose keys are all in `keys`, or of which `is_also_known` holds; empty when it is not there.
     pub(crate) fn section<'a>(
         &'a self,
         name: &'a str,
@@ -107,12 +107,12 @@ pub(crate) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// The value that the file gives, even an empty one.
+    /// Returns the value that the file gives, even an empty one.
     pub(crate) fn written(&self, key: &str) -> Option<&'a str> {
         self.options?.get(&key.to_uppercase()).map(String::as_str)
     }
 
-    /// The value, or its default; nothing when both are missing or empty.
+    /// Returns the value, or its default; nothing when both are missing or empty.
     pub(crate) fn given(&self, key: &str) -> Option<&'a str> {
         let known = self.keys.iter().find(|known| known.name == key);
         let default = known.expect("only keys of the section's own table are asked for").default;
@@ -124,13 +124,13 @@ impl<'a> Section<'a> {
         self.given(key).map(str::to_owned)
     }
 
-    /// A value that must be there, read by `how`.
+    /// Returns a value that must be there, read by `how`.
     pub(crate) fn value<T>(&self, key: &str, how: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
         let text = self.given(key).ok_or_else(|| self.refuse(key, "is missing or empty"))?;
         how(text).map_err(|problem| self.refuse(key, &problem))
     }
 
-    /// A value that may be missing, read by `how`.
+    /// Returns a value that may be missing, read by `how`.
     pub(crate) fn optional<T>(
         &self,
         key: &str,
@@ -139,7 +139,7 @@ impl<'a> Section<'a> {
         self.given(key).map(|text| how(text).map_err(|problem| self.refuse(key, &problem))).transpose()
     }
 
-    /// The error that names this section and `key`.
+    /// Returns the error that names this section and `key`.
     pub(crate) fn refuse(&self, key: &str, problem: &str) -> ConfigError {
         refuse(self.file, self.name, key, problem)
     }

@@ -91,7 +91,7 @@ impl Token {
         Token(sys::random::alphanumeric(TOKEN_CHARS))
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -108,7 +108,7 @@ impl FromStr for Token {
 }
 
 impl Invitation {
-    /// The text for user-data.
+    /// Returns the text for user-data.
     ///
     /// # Errors
     /// A value would mean something to a shell.

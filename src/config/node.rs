@@ -135,13 +135,13 @@ const AGENT_KEYS: &[Key] = &[
 ];
 
 impl NodeBase {
-    /// What a new manager is told besides its defaults.
+    /// Returns the values that a new manager is told besides its defaults.
     #[must_use]
     pub fn for_manager(user_id: UserId, app_id: ApplicationId, my_ip: Ipv4Addr, director_url: DirectorUrl) -> Self {
         NodeBase::new("manager", user_id, app_id, my_ip, director_url)
     }
 
-    /// What a new agent is told besides its defaults.
+    /// Returns the values that a new agent is told besides its defaults.
     #[must_use]
     pub fn for_agent(user_id: UserId, app_id: ApplicationId, my_ip: Ipv4Addr, director_url: DirectorUrl) -> Self {
         NodeBase::new("agent", user_id, app_id, my_ip, director_url)
@@ -236,7 +236,7 @@ impl NodeBase {
 }
 
 impl ManagerConfig {
-    /// A manager with the defaults of every key that `base` does not hold.
+    /// Returns a manager with the defaults of every key that `base` does not hold.
     #[must_use]
     pub fn new(base: NodeBase, deployment_name: &str) -> Self {
         ManagerConfig {
@@ -271,7 +271,7 @@ impl ManagerConfig {
         })
     }
 
-    /// The file's text.
+    /// Returns the file's text.
     ///
     /// # Errors
     /// A value that would be read as something else (it holds a line break).
@@ -309,7 +309,7 @@ impl AgentConfig {
         })
     }
 
-    /// The file's text.
+    /// Returns the file's text.
     ///
     /// # Errors
     /// A value that would be read as something else (it holds a line break).

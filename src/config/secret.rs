@@ -13,7 +13,7 @@ impl Secret {
         Secret(text.into())
     }
 
-    /// The text, for the one call that needs it.
+    /// Returns the text, for the one call that needs it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

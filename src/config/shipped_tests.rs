@@ -12,7 +12,7 @@ fn shipped(name: &str) -> (PathBuf, String) {
     (path, text)
 }
 
-/// The lines of a section of the file, up to the next one. A section that is
+/// Returns the lines of a section of the file, up to the next one. A section that is
 /// commented out as an example counts.
 fn section(text: &str, header: &str) -> Vec<String> {
     let lines = text.lines().skip_while(|line| line.trim() != header).skip(1);

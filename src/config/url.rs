@@ -15,7 +15,7 @@ pub struct DirectorUrl {
 }
 
 impl DirectorUrl {
-    /// The URL of a director on `host`, on the default port.
+    /// Returns the URL of a director on `host`, on the default port.
     ///
     /// # Errors
     /// `host` is no host name and no IPv4 address.
@@ -38,7 +38,7 @@ impl DirectorUrl {
         self.port
     }
 
-    /// The same host on another port.
+    /// Returns the same host on another port.
     #[must_use]
     pub fn with_port(mut self, port: u16) -> Self {
         self.port = port;

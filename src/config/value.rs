@@ -13,14 +13,14 @@ pub(crate) fn flag(text: &str) -> Result<bool, String> {
     }
 }
 
-/// A duration such as `30`, `30s`, `5m`, `12h`, `7d`; a bare number is seconds.
+/// Reads a duration such as `30`, `30s`, `5m`, `12h`, `7d`; a bare number is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (digits, factor) = scaled(text, &[("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]);
     let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
     seconds.map(Duration::from_secs).ok_or_else(|| format!("'{text}' is not a duration: write 30s, 5m, 12h or 7d"))
 }
 
-/// A duration above zero.
+/// Reads a duration above zero.
 pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("must be above zero".to_owned()),
@@ -28,7 +28,7 @@ pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A size in bytes such as `65536`, `64K`, `256M`, `2G` (powers of 1024), above zero.
+/// Reads a size in bytes such as `65536`, `64K`, `256M`, `2G` (powers of 1024), above zero.
 pub(crate) fn size_bytes(text: &str) -> Result<u64, String> {
     let (digits, factor) = scaled(text, &[("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30)]);
     let size = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
@@ -40,7 +40,7 @@ pub(crate) fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String>
     text.parse::<T>().map_err(|error| error.to_string())
 }
 
-/// A whole number in `range`.
+/// Reads a whole number in `range`.
 pub(crate) fn whole(range: std::ops::RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> {
     move |text| {
         let number = text.parse::<u32>().ok().filter(|number| range.contains(number));
@@ -48,7 +48,7 @@ pub(crate) fn whole(range: std::ops::RangeInclusive<u32>) -> impl Fn(&str) -> Re
     }
 }
 
-/// A TCP or UDP port from 1 to 65535.
+/// Reads a TCP or UDP port from 1 to 65535.
 pub(crate) fn port(text: &str) -> Result<u16, String> {
     text.parse::<u16>()
         .ok()
@@ -56,13 +56,13 @@ pub(crate) fn port(text: &str) -> Result<u16, String> {
         .ok_or_else(|| format!("'{text}' is not a port: a whole number from 1 to 65535"))
 }
 
-/// A path from the root of the file system.
+/// Reads a path from the root of the file system.
 pub(crate) fn absolute_path(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     if path.is_absolute() { Ok(path) } else { Err(format!("'{text}' is not an absolute path")) }
 }
 
-/// A name or an id in a cloud: one line of at most 255 bytes.
+/// Reads a name or an id in a cloud: one line of at most 255 bytes.
 pub(crate) fn line(text: &str) -> Result<String, String> {
     if text.len() <= 255 && !text.chars().any(char::is_control) {
         return Ok(text.to_owned());

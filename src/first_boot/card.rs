@@ -10,19 +10,19 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::Place;
+use super::place::Place;
 use super::settings::MAX_BYTES;
 use crate::sys::file::{self, FileError};
 use crate::sys::mount::{self, Mount};
 
 /// The settings that people write.
 pub(crate) const SETTINGS: &str = "conpaas.txt";
-/// What could not be used of them.
+/// The list of settings that could not be used.
 const PROBLEMS: &str = "conpaas-problems.txt";
 /// Begins a file whose content was taken.
 const TAKEN: &str = "# Taken by the first boot of ConPaaS. ";
 
-/// The content of a file, a little more than may be used of it at most;
+/// Returns the content of a file, a little more than may be used of it at most;
 /// nothing where there is none. Blocking.
 ///
 /// # Errors
@@ -40,7 +40,7 @@ pub(crate) fn read(place: &Place, name: &str) -> Result<Option<Vec<u8>>, FileErr
     Ok(Some(bytes))
 }
 
-/// Whether the running machine should have a card and has none: then what
+/// Returns whether the running machine should have a card and has none: then what
 /// its owner wrote on it must not be passed over for ever. Blocking.
 pub(crate) fn is_missing(place: &Place) -> bool {
     if !place.is_live() {
@@ -55,7 +55,7 @@ pub(crate) fn is_missing(place: &Place) -> bool {
     is_wanted && mount::all().is_ok_and(|mounts| !mounts.iter().any(is_there))
 }
 
-/// Whether the whole content was taken by [`take`] before; a power cut may
+/// Returns whether the whole content was taken by [`take`] before; a power cut may
 /// have left a part of it.
 pub(crate) fn is_taken(bytes: &[u8]) -> bool {
     bytes.strip_prefix(TAKEN.as_bytes()).is_some_and(|rest| rest.iter().all(u8::is_ascii_whitespace))

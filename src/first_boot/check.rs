@@ -2,8 +2,8 @@
 
 use super::settings::{Lan, Problem, Settings, read, resolve};
 
-/// What a file of settings would make of a board, for people: one line for
-/// each thing, and what could not be used.
+/// Describes for people the machine that a file of settings would make: one line for
+/// each thing, and the problems of the file.
 #[must_use]
 pub(crate) fn check_settings(name: &str, bytes: &[u8]) -> (Vec<String>, Vec<Problem>) {
     let (entries, mut problems) = read(name, bytes);
@@ -11,13 +11,13 @@ pub(crate) fn check_settings(name: &str, bytes: &[u8]) -> (Vec<String>, Vec<Prob
     (summary(&settings), problems)
 }
 
-/// The settings without their secrets.
+/// Returns the settings without their secrets.
 pub(crate) fn summary(settings: &Settings) -> Vec<String> {
     let plan = &settings.plan;
     let account = &settings.account;
     let password = match (&account.password, account.ssh_keys.is_empty()) {
         (Some(_), _) => "the given password",
-        (None, true) => "a password that the board makes up and shows once",
+        (None, true) => "a password that the machine makes up and shows once",
         (None, false) => "no password",
     };
     let lan = match &settings.lan {

@@ -1,4 +1,4 @@
-//! What the console shows above its login: where ConPaaS is, and the first
+//! The text of the console above its login: where ConPaaS is, and the first
 //! login until it was taken.
 //!
 //! The text lies in `/run`, so that a power cut takes it away together with
@@ -6,7 +6,9 @@
 
 use std::net::IpAddr;
 
-use super::{BoardError, Place, login};
+use super::error::FirstBootError;
+use super::login;
+use super::place::Place;
 use crate::api::first_boot::{FirstLogin, Login, Welcome};
 use crate::sys::address::{self, OwnAddress};
 use crate::sys::file;
@@ -18,7 +20,7 @@ const ISSUE: &str = "/run/issue.d/conpaas.issue";
 ///
 /// # Errors
 /// The first boot has not come so far, or a file cannot be written.
-pub(crate) async fn announce(place: &Place) -> Result<(), BoardError> {
+pub(crate) async fn announce(place: &Place) -> Result<(), FirstBootError> {
     {
         let place = place.clone();
         crate::sys::blocking(move || {
@@ -39,10 +41,10 @@ pub(crate) async fn reload(place: &Place) {
 }
 
 /// Writes the console's text. The caller holds the lock. Blocking.
-pub(crate) fn show(place: &Place) -> Result<(), BoardError> {
+pub(crate) fn show(place: &Place) -> Result<(), FirstBootError> {
     let path = place.welcome();
     let welcome: Welcome =
-        serde_json::from_slice(&file::read(&path)?).map_err(|_| BoardError::Damaged(path.clone()))?;
+        serde_json::from_slice(&file::read(&path)?).map_err(|_| FirstBootError::Damaged(path.clone()))?;
     let login = login::read(place)?;
     let addresses = address::own().unwrap_or_default();
     let text = text(&welcome, login.as_ref(), &addresses);
@@ -51,7 +53,7 @@ pub(crate) fn show(place: &Place) -> Result<(), BoardError> {
     Ok(())
 }
 
-/// A backslash would be an order to agetty; nothing here has one.
+/// Writes the text without backslashes, which would be orders to agetty.
 fn text(welcome: &Welcome, login: Option<&FirstLogin>, addresses: &[OwnAddress]) -> String {
     let mut lines = vec![String::new(), format!("  ConPaaS on {}", welcome.hostname), String::new()];
     let mut line = |name: &str, value: &str| lines.push(format!("    {name:<14}{value}"));

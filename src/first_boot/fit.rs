@@ -1,15 +1,16 @@
-//! What only the board itself can tell of settings: whether a name is free,
+//! Settings checked against the machine itself: whether a name is free,
 //! whether there is such a time zone.
 
-use super::Place;
+use super::place::Place;
 use super::settings::{Problem, Settings};
-use super::step::{ZONES, belongs_to_system};
+use super::step::account::belongs_to_system;
+use super::step::time::ZONES;
 
 /// The account when the wanted name cannot be had.
 const USUAL_ACCOUNT: &str = "pi";
 const USUAL_ZONE: &str = "UTC";
 
-/// Puts defaults in the place of what this board cannot have. Blocking.
+/// Replaces values that this machine cannot have by defaults. Blocking.
 pub(crate) fn fit(place: &Place, settings: &mut Settings, problems: &mut Vec<Problem>) {
     if belongs_to_system(place, &settings.account.name) {
         let name = &settings.account.name;

@@ -1,12 +1,14 @@
-//! From the card to checked settings, recorded before the card is changed.
+//! Reads the card into checked settings, which are recorded before the card is changed.
 
+use super::error::FirstBootError;
+use super::place::Place;
 use super::record::Record;
 use super::settings::{Entry, Problem, Settings, masked, read, resolve};
-use super::{BoardError, Place, card, imager};
+use super::{card, imager};
 use crate::sys::chain;
 use crate::task::crash_point;
 
-/// What an image says for all boards that are made of it: the least important
+/// Defaults of an image for all machines that are made of it: the least important
 /// source. Only images have it.
 pub(crate) const IMAGE_DEFAULTS: &str = "/usr/lib/conpaas/first-boot.txt";
 
@@ -16,7 +18,7 @@ pub(crate) struct Gathered {
     pub problems: Vec<Problem>,
 }
 
-/// What the card and the record say together.
+/// The card and the record together.
 struct Sources {
     record: Record,
     problems: Vec<Problem>,
@@ -37,7 +39,7 @@ pub(crate) fn look(place: &Place) -> Gathered {
 ///
 /// # Errors
 /// The record cannot be written: then the card stays as it is.
-pub(crate) fn gather(place: &Place) -> Result<Gathered, BoardError> {
+pub(crate) fn gather(place: &Place) -> Result<Gathered, FirstBootError> {
     let mut sources = read_card(place, Record::load(place));
     sources.record.save(place)?;
     crash_point("first-boot.gather.record");
@@ -101,7 +103,7 @@ fn read_card(place: &Place, mut record: Record) -> Sources {
     Sources { record, problems, to_take, to_mask }
 }
 
-/// A secret that was taken off the card, as the record has it.
+/// Returns the entry with its secret as the record has it, if the card has only stars in its place.
 fn restored(entry: Entry, recorded: &[Entry]) -> Entry {
     let was = recorded.iter().find(|was| was.key == entry.key && super::settings::is_secret(&was.key));
     match was {
@@ -112,7 +114,7 @@ fn restored(entry: Entry, recorded: &[Entry]) -> Entry {
     }
 }
 
-/// A card that cannot be read is a problem, not an end.
+/// Reads a file of the card. A card that cannot be read is a problem, not an end.
 fn read_file(place: &Place, name: &str, problems: &mut Vec<Problem>) -> Option<Vec<u8>> {
     match card::read(place, name) {
         Ok(bytes) => bytes,

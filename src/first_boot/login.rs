@@ -1,48 +1,29 @@
-//! The passwords that the first boot made up: kept until somebody takes them.
+//! The file of the first login: the passwords that the first boot made up.
 //!
-//! # Guarantees
-//! - They are given away once: whoever takes them holds a lock, and has them
-//!   only after the file is off the disk.
-//! - A power cut leaves them untaken, or taken and gone.
+//! A caller that reads the file in order to show or remove it holds [`lock`] meanwhile.
+//!
+//! Must not know who is shown the passwords.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{BoardError, Place, console};
+use super::error::FirstBootError;
+use super::place::Place;
 use crate::api::first_boot::FirstLogin;
 use crate::sys::file::{self, FileError};
-use crate::task::crash_point;
 
-/// Takes the first login away and gives it; `None` when it was taken before
-/// or there never was one. The console stops showing it. Blocking.
-///
-/// # Errors
-/// The file cannot be read or removed: then nobody has it.
-pub(crate) fn take_first_login(place: &Place) -> Result<Option<FirstLogin>, BoardError> {
-    let _held = lock(place)?;
-    let Some(login) = read(place)? else { return Ok(None) };
-    file::ensure_absent(&place.first_login())?;
-    sync_directory(&place.first_login())?;
-    crash_point("first-boot.login.taken");
-    // The login is out of this machine now: whatever the console does, it must be given.
-    if let Err(error) = console::show(place) {
-        eprintln!("the console may still show it: {}", crate::sys::chain(&error));
-    }
-    Ok(Some(login))
-}
-
-/// The first login, if it is there. Blocking.
+/// Reads the first login, if it is there. Blocking.
 ///
 /// # Errors
 /// It cannot be read.
-pub(crate) fn read(place: &Place) -> Result<Option<FirstLogin>, BoardError> {
+pub(crate) fn read(place: &Place) -> Result<Option<FirstLogin>, FirstBootError> {
     let path = place.first_login();
     match file::read(&path) {
         Ok(bytes) => match serde_json::from_slice::<FirstLogin>(&bytes) {
             Ok(login) => Ok(Some(login).filter(|login| !login.is_empty())),
-            Err(_) => Err(BoardError::Damaged(path)),
+            Err(_) => Err(FirstBootError::Damaged(path)),
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
@@ -53,18 +34,28 @@ pub(crate) fn read(place: &Place) -> Result<Option<FirstLogin>, BoardError> {
 ///
 /// # Errors
 /// The disk does not take it.
-pub(crate) fn keep(place: &Place, login: &FirstLogin) -> Result<(), BoardError> {
+pub(crate) fn keep(place: &Place, login: &FirstLogin) -> Result<(), FirstBootError> {
     let path = place.first_login();
-    let bytes = serde_json::to_vec(login).map_err(|_| BoardError::Damaged(path.clone()))?;
+    let bytes = serde_json::to_vec(login).map_err(|_| FirstBootError::Damaged(path.clone()))?;
     Ok(file::write_atomic(&path, &bytes, 0o600)?)
 }
 
-/// Held while the login is given away or shown.
-pub(crate) fn lock(place: &Place) -> Result<Flock<File>, BoardError> {
+/// Takes the lock that is held while the login is taken or shown.
+pub(crate) fn lock(place: &Place) -> Result<Flock<File>, FirstBootError> {
     let path: PathBuf = place.state("");
     let fail = |source| FileError::new("lock", &path, source);
     let directory = File::open(&path).map_err(fail)?;
     Ok(Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| fail(errno.into()))?)
+}
+
+/// Removes the file, so that it is gone after a power cut too. Blocking.
+///
+/// # Errors
+/// It cannot be removed.
+pub(crate) fn remove(place: &Place) -> Result<(), FirstBootError> {
+    let path = place.first_login();
+    file::ensure_absent(&path)?;
+    Ok(sync_directory(&path)?)
 }
 
 fn sync_directory(path: &Path) -> Result<(), FileError> {

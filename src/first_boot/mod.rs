@@ -1,11 +1,11 @@
-//! The first boot of a board: from an image that is the same for everybody
+//! The first boot of a machine: from an image that is the same for everybody
 //! to a machine with its own name, keys, accounts, network and director.
 //!
 //! [`run()`] is the composition root. What people want is read from the FAT
 //! partition ([`settings`], [`imager`]), recorded, and carried out in steps
 //! that may be repeated: after a power cut at any line the next boot does the
 //! same again and comes to the same end. [`announce`] tells the console at
-//! every boot where ConPaaS is; [`take_first_login`] gives away, once, the
+//! every boot where ConPaaS is; [`take_first_login`] hands out, once, the
 //! passwords that were made up.
 //!
 //! # Guarantees
@@ -24,6 +24,7 @@ pub mod settings;
 mod card;
 mod check;
 mod console;
+mod error;
 mod fit;
 mod gather;
 mod login;
@@ -31,48 +32,13 @@ mod place;
 mod record;
 mod run;
 mod step;
+mod take;
 
 pub(crate) use check::check_settings;
 pub(crate) use console::{announce, reload as reload_console};
-pub(crate) use login::take_first_login;
+pub(crate) use error::FirstBootError;
 pub(crate) use place::Place;
 pub(crate) use run::RunOptions;
-pub use run::run;
-pub(crate) use step::forget_script;
-
-use std::path::PathBuf;
-
-use crate::sys::file::FileError;
-use crate::sys::program::ProgramError;
-
-/// Why a step was not carried out.
-#[derive(Debug, thiserror::Error)]
-pub enum BoardError {
-    /// A file failed.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// A program failed.
-    #[error(transparent)]
-    Program(#[from] ProgramError),
-    /// The account that was made is not in the list of accounts.
-    #[error("there is no account '{0}' in /etc/passwd")]
-    NoAccount(String),
-    /// A time server that chrony would not take.
-    #[error(transparent)]
-    TimeServer(#[from] crate::clock::TimeServerError),
-    /// The authority's certificate cannot be read.
-    #[error(transparent)]
-    Credentials(#[from] crate::pki::CredentialsError),
-    /// A file of our own that does not hold what we wrote.
-    #[error("{} is damaged", .0.display())]
-    Damaged(PathBuf),
-    /// The kernel refused.
-    #[error("cannot {action}")]
-    Kernel {
-        /// What was tried.
-        action: &'static str,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-}
+pub(crate) use run::run;
+pub(crate) use step::script::forget_script;
+pub(crate) use take::take_first_login;

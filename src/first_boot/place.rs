@@ -1,4 +1,4 @@
-//! Where things are on the board, or below a directory that stands for one.
+//! The places of things on the machine, or below a directory that stands for one.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::api::first_boot::{FIRST_BOOT_DIR, FIRST_LOGIN_FILE, WELCOME_FILE};
 use crate::sys::file::{self, FileError};
 
-/// The root of the board's file system and its FAT partition.
+/// The root of the machine's file system and its FAT partition.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(crate) struct Place {
     root: PathBuf,
     card: PathBuf,
 }
@@ -18,38 +18,38 @@ impl Place {
     /// `root` stands for `/`; `card` is where the FAT partition is, by
     /// default below the root where Debian mounts it.
     #[must_use]
-    pub fn new(root: &Path, card: Option<&Path>) -> Self {
+    pub(crate) fn new(root: &Path, card: Option<&Path>) -> Self {
         let card = card.map_or_else(|| root.join("boot/firmware"), Path::to_owned);
         Place { root: root.to_owned(), card }
     }
 
-    /// Whether this is the running machine, and not a directory that stands for one.
+    /// Returns whether this is the running machine, and not a directory that stands for one.
     #[must_use]
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.root == Path::new("/")
     }
 
-    /// The root itself.
+    /// Returns the root itself.
     #[must_use]
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// A file of the FAT partition.
+    /// Returns a file of the FAT partition.
     #[must_use]
-    pub fn on_card(&self, name: &str) -> PathBuf {
+    pub(crate) fn on_card(&self, name: &str) -> PathBuf {
         self.card.join(name)
     }
 
-    /// An absolute path, below the root.
+    /// Returns an absolute path, below the root.
     #[must_use]
-    pub fn path(&self, absolute: &str) -> PathBuf {
+    pub(crate) fn path(&self, absolute: &str) -> PathBuf {
         self.root.join(absolute.trim_start_matches('/'))
     }
 
-    /// A file of the first boot's own directory.
+    /// Returns a file of the first boot's own directory.
     #[must_use]
-    pub fn state(&self, name: &str) -> PathBuf {
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
         self.path(FIRST_BOOT_DIR).join(name)
     }
 
@@ -92,7 +92,7 @@ pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<(), FileError> {
         .map_err(|source| FileError::new("set the mode of", path, source))
 }
 
-/// Gives a file to an account.
+/// Makes an account the owner of a file.
 pub(crate) fn set_owner(path: &Path, user_id: u32, group_id: u32) -> Result<(), FileError> {
     chown(path, Some(user_id), Some(group_id)).map_err(|source| FileError::new("give away", path, source))
 }

@@ -1,62 +1,63 @@
-//! What the first boot read from the card, kept until it is applied.
+//! The record of the card's settings, kept until they are applied.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::FirstBootError;
+use super::place::Place;
 use super::settings::{Entry, Problem};
-use super::{BoardError, Place};
 use crate::sys::file;
 
 const RECORD: &str = "record.json";
 /// There when the first boot is over; units look for it.
 const DONE: &str = "done";
 
-/// What was read. Holds secrets: only root may read its file.
+/// Everything that was read from the card. Holds secrets: only root may read its file.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// What `conpaas.txt` said when it was last read.
+    /// The entries of `conpaas.txt` when it was last read.
     pub settings: Vec<Entry>,
-    /// What Imager's files said.
+    /// The entries of Imager's files.
     pub imager: Vec<Entry>,
-    /// What of them could not be used.
+    /// The problems of Imager's files.
     pub imager_problems: Vec<Problem>,
-    /// Which of them are read and not to be read again.
+    /// Names of Imager's files that are read and not to be read again.
     pub imager_files: Vec<String>,
     /// Everything is applied; the rest of this record is empty.
     is_finished: bool,
 }
 
 impl Record {
-    /// What an earlier, unfinished first boot read; empty when there was none. Blocking.
+    /// Reads what an earlier, unfinished first boot recorded; empty when there was none. Blocking.
     pub(crate) fn load(place: &Place) -> Record {
         let path = place.state(RECORD);
         file::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
-    pub(crate) fn save(&self, place: &Place) -> Result<(), BoardError> {
+    pub(crate) fn save(&self, place: &Place) -> Result<(), FirstBootError> {
         let path = place.state(RECORD);
-        let bytes = serde_json::to_vec(self).map_err(|_| BoardError::Damaged(path.clone()))?;
+        let bytes = serde_json::to_vec(self).map_err(|_| FirstBootError::Damaged(path.clone()))?;
         if std::fs::read(&path).is_ok_and(|content| content == bytes) {
             return Ok(());
         }
         Ok(file::write_atomic(&path, &bytes, 0o600)?)
     }
 
-    /// Whether everything is applied, and only [`finish`] is left.
+    /// Returns whether everything is applied, and only [`finish`] is left.
     pub(crate) fn is_finished(&self) -> bool {
         self.is_finished
     }
 }
 
-/// Whether the first boot is over. Blocking.
+/// Returns whether the first boot is over. Blocking.
 pub(crate) fn is_done(place: &Place) -> bool {
     place.state(DONE).exists()
 }
 
 /// Ends the first boot: the secrets go out of the record first, then the
 /// record becomes the mark that units look for. May be repeated. Blocking.
-pub(crate) fn finish(place: &Place) -> Result<(), BoardError> {
+pub(crate) fn finish(place: &Place) -> Result<(), FirstBootError> {
     let finished = Record { is_finished: true, ..Record::default() };
     finished.save(place)?;
     crate::task::crash_point("first-boot.finish.forget");

@@ -8,25 +8,27 @@ use anyhow::Context;
 use super::check::summary;
 use super::fit::fit;
 use super::gather::{IMAGE_DEFAULTS, gather, look};
+use super::place::Place;
 use super::settings::Problem;
-use super::step::{Board, carry_out};
-use super::{Place, card, record};
+use super::step::machine::Machine;
+use super::step::sequence::carry_out;
+use super::{card, record};
 use crate::sys::chain;
 use crate::task::crash_point;
 
-/// How the first boot is called.
+/// The options of the first boot.
 #[derive(Debug, Clone)]
-pub struct RunOptions {
-    /// The board.
+pub(crate) struct RunOptions {
+    /// The machine.
     pub place: Place,
     /// Only say what would be done.
     pub is_dry: bool,
 }
 
-/// Makes the board what its owner wants. Ends well even where some of it
+/// Makes the machine what its owner wants. Ends well even where some of it
 /// failed: that is told, and tried again at the next boot.
 #[must_use]
-pub fn run(options: &RunOptions) -> ExitCode {
+pub(crate) fn run(options: &RunOptions) -> ExitCode {
     crate::rpc::install_crypto();
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -71,8 +73,8 @@ async fn first_boot(options: &RunOptions) -> anyhow::Result<()> {
     let mut problems = std::mem::take(&mut gathered.problems);
     fit(place, &mut gathered.settings, &mut problems);
     let program: PathBuf = std::env::current_exe().context("cannot find this program")?;
-    let board = Board { place: place.clone(), settings: gathered.settings, program };
-    let mut failed = carry_out(&board, &problems, &say).await;
+    let machine = Machine { place: place.clone(), settings: gathered.settings, program };
+    let mut failed = carry_out(&machine, &problems, &say).await;
     if card::is_missing(place) {
         let text = "cannot be reached: these are defaults, and its settings are looked for again at the next boot";
         failed.push(Problem::of_key("the card", text));
@@ -90,7 +92,7 @@ async fn first_boot(options: &RunOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// On the console and on the card.
+/// Tells problems on the console and on the card.
 fn tell(place: &Place, problems: &[Problem], say: &dyn Fn(&str)) {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     lines.iter().for_each(|line| say(&format!("PROBLEM: {line}")));

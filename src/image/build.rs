@@ -106,7 +106,7 @@ impl<'a> Builder<'a> {
         Ok(built)
     }
 
-    /// The raw disk first, then its other forms.
+    /// Makes the raw disk first, then its other forms.
     async fn disk(
         &self,
         job: &Job<'_>,
@@ -149,7 +149,7 @@ impl<'a> Builder<'a> {
         blocking(move || record.add(&output, &name, &key)).await
     }
 
-    /// The archives of a plan's root; while the job is there, no other build removes them.
+    /// Makes the archives of a plan's root; while the job is there, no other build removes them.
     async fn root(&self, plan: &'a Plan) -> Result<(Job<'a>, RootArchives)> {
         let on_wait = || self.report.begin(&plan.name, "waiting for another build");
         let work = self.output.join("work").join(&plan.name);

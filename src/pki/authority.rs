@@ -58,7 +58,7 @@ pub enum AuthorityError {
     /// The key or certificate could not be made or read.
     #[error("cannot {action}: {reason}")]
     Crypto {
-        /// What was tried.
+        /// The deed that was tried.
         action: &'static str,
         /// The library's words.
         reason: String,
@@ -138,7 +138,7 @@ impl Authority {
         Ok(Authority { certificate_pem, issuer })
     }
 
-    /// The authority's certificate in PEM.
+    /// Returns the authority's certificate in PEM.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
@@ -215,7 +215,7 @@ impl Authority {
         self.certify(&request.public_key, subject, node, &[], lifetime)
     }
 
-    /// The SHA-256 fingerprint, hexadecimal, of the key that a request (PEM) is
+    /// Returns the SHA-256 fingerprint, hexadecimal, of the key that a request (PEM) is
     /// for. Its holder has it: the request's own signature is checked.
     ///
     /// # Errors

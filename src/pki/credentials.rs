@@ -125,7 +125,7 @@ impl Credentials {
         self.is_whole() && end(self) > end(other)
     }
 
-    /// Whether the key is that of the certificate.
+    /// Returns whether the key is that of the certificate.
     fn is_whole(&self) -> bool {
         let key = KeyPair::from_pem(&self.key_pem).map(|key| key.subject_public_key_info());
         let chain = self.certificate_chain();
@@ -141,7 +141,7 @@ impl Credentials {
         Ok(Identity::from_der(&chain[0])?)
     }
 
-    /// The names and addresses that the certificate is also good for.
+    /// Returns the names and addresses that the certificate is also good for.
     ///
     /// # Errors
     /// It is no certificate.
@@ -149,7 +149,7 @@ impl Credentials {
         Ok(identity::read_names(&self.certificate_chain()?[0])?)
     }
 
-    /// The certificate chain in DER, at least one certificate.
+    /// Returns the certificate chain in DER, at least one certificate.
     ///
     /// # Errors
     /// The text holds no certificate.
@@ -157,7 +157,7 @@ impl Credentials {
         certificates("certificate", &self.certificate_pem)
     }
 
-    /// The authority's certificates in DER, at least one.
+    /// Returns the authority's certificates in DER, at least one.
     ///
     /// # Errors
     /// The text holds no certificate.
@@ -165,7 +165,7 @@ impl Credentials {
         certificates("authority's certificate", &self.authority_pem)
     }
 
-    /// The private key in DER.
+    /// Returns the private key in DER.
     ///
     /// # Errors
     /// The text holds no private key.
@@ -175,7 +175,7 @@ impl Credentials {
     }
 }
 
-/// The SHA-256 fingerprint of the first certificate in a PEM text, as
+/// Returns the SHA-256 fingerprint of the first certificate in a PEM text, as
 /// `AB:CD:…`, for people to compare.
 ///
 /// # Errors
@@ -186,7 +186,7 @@ pub fn fingerprint(pem: &str) -> Result<String, CredentialsError> {
     Ok(digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":"))
 }
 
-/// The SHA-256 fingerprint of the public key of the first certificate in a PEM
+/// Returns the SHA-256 fingerprint of the public key of the first certificate in a PEM
 /// text, in small hexadecimal digits. It stays when the certificate is renewed.
 ///
 /// # Errors

@@ -57,19 +57,19 @@ impl Identity {
         })
     }
 
-    /// Whether it is good at `time`, in seconds since 1970.
+    /// Returns whether it is good at `time`, in seconds since 1970.
     #[must_use]
     pub fn is_current(&self, time: i64) -> bool {
         (self.not_before..=self.not_after).contains(&time)
     }
 
-    /// The user that the holder is, or works for.
+    /// Returns the user that the holder is, or works for.
     #[must_use]
     pub fn uid(&self) -> Option<UserId> {
         self.subject.uid
     }
 
-    /// The application that the holder belongs to; users and the director have none.
+    /// Returns the application that the holder belongs to; users and the director have none.
     #[must_use]
     pub fn application(&self) -> Option<ApplicationId> {
         match self.role {
@@ -99,7 +99,7 @@ pub(crate) fn read_names(der: &[u8]) -> Result<Vec<CertificateName>, IdentityErr
     Ok(names.iter().filter_map(read).collect())
 }
 
-/// The public key of a certificate in DER, as it stands in it.
+/// Returns the public key of a certificate in DER, as it stands in it.
 pub(crate) fn public_key(der: &[u8]) -> Option<Vec<u8>> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     Some(certificate.public_key().raw.to_vec())

@@ -18,14 +18,14 @@ impl NodeNumber {
         (0..1 << (8 * NUMBER_BYTES)).contains(&number).then_some(NodeNumber(number))
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub fn get(self) -> i64 {
         self.0
     }
 }
 
-/// A serial number: positive, and never the same twice.
+/// Returns a serial number: positive, and never the same twice.
 pub(crate) fn serial(node: Option<NodeNumber>) -> [u8; LENGTH] {
     let mut serial: [u8; LENGTH] = rand::random();
     match node {
@@ -38,7 +38,7 @@ pub(crate) fn serial(node: Option<NodeNumber>) -> [u8; LENGTH] {
     serial
 }
 
-/// The node that a serial number names.
+/// Returns the node that a serial number names.
 pub(crate) fn node_of(serial: &[u8]) -> Option<NodeNumber> {
     let serial: &[u8; LENGTH] = serial.try_into().ok()?;
     let (MARK, number) = (serial[0], serial[1..=NUMBER_BYTES].iter()) else { return None };

@@ -29,7 +29,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The certificate authority.
+    /// Returns the certificate authority.
     #[must_use]
     pub fn authority() -> Self {
         Subject {
@@ -42,13 +42,13 @@ impl Subject {
         }
     }
 
-    /// The director on `hostname`.
+    /// Returns the director on `hostname`.
     #[must_use]
     pub fn director(hostname: &str) -> Self {
         Subject { common_name: hostname.into(), role: Some(CertificateRole::Frontend), ..Subject::authority() }
     }
 
-    /// A person.
+    /// Returns a person.
     #[must_use]
     pub fn user(uid: UserId, username: &str, email: &str) -> Self {
         Subject {
@@ -61,13 +61,13 @@ impl Subject {
         }
     }
 
-    /// The manager of an application of `uid`.
+    /// Returns the manager of an application of `uid`.
     #[must_use]
     pub fn manager(uid: UserId, application: ApplicationId) -> Self {
         Subject::node(CertificateRole::Manager, uid, application)
     }
 
-    /// An agent of an application of `uid`.
+    /// Returns an agent of an application of `uid`.
     #[must_use]
     pub fn agent(uid: UserId, application: ApplicationId) -> Self {
         Subject::node(CertificateRole::Agent, uid, application)
@@ -84,7 +84,7 @@ impl Subject {
         }
     }
 
-    /// The subject as rcgen wants it. An e-mail address with characters
+    /// Returns the subject as rcgen wants it. An e-mail address with characters
     /// outside ASCII is written as UTF-8 text, which readers take as well.
     pub(crate) fn to_distinguished_name(&self) -> DistinguishedName {
         let mut name = DistinguishedName::new();

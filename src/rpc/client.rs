@@ -176,19 +176,19 @@ pub struct RpcCall {
 }
 
 impl RpcCall {
-    /// A call of `method` of service `service_id` by GET.
+    /// Returns a call of `method` of service `service_id` by GET.
     #[must_use]
     pub fn get(service_id: i64, method: &str) -> Self {
         RpcCall::new(CallKind::Get, service_id, method)
     }
 
-    /// A call by POST.
+    /// Returns a call by POST.
     #[must_use]
     pub fn post(service_id: i64, method: &str) -> Self {
         RpcCall::new(CallKind::Post, service_id, method)
     }
 
-    /// A call by upload: parameters become texts, files may be added.
+    /// Returns a call by upload: parameters become texts, files may be added.
     #[must_use]
     pub fn upload(service_id: i64, method: &str) -> Self {
         RpcCall::new(CallKind::Upload, service_id, method)
@@ -227,7 +227,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that shows `credentials` and talks to whom `rule` allows.
+    /// Returns a client that shows `credentials` and talks to whom `rule` allows.
     /// An answer must be whole within a minute; see [`Client::with_timeout`].
     ///
     /// # Errors
@@ -236,7 +236,7 @@ impl Client {
         Ok(Client { tls: client_config(credentials, rule)?, timeout: Duration::from_secs(60) })
     }
 
-    /// The same client with another limit for a whole answer.
+    /// Returns the same client with another limit for a whole answer.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -321,7 +321,7 @@ impl Client {
         Err(CallError::Status { method, endpoint: endpoint.clone(), status: answer.status, text })
     }
 
-    /// The certificate (DER) that a server shows, for comparing fingerprints.
+    /// Returns the certificate (DER) that a server shows, for comparing fingerprints.
     ///
     /// # Errors
     /// No handshake was possible.

@@ -30,7 +30,7 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Where it lies until this value is dropped.
+    /// Returns the path at which it lies until this value is dropped.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -58,13 +58,13 @@ pub struct Form {
 }
 
 impl Form {
-    /// The text of a field; `None` when it is absent.
+    /// Returns the text of a field; `None` when it is absent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(String::as_str)
     }
 
-    /// The text of a field; `None` when it is absent or empty, which upstream mostly treats alike.
+    /// Returns the text of a field; `None` when it is absent or empty, which upstream mostly treats alike.
     #[must_use]
     pub fn filled(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|text| !text.is_empty())

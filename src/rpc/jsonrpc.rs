@@ -66,7 +66,7 @@ pub enum EnvelopeError {
 }
 
 impl EnvelopeError {
-    /// The answer to the caller.
+    /// Returns the answer to the caller.
     #[must_use]
     pub fn response(&self) -> Response {
         match self {
@@ -104,13 +104,13 @@ pub async fn read_call(request: &mut Request) -> Result<RpcRequest, EnvelopeErro
     }
 }
 
-/// A reply that carries a result; nothing is `{}`.
+/// Returns a reply that carries a result; nothing is `{}`.
 #[must_use]
 pub fn reply_result(result: &Value, id: &Value) -> Response {
     Response::json_envelope(&json!({ "result": result, "error": null, "id": id }))
 }
 
-/// A reply that carries an error's text, which clients print verbatim.
+/// Returns a reply that carries an error's text, which clients print verbatim.
 #[must_use]
 pub fn reply_error(text: &str, id: &Value) -> Response {
     Response::json_envelope(&json!({ "error": text, "id": id }))

@@ -49,7 +49,7 @@ impl Response {
         Response::ok("text/html; charset=utf-8", text.into().into_bytes()).open_to_browsers()
     }
 
-    /// An error of the application: status 200 with `{"error": text}`, which clients print verbatim.
+    /// Returns an error of the application: status 200 with `{"error": text}`, which clients print verbatim.
     #[must_use]
     pub fn application_error(text: &str) -> Self {
         Response::json_pretty(&serde_json::json!({ "error": text }))
@@ -63,7 +63,7 @@ impl Response {
         response
     }
 
-    /// A file to be saved under `filename`, sent piece by piece; `disposition`
+    /// Returns a file to be saved under `filename`, sent piece by piece; `disposition`
     /// is upstream's spelling of the word.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Response {
         Ok(response)
     }
 
-    /// A refusal below the application: a status and one line that says why.
+    /// Returns a refusal below the application: a status and one line that says why.
     #[must_use]
     pub fn refusal(status: u16, reason: &str) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -88,7 +88,7 @@ impl Response {
         response
     }
 
-    /// A page for people with a status, as upstream's framework writes it.
+    /// Returns a page for people with a status, as upstream's framework writes it.
     #[must_use]
     pub fn status_page(status: u16, reason: &str) -> Self {
         let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -99,7 +99,7 @@ impl Response {
         Response::refusal(status, &page)
     }
 
-    /// A page that refuses a verb and names those that the path has.
+    /// Returns a page that refuses a verb and names those that the path has.
     #[must_use]
     pub fn verb_page(verbs: &[&str]) -> Self {
         let mut response = Response::status_page(405, "The method is not allowed for the requested URL.");
@@ -109,7 +109,7 @@ impl Response {
         response
     }
 
-    /// A page with a status, as the server of upstream's managers and agents writes it.
+    /// Returns a page with a status, as the server of upstream's managers and agents writes it.
     #[must_use]
     pub fn server_page(status: u16, explanation: &str) -> Self {
         let title = StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("Error");
@@ -122,7 +122,7 @@ impl Response {
         )
     }
 
-    /// A page of ours for people's browsers: nothing in it comes from
+    /// Returns a page of ours for people's browsers: nothing in it comes from
     /// elsewhere, runs, or is kept. Its style may be another page of ours.
     #[must_use]
     pub fn browser_page(status: u16, html: String) -> Self {
@@ -132,7 +132,7 @@ impl Response {
         response
     }
 
-    /// A piece of such pages, the same for everybody.
+    /// Returns a piece of such pages, the same for everybody.
     #[must_use]
     pub fn browser_asset(content_type: &'static str, text: &'static str) -> Self {
         let mut response = Response::ok(content_type, text.as_bytes().to_vec());
@@ -140,7 +140,7 @@ impl Response {
         response
     }
 
-    /// The status code.
+    /// Returns the status code.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status.as_u16()

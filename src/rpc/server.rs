@@ -111,7 +111,7 @@ pub enum BodyError {
 }
 
 impl BodyError {
-    /// The answer to a caller whose body could not be read.
+    /// Returns the answer to a caller whose body could not be read.
     #[must_use]
     pub fn response(&self) -> Response {
         let status = match self {
@@ -143,7 +143,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A header's text; `None` when it is absent, given twice or not printable.
+    /// Returns a header's text; `None` when it is absent, given twice or not printable.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
@@ -151,7 +151,7 @@ impl Request {
         value.filter(|_| values.next().is_none())
     }
 
-    /// Whether a header is there at all.
+    /// Returns whether a header is there at all.
     #[must_use]
     pub fn has_header(&self, name: &str) -> bool {
         self.headers.contains_key(name)

@@ -214,7 +214,7 @@ fn is_about_time(error: &rustls::Error) -> bool {
     )
 }
 
-/// The time nearest to `now` at which a node's certificate is good.
+/// Returns the time nearest to `now` at which a node's certificate is good.
 fn time_of_node(certificate: &CertificateDer<'_>, now: UnixTime) -> Option<UnixTime> {
     let identity = Identity::from_der(certificate).ok()?;
     let is_node = matches!(identity.role, CertificateRole::Manager | CertificateRole::Agent);

@@ -18,7 +18,7 @@ pub(crate) struct OwnAddress {
 }
 
 impl OwnAddress {
-    /// Whether `other` is a neighbour: in the same network.
+    /// Returns whether `other` is a neighbour: in the same network.
     #[must_use]
     pub(crate) fn reaches(&self, other: IpAddr) -> bool {
         let shared = |own: &[u8], other: &[u8]| {
@@ -35,7 +35,7 @@ impl OwnAddress {
     }
 }
 
-/// All addresses of interfaces that are up, the loopback's included. Blocking.
+/// Returns all addresses of interfaces that are up, the loopback's included. Blocking.
 ///
 /// # Errors
 /// The kernel does not tell.

@@ -22,7 +22,7 @@ impl FileError {
         FileError { action, path: path.to_owned(), source }
     }
 
-    /// The kind of the underlying failure.
+    /// Returns the kind of the underlying failure.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()

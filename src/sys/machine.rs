@@ -44,7 +44,7 @@ fn enter(namespace: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// The namespace that was handed over, if one was.
+/// Returns the namespace that was handed over, if one was.
 fn namespace() -> Option<&'static OwnedFd> {
     static NAMESPACE: OnceLock<Option<OwnedFd>> = OnceLock::new();
     let found = NAMESPACE.get_or_init(|| {

@@ -25,7 +25,7 @@ pub struct Mount {
     pub super_options: String,
 }
 
-/// All mounts, parents before children. Blocking.
+/// Returns all mounts, parents before children. Blocking.
 ///
 /// # Errors
 /// `/proc` is not mounted.
@@ -33,7 +33,7 @@ pub fn all() -> Result<Vec<Mount>, FileError> {
     of_table(Path::new("/proc/thread-self/mountinfo"))
 }
 
-/// All mounts that another process sees; its targets count from its own root. Blocking.
+/// Returns all mounts that another process sees; its targets count from its own root. Blocking.
 ///
 /// # Errors
 /// There is no such process.
@@ -52,7 +52,7 @@ pub fn at_or_below(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
     Ok(targets)
 }
 
-/// Whether something is mounted exactly at `directory`. Blocking.
+/// Returns whether something is mounted exactly at `directory`. Blocking.
 ///
 /// # Errors
 /// `/proc` is not mounted.

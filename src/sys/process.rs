@@ -21,7 +21,7 @@ pub struct ProcessId {
 }
 
 impl ProcessId {
-    /// The process that has this number now. Blocking.
+    /// Returns the process that has this number now. Blocking.
     #[must_use]
     pub fn of(pid: i32) -> Option<ProcessId> {
         stat(pid).map(|stat| ProcessId { pid, start_ticks: stat.start_ticks })
@@ -33,7 +33,7 @@ impl ProcessId {
         ProcessId::of(std::process::id().cast_signed())
     }
 
-    /// Whether it still runs; a child of this process that has ended is taken
+    /// Returns whether it still runs; a child of this process that has ended is taken
     /// off the list of processes. Blocking.
     #[must_use]
     pub fn is_alive(self) -> bool {
@@ -55,7 +55,7 @@ impl ProcessId {
     }
 }
 
-/// All processes of which `is_wanted` is true of the content of
+/// Returns all processes of which `is_wanted` is true of the content of
 /// `/proc/<pid>/<file>` (`cmdline` or `environ`: words ended by NUL).
 /// Processes whose file may not be read are left out. Blocking.
 #[must_use]
@@ -67,7 +67,7 @@ pub fn find(file: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<ProcessId> {
         .collect()
 }
 
-/// Whether a live process is in a process group. Blocking.
+/// Returns whether a live process is in a process group. Blocking.
 #[must_use]
 pub fn group_is_alive(group: i32) -> bool {
     if nix::sys::signal::killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH) {
@@ -76,7 +76,7 @@ pub fn group_is_alive(group: i32) -> bool {
     all().into_iter().any(|pid| stat(pid).is_some_and(|stat| stat.group == group && !stat.is_zombie))
 }
 
-/// Whether a process holds something open, mapped, or as its place under
+/// Returns whether a process holds something open, mapped, or as its place under
 /// `directory` (whose own path has no links in it). Blocking.
 #[must_use]
 pub fn uses(pid: i32, directory: &Path) -> bool {
@@ -89,7 +89,7 @@ pub fn uses(pid: i32, directory: &Path) -> bool {
     entries("fd").chain(entries("map_files")).any(|entry| leads_there(entry.path()))
 }
 
-/// The numbers of all processes that can be seen. Blocking.
+/// Returns the numbers of all processes that can be seen. Blocking.
 #[must_use]
 pub fn all() -> Vec<i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -130,7 +130,7 @@ struct Stat {
     start_ticks: u64,
 }
 
-/// The command in parentheses may hold anything, so fields count from the last `)`.
+/// Returns the command in parentheses may hold anything, so fields count from the last `)`.
 fn stat(pid: i32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();

@@ -172,7 +172,7 @@ pub(crate) async fn run_into<S: AsRef<OsStr>>(
     }
 }
 
-/// Where a program lies, looked for in `PATH` and in the usual places. Blocking.
+/// Returns the path of a program, looked for in `PATH` and in the usual places. Blocking.
 #[must_use]
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
@@ -226,7 +226,7 @@ pub(crate) fn start(session: &Session<'_>) -> Result<i32, ProgramError> {
     start_named(session, session.program.as_os_str())
 }
 
-/// The same, with `name` in the process list in place of the program's path.
+/// Returns the same, with `name` in the process list in place of the program's path.
 ///
 /// # Errors
 /// As [`start`].
@@ -265,7 +265,7 @@ fn start_by_kernel(session: &Session<'_>, name: &OsStr) -> Result<i32, Errno> {
     posix_spawn(session.program, &files, &attributes, &arguments, &environment).map(nix::unistd::Pid::as_raw)
 }
 
-/// A command as people would type it, more or less.
+/// Returns a command as people would type it, more or less.
 pub(crate) fn shown<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
     let words = arguments.iter().map(|argument| argument.as_ref().to_string_lossy().into_owned());
     std::iter::once(program.to_owned()).chain(words).collect::<Vec<_>>().join(" ")

@@ -7,14 +7,14 @@ use rand::seq::IndexedRandom;
 /// Small letters and digits that cannot be taken for each other.
 const READABLE: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
 
-/// A text of `length` random letters and digits (5.95 bits each), fit for
+/// Returns a text of `length` random letters and digits (5.95 bits each), fit for
 /// passwords, ids and names that nobody may guess.
 #[must_use]
 pub(crate) fn alphanumeric(length: usize) -> String {
     rand::rng().sample_iter(Alphanumeric).take(length).map(char::from).collect()
 }
 
-/// A password of 79 random bits that people can read off a screen and type:
+/// Returns a password of 79 random bits that people can read off a screen and type:
 /// four groups of four, such as `k7mw-x2ph-9dqa-t5ne`.
 #[must_use]
 pub(crate) fn readable_password() -> String {

@@ -120,6 +120,6 @@ fn images_start_the_units_and_say_what_they_are() {
         let (entries, mut problems) = conpaas::first_boot::settings::read("first-boot.txt", defaults.as_bytes());
         let settings = conpaas::first_boot::settings::resolve(&[entries], &mut problems);
         assert_eq!(problems, Vec::new(), "{image}");
-        assert_eq!(settings.role == conpaas::first_boot::settings::BoardRole::Compute, is_compute, "{image}");
+        assert_eq!(settings.role == conpaas::first_boot::settings::MachineRole::Compute, is_compute, "{image}");
     }
 }

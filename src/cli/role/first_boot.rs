@@ -9,7 +9,7 @@ use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use crate::api::first_boot::FirstLogin;
 use crate::cli::output::printer::write_out;
 use crate::first_boot;
-use crate::first_boot::{BoardError, Place, RunOptions};
+use crate::first_boot::{FirstBootError, Place, RunOptions};
 use crate::sys::chain;
 
 /// Make an image that just started into a machine of its own
@@ -88,9 +88,9 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
     }
 }
 
-fn wait(work: impl Future<Output = Result<(), BoardError>>) -> Result<(), BoardError> {
+fn wait(work: impl Future<Output = Result<(), FirstBootError>>) -> Result<(), FirstBootError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|source| BoardError::Kernel { action: "start", source })?;
+    let runtime = runtime.map_err(|source| FirstBootError::Kernel { action: "start", source })?;
     runtime.block_on(work)
 }
 
@@ -113,7 +113,7 @@ fn check(file: &std::path::Path) -> ExitCode {
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn take(place: &Place, is_json: bool) -> Result<(), BoardError> {
+async fn take(place: &Place, is_json: bool) -> Result<(), FirstBootError> {
     let login = first_boot::take_first_login(place)?;
     let text = match (&login, is_json) {
         (login, true) => serde_json::to_string(login).unwrap_or_default() + "\n",

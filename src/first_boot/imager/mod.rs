@@ -1,4 +1,4 @@
-//! What Raspberry Pi Imager leaves on the FAT partition, and the older files
+//! The files that Raspberry Pi Imager leaves on the FAT partition, and the older ones
 //! that people know from Raspberry Pi OS, read as data.
 //!
 //! # Guarantees
@@ -41,7 +41,7 @@ pub(crate) fn read(name: &str, bytes: &[u8]) -> (Vec<Entry>, Vec<Problem>) {
     (found.entries, found.problems)
 }
 
-/// What one file says.
+/// The entries and problems of one file.
 struct Found {
     file: String,
     entries: Vec<Entry>,

@@ -28,7 +28,7 @@ pub(crate) fn read(text: &str, found: &mut Found) {
     found.ignore(&ignored);
 }
 
-/// The one device of a kind; keys that have no keys of their own, such as `renderer`, are none.
+/// Returns the first device of a kind; keys that have no keys of their own, such as `renderer`, are none.
 fn only_device<'a>(
     map: &'a Map<String, Value>,
     kind: &str,

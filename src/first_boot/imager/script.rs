@@ -22,7 +22,7 @@ pub(crate) fn read(text: &str, found: &mut Found) {
     }
 }
 
-/// Whether the call was understood.
+/// Takes the settings of one call, and returns whether the call was understood.
 fn call(words: &[&str], found: &mut Found) -> bool {
     match words {
         [USERCONF, name, rest @ ..] => {

@@ -13,7 +13,7 @@ pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// A text, a number or a truth value, as text.
+/// Returns a text, a number or a truth value, as text.
 pub(crate) fn scalar(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::String(text) => Some(text.clone()),
@@ -23,7 +23,7 @@ pub(crate) fn scalar(value: Option<&Value>) -> Option<String> {
     }
 }
 
-/// A list of texts; a single text is a list of one.
+/// Returns a list of texts; a single text is a list of one.
 pub(crate) fn texts(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::Array(items)) => items.iter().filter_map(|item| scalar(Some(item))).collect(),
@@ -31,7 +31,7 @@ pub(crate) fn texts(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// The keys of a map that are not in `known`, each with `prefix` before it.
+/// Returns the keys of a map that are not in `known`, each with `prefix` before it.
 pub(crate) fn others(map: &Map<String, Value>, known: &[&str], prefix: &str) -> Vec<String> {
     let is_other = |key: &&String| !known.contains(&key.as_str());
     // A key is as hostile as a value: it goes to a console.

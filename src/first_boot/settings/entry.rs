@@ -1,10 +1,10 @@
-//! What was written, and where.
+//! Entries of the sources and problems with them, each with its place.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where something stands.
+/// The place of an entry or a problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Name of the file.
@@ -14,13 +14,13 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// A whole file.
+    /// Returns a whole file.
     #[must_use]
     pub fn file(name: &str) -> Self {
         Origin { file: name.to_owned(), line: None }
     }
 
-    /// A line of a file, from 1.
+    /// Returns a line of a file, from 1.
     #[must_use]
     pub fn line(name: &str, line: usize) -> Self {
         Origin { file: name.to_owned(), line: Some(line) }
@@ -43,12 +43,12 @@ pub struct Entry {
     pub key: String,
     /// The value as written, without the blanks around it.
     pub value: String,
-    /// Where it stands.
+    /// Its place.
     pub origin: Origin,
 }
 
 impl Entry {
-    /// Whether this is what was left when `value` was taken off the card: the
+    /// Returns whether this is what was left when `value` was taken off the card: the
     /// same length, and stars in the place of some or all characters. A power
     /// cut may have left a part of it.
     #[must_use]
@@ -59,7 +59,7 @@ impl Entry {
             && pairs.all(|(left, was)| left == was || left == MASK)
     }
 
-    /// Whether nothing but stars is left of the value.
+    /// Returns whether nothing but stars is left of the value.
     #[must_use]
     pub fn is_masked(&self) -> bool {
         self.value.bytes().all(|byte| byte == MASK)
@@ -72,28 +72,28 @@ pub(crate) const MASK: u8 = b'*';
 /// Something in the sources that is not used, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// Where it stands; nothing for what the sources say together.
+    /// Its place; none for a problem of all sources together.
     pub origin: Option<Origin>,
     /// The key it is about.
     pub key: Option<String>,
-    /// What is wrong and what would be right. Never a secret.
+    /// The sentence that says what is wrong and what would be right. Never a secret.
     pub text: String,
 }
 
 impl Problem {
-    /// A problem with one entry.
+    /// Returns a problem with one entry.
     #[must_use]
     pub fn with(entry: &Entry, text: impl Into<String>) -> Self {
         Problem { origin: Some(entry.origin.clone()), key: Some(entry.key.clone()), text: text.into() }
     }
 
-    /// A problem at one place.
+    /// Returns a problem at one place.
     #[must_use]
     pub fn at(origin: Origin, text: impl Into<String>) -> Self {
         Problem { origin: Some(origin), key: None, text: text.into() }
     }
 
-    /// A problem with a key as all sources together have it.
+    /// Returns a problem with a key as all sources together have it.
     #[must_use]
     pub fn of_key(key: &str, text: impl Into<String>) -> Self {
         Problem { origin: None, key: Some(key.to_owned()), text: text.into() }

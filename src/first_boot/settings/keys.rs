@@ -46,7 +46,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("backend", None),
 ];
 
-/// Whether the key is known and its value must not stay on the card.
+/// Returns whether the key is known and its value must not stay on the card.
 #[must_use]
 pub(crate) fn is_secret(name: &str) -> bool {
     KEYS.iter().any(|key| key.name == name && key.is_secret)

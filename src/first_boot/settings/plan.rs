@@ -7,13 +7,13 @@ use crate::model::Ipv4Network;
 /// Which address of the cluster's network is for what.
 ///
 /// .1 is the backend of compute nodes, .2 to .10 are further servers, .11 to
-/// .31 boards, .32 to .61 containers; .200 to .254 are left to clients and
+/// .31 machines, .32 to .61 containers; .200 to .254 are left to clients and
 /// public addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkPlan {
     /// The whole network.
     pub network: Ipv4Network,
-    /// This board.
+    /// This machine.
     pub own: Ipv4Addr,
     /// The lowest address of a container.
     pub first_container: Ipv4Addr,
@@ -25,16 +25,16 @@ pub struct NetworkPlan {
 
 /// The longest prefix that has room for every number of the plan.
 pub(crate) const MAX_PREFIX: u8 = 26;
-/// The numbers that a board may have.
-pub(crate) const BOARD_NUMBERS: std::ops::RangeInclusive<u32> = 2..=31;
-/// The number of the first board.
-pub(crate) const FIRST_BOARD: u32 = 11;
+/// The numbers that a machine may have.
+pub(crate) const MACHINE_NUMBERS: std::ops::RangeInclusive<u32> = 2..=31;
+/// The number of the first machine.
+pub(crate) const FIRST_MACHINE: u32 = 11;
 
 const BACKEND: u32 = 1;
 const CONTAINERS: std::ops::RangeInclusive<u32> = 32..=61;
 
 impl NetworkPlan {
-    /// The plan for `network`, where this board has the number `own`; nothing
+    /// Returns the plan for `network`, where this machine has the number `own`; nothing
     /// where the network is too small for it.
     #[must_use]
     pub fn new(network: Ipv4Network, own: u32) -> Option<Self> {
@@ -47,16 +47,16 @@ impl NetworkPlan {
         })
     }
 
-    /// The seed's plan: 172.16.0.0/24, first board.
+    /// Returns the seed's plan: 172.16.0.0/24, first machine.
     #[must_use]
     pub fn standard() -> Self {
         let network = Ipv4Network::around(Ipv4Addr::new(172, 16, 0, 1), 24);
         network
-            .and_then(|network| NetworkPlan::new(network, FIRST_BOARD))
+            .and_then(|network| NetworkPlan::new(network, FIRST_MACHINE))
             .expect("172.16.0.0/24 has room for every number of the plan")
     }
 
-    /// Whether a container may have this address.
+    /// Returns whether a container may have this address.
     #[must_use]
     pub fn is_container(&self, address: Ipv4Addr) -> bool {
         (self.first_container..=self.last_container).contains(&address)

@@ -1,14 +1,15 @@
-//! Many sources, one [`Settings`].
+//! Makes one [`Settings`] of many sources.
 
+use super::checked::{Account, FirstUser, Lan, MachineRole, Settings, Wifi};
 use super::entry::{Entry, Problem};
 use super::keys::{KEYS, is_secret};
 use super::plan::NetworkPlan;
-use super::{Account, BoardRole, FirstUser, Lan, Settings, Wifi, value};
+use super::value;
 
 /// Keys that may stand more than once.
 const REPEATED: &str = "ssh_key";
 
-/// Where the time comes from when nobody says.
+/// The time servers when nobody names any.
 const TIME_SERVERS: &str = "0.debian.pool.ntp.org 1.debian.pool.ntp.org 2.debian.pool.ntp.org";
 
 /// Makes settings of `sources`, the most important one first. Each key takes
@@ -21,11 +22,11 @@ pub fn resolve(sources: &[Vec<Entry>], problems: &mut Vec<Problem>) -> Settings 
     }
     let mut pick = Picker { sources, problems };
     let role = pick.with_default("role", value::role);
-    let number = pick.with_default("number", value::board_number);
+    let number = pick.with_default("number", value::machine_number);
     let plan = plan(&mut pick, number);
     let hostname = pick.one("hostname", value::hostname).unwrap_or_else(|| match role {
-        BoardRole::Director => "conpaas".to_owned(),
-        BoardRole::Compute => format!("conpaas-pi{number}"),
+        MachineRole::Director => "conpaas".to_owned(),
+        MachineRole::Compute => format!("conpaas-pi{number}"),
     });
     let user = first_user(&mut pick, &hostname);
     Settings {
@@ -51,7 +52,7 @@ struct Picker<'a> {
 }
 
 impl Picker<'_> {
-    /// The first usable value of a key.
+    /// Returns the first usable value of a key.
     fn one<T>(&mut self, key: &str, parse: fn(&str) -> Result<T, String>) -> Option<T> {
         debug_assert!(KEYS.iter().any(|known| known.name == key), "{key} is in the table of keys");
         let entries = self.sources.iter().flatten().filter(|entry| entry.key == key);
@@ -65,7 +66,7 @@ impl Picker<'_> {
         None
     }
 
-    /// The same, or the table's default.
+    /// Returns the first usable value of a key, or the table's default.
     fn with_default<T>(&mut self, key: &str, parse: fn(&str) -> Result<T, String>) -> T {
         self.one(key, parse).unwrap_or_else(|| {
             let default = KEYS.iter().find(|known| known.name == key).and_then(|known| known.default);
@@ -73,7 +74,7 @@ impl Picker<'_> {
         })
     }
 
-    /// All usable values of the first source that has one.
+    /// Returns all usable values of the first source that has one.
     fn all<T>(&mut self, key: &str, parse: fn(&str) -> Result<T, String>) -> Vec<T> {
         for source in self.sources {
             let mut values = Vec::new();
@@ -145,16 +146,16 @@ fn lan(pick: &mut Picker<'_>) -> Lan {
                 );
             }
             if given.is_none() {
-                pick.complain("gateway", "is not given: without it the board reaches only its own network");
+                pick.complain("gateway", "is not given: without it the machine reaches only its own network");
             }
             Lan::Fixed { address, network, gateway }
         }
     }
 }
 
-fn time_servers(pick: &mut Picker<'_>, role: BoardRole, plan: &NetworkPlan) -> Vec<String> {
+fn time_servers(pick: &mut Picker<'_>, role: MachineRole, plan: &NetworkPlan) -> Vec<String> {
     pick.one("time_servers", value::hosts).unwrap_or_else(|| {
-        let backend = (role == BoardRole::Compute).then(|| plan.backend.to_string());
+        let backend = (role == MachineRole::Compute).then(|| plan.backend.to_string());
         backend.into_iter().chain(TIME_SERVERS.split(' ').map(str::to_owned)).collect()
     })
 }

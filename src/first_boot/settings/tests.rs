@@ -1,6 +1,7 @@
 //! Good and bad settings, from text to values.
 
 use super::keys::KEYS;
+use super::plan::NetworkPlan;
 use super::value;
 use super::*;
 
@@ -62,7 +63,7 @@ fn everything_said_is_taken() {
     assert_eq!(settings.plan.last_container.to_string(), "10.1.2.61");
     assert_eq!(settings.plan.backend.to_string(), "10.1.2.3");
     assert!(matches!(settings.lan, Lan::Fixed { gateway: Some(_), .. }));
-    assert_eq!(settings.role, BoardRole::Compute);
+    assert_eq!(settings.role, MachineRole::Compute);
     assert_eq!(settings.user, FirstUser { name: "Ada.L".into(), email: "ada@example.org".into(), credit: 7 });
 }
 
@@ -87,81 +88,83 @@ fn any_editors_file_is_read() {
     }
 }
 
+/// Values that no key takes, each with its key.
+const BAD_VALUES: &[(&str, &str)] = &[
+    ("hostname", "two words"),
+    ("hostname", "-a"),
+    ("hostname", "a-"),
+    ("hostname", "12345"),
+    ("hostname", "a.b.c"),
+    ("hostname", "../../etc/passwd"),
+    ("hostname", "localhost"),
+    ("user", "root"),
+    ("user", "Ada"),
+    ("user", "a:b"),
+    ("user", "a,b"),
+    ("user", "-rf"),
+    ("user", "conpaas-web"),
+    ("user", "systemd-network"),
+    ("ssh_key", "ssh-ed25519"),
+    ("ssh_key", "ssh-ed25519 AAAA"),
+    ("ssh_key", "ssh-dss AAAAB3NzaC1kc3MAAACBAI me"),
+    ("ssh_key", "command=\"sh\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEYHxyyEFBJtHcsMk0A+HAEpHQqIpaoNUbbWZnMtqPZB"),
+    ("ssh_key", "-----BEGIN OPENSSH PRIVATE KEY-----"),
+    ("password", "geheim1"),
+    ("password_hash", "secret-in-clear"),
+    ("password_hash", "$1$abc$abcdefghijklmnopqrstuvwxyz"),
+    ("password_hash", "$6$abcdefgh$abcdefghijklm:nopqrstuvwxyz"),
+    ("ssh_password", "perhaps"),
+    ("wifi_name", "123456789012345678901234567890123"),
+    ("wifi_password", "geheim1"),
+    ("wifi_password", "geheim-mit-ü"),
+    ("wifi_country", "Germany"),
+    ("wifi_country", "UK"),
+    ("wifi_hidden", "?"),
+    ("address", "192.168.1.50"),
+    ("address", "192.168.1.0/24"),
+    ("address", "192.168.1.255/24"),
+    ("address", "192.168.1.50/33"),
+    ("address", "static"),
+    ("gateway", "0.0.0.0"),
+    ("dns", "dns.example.org"),
+    ("dns", "1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1"),
+    ("network", "172.16.0.0"),
+    ("network", "172.16.0.1/24"),
+    ("network", "172.16.0.0/27"),
+    ("network", "0.0.0.0/0"),
+    ("number", "1"),
+    ("number", "32"),
+    ("number", "-11"),
+    ("number", "4294967307"),
+    ("time_servers", "a;b"),
+    ("time_servers", "-x"),
+    ("time_servers", ","),
+    ("timezone", "../../../etc/shadow"),
+    ("timezone", "/etc/passwd"),
+    ("timezone", "Europe/"),
+    ("timezone", "Europe/../Rome"),
+    ("keyboard", "us\\n"),
+    ("keyboard", "$(reboot)"),
+    ("conpaas_user", "-x"),
+    ("conpaas_user", "a b"),
+    ("email", "me"),
+    ("email", "me@"),
+    ("email", "--json@example.org"),
+    ("email", "a@b@c"),
+    ("credit", "0"),
+    ("credit", "1.5"),
+    ("credit", "many"),
+    ("role", "king"),
+    ("backend", "backend.local"),
+    ("colour", "red"),
+];
+
 /// Whatever is wrong with a line, the rest counts, and the problem names
 /// line and key and shows no secret.
 #[test]
 fn a_bad_value_costs_its_own_key_only() {
-    let table: &[(&str, &str)] = &[
-        ("hostname", "two words"),
-        ("hostname", "-a"),
-        ("hostname", "a-"),
-        ("hostname", "12345"),
-        ("hostname", "a.b.c"),
-        ("hostname", "../../etc/passwd"),
-        ("hostname", "localhost"),
-        ("user", "root"),
-        ("user", "Ada"),
-        ("user", "a:b"),
-        ("user", "a,b"),
-        ("user", "-rf"),
-        ("user", "conpaas-web"),
-        ("user", "systemd-network"),
-        ("ssh_key", "ssh-ed25519"),
-        ("ssh_key", "ssh-ed25519 AAAA"),
-        ("ssh_key", "ssh-dss AAAAB3NzaC1kc3MAAACBAI me"),
-        ("ssh_key", "command=\"sh\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEYHxyyEFBJtHcsMk0A+HAEpHQqIpaoNUbbWZnMtqPZB"),
-        ("ssh_key", "-----BEGIN OPENSSH PRIVATE KEY-----"),
-        ("password", "geheim1"),
-        ("password_hash", "secret-in-clear"),
-        ("password_hash", "$1$abc$abcdefghijklmnopqrstuvwxyz"),
-        ("password_hash", "$6$abcdefgh$abcdefghijklm:nopqrstuvwxyz"),
-        ("ssh_password", "perhaps"),
-        ("wifi_name", "123456789012345678901234567890123"),
-        ("wifi_password", "geheim1"),
-        ("wifi_password", "geheim-mit-ü"),
-        ("wifi_country", "Germany"),
-        ("wifi_country", "UK"),
-        ("wifi_hidden", "?"),
-        ("address", "192.168.1.50"),
-        ("address", "192.168.1.0/24"),
-        ("address", "192.168.1.255/24"),
-        ("address", "192.168.1.50/33"),
-        ("address", "static"),
-        ("gateway", "0.0.0.0"),
-        ("dns", "dns.example.org"),
-        ("dns", "1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1"),
-        ("network", "172.16.0.0"),
-        ("network", "172.16.0.1/24"),
-        ("network", "172.16.0.0/27"),
-        ("network", "0.0.0.0/0"),
-        ("number", "1"),
-        ("number", "32"),
-        ("number", "-11"),
-        ("number", "4294967307"),
-        ("time_servers", "a;b"),
-        ("time_servers", "-x"),
-        ("time_servers", ","),
-        ("timezone", "../../../etc/shadow"),
-        ("timezone", "/etc/passwd"),
-        ("timezone", "Europe/"),
-        ("timezone", "Europe/../Rome"),
-        ("keyboard", "us\\n"),
-        ("keyboard", "$(reboot)"),
-        ("conpaas_user", "-x"),
-        ("conpaas_user", "a b"),
-        ("email", "me"),
-        ("email", "me@"),
-        ("email", "--json@example.org"),
-        ("email", "a@b@c"),
-        ("credit", "0"),
-        ("credit", "1.5"),
-        ("credit", "many"),
-        ("role", "king"),
-        ("backend", "backend.local"),
-        ("colour", "red"),
-    ];
     let usual = settle("timezone = Asia/Tokyo\nemail = a@b.c\n").0;
-    for (key, bad) in table {
+    for (key, bad) in BAD_VALUES {
         // A good value in a less important source is found behind the bad one.
         let text = format!("# one\n{key} = {bad}\n");
         let (entries, mut problems) = read("conpaas.txt", text.as_bytes());

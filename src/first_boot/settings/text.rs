@@ -31,7 +31,7 @@ pub fn read(file: &str, bytes: &[u8]) -> (Vec<Entry>, Vec<Problem>) {
     (entries, problems)
 }
 
-/// The same bytes with stars in the place of every secret, of the same
+/// Returns the same bytes with stars in the place of every secret, of the same
 /// length; nothing where there is none left.
 ///
 /// The length stays so that the file can be changed in its place: a FAT file

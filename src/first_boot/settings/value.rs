@@ -1,12 +1,13 @@
-//! How the values are written. Each function says in its refusal what would be right.
+//! The spelling of values. Each function says in its refusal what would be right.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::plan::{BOARD_NUMBERS, MAX_PREFIX};
-use super::{AccountPassword, BoardRole, Lan, WifiSecret};
+use super::checked::{AccountPassword, Lan, MachineRole, WifiSecret};
+use super::plan::{MACHINE_NUMBERS, MAX_PREFIX};
+
 use crate::model::Ipv4Network;
 
 pub(crate) fn hostname(text: &str) -> Result<String, String> {
@@ -72,7 +73,7 @@ const KEY_TYPES: &[&str] = &[
     "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
 
-/// A public key as in the file that ends in `.pub`; options before it are not taken.
+/// Returns a public key as in the file that ends in `.pub`; options before it are not taken.
 pub(crate) fn ssh_key(text: &str) -> Result<String, String> {
     let right = "write the one line of a file such as id_ed25519.pub, beginning with ssh-ed25519";
     if text.contains("PRIVATE KEY") {
@@ -182,16 +183,16 @@ pub(crate) fn network(text: &str) -> Result<Ipv4Network, String> {
     let network: Ipv4Network = text.parse().map_err(|error: crate::model::ParseNetworkError| error.to_string())?;
     if network.prefix() > MAX_PREFIX {
         return Err(format!(
-            "{network} is too small: boards and containers have the numbers 1 to 61, so write /{MAX_PREFIX} or less"
+            "{network} is too small: machines and containers have the numbers 1 to 61, so write /{MAX_PREFIX} or less"
         ));
     }
     Ok(network)
 }
 
-pub(crate) fn board_number(text: &str) -> Result<u32, String> {
-    let number = text.parse::<u32>().ok().filter(|number| BOARD_NUMBERS.contains(number));
+pub(crate) fn machine_number(text: &str) -> Result<u32, String> {
+    let number = text.parse::<u32>().ok().filter(|number| MACHINE_NUMBERS.contains(number));
     number.ok_or_else(|| {
-        format!("'{text}' is not the number of a board: write 11 for the first, 12 for the second, up to 31")
+        format!("'{text}' is not the number of a machine: write 11 for the first, 12 for the second, up to 31")
     })
 }
 
@@ -205,7 +206,7 @@ pub(crate) fn hosts(text: &str) -> Result<Vec<String>, String> {
     words(text).map(check).collect::<Result<Vec<_>, _>>().and_then(at_most_eight)
 }
 
-/// Whether there is such a zone is seen on the board.
+/// Reads a zone's name; whether there is such a zone is seen on the machine.
 pub(crate) fn timezone(text: &str) -> Result<String, String> {
     let is_good = |c: char| c.is_ascii_alphanumeric() || "-_+".contains(c);
     let is_part = |part: &str| {
@@ -226,10 +227,10 @@ pub(crate) fn keyboard(text: &str) -> Result<String, String> {
     Err(format!("'{text}' is not a layout of a keyboard, such as us, gb or de"))
 }
 
-pub(crate) fn role(text: &str) -> Result<BoardRole, String> {
+pub(crate) fn role(text: &str) -> Result<MachineRole, String> {
     match text.to_ascii_lowercase().as_str() {
-        "director" | "standalone" => Ok(BoardRole::Director),
-        "compute" => Ok(BoardRole::Compute),
+        "director" | "standalone" => Ok(MachineRole::Director),
+        "compute" => Ok(MachineRole::Compute),
         _ => Err(format!("'{text}' is neither director nor compute")),
     }
 }

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Board, Outcome, done, skipped};
+use super::machine::Machine;
+use super::outcome::{Outcome, done, skipped};
+use crate::first_boot::error::FirstBootError;
+use crate::first_boot::place::Place;
 use crate::first_boot::place::{set_mode, set_owner};
-use crate::first_boot::{BoardError, Place};
 use crate::sys::file;
 use crate::sys::program::{self, LIMIT};
 use crate::task::crash_point;
@@ -24,18 +26,18 @@ pub(crate) struct Account {
     home: String,
 }
 
-/// Whether an account or a group of that name is there and not a person's. Blocking.
+/// Returns whether an account or a group of that name is there and not a person's. Blocking.
 pub(crate) fn belongs_to_system(place: &Place, name: &str) -> bool {
     let id = |table: &str| field(place, table, name, 2).and_then(|id| id.parse::<u32>().ok());
     let is_system = |id: u32| id < FIRST_PERSON || id == 65534;
     id("/etc/passwd").is_some_and(is_system) || id("/etc/group").is_some_and(is_system)
 }
 
-pub(crate) async fn ensure(board: &Board) -> Result<Outcome, BoardError> {
+pub(crate) async fn ensure(machine: &Machine) -> Result<Outcome, FirstBootError> {
     if !nix::unistd::geteuid().is_root() {
         return skipped("making accounts needs root");
     }
-    let (place, wanted) = (&board.place, &board.settings.account);
+    let (place, wanted) = (&machine.place, &machine.settings.account);
     remove_locks(place)?;
     ensure_account(place, &wanted.name).await?;
     crash_point("first-boot.account.made");
@@ -54,7 +56,7 @@ pub(crate) async fn ensure(board: &Board) -> Result<Outcome, BoardError> {
 }
 
 /// A power cut may leave a lock whose owner's number now is another program's.
-fn remove_locks(place: &Place) -> Result<(), BoardError> {
+fn remove_locks(place: &Place) -> Result<(), FirstBootError> {
     for table in ["passwd", "shadow", "group", "gshadow"] {
         file::ensure_absent(&place.path(&format!("/etc/{table}.lock")))?;
     }
@@ -62,7 +64,7 @@ fn remove_locks(place: &Place) -> Result<(), BoardError> {
 }
 
 /// The tables are changed one after the other: each is looked at on its own.
-async fn ensure_account(place: &Place, name: &str) -> Result<(), BoardError> {
+async fn ensure_account(place: &Place, name: &str) -> Result<(), FirstBootError> {
     let with = |rest: &[&str]| -> Vec<String> {
         prefix(place).into_iter().chain(rest.iter().map(|word| (*word).to_owned())).collect()
     };
@@ -83,7 +85,7 @@ async fn ensure_account(place: &Place, name: &str) -> Result<(), BoardError> {
     Ok(())
 }
 
-fn ensure_home(place: &Place, account: &Account) -> Result<(), BoardError> {
+fn ensure_home(place: &Place, account: &Account) -> Result<(), FirstBootError> {
     let home = place.path(&account.home);
     file::ensure_directory(&home)?;
     let skeleton = std::fs::read_dir(place.path("/etc/skel")).into_iter().flatten().flatten();
@@ -99,7 +101,7 @@ fn ensure_home(place: &Place, account: &Account) -> Result<(), BoardError> {
     Ok(set_owner(&home, account.user_id, account.group_id)?)
 }
 
-fn ensure_keys(place: &Place, account: &Account, keys: &[String]) -> Result<(), BoardError> {
+fn ensure_keys(place: &Place, account: &Account, keys: &[String]) -> Result<(), FirstBootError> {
     if keys.is_empty() {
         return Ok(());
     }
@@ -113,32 +115,32 @@ fn ensure_keys(place: &Place, account: &Account, keys: &[String]) -> Result<(), 
     Ok(())
 }
 
-/// The account's line, or that there is none.
-pub(crate) fn look_up(place: &Place, name: &str) -> Result<Account, BoardError> {
-    let missing = || BoardError::NoAccount(name.to_owned());
+/// Returns the account's line, or that there is none.
+pub(crate) fn look_up(place: &Place, name: &str) -> Result<Account, FirstBootError> {
+    let missing = || FirstBootError::NoAccount(name.to_owned());
     let text = |index| field(place, "/etc/passwd", name, index).ok_or_else(missing);
     let number = |index| text(index).and_then(|number| number.parse().map_err(|_| missing()));
     Ok(Account { name: text(0)?, user_id: number(2)?, group_id: number(3)?, home: text(5)? })
 }
 
-/// Whether a password opens the account. Blocking.
+/// Returns whether a password opens the account. Blocking.
 pub(crate) fn has_password(place: &Place, name: &str) -> bool {
     field(place, "/etc/shadow", name, 1).is_some_and(|hash| hash.starts_with('$'))
 }
 
-/// A field of a line that begins with `name`.
+/// Returns a field of a line that begins with `name`.
 fn field(place: &Place, table: &str, name: &str, index: usize) -> Option<String> {
     let text = file::read_text(&place.path(table)).ok()?;
     let line = text.lines().find(|line| line.split(':').next() == Some(name))?;
     line.split(':').nth(index).map(str::to_owned)
 }
 
-/// How these programs are told another root without entering it.
+/// Returns the words that tell a program another root, which it does not enter.
 fn prefix(place: &Place) -> Vec<String> {
     below(place, "--prefix")
 }
 
-/// The same for those that must enter it.
+/// Returns the words that tell a program another root, which it enters.
 pub(crate) fn change_root(place: &Place) -> Vec<String> {
     below(place, "--root")
 }
@@ -153,7 +155,7 @@ fn below(place: &Place, option: &str) -> Vec<String> {
 }
 
 /// Sets a password that is read from standard input: it is in no process list.
-pub(crate) async fn set_password(place: &Place, options: &[&str], line: &str) -> Result<(), BoardError> {
+pub(crate) async fn set_password(place: &Place, options: &[&str], line: &str) -> Result<(), FirstBootError> {
     let arguments: Vec<String> =
         change_root(place).into_iter().chain(options.iter().map(|word| (*word).to_owned())).collect();
     program::run_with_input("chpasswd", &arguments, line, LIMIT).await?;

@@ -1,34 +1,35 @@
-//! Who the machine is: host name, machine id, keyboard.
+//! The machine's host name, machine id and keyboard.
 
-use super::{Board, Outcome, done};
-use crate::first_boot::BoardError;
+use super::machine::Machine;
+use super::outcome::{Outcome, done};
+use crate::first_boot::error::FirstBootError;
 use crate::sys::file;
 use crate::sys::program::{self, LIMIT};
 use crate::task::crash_point;
 
 const MACHINE_ID: &str = "/etc/machine-id";
 
-pub(crate) async fn ensure(board: &Board) -> Result<Outcome, BoardError> {
-    let name = &board.settings.hostname;
-    board.place.write("/etc/hostname", &format!("{name}\n"), 0o644)?;
+pub(crate) async fn ensure(machine: &Machine) -> Result<Outcome, FirstBootError> {
+    let name = &machine.settings.hostname;
+    machine.place.write("/etc/hostname", &format!("{name}\n"), 0o644)?;
     crash_point("first-boot.names.hostname");
-    let before = file::read_text(&board.place.path("/etc/hosts")).unwrap_or_default();
-    board.place.write("/etc/hosts", &hosts(&before, name), 0o644)?;
-    if board.place.is_live() {
+    let before = file::read_text(&machine.place.path("/etc/hosts")).unwrap_or_default();
+    machine.place.write("/etc/hosts", &hosts(&before, name), 0o644)?;
+    if machine.place.is_live() {
         nix::unistd::sethostname(name)
-            .map_err(|errno| BoardError::Kernel { action: "set the host name", source: errno.into() })?;
+            .map_err(|errno| FirstBootError::Kernel { action: "set the host name", source: errno.into() })?;
     }
-    ensure_machine_id(board).await?;
-    if let Some(layout) = &board.settings.keyboard {
+    ensure_machine_id(machine).await?;
+    if let Some(layout) = &machine.settings.keyboard {
         let text = format!(
             "XKBMODEL=\"pc105\"\nXKBLAYOUT=\"{layout}\"\nXKBVARIANT=\"\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n"
         );
-        board.place.write("/etc/default/keyboard", &text, 0o644)?;
+        machine.place.write("/etc/default/keyboard", &text, 0o644)?;
     }
-    done(format!("this is {name}, found as {}", board.local_name()))
+    done(format!("this is {name}, found as {}", machine.local_name()))
 }
 
-/// The same table with this machine's own line.
+/// Returns the same table with this machine's own line.
 fn hosts(before: &str, name: &str) -> String {
     let own = format!("127.0.1.1 {name}.local {name}");
     let is_own = |line: &str| line.split_whitespace().next() == Some("127.0.1.1");
@@ -41,13 +42,13 @@ fn hosts(before: &str, name: &str) -> String {
 }
 
 /// systemd makes one when it starts; it is made here only where it could not.
-async fn ensure_machine_id(board: &Board) -> Result<(), BoardError> {
-    let text = file::read_text(&board.place.path(MACHINE_ID)).unwrap_or_default();
+async fn ensure_machine_id(machine: &Machine) -> Result<(), FirstBootError> {
+    let text = file::read_text(&machine.place.path(MACHINE_ID)).unwrap_or_default();
     let is_good = text.trim().len() == 32 && text.trim().chars().all(|c| c.is_ascii_hexdigit());
     if is_good {
         return Ok(());
     }
-    let root = format!("--root={}", board.place.root().display());
+    let root = format!("--root={}", machine.place.root().display());
     program::run("systemd-machine-id-setup", &[root], LIMIT).await?;
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! Addresses on the bridge, and the wireless card.
 //!
 //! The image has the bridge and puts every cable into it; what differs from
-//! board to board is said here, in files of their own beside the image's.
+//! machine to machine is said here, in files of their own beside the image's.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Board, Outcome, done, skipped};
-use crate::first_boot::BoardError;
+use super::machine::Machine;
+use super::outcome::{Outcome, done, skipped};
+use crate::first_boot::error::FirstBootError;
 use crate::first_boot::settings::{Lan, Settings, Wifi, WifiSecret};
 use crate::sys::file::FileError;
 use crate::sys::program::{self, LIMIT};
@@ -16,22 +17,22 @@ use crate::task::crash_point;
 const BRIDGE: &str = "/etc/systemd/network/20-conpaas0.network.d/50-first-boot.conf";
 const WIRELESS: &str = "/etc/systemd/network/40-wlan0.network";
 const SUPPLICANT: &str = "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf";
-/// Started whenever there is such a card; a board without one waits for nothing.
+/// Started whenever there is such a card; a machine without one waits for nothing.
 const WANTED_BY_CARD: &str =
     "/etc/systemd/system/sys-subsystem-net-devices-wlan0.device.wants/wpa_supplicant@wlan0.service";
 const SUPPLICANT_UNIT: &str = "/lib/systemd/system/wpa_supplicant@.service";
 
-pub(crate) fn ensure(board: &Board) -> Result<Outcome, BoardError> {
-    board.place.write(BRIDGE, &bridge(&board.settings), 0o644)?;
-    let plan = &board.settings.plan;
-    let lan = match &board.settings.lan {
+pub(crate) fn ensure(machine: &Machine) -> Result<Outcome, FirstBootError> {
+    machine.place.write(BRIDGE, &bridge(&machine.settings), 0o644)?;
+    let plan = &machine.settings.plan;
+    let lan = match &machine.settings.lan {
         Lan::Dhcp => "one by DHCP".to_owned(),
         Lan::Fixed { address, .. } => address.to_string(),
     };
     done(format!("addresses {} and {lan}; containers {} to {}", plan.own, plan.first_container, plan.last_container))
 }
 
-/// The image's own file names no address: what it names cannot be taken back here.
+/// Writes the bridge's addresses. The image's own file names none: what it names cannot be taken back here.
 fn bridge(settings: &Settings) -> String {
     let plan = &settings.plan;
     let mut text = format!(
@@ -57,17 +58,17 @@ fn bridge(settings: &Settings) -> String {
     text
 }
 
-pub(crate) async fn ensure_wifi(board: &Board) -> Result<Outcome, BoardError> {
-    let Some(wifi) = &board.settings.wifi else {
+pub(crate) async fn ensure_wifi(machine: &Machine) -> Result<Outcome, FirstBootError> {
+    let Some(wifi) = &machine.settings.wifi else {
         return skipped("no wireless network is named");
     };
-    board.place.write(WIRELESS, WIRELESS_TEXT, 0o644)?;
+    machine.place.write(WIRELESS, WIRELESS_TEXT, 0o644)?;
     crash_point("first-boot.wifi.network");
-    board.place.write(SUPPLICANT, &supplicant(wifi, board.settings.wifi_country.as_deref()), 0o600)?;
+    machine.place.write(SUPPLICANT, &supplicant(wifi, machine.settings.wifi_country.as_deref()), 0o600)?;
     crash_point("first-boot.wifi.supplicant");
-    let link = board.place.path(WANTED_BY_CARD);
+    let link = machine.place.path(WANTED_BY_CARD);
     ensure_link(Path::new(SUPPLICANT_UNIT), &link)?;
-    if board.place.is_live() {
+    if machine.place.is_live() {
         program::run("systemctl", &["daemon-reload"], LIMIT).await?;
         if Path::new("/sys/class/net/wlan0").exists() {
             program::run("systemctl", &["--no-block", "start", "wpa_supplicant@wlan0.service"], LIMIT).await?;
@@ -80,7 +81,7 @@ const WIRELESS_TEXT: &str = "# Written by the first boot of ConPaaS.\n[Match]\nN
 [Network]\nDHCP=ipv4\nIPv6AcceptRA=yes\n\n[DHCPv4]\nUseHostname=no\nUseNTP=no\n# A cable is preferred.\nRouteMetric=2048\n\n\
 [IPv6AcceptRA]\nRouteMetric=2048\n";
 
-/// The name is written as hexadecimal digits, in which nothing has a meaning of its own.
+/// Writes the network with its name as hexadecimal digits, in which nothing has a meaning of its own.
 fn supplicant(wifi: &Wifi, country: Option<&str>) -> String {
     let mut text =
         String::from("# Written by the first boot of ConPaaS.\nctrl_interface=DIR=/run/wpa_supplicant GROUP=netdev\n");
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bridge_has_the_boards_address_and_one_of_the_house() {
+    fn the_bridge_has_the_machines_address_and_one_of_the_house() {
         let text = bridge(&settings("network = 10.1.2.0/24\nnumber = 12\ndns = 9.9.9.9 fd00::1\n"));
         assert!(text.ends_with("[Network]\nAddress=10.1.2.12/24\nDNS=9.9.9.9\nDNS=fd00::1\n"), "{text}");
         let text = bridge(&settings("address = 192.168.1.5/24\ngateway = 192.168.1.1\n"));

@@ -4,32 +4,35 @@
 //! after a power cut none is in force that nobody knows.
 
 use super::account::{has_password, set_password};
-use super::{Board, Outcome, director, done, skipped};
+use super::director;
+use super::machine::Machine;
+use super::outcome::{Outcome, done, skipped};
 use crate::api::first_boot::{FirstLogin, Login};
+use crate::first_boot::error::FirstBootError;
+use crate::first_boot::login;
 use crate::first_boot::settings::AccountPassword;
-use crate::first_boot::{BoardError, login};
 use crate::sys::random::readable_password;
 use crate::task::crash_point;
 
-pub(crate) async fn ensure(board: &Board) -> Result<Outcome, BoardError> {
-    let kept = login::read(&board.place)?.unwrap_or_default();
+pub(crate) async fn ensure(machine: &Machine) -> Result<Outcome, FirstBootError> {
+    let kept = login::read(&machine.place)?.unwrap_or_default();
     let is_root = nix::unistd::geteuid().is_root();
-    let system = if is_root { system_login(board, &kept).await? } else { None };
-    let conpaas = conpaas_login(board, &kept).await?;
+    let system = if is_root { system_login(machine, &kept).await? } else { None };
+    let conpaas = conpaas_login(machine, &kept).await?;
     let wanted = FirstLogin {
         system: system.clone().or(kept.system.clone()),
         conpaas: conpaas.clone().or(kept.conpaas.clone()),
     };
     if wanted != kept {
-        login::keep(&board.place, &wanted)?;
+        login::keep(&machine.place, &wanted)?;
     }
     crash_point("first-boot.passwords.kept");
     if let Some(login) = &system {
-        set_password(&board.place, METHOD, &format!("{}:{}\n", login.name, login.password)).await?;
+        set_password(&machine.place, METHOD, &format!("{}:{}\n", login.name, login.password)).await?;
         crash_point("first-boot.passwords.system");
     }
     if let Some(login) = &conpaas {
-        director::create_user(board, &login.password).await?;
+        director::create_user(machine, &login.password).await?;
         crash_point("first-boot.passwords.conpaas");
     }
     match (&system, &conpaas) {
@@ -41,18 +44,18 @@ pub(crate) async fn ensure(board: &Board) -> Result<Outcome, BoardError> {
 /// Hashed as Debian does.
 const METHOD: &[&str] = &["--crypt-method", "YESCRYPT"];
 
-/// The login to be made for the account of the system; a given password is set at once.
-async fn system_login(board: &Board, kept: &FirstLogin) -> Result<Option<Login>, BoardError> {
-    let account = &board.settings.account;
+/// Returns the login to be made for the account of the system; a given password is set at once.
+async fn system_login(machine: &Machine, kept: &FirstLogin) -> Result<Option<Login>, FirstBootError> {
+    let account = &machine.settings.account;
     let name = &account.name;
     match &account.password {
         Some(AccountPassword::Plain(password)) => {
-            set_password(&board.place, METHOD, &format!("{name}:{password}\n")).await?;
+            set_password(&machine.place, METHOD, &format!("{name}:{password}\n")).await?;
         }
         Some(AccountPassword::Hash(hash)) => {
-            set_password(&board.place, &["--encrypted"], &format!("{name}:{hash}\n")).await?;
+            set_password(&machine.place, &["--encrypted"], &format!("{name}:{hash}\n")).await?;
         }
-        None if account.ssh_keys.is_empty() && !has_password(&board.place, name) => {
+        None if account.ssh_keys.is_empty() && !has_password(&machine.place, name) => {
             let kept = kept.system.clone().filter(|login| login.name == *name);
             return Ok(Some(kept.unwrap_or_else(|| Login { name: name.clone(), password: readable_password() })));
         }
@@ -61,12 +64,12 @@ async fn system_login(board: &Board, kept: &FirstLogin) -> Result<Option<Login>,
     Ok(None)
 }
 
-/// The login to be made for the first user of ConPaaS.
-async fn conpaas_login(board: &Board, kept: &FirstLogin) -> Result<Option<Login>, BoardError> {
-    if !board.has_director() || director::has_user(board).await? {
+/// Returns the login to be made for the first user of ConPaaS.
+async fn conpaas_login(machine: &Machine, kept: &FirstLogin) -> Result<Option<Login>, FirstBootError> {
+    if !machine.has_director() || director::has_user(machine).await? {
         return Ok(None);
     }
-    let name = &board.settings.user.name;
+    let name = &machine.settings.user.name;
     let kept = kept.conpaas.clone().filter(|login| login.name == *name);
     Ok(Some(kept.unwrap_or_else(|| Login { name: name.clone(), password: readable_password() })))
 }

@@ -3,7 +3,9 @@
 //! that the kernel's command line names; it takes the order off the card, and
 //! the machine starts as it should.
 
-use crate::first_boot::{BoardError, Place, card};
+use crate::first_boot::card;
+use crate::first_boot::error::FirstBootError;
+use crate::first_boot::place::Place;
 use crate::task::crash_point;
 
 const COMMAND_LINE: &str = "cmdline.txt";
@@ -14,13 +16,13 @@ const ORDERS: &[&str] = &[
     "systemd.unit=kernel-command-line.target",
 ];
 
-/// Takes Imager's order out of `cmdline.txt`; gives whether there was one.
-/// What the script was to set is read from it as data, by [`run`](crate::first_boot::run()).
+/// Takes Imager's order out of `cmdline.txt`, and returns whether there was one.
+/// The settings in the script are read as data, by [`run`](crate::first_boot::run()).
 /// Blocking.
 ///
 /// # Errors
 /// The card cannot be read or written.
-pub(crate) fn forget_script(place: &Place) -> Result<bool, BoardError> {
+pub(crate) fn forget_script(place: &Place) -> Result<bool, FirstBootError> {
     let Some(before) = card::read(place, COMMAND_LINE)? else { return Ok(false) };
     let after = without_orders(&before);
     if after == before {
@@ -31,7 +33,7 @@ pub(crate) fn forget_script(place: &Place) -> Result<bool, BoardError> {
     Ok(true)
 }
 
-/// The same length, with blanks in the place of the orders: changed in its
+/// Returns the same length, with blanks in the place of the orders: changed in its
 /// place, and almost always within one sector.
 fn without_orders(line: &[u8]) -> Vec<u8> {
     let mut after = line.to_vec();

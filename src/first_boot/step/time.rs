@@ -2,25 +2,26 @@
 
 use std::path::Path;
 
-use super::{Board, Outcome, done};
+use super::machine::Machine;
+use super::outcome::{Outcome, done};
 use crate::clock::chrony_conf;
-use crate::first_boot::BoardError;
+use crate::first_boot::error::FirstBootError;
 use crate::sys::file::FileError;
 use crate::task::crash_point;
 
-/// Where Debian keeps its time zones.
+/// The directory of Debian's time zones.
 pub(crate) const ZONES: &str = "/usr/share/zoneinfo";
 
-pub(crate) fn ensure(board: &Board) -> Result<Outcome, BoardError> {
-    let settings = &board.settings;
-    let networks = if board.has_director() { vec![settings.plan.network] } else { Vec::new() };
-    board.place.write("/etc/chrony/conf.d/conpaas.conf", &chrony_conf(&settings.time_servers, &networks)?, 0o644)?;
+pub(crate) fn ensure(machine: &Machine) -> Result<Outcome, FirstBootError> {
+    let settings = &machine.settings;
+    let networks = if machine.has_director() { vec![settings.plan.network] } else { Vec::new() };
+    machine.place.write("/etc/chrony/conf.d/conpaas.conf", &chrony_conf(&settings.time_servers, &networks)?, 0o644)?;
     crash_point("first-boot.time.chrony");
     let zone = &settings.timezone;
-    let file = board.place.path(ZONES).join(zone);
+    let file = machine.place.path(ZONES).join(zone);
     if file.is_file() {
-        link(&Path::new(ZONES).join(zone), &board.place.path("/etc/localtime"))?;
-        board.place.write("/etc/timezone", &format!("{zone}\n"), 0o644)?;
+        link(&Path::new(ZONES).join(zone), &machine.place.path("/etc/localtime"))?;
+        machine.place.write("/etc/timezone", &format!("{zone}\n"), 0o644)?;
     }
     done(format!("{zone}; asks {}", settings.time_servers.join(", ")))
 }

@@ -1,32 +1,33 @@
-//! What the console and the welcome page tell, and what other programs of
-//! the board may want to know.
+//! The facts for the console, the welcome page and other programs of the machine.
 
-use super::{Board, Outcome, director, done};
+use super::director;
+use super::machine::Machine;
+use super::outcome::{Outcome, done};
 use crate::api::first_boot::{FIRST_BOOT_DIR, WELCOME_FILE, Welcome, WelcomeDirector};
-use crate::first_boot::BoardError;
-use crate::first_boot::settings::BoardRole;
+use crate::first_boot::error::FirstBootError;
+use crate::first_boot::settings::MachineRole;
 use crate::pki::fingerprint;
 use crate::sys::file;
 
-/// Read by scripts of the board: a shell's variables, all of them plain words.
+/// Read by scripts of the machine: a shell's variables, all of them plain words.
 const FACTS: &str = "/etc/conpaas/board.conf";
 const AUTHORITY: &str = "/etc/cpsdirector/certs/ca_cert.pem";
 
-pub(crate) fn ensure(board: &Board, n_problems: usize) -> Result<Outcome, BoardError> {
-    let (place, settings) = (&board.place, &board.settings);
+pub(crate) fn ensure(machine: &Machine, n_problems: usize) -> Result<Outcome, FirstBootError> {
+    let (place, settings) = (&machine.place, &machine.settings);
     let plan = &settings.plan;
     let role = match settings.role {
-        BoardRole::Director => "director",
-        BoardRole::Compute => "compute",
+        MachineRole::Director => "director",
+        MachineRole::Compute => "compute",
     };
     let facts = format!(
         "# Written by the first boot of ConPaaS.\nROLE={role}\nHOSTNAME={}\nADDRESS={}\nNETWORK={}\nBACKEND={}\n",
         settings.hostname, plan.own, plan.network, plan.backend
     );
     place.write(FACTS, &facts, 0o644)?;
-    // Where the director could not be made, the page still gives the system's login.
-    let has_authority = board.has_director() && place.path(AUTHORITY).exists();
-    let director = if has_authority { Some(director_facts(board)?) } else { None };
+    // Where the director could not be made, the page still shows the system's login.
+    let has_authority = machine.has_director() && place.path(AUTHORITY).exists();
+    let director = if has_authority { Some(director_facts(machine)?) } else { None };
     let welcome = Welcome {
         hostname: settings.hostname.clone(),
         account: settings.account.name.clone(),
@@ -36,13 +37,13 @@ pub(crate) fn ensure(board: &Board, n_problems: usize) -> Result<Outcome, BoardE
         director,
         n_problems,
     };
-    let text = serde_json::to_string(&welcome).map_err(|_| BoardError::Damaged(place.welcome()))?;
+    let text = serde_json::to_string(&welcome).map_err(|_| FirstBootError::Damaged(place.welcome()))?;
     place.write(&format!("{FIRST_BOOT_DIR}/{WELCOME_FILE}"), &text, 0o644)?;
-    done(format!("http://{}/", board.local_name()))
+    done(format!("http://{}/", machine.local_name()))
 }
 
-fn director_facts(board: &Board) -> Result<WelcomeDirector, BoardError> {
-    let authority_pem = file::read_text(&board.place.path(AUTHORITY))?;
-    let user = board.settings.user.name.clone();
-    Ok(WelcomeDirector { url: director::url(board), user, fingerprint: fingerprint(&authority_pem)?, authority_pem })
+fn director_facts(machine: &Machine) -> Result<WelcomeDirector, FirstBootError> {
+    let authority_pem = file::read_text(&machine.place.path(AUTHORITY))?;
+    let user = machine.settings.user.name.clone();
+    Ok(WelcomeDirector { url: director::url(machine), user, fingerprint: fingerprint(&authority_pem)?, authority_pem })
 }

@@ -34,7 +34,7 @@ pub(crate) async fn convert(job: &Job<'_>, raw: &Path, format: Format, machine: 
     finish(&made, target)
 }
 
-/// The disk as big as the machine is to see it. What is more than in `raw` takes no space; the system grows into it when
+/// Makes the disk as big as the machine is to see it. What is more than in `raw` takes no space; the system grows into it when
 /// it starts, and then also moves the second table of partitions to the new end.
 async fn enlarged(job: &Job<'_>, raw: &Path, machine: &Machine, scratch: &Scratch) -> Result<PathBuf> {
     let Some(disk_mb) = machine.disk_mb else { return Ok(raw.to_owned()) };

@@ -81,7 +81,7 @@ fn genimage(output: &Output, ids: &DiskIds) -> String {
     )
 }
 
-/// The boot sector, which is in no table, and the partition that it starts; last in the table, first on the disk.
+/// Returns the boot sector, which is in no table, and the partition that it starts; last in the table, first on the disk.
 fn bios_partitions(ids: &DiskIds) -> String {
     let (sector, bytes, core) = (grub::BOOT_SECTOR, grub::BOOT_SECTOR_BYTES, grub::CORE);
     let offset = grub::CORE_SECTOR * 512;

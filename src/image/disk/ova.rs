@@ -29,7 +29,7 @@ const DISK: u32 = 17;
 const SATA: u32 = 20;
 const SATA_ID: u32 = 3;
 
-/// The description's text.
+/// Returns the description's text.
 pub(crate) fn description(machine: &Machine, disk: &DiskFile<'_>) -> String {
     let name = markup(&machine.name);
     let file = markup(disk.name);
@@ -126,7 +126,7 @@ fn items(machine: &Machine) -> Vec<Item<'static>> {
     items
 }
 
-/// The schema wants what is said of a device in alphabetical order.
+/// Writes a device. The schema wants its elements in alphabetical order.
 fn item(item: &Item<'_>) -> String {
     let mut fields = vec![
         ("ElementName", item.name.clone()),

@@ -16,7 +16,7 @@ const TREE: &str =
 const CARD: &str = "about = \"A card.\"\noutput = \"sd\"\narchitectures = [\"arm64\"]\nsuite = \"bookworm\"\n\
                     [disk]\nboot_mb = 64\nroot_free_mb = 10\n";
 
-/// A directory of recipes with these files.
+/// Makes a directory of recipes with these files.
 fn directory_of(files: &[(&str, &str)]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (path, text) in files {
@@ -39,7 +39,7 @@ fn plan(directory: &TempDir, name: &str) -> Result<Plan, RecipeError> {
     plan_with(directory.path(), name, &selection(Architecture::Arm64))
 }
 
-/// The error of a recipe that consists of these files, without the directory's own name.
+/// Returns the error of a recipe that consists of these files, without the directory's own name.
 fn refused(files: &[(&str, &str)]) -> String {
     let directory = directory_of(files);
     let error = plan(&directory, "tree").map(|plan| plan.name).unwrap_err().to_string();

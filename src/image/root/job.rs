@@ -42,7 +42,7 @@ pub(crate) struct Tool<'a> {
 }
 
 impl<'a> Tool<'a> {
-    /// A tool without arguments.
+    /// Returns a tool without arguments.
     pub(crate) fn new(program: &'a str) -> Self {
         let directory = PathBuf::from("/");
         Tool { program, arguments: Vec::new(), environment: Vec::new(), directory, network: Network::None }
