@@ -104,8 +104,8 @@ test: deps lint doc ## everything that is checked: form, lints, unit, integratio
 
 .PHONY: test-ec2
 test-ec2: deps ## nodes and volumes on EC2, against moto, a mock of it
-	tests/ec2/prepare
-	$(CARGO) test --locked --test ec2
+	tests/support/ec2/prepare
+	$(CARGO) test --locked --test it -- ec2::
 
 .PHONY: lint
 lint: ## form and lints

@@ -132,7 +132,7 @@ impl Form {
             if n_fields > MAX_FIELDS {
                 return Err(BodyError::Malformed(format!("more than {MAX_FIELDS} fields")));
             }
-            self.read_field(field, &directory, &mut limits).await?;
+            self.read_field(field, directory.as_deref(), &mut limits).await?;
         }
         Ok(())
     }
@@ -140,7 +140,7 @@ impl Form {
     async fn read_field(
         &mut self,
         mut field: multer::Field<'_>,
-        directory: &Path,
+        directory: Option<&Path>,
         limits: &mut FieldLimits,
     ) -> Result<(), BodyError> {
         let name = field.name().unwrap_or_default().to_owned();
@@ -157,6 +157,7 @@ impl Form {
             self.fields.entry(name).or_insert(text);
             return Ok(());
         };
+        let directory = directory.ok_or_else(|| BodyError::Malformed("no files are taken here".to_owned()))?;
         let (file, path) =
             tempfile::Builder::new().prefix("upload-").tempfile_in(directory).map_err(BodyError::Storage)?.into_parts();
         let mut file = tokio::fs::File::from_std(file);

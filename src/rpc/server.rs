@@ -47,14 +47,19 @@ pub struct Limits {
     pub max_anonymous_body_bytes: u64,
     /// Time for a connection in all, the work included.
     pub connection_timeout: Duration,
-    /// Where uploaded files wait until they are used.
-    pub upload_directory: PathBuf,
+    /// Where uploaded files wait until they are used; `None` refuses them.
+    pub upload_directory: Option<PathBuf>,
 }
 
 impl Limits {
     /// Bounds that fit a Raspberry Pi; uploads wait in `upload_directory`.
     #[must_use]
     pub fn new(upload_directory: PathBuf) -> Self {
+        Limits { upload_directory: Some(upload_directory), ..Limits::without_uploads() }
+    }
+
+    /// The same for a listener that takes no files.
+    pub(crate) fn without_uploads() -> Self {
         Limits {
             max_connections: 512,
             max_connections_per_address: 256,
@@ -64,7 +69,7 @@ impl Limits {
             max_body_bytes: 512 * 1024 * 1024,
             max_anonymous_body_bytes: 1024 * 1024,
             connection_timeout: Duration::from_secs(1800),
-            upload_directory,
+            upload_directory: None,
         }
     }
 }

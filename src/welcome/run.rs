@@ -79,7 +79,7 @@ async fn start_and_serve(options: WebOptions) -> anyhow::Result<()> {
 
 /// A page of a few kilobytes for a few people.
 fn limits() -> Limits {
-    let mut limits = Limits::new(PathBuf::from("/nonexistent"));
+    let mut limits = Limits::without_uploads();
     limits.max_connections = 64;
     limits.max_connections_per_address = 16;
     limits.max_body_bytes = 4096;

@@ -20,8 +20,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use crate::product::Product;
-use crate::world;
+use super::product::Product;
+use super::world;
 
 /// liblxc's name of the container, and of its end of the cable.
 pub(crate) const CONTAINER: &str = "conpaas-floor";

@@ -19,8 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
-use crate::figures::median;
-use crate::product::Product;
+use super::figures::median;
+use super::product::Product;
 
 const HELLO: &str = "CONPAAS_BENCH_HELLO";
 const HELLO_PORT: u16 = 5556;

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, bail};
 
-use crate::figures::Memory;
+use super::figures::Memory;
 
 /// The memory of a process.
 pub(crate) fn of(pid: i32) -> anyhow::Result<Memory> {

@@ -10,7 +10,7 @@ use anyhow::{Context, bail, ensure};
 use conpaas::pki::Credentials;
 use serde_json::Value;
 
-use crate::{talk, timed, world};
+use super::{talk, timed, world};
 
 /// The name of the only application.
 pub(crate) const APPLICATION: &str = "bench";

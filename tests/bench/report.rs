@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::figures::{Figures, Memory, median, median_ms};
+use super::figures::{Figures, Memory, median, median_ms};
 
 /// One line of the table.
 struct Line {

@@ -10,8 +10,8 @@ use std::process::Command;
 use anyhow::{Context, bail, ensure};
 use sha2::Digest;
 
-use crate::control_groups::{groups, remove_group};
-use crate::{floor, product};
+use super::{floor, product};
+use crate::support::control_groups::{groups, remove_group};
 
 const STATE: &str = "CONPAAS_BENCH_STATE";
 const CONTROL_GROUPS: &str = "/sys/fs/cgroup";

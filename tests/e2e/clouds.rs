@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::director_world::{entries, eventually};
-use crate::ec2_world::World;
-use crate::world;
+use super::world;
+use crate::support::director::entries;
+use crate::support::ec2::World;
+use crate::support::wait::eventually;
 
 /// Nodes of each cloud.
 fn counts(world: &World, containers: &Path, processes: &Path) -> (usize, usize, usize) {
@@ -13,9 +14,9 @@ fn counts(world: &World, containers: &Path, processes: &Path) -> (usize, usize, 
 
 #[test]
 fn an_application_is_spread_over_containers_and_instances_and_scaled_in_each() {
-    let name = "clouds::an_application_is_spread_over_containers_and_instances_and_scaled_in_each";
+    let name = "e2e::clouds::an_application_is_spread_over_containers_and_instances_and_scaled_in_each";
     world::inside(name, |state| async move {
-        crate::ec2_world::route_to_the_mock();
+        crate::support::ec2::route_to_the_mock();
         let ec2 = World::start().await;
         let (base, own) = (world::base().display().to_string(), state.join("cloud").display().to_string());
         let deployment = ec2.deploy(&[

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use conpaas::cloud::{Cloud, VolumeSpec};
 
-use crate::world;
+use super::world;
 
 const STEP: &str = "CONPAAS_E2E_STEP";
 
@@ -28,7 +28,7 @@ exec "$@"
 
 #[test]
 fn a_confined_director_and_its_successor_share_the_mounts_of_their_nodes() {
-    const NAME: &str = "confined::a_confined_director_and_its_successor_share_the_mounts_of_their_nodes";
+    const NAME: &str = "e2e::confined::a_confined_director_and_its_successor_share_the_mounts_of_their_nodes";
     world::inside(NAME, |state| async move {
         let cloud = world::cloud(world::settings(&state));
         let spec = world::agent("a");
@@ -74,7 +74,7 @@ fn a_confined_director_and_its_successor_share_the_mounts_of_their_nodes() {
 
 #[test]
 fn a_stopped_node_leaves_nothing_running_and_starts_as_it_was() {
-    world::inside("confined::a_stopped_node_leaves_nothing_running_and_starts_as_it_was", |state| async move {
+    world::inside("e2e::confined::a_stopped_node_leaves_nothing_running_and_starts_as_it_was", |state| async move {
         let cloud = world::cloud(world::settings(&state));
         let node = cloud.ensure_node(&world::agent("a")).await.unwrap();
         let volume = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 16, node: None };

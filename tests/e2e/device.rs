@@ -8,7 +8,7 @@ use conpaas::config::NodeBase;
 use conpaas::model::{ApplicationId, UserId, VolumeName};
 use conpaas::service::volume::mount::Volumes;
 
-use crate::world;
+use super::world;
 
 fn run(program: &str, words: &[&str]) -> String {
     let output = Command::new(program).args(words).output().unwrap_or_else(|error| panic!("{program}: {error}"));
@@ -28,7 +28,7 @@ fn plug(dev: &Path, name: &str, image: &Path) -> String {
 
 #[test]
 fn a_block_device_is_formatted_once_and_found_under_any_name() {
-    world::inside("device::a_block_device_is_formatted_once_and_found_under_any_name", |state| async move {
+    world::inside("e2e::device::a_block_device_is_formatted_once_and_found_under_any_name", |state| async move {
         let root = state.join("root");
         for directory in ["dev", "media", "var/tmp/cpsagent"] {
             std::fs::create_dir_all(root.join(directory)).unwrap();

@@ -9,10 +9,12 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+use crate::support::wait::wait_until_within;
 
 const ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
     "amd64"
@@ -105,7 +107,7 @@ impl Workshop {
     fn start_until(&self, output: &str, recipe: &str, words: &str) -> Child {
         let mut child = self.command(output, &[recipe]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let log = self.path(output).join("work").join(format!("{recipe}-{ARCHITECTURE}/log"));
-        wait_for(words, || {
+        wait_until_within(LIMIT, &format!("the log says {words}"), || {
             assert!(child.try_wait().unwrap().is_none(), "the build ended before it said {words}");
             fs::read_to_string(&log).unwrap_or_default().contains(words).then_some(())
         });
@@ -129,17 +131,6 @@ impl Workshop {
             found.push("a mount".to_owned());
         }
         found
-    }
-}
-
-fn wait_for<T>(what: &str, mut is_so: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + LIMIT;
-    loop {
-        if let Some(found) = is_so() {
-            return found;
-        }
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -288,7 +279,7 @@ fn a_build_that_fails_or_is_killed_leaves_nothing_and_goes_on() {
         let paths = fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path());
         paths.filter(|path| path.to_string_lossy().ends_with(".new")).collect()
     };
-    let gone = || wait_for("all to be gone", || workshop.remains().is_empty().then_some(()));
+    let gone = || wait_until_within(LIMIT, "all is gone", || workshop.remains().is_empty().then_some(()));
 
     // The power fails while packages are installed.
     let mut child = workshop.start_until("out", "tree", "I: extracting archives");

@@ -4,15 +4,16 @@ use std::time::{Duration, Instant};
 
 use conpaas::cloud::{Cloud, ContextFile};
 
-use crate::world;
+use super::world;
+use crate::support::wait::wait_until;
 
 #[test]
 fn a_role_that_dies_is_started_again_ever_more_slowly() {
-    world::inside("init::a_role_that_dies_is_started_again_ever_more_slowly", |state| async move {
+    world::inside("e2e::init::a_role_that_dies_is_started_again_ever_more_slowly", |state| async move {
         let cloud = world::cloud(world::settings(&state));
         // This context has a section and nothing else that an agent needs, so the agent says so and ends.
         let node = cloud.ensure_node(&world::agent("a")).await.unwrap();
-        let waits = world::wait_for("three ends of the agent", || {
+        let waits = wait_until("the agent has ended three times", || {
             let console = world::console(&cloud, &node.tag);
             let waits: Vec<String> = console
                 .lines()
@@ -29,7 +30,7 @@ fn a_role_that_dies_is_started_again_ever_more_slowly() {
 
 #[test]
 fn orphans_are_reaped_and_the_stubborn_are_killed() {
-    world::inside("init::orphans_are_reaped_and_the_stubborn_are_killed", |state| async move {
+    world::inside("e2e::init::orphans_are_reaped_and_the_stubborn_are_killed", |state| async move {
         let cloud = world::cloud(world::settings(&state));
         let node = cloud.ensure_node(&world::agent("a")).await.unwrap();
         let (_, text) = world::run_in(
@@ -37,8 +38,8 @@ fn orphans_are_reaped_and_the_stubborn_are_killed() {
             "for i in 1 2 3; do (setsid sh -c 'exit 3' &) ; done; (setsid sh -c 'trap \"\" TERM; echo up > /run/up; while :; do sleep 600; done' > /dev/null 2>&1 &)",
         );
         assert_eq!(text, "");
-        world::wait_for("the stubborn program", || world::run_in(&node.vmid, "cat /run/up").0.then_some(()));
-        world::wait_for("no zombie", || {
+        wait_until("the stubborn program runs", || world::run_in(&node.vmid, "cat /run/up").0.then_some(()));
+        wait_until("no zombie is left", || {
             let (_, states) = world::run_in(&node.vmid, "ps -e -o stat=,ppid= | awk '$2 == 1 && $1 ~ /^Z/'");
             states.is_empty().then_some(())
         });
@@ -59,18 +60,18 @@ fn orphans_are_reaped_and_the_stubborn_are_killed() {
 
 #[test]
 fn a_node_without_a_role_ends_and_says_why() {
-    world::inside("init::a_node_without_a_role_ends_and_says_why", |state| async move {
+    world::inside("e2e::init::a_node_without_a_role_ends_and_says_why", |state| async move {
         let cloud = world::cloud(world::settings(&state));
         let mut spec = world::agent("a");
         let file = ContextFile { path: "/root/config.cfg".into(), mode: 0o600, content: b"[other]\n".to_vec() };
         spec.context = world::files(vec![file]);
         let node = cloud.ensure_node(&spec).await.unwrap();
-        let console = world::wait_for("the node's last words", || {
+        let console = wait_until("the node says its last words", || {
             let console = world::console(&cloud, &node.tag);
             console.contains("neither").then_some(console)
         });
         assert!(console.contains("/root/config.cfg has neither a section [manager] nor [agent]"), "{console}");
-        world::wait_for("the node's end", || (!world::is_running(&cloud, &node)).then_some(()));
+        wait_until("the node has ended", || (!world::is_running(&cloud, &node)).then_some(()));
         cloud.remove_node(&node.tag).await.unwrap();
         assert_eq!(world::remains(&state), Vec::<String>::new());
     });

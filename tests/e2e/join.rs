@@ -13,7 +13,8 @@ use conpaas::rpc::{ClientAuthentication, Form, Limits, Response, install_crypto,
 use conpaas::task::Tasks;
 use tokio::net::TcpListener;
 
-use crate::world;
+use super::world;
+use crate::support::wait::wait_until;
 
 const USER: UserId = UserId(1);
 const APPLICATION: ApplicationId = ApplicationId(2);
@@ -51,7 +52,7 @@ fn view(authority: &Authority, request: &str) -> JoinView {
 
 #[test]
 fn a_first_process_that_was_told_nothing_joins_and_starts_its_role() {
-    world::inside("join::a_first_process_that_was_told_nothing_joins_and_starts_its_role", |state| async move {
+    world::inside("e2e::join::a_first_process_that_was_told_nothing_joins_and_starts_its_role", |state| async move {
         install_crypto();
         std::fs::create_dir(state.join("authority")).unwrap();
         let authority = Arc::new(Authority::create(&state.join("authority")).unwrap());
@@ -62,7 +63,7 @@ fn a_first_process_that_was_told_nothing_joins_and_starts_its_role() {
         spec.context = world::files(vec![seed]);
         let cloud = world::cloud(world::settings(&state));
         let node = cloud.ensure_node(&spec).await.unwrap();
-        world::wait_for("the node to say that nobody answers", || {
+        wait_until("the node says that nobody answers", || {
             world::console(&cloud, &node.tag).contains("waiting: cannot reach https://172.16.0.1:5555").then_some(())
         });
 
@@ -86,7 +87,7 @@ fn a_first_process_that_was_told_nothing_joins_and_starts_its_role() {
         let tls = Arc::new(RwLock::new(tls));
         let limits = Limits::new(state.join("authority"));
         tasks.spawn("director", serve(listener, tls, limits, handler, tasks.tracker(), tasks.stopping()));
-        let (_, processes) = world::wait_for("the agent", || {
+        let (_, processes) = wait_until("the agent runs", || {
             let (is_ok, listening) = world::run_in(&node.vmid, "ss -Hltn sport = :5555");
             listening.contains(":5555").then_some((is_ok, listening))
         });
@@ -101,7 +102,7 @@ fn a_first_process_that_was_told_nothing_joins_and_starts_its_role() {
 
 #[test]
 fn a_drive_is_found_by_its_label() {
-    world::inside("join::a_drive_is_found_by_its_label", |state| async move {
+    world::inside("e2e::join::a_drive_is_found_by_its_label", |state| async move {
         install_crypto();
         let authority = Authority::create(&state).unwrap();
         let text = invitation(&authority).to_text().unwrap();

@@ -8,11 +8,12 @@ use conpaas::cloud::local::lxc::{Nat, Privilege};
 use conpaas::cloud::{Cloud, CloudError, CloudNode, VolumeSpec};
 use conpaas::model::Verdict;
 
-use crate::world;
+use super::world;
+use crate::support::wait::wait_until;
 
 #[test]
 fn a_node_starts_with_its_context_and_limits_and_leaves_nothing() {
-    world::inside("lxc::a_node_starts_with_its_context_and_limits_and_leaves_nothing", |state| async move {
+    world::inside("e2e::lxc::a_node_starts_with_its_context_and_limits_and_leaves_nothing", |state| async move {
         let mut settings = world::settings(&state);
         settings.limits.memory_bytes = Some(64 << 20);
         let cloud = world::cloud(settings);
@@ -55,7 +56,7 @@ fn a_node_starts_with_its_context_and_limits_and_leaves_nothing() {
 
 #[test]
 fn eight_nodes_start_at_once() {
-    world::inside("lxc::eight_nodes_start_at_once", |state| async move {
+    world::inside("e2e::lxc::eight_nodes_start_at_once", |state| async move {
         let cloud = world::cloud(world::settings(&state));
         let specs: Vec<_> = (0..9).map(|number| world::agent(&format!("n{number}"))).collect();
         let began = Instant::now();
@@ -89,7 +90,7 @@ fn eight_nodes_start_at_once() {
 
 #[test]
 fn a_volume_appears_in_a_running_node_and_keeps_its_data() {
-    world::inside("lxc::a_volume_appears_in_a_running_node_and_keeps_its_data", |state| async move {
+    world::inside("e2e::lxc::a_volume_appears_in_a_running_node_and_keeps_its_data", |state| async move {
         let cloud = world::cloud(world::settings(&state));
         let first = cloud.ensure_node(&world::agent("first")).await.unwrap();
         let second = cloud.ensure_node(&world::agent("second")).await.unwrap();
@@ -134,7 +135,7 @@ fn a_volume_appears_in_a_running_node_and_keeps_its_data() {
             ])
             .spawn()
             .unwrap();
-        world::wait_for("a program in the volume", || world::run_in(&first.vmid, "cat /run/ready").0.then_some(()));
+        wait_until("a program runs in the volume", || world::run_in(&first.vmid, "cat /run/ready").0.then_some(()));
         let busy = cloud.detach_volume(&wanted.tag).await;
         assert!(matches!(busy, Err(CloudError::VolumeBusy { .. })), "{busy:?}");
         user.kill().unwrap();
@@ -159,7 +160,7 @@ fn a_volume_appears_in_a_running_node_and_keeps_its_data() {
         // The node dies; what is started again has its volume and its disk.
         assert!(world::run_in(&second.vmid, "echo mine > /root/file; sync").0);
         kill_node(&second.vmid);
-        world::wait_for("the node's end", || (!world::is_running(&cloud, &second)).then_some(()));
+        wait_until("the node has ended", || (!world::is_running(&cloud, &second)).then_some(()));
         cloud.ensure_node(&world::agent("second")).await.unwrap();
         assert_eq!(world::run_in(&second.vmid, "cat /run/conpaas/volumes/sdc/data /root/file").1, "kept\nmine");
 
@@ -181,7 +182,7 @@ fn a_volume_appears_in_a_running_node_and_keeps_its_data() {
 
 #[test]
 fn a_director_killed_at_any_moment_leaves_nothing_that_cannot_be_finished_or_removed() {
-    const NAME: &str = "lxc::a_director_killed_at_any_moment_leaves_nothing_that_cannot_be_finished_or_removed";
+    const NAME: &str = "e2e::lxc::a_director_killed_at_any_moment_leaves_nothing_that_cannot_be_finished_or_removed";
     world::inside(NAME, |state| async move {
         let volume = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 8, node: None };
         let cloud = world::cloud(world::settings(&state));
@@ -236,7 +237,7 @@ fn a_director_killed_at_any_moment_leaves_nothing_that_cannot_be_finished_or_rem
 
 #[test]
 fn a_node_whose_end_was_begun_by_a_killed_director_is_started_again() {
-    const NAME: &str = "lxc::a_node_whose_end_was_begun_by_a_killed_director_is_started_again";
+    const NAME: &str = "e2e::lxc::a_node_whose_end_was_begun_by_a_killed_director_is_started_again";
     world::inside(NAME, |state| async move {
         let cloud = world::cloud(world::settings(&state));
         let spec = world::agent("a");
@@ -269,7 +270,7 @@ fn a_node_whose_end_was_begun_by_a_killed_director_is_started_again() {
 
 #[test]
 fn a_privileged_node_keeps_its_hands_off_the_machine() {
-    world::inside("lxc::a_privileged_node_keeps_its_hands_off_the_machine", |state| async move {
+    world::inside("e2e::lxc::a_privileged_node_keeps_its_hands_off_the_machine", |state| async move {
         let mut settings = world::settings(&state);
         settings.privilege = Privilege::Privileged;
         settings.limits.cpu_percent = Some(50);
@@ -298,7 +299,7 @@ fn a_privileged_node_keeps_its_hands_off_the_machine() {
 
 #[test]
 fn root_in_a_node_has_no_way_to_the_machine() {
-    world::inside("lxc::root_in_a_node_has_no_way_to_the_machine", |state| async move {
+    world::inside("e2e::lxc::root_in_a_node_has_no_way_to_the_machine", |state| async move {
         let mut settings = world::settings(&state);
         settings.limits.memory_bytes = Some(64 << 20);
         let cloud = world::cloud(settings);
@@ -347,7 +348,7 @@ fn root_in_a_node_has_no_way_to_the_machine() {
 
 #[test]
 fn an_examination_names_what_is_wrong_and_what_to_do() {
-    world::inside("lxc::an_examination_names_what_is_wrong_and_what_to_do", |state| async move {
+    world::inside("e2e::lxc::an_examination_names_what_is_wrong_and_what_to_do", |state| async move {
         let cloud = world::cloud(world::settings(&state));
         let bad: Vec<_> = cloud.check().await.into_iter().filter(|finding| finding.verdict == Verdict::Bad).collect();
         assert_eq!(bad, [], "this machine can run containers");
@@ -365,7 +366,7 @@ fn an_examination_names_what_is_wrong_and_what_to_do() {
 
 #[test]
 fn nat_is_there_when_wanted_and_goes_with_the_network() {
-    world::inside("lxc::nat_is_there_when_wanted_and_goes_with_the_network", |state| async move {
+    world::inside("e2e::lxc::nat_is_there_when_wanted_and_goes_with_the_network", |state| async move {
         let rules = || {
             let output = std::process::Command::new("nft").args(["list", "ruleset"]).output().unwrap();
             String::from_utf8(output.stdout).unwrap()

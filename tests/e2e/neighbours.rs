@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::world::inside;
+use super::world::inside;
 
 /// A network of its own that ends with the test's world.
 struct Far(Child);
@@ -70,7 +70,7 @@ fn join(card: &str) -> bool {
 
 #[test]
 fn containers_and_whoever_is_on_the_second_card_reach_each_other() {
-    inside("neighbours::containers_and_whoever_is_on_the_second_card_reach_each_other", async |_state| {
+    inside("e2e::neighbours::containers_and_whoever_is_on_the_second_card_reach_each_other", async |_state| {
         for network in ["172.16.0", "192.168.56"] {
             let at = |number: u8| format!("{network}.{number}");
             ip("link add conpaas0 type bridge");

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::nutshell_session::{Nutshell, play};
-use crate::world;
+use super::world;
+use crate::support::nutshell::{Nutshell, play};
 
 #[test]
 fn a_session_in_a_namespace_of_its_own() {
-    world::inside("nutshell::a_session_in_a_namespace_of_its_own", |state| async move {
+    world::inside("e2e::nutshell::a_session_in_a_namespace_of_its_own", |state| async move {
         let directory = state.join("nutshell");
         let name = state.file_name().expect("a temporary directory has a name").to_string_lossy().replace('.', "");
         let image = world::base();
@@ -24,7 +24,7 @@ fn a_session_in_a_namespace_of_its_own() {
 
 #[test]
 fn up_and_down_in_the_namespace_of_the_machine() {
-    world::inside("nutshell::up_and_down_in_the_namespace_of_the_machine", |state| async move {
+    world::inside("e2e::nutshell::up_and_down_in_the_namespace_of_the_machine", |state| async move {
         let directory = state.join("nutshell");
         let image = world::base();
         let nutshell = Nutshell::new(&directory, &["--image", image.to_str().expect("it is plain text")]);

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::world;
+use super::world;
+use crate::support::wait::wait_until;
 
-const NAME: &str = "package::it_installs_upgrades_and_removes_cleanly_and_keeps_data";
+const NAME: &str = "e2e::package::it_installs_upgrades_and_removes_cleanly_and_keeps_data";
 
 #[test]
 fn it_installs_upgrades_and_removes_cleanly_and_keeps_data() {
@@ -100,7 +101,7 @@ fn remove_it(machine: &Machine) {
 
 fn install_it_again(machine: &Machine, package: &str) {
     machine.run(&format!("dpkg --install {package}"));
-    machine.wait_for("the node and its volume", &format!("{IN_NODE} grep -q kept /media/data/file"));
+    machine.wait_until("the node has its volume", &format!("{IN_NODE} grep -q kept /media/data/file"));
     machine.run("conpaas application list 2>/dev/null | grep -q 'shop .*RUNNING'");
 }
 
@@ -149,7 +150,7 @@ impl Machine {
         fs::write(place.join("config"), configuration(&machine.name, &place)).unwrap();
         let started = machine.lxc("lxc-start").output().unwrap();
         assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
-        machine.wait_for("the machine's start", "systemctl is-system-running");
+        machine.wait_until("the machine has started", "systemctl is-system-running");
         // What liblxc mounts there would keep containers in this one from having a /proc.
         machine.run("umount /proc/sys/kernel/random/boot_id");
         machine
@@ -176,8 +177,8 @@ impl Machine {
         text(&output.stdout)
     }
 
-    fn wait_for(&self, what: &str, script: &str) {
-        world::wait_for(what, || self.output(script).status.success().then_some(()));
+    fn wait_until(&self, what: &str, script: &str) {
+        wait_until(what, || self.output(script).status.success().then_some(()));
     }
 
     /// Where the machine finds the file.

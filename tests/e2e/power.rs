@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use conpaas::model::UserId;
 use conpaas::pki::{Authority, Credentials, Lifetime, Subject};
@@ -13,7 +13,8 @@ use conpaas::sys::process;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::world;
+use super::world;
+use crate::support::wait::eventually_within;
 
 /// Containers of a whole application on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -107,16 +108,8 @@ impl House {
         client.call(&Endpoint { host, port: 443 }, &call).await.ok()
     }
 
-    async fn eventually<T>(&self, what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-        let end = Instant::now() + LIMIT;
-        loop {
-            if let Some(value) = ask().await {
-                return value;
-            }
-            let log = || fs::read_to_string(self.state.join("log")).unwrap_or_default();
-            assert!(Instant::now() < end, "waited in vain until {what}\n{}", log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    async fn eventually<T, F: Future<Output = Option<T>>>(&self, what: &str, ask: impl FnMut() -> F) -> T {
+        eventually_within(LIMIT, what, ask).await
     }
 
     async fn rests(&self) {
@@ -154,6 +147,9 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- director\n{}", fs::read_to_string(self.state.join("log")).unwrap_or_default());
+        }
         if let Some(mut director) = self.director.take() {
             let _gone_already = director.kill();
             let _gone = director.wait();
@@ -176,7 +172,7 @@ fn vmid(id: &str) -> String {
 
 #[test]
 fn after_a_power_cut_everything_is_there_again() {
-    world::inside("power::after_a_power_cut_everything_is_there_again", |state| async move {
+    world::inside("e2e::power::after_a_power_cut_everything_is_there_again", |state| async move {
         let mut house = House::build(&state);
         house.start();
         house.eventually("the director answers", async || house.ask("/listapp", &[]).await).await;

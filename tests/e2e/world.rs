@@ -19,7 +19,7 @@ use conpaas::cloud::{Cloud, CloudNode, ContextError, ContextFile, NodeContext, N
 use conpaas::model::NodeRole;
 use conpaas::model::{CloudName, NodeTag};
 
-use crate::control_groups::{groups, remove_group};
+use crate::support::control_groups::{groups, remove_group};
 
 const INSIDE: &str = "CONPAAS_E2E_INSIDE";
 
@@ -168,18 +168,6 @@ pub(crate) fn is_running(cloud: &LxcCloud, node: &CloudNode) -> bool {
 /// What the node's console says.
 pub(crate) fn console(cloud: &LxcCloud, tag: &NodeTag) -> String {
     tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(cloud.console(tag)))
-}
-
-/// Waits until `is_so` gives something, at most 20 s.
-pub(crate) fn wait_for<T>(what: &str, mut is_so: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(found) = is_so() {
-            return found;
-        }
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// The first process of a node, as seen from outside it.

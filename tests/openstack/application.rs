@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::director_world::entries;
-use crate::openstack_world::{self, World, run_in, wait_until};
+use super::world::{self, World, run_in, wait_until};
+use crate::support::director::entries;
 
 #[test]
 fn an_application_lives_its_whole_life_in_openstack() {
-    openstack_world::inside("application::an_application_lives_its_whole_life_in_openstack", |world| async move {
+    world::inside("openstack::application::an_application_lives_its_whole_life_in_openstack", |world| async move {
         let deployment = world.deploy(&[]);
         deployment.insist(&deployment.user, "/startapp/1/stack", &[]).await;
         let application = deployment.rests(1, "RUNNING").await;
@@ -60,9 +60,9 @@ fn counts(world: &World, containers: &Path) -> (usize, usize) {
 
 #[test]
 fn an_application_is_spread_over_containers_and_openstack_and_scaled_in_each() {
-    let name = "application::an_application_is_spread_over_containers_and_openstack_and_scaled_in_each";
-    openstack_world::wholly_inside(name, |world| async move {
-        let (base, state) = (openstack_world::base().display().to_string(), world.path("containers"));
+    let name = "openstack::application::an_application_is_spread_over_containers_and_openstack_and_scaled_in_each";
+    world::wholly_inside(name, |world| async move {
+        let (base, state) = (world::base().display().to_string(), world.path("containers"));
         // Unprivileged containers pass through to their own files.
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(world.directory.path(), std::fs::Permissions::from_mode(0o711)).unwrap();

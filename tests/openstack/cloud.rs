@@ -10,13 +10,13 @@ use conpaas::model::NodeRole;
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use crate::openstack_world::{self, World, run_in, wait_until};
-use crate::remote::node::{node, volume};
+use super::world::{self, World, run_in, wait_until};
+use crate::support::remote::node::{node, volume};
 
 #[test]
 fn a_node_is_made_once_found_again_stopped_started_and_removed() {
-    let name = "cloud::a_node_is_made_once_found_again_stopped_started_and_removed";
-    openstack_world::inside(name, |world| async move {
+    let name = "openstack::cloud::a_node_is_made_once_found_again_stopped_started_and_removed";
+    world::inside(name, |world| async move {
         let cloud = world.cloud();
         let mut spec = node("n1");
         spec.role = NodeRole::Manager;
@@ -64,8 +64,8 @@ fn a_node_is_made_once_found_again_stopped_started_and_removed() {
 
 #[test]
 fn nodes_are_made_beside_each_other_and_speak_on_their_consoles() {
-    let name = "cloud::nodes_are_made_beside_each_other_and_speak_on_their_consoles";
-    openstack_world::inside(name, |world| async move {
+    let name = "openstack::cloud::nodes_are_made_beside_each_other_and_speak_on_their_consoles";
+    world::inside(name, |world| async move {
         let cloud = world.cloud();
         let specs: Vec<NodeSpec> = ["n1", "n2", "n3", "n4"].map(node).into();
         let began = std::time::Instant::now();
@@ -86,7 +86,7 @@ fn nodes_are_made_beside_each_other_and_speak_on_their_consoles() {
 
 #[test]
 fn without_the_directors_addresses_a_node_has_its_own_alone() {
-    openstack_world::inside("cloud::without_the_directors_addresses_a_node_has_its_own_alone", |world| async move {
+    world::inside("openstack::cloud::without_the_directors_addresses_a_node_has_its_own_alone", |world| async move {
         let cloud = world.cloud_with(&OpenStackConfig { floating: Floating::ByCloud, ..world.config() }, "d1");
         let made = cloud.ensure_node(&node("n1")).await.unwrap();
         assert_eq!(made.ip, made.private_ip);
@@ -102,8 +102,9 @@ fn without_the_directors_addresses_a_node_has_its_own_alone() {
 
 #[test]
 fn an_address_that_the_project_has_is_taken_when_the_quota_allows_no_more_and_left_to_it() {
-    let name = "cloud::an_address_that_the_project_has_is_taken_when_the_quota_allows_no_more_and_left_to_it";
-    openstack_world::inside(name, |world| async move {
+    let name =
+        "openstack::cloud::an_address_that_the_project_has_is_taken_when_the_quota_allows_no_more_and_left_to_it";
+    world::inside(name, |world| async move {
         let cloud = world.cloud();
         let before = world.observer.quota("network", "floatingip", 1);
         let own: String = world.observer.tell(&["new_address"]);
@@ -128,7 +129,7 @@ fn an_address_that_the_project_has_is_taken_when_the_quota_allows_no_more_and_le
 
 #[test]
 fn an_address_whose_server_is_gone_is_found_and_given_back() {
-    openstack_world::inside("cloud::an_address_whose_server_is_gone_is_found_and_given_back", |world| async move {
+    world::inside("openstack::cloud::an_address_whose_server_is_gone_is_found_and_given_back", |world| async move {
         let cloud = world.cloud();
         let made = cloud.ensure_node(&node("n1")).await.unwrap();
         let _: Value = world.observer.tell(&["delete_server", &made.vmid]);
@@ -146,7 +147,7 @@ fn an_address_whose_server_is_gone_is_found_and_given_back() {
 
 #[test]
 fn a_volume_keeps_its_data_from_node_to_node() {
-    openstack_world::inside("cloud::a_volume_keeps_its_data_from_node_to_node", |world| async move {
+    world::inside("openstack::cloud::a_volume_keeps_its_data_from_node_to_node", |world| async move {
         let cloud = world.cloud();
         let (first_spec, second_spec) = (node("n1"), node("n2"));
         let (first, second) = tokio::join!(cloud.ensure_node(&first_spec), cloud.ensure_node(&second_spec));

@@ -1,8 +1,8 @@
 //! `kill -9` of the director after each of its calls of OpenStack: nothing is
 //! left over, no server, port, floating address or volume.
 
-use crate::openstack_world;
-use crate::remote::crash::{Points, kill_after_each_call};
+use super::world;
+use crate::support::remote::crash::{Points, kill_after_each_call};
 
 const POINTS: Points = Points {
     prefix: "openstack.",
@@ -22,8 +22,8 @@ const POINTS: Points = Points {
 
 #[test]
 fn a_director_killed_after_any_call_leaves_nothing_in_openstack() {
-    let name = "crash::a_director_killed_after_any_call_leaves_nothing_in_openstack";
-    openstack_world::inside(name, |world| async move {
+    let name = "openstack::crash::a_director_killed_after_any_call_leaves_nothing_in_openstack";
+    world::inside(name, |world| async move {
         let mut deployment = world.deploy(&[]);
         kill_after_each_call(&world, &mut deployment, &POINTS).await;
         assert_eq!(world.observer.counts(), [0; 4]);

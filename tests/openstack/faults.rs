@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use conpaas::cloud::Cloud;
 use serde_json::Value;
 
-use crate::openstack_world::{self, World};
-use crate::remote::node::{node, volume};
+use super::world::{self, World};
+use crate::support::remote::node::{node, volume};
 
 /// The unit with nova's compute in it, and that with keystone.
 fn units(world: &World) -> (&'static str, &'static str) {
@@ -18,8 +18,8 @@ fn units(world: &World) -> (&'static str, &'static str) {
 
 #[test]
 fn a_nova_compute_that_is_killed_while_it_makes_a_node_leaves_nothing() {
-    let name = "faults::a_nova_compute_that_is_killed_while_it_makes_a_node_leaves_nothing";
-    openstack_world::inside(name, |world| async move {
+    let name = "openstack::faults::a_nova_compute_that_is_killed_while_it_makes_a_node_leaves_nothing";
+    world::inside(name, |world| async move {
         let (compute, _) = units(&world);
         let cloud = std::sync::Arc::new(world.cloud());
         for pause in [0, 500, 1500].map(Duration::from_millis) {
@@ -55,7 +55,7 @@ fn a_nova_compute_that_is_killed_while_it_makes_a_node_leaves_nothing() {
 
 #[test]
 fn a_keystone_that_is_started_again_is_waited_for() {
-    openstack_world::inside("faults::a_keystone_that_is_started_again_is_waited_for", |world| async move {
+    world::inside("openstack::faults::a_keystone_that_is_started_again_is_waited_for", |world| async move {
         let (_, keystone) = units(&world);
         let cloud = world.cloud();
         world.service("kill", keystone);
@@ -81,7 +81,7 @@ fn a_keystone_that_is_started_again_is_waited_for() {
 
 #[test]
 fn a_token_that_keystone_takes_back_is_renewed() {
-    openstack_world::inside("faults::a_token_that_keystone_takes_back_is_renewed", |world| async move {
+    world::inside("openstack::faults::a_token_that_keystone_takes_back_is_renewed", |world| async move {
         let cloud = world.cloud();
         // Nova and neutron remember that the token was good; cinder has not seen it yet.
         assert_eq!(cloud.list_nodes().await.unwrap(), []);
@@ -96,7 +96,7 @@ fn a_token_that_keystone_takes_back_is_renewed() {
 
 #[test]
 fn a_network_that_is_away_is_told_and_nothing_is_lost() {
-    openstack_world::inside("faults::a_network_that_is_away_is_told_and_nothing_is_lost", |world| async move {
+    world::inside("openstack::faults::a_network_that_is_away_is_told_and_nothing_is_lost", |world| async move {
         let cloud = world.cloud();
         let made = cloud.ensure_node(&node("n1")).await.unwrap();
         let glance = OnlyFor { world: &world, unit: "glance" };

@@ -9,9 +9,9 @@ use serde_json::Value;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::cloud::refused;
-use crate::openstack_world::{self, World};
-use crate::remote::node::{node, volume};
+use super::cloud::refused;
+use super::world::{self, World};
+use crate::support::remote::node::{node, volume};
 
 fn bad(findings: &[Finding]) -> Vec<String> {
     let of_worth = findings.iter().filter(|finding| finding.verdict == Verdict::Bad);
@@ -24,7 +24,7 @@ async fn check(world: &World, config: &OpenStackConfig) -> Vec<Finding> {
 
 #[test]
 fn quotas_that_are_used_up_are_told_as_such() {
-    openstack_world::inside("refusals::quotas_that_are_used_up_are_told_as_such", |world| async move {
+    world::inside("openstack::refusals::quotas_that_are_used_up_are_told_as_such", |world| async move {
         let cloud = world.cloud();
         for (service, key, value, said) in [
             ("compute", "instances", 0, "Quota exceeded for instances"),
@@ -52,7 +52,7 @@ fn quotas_that_are_used_up_are_told_as_such() {
 
 #[test]
 fn a_node_that_fits_nowhere_is_told_of_and_removed() {
-    openstack_world::inside("refusals::a_node_that_fits_nowhere_is_told_of_and_removed", |world| async move {
+    world::inside("openstack::refusals::a_node_that_fits_nowhere_is_told_of_and_removed", |world| async move {
         let cloud = world.cloud();
         let before =
             [("ram", 1 << 30), ("cores", 1 << 20)].map(|(key, n)| (key, world.observer.quota("compute", key, n)));
@@ -76,7 +76,7 @@ fn a_node_that_fits_nowhere_is_told_of_and_removed() {
 
 #[test]
 fn what_the_configuration_names_and_is_not_there_is_named() {
-    openstack_world::inside("refusals::what_the_configuration_names_and_is_not_there_is_named", |world| async move {
+    world::inside("openstack::refusals::what_the_configuration_names_and_is_not_there_is_named", |world| async move {
         let good = world.config();
         assert_eq!(bad(&check(&world, &good).await), Vec::<String>::new());
         let lost = || "lost".to_owned();
@@ -110,7 +110,7 @@ fn what_the_configuration_names_and_is_not_there_is_named() {
 
 #[test]
 fn who_is_not_let_in_is_told_why() {
-    openstack_world::inside("refusals::who_is_not_let_in_is_told_why", |world| async move {
+    world::inside("openstack::refusals::who_is_not_let_in_is_told_why", |world| async move {
         let good = world.config();
         let secret = "wr0ng-s3cr3t";
         for config in [
@@ -133,8 +133,8 @@ fn who_is_not_let_in_is_told_why() {
 
 #[test]
 fn a_private_authority_is_trusted_when_it_is_named_and_only_then() {
-    let name = "refusals::a_private_authority_is_trusted_when_it_is_named_and_only_then";
-    openstack_world::inside(name, |world| async move {
+    let name = "openstack::refusals::a_private_authority_is_trusted_when_it_is_named_and_only_then";
+    world::inside(name, |world| async move {
         std::fs::create_dir(world.path("ca")).unwrap();
         let authority = Authority::create(&world.path("ca")).unwrap();
         let names = [CertificateName::Address("127.0.0.1".parse().unwrap())];
@@ -170,7 +170,7 @@ fn a_private_authority_is_trusted_when_it_is_named_and_only_then() {
 
 #[test]
 fn what_is_missing_is_made() {
-    openstack_world::inside("refusals::what_is_missing_is_made", |world| async move {
+    world::inside("openstack::refusals::what_is_missing_is_made", |world| async move {
         let name = || "conpaas-test-mend".to_owned();
         let config = OpenStackConfig { key_name: name(), security_group: name(), ..world.config() };
         let cloud = world.cloud_with(&config, "d1");

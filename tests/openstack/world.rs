@@ -12,9 +12,9 @@ use conpaas::model::Verdict;
 use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 
-use crate::director_world::eventually_within;
-use crate::observer::Observer;
-use crate::remote::deployment::{Deployment, RemoteWorld};
+use super::observer::Observer;
+use crate::support::remote::deployment::{Deployment, RemoteWorld};
+use crate::support::wait::eventually_within;
 
 const INSIDE: &str = "CONPAAS_OPENSTACK_INSIDE";
 const DIRECTORY: &str = "CONPAAS_OPENSTACK";

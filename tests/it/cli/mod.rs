@@ -2,8 +2,9 @@
 
 mod backend;
 mod certificate;
-mod ours;
+mod local;
 mod place;
 mod real;
 mod replay;
+mod scripted;
 mod session;

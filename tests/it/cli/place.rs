@@ -10,7 +10,7 @@ use conpaas::pki::Authority;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 
-use crate::scripted::{Script, Standin, scripted_director, scripted_manager};
+use super::scripted::{Script, Standin, scripted_director, scripted_manager};
 
 const GROUPS: [&str; 8] = ["tools", "user", "cloud", "director", "application", "service", "generic", "helloworld"];
 

@@ -1,0 +1,125 @@
+//! `make bench`: how fast and how big, against floors that are measured in
+//! the same run on the same machine.
+//!
+//! Everything happens in namespaces of its own, without a route out, and is
+//! gone afterwards. A missed aim is printed, not failed: the exit code says
+//! whether it could be measured.
+
+mod figures;
+mod floor;
+mod load;
+mod memory;
+mod product;
+mod report;
+mod world;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use conpaas::rpc::install_crypto;
+use tokio::runtime::Runtime;
+
+use self::figures::Figures;
+use self::floor::Floor;
+use self::product::Product;
+
+const USAGE: &str = "usage: cargo bench --bench conpaas -- [--json] [--rounds N]";
+const ROUNDS: usize = 10;
+
+/// What people choose.
+pub(crate) struct Options {
+    is_json: bool,
+    rounds: usize,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let options = match options(&words) {
+        Ok(options) => options,
+        Err(complaint) => {
+            eprintln!("{complaint}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    install_crypto();
+    let outcome = match (load::hello_directory(), world::state()) {
+        (Some(directory), _) => load::serve_hello(&directory),
+        (None, Some(state)) => measure(&state, &options).map(|figures| report::print(&figures, options.is_json)),
+        (None, None) => world::run_inside(&words),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options(words: &[String]) -> Result<Options, String> {
+    let mut options = Options { is_json: false, rounds: ROUNDS };
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            // Cargo adds it to every bench.
+            "--bench" => {}
+            "--json" => options.is_json = true,
+            "--rounds" => {
+                let number = words.next().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
+                options.rounds = number.ok_or("--rounds wants a number above 0")?;
+            }
+            other => return Err(format!("'{other}' is not understood")),
+        }
+    }
+    Ok(options)
+}
+
+fn measure(state: &Path, options: &Options) -> anyhow::Result<Figures> {
+    let runtime = Runtime::new()?;
+    let product = Product::up(state)?;
+    let floor = Floor::new(state, &product)?;
+    let mut figures = Figures { idle_director: memory::of(product.director_pid()?)?, ..Figures::default() };
+    for round in 1..=options.rounds {
+        talk(format_args!("round {round} of {}: floor, application start, service start", options.rounds));
+        // In turns, so that whatever else the machine does disturbs all of them alike.
+        figures.floor.push(runtime.block_on(floor.run(round))?);
+        figures
+            .application_start
+            .push(timed(|| product.type_command(&["application", "start", product::APPLICATION]))?);
+        product.add_service()?;
+        let sid = product.service()?;
+        let start_service = ["generic", "start", product::APPLICATION, &sid];
+        figures.service_start.push(timed(|| product.type_command(&start_service))?);
+        figures.in_manager.push(product.time_of_service_start()?);
+        if round < options.rounds {
+            product.stop_application()?;
+        }
+    }
+    figures.in_director = product.times_of_application_start()?;
+    figures.manager = memory::of(memory::only_process("manager")?)?;
+    figures.agent = memory::of(memory::only_process("agent")?)?;
+    for round in 1..=options.rounds.div_ceil(2) {
+        talk(format_args!("round {round} of {}: one node, eight nodes", options.rounds.div_ceil(2)));
+        figures.one_node.push(product.add_nodes(1)?);
+        figures.eight_nodes.push(product.add_nodes(8)?);
+    }
+    talk(format_args!("requests"));
+    let rates = load::compare(&runtime, &product).context("cannot measure requests")?;
+    (figures.hello_rate, figures.director_rate) = rates;
+    figures.loaded_director = memory::of(product.director_pid()?)?;
+    product.down()?;
+    Ok(figures)
+}
+
+fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<Duration> {
+    let began = Instant::now();
+    work()?;
+    Ok(began.elapsed())
+}
+
+/// Progress is talk: it goes to standard error, the figures to standard output.
+pub(crate) fn talk(line: std::fmt::Arguments<'_>) {
+    eprintln!("bench: {line}");
+}

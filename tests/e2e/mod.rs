@@ -1,0 +1,14 @@
+//! What makes containers, disks and networks.
+
+mod clouds;
+mod confined;
+mod device;
+mod image;
+mod init;
+mod join;
+mod lxc;
+mod neighbours;
+mod nutshell;
+mod package;
+mod power;
+mod world;

@@ -1,0 +1,13 @@
+//! The director through its own door: real TLS, real SQLite, a real process,
+//! and the process cloud. Needs no root.
+
+mod bad_input;
+mod clock;
+mod crash;
+mod full_disk;
+mod join;
+mod matrix;
+mod old_client;
+mod reconcile;
+mod recorded;
+mod renewal;

@@ -1,0 +1,10 @@
+//! The first boot below a directory that stands for a board, and its welcome
+//! page: real programs, killed at every step.
+
+mod crash;
+mod first_boot;
+mod login;
+mod network;
+mod units;
+mod welcome;
+mod world;

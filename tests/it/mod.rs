@@ -1,0 +1,16 @@
+//! What needs no root.
+
+mod cli;
+mod compute;
+mod cross;
+mod director;
+mod dist;
+mod ec2;
+mod first_boot;
+mod machines;
+mod node;
+mod nutshell;
+mod recipes;
+mod shipped;
+mod tidy;
+mod time;

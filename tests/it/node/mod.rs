@@ -1,0 +1,10 @@
+//! Manager and agent as processes on loopback.
+
+mod agent;
+mod bad_input;
+mod bench;
+mod code;
+mod crash;
+mod director;
+mod manager;
+mod world;

@@ -1,0 +1,16 @@
+//! The program without root: real processes, real SQLite, real TLS on loopback,
+//! and the files that are data. `docs/testing.md` says what is where.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod it;
+/// What test binaries share.
+mod support {
+    pub(crate) mod director;
+    pub(crate) mod ec2;
+    pub(crate) mod metadata;
+    pub(crate) mod nutshell;
+    pub(crate) mod pi;
+    pub(crate) mod remote;
+    pub(crate) mod wait;
+}
