@@ -10,6 +10,7 @@ pub mod first_boot;
 mod join;
 pub(crate) mod manager;
 mod node;
+mod outcome;
 pub(crate) mod params;
 mod python;
 mod resource;
@@ -20,10 +21,11 @@ mod user;
 pub(crate) use application::ApplicationView;
 pub use join::{JoinFile, JoinView};
 pub use node::{NodeRequest, NodeView};
-pub(crate) use node::{NodeVolume, VolumeRequest};
+pub(crate) use node::{NodeVolume, VolumeIdView, VolumeRequest};
+pub(crate) use outcome::{Done, ErrorView, IsErrorView};
 pub(crate) use resource::ResourceView;
 pub(crate) use service::{ServiceAndApplication, ServiceView};
-pub(crate) use user::UserView;
+pub(crate) use user::{CreditView, UserView};
 
 /// The port that managers listen on unless the application object says otherwise.
 pub const MANAGER_PORT: u16 = 443;

@@ -73,6 +73,13 @@ pub struct NodeView {
     pub port: Option<u16>,
 }
 
+/// What `/create_volume` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VolumeIdView {
+    /// The cloud's id of the volume.
+    pub volume_id: Option<String>,
+}
+
 fn full_weight() -> i64 {
     100
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ApplicationId, ServiceId};
+use crate::model::{ApplicationId, NodeRole, ServiceId};
 
 /// What `/list_resources` says of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +21,8 @@ pub(crate) struct ResourceView {
     pub charged: i64,
     /// Its address.
     pub ip: String,
-    /// `manager` or `agent`.
-    pub role: String,
+    /// The program in it.
+    pub role: NodeRole,
     /// The cloud as users know it (`default`).
     pub cloud: String,
     /// Local time of creation, `YYYY-MM-DD HH:MM:SS.ffffff`.

@@ -9,14 +9,18 @@ pub(crate) const INSUFFICIENT_CREDITS: &str = "Insufficient credits";
 pub(crate) const APPLICATION_NOT_FOUND: &str = "Application not found";
 /// A start of an application that is on its way or running.
 pub(crate) const APPLICATION_ALREADY_STARTED: &str = "Application already started";
-/// A parameter `name` that is absent.
-pub(crate) const NAME_REQUIRED: &str = "\"name\" is a required argument";
 /// A user without any application.
 pub(crate) const NO_APPLICATIONS: &str = "No existing applications";
 /// Ids that are absent or no numbers.
 pub(crate) const BAD_IDS: &str = "Bad specification of application or service IDs";
 /// A service that is not there.
 pub(crate) const INVALID_SERVICE_ID: &str = "Invalid service_id";
+
+/// Returns the text for a parameter that is absent.
+#[must_use]
+pub(crate) fn argument_required(name: &str) -> String {
+    format!("\"{name}\" is a required argument")
+}
 
 /// Returns the text for a name that another application of this user has.
 #[must_use]

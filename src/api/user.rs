@@ -32,3 +32,10 @@ pub(crate) struct UserView {
     /// OpenID identity.
     pub openid: Option<String>,
 }
+
+/// What `/credit` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CreditView {
+    /// Credits left.
+    pub credit: i64,
+}

@@ -125,7 +125,7 @@ async fn clock_verdict(config: &DirectorConfig) -> Finding {
     let settings = ClockSettings {
         is_server_required: config.clock.is_server_required,
         max_offset: config.clock.max_offset,
-        record: Some(super::run::time_record(&config.state_dir)),
+        record: Some(super::time_record::time_record(&config.state_dir)),
         ..ClockSettings::new(config.clock.time_servers.clone())
     };
     let verdict = clock::check(&settings, &Clock::system()).await;

@@ -1,41 +1,45 @@
-//! Credits: one for each started hour of each node (`docs/reference/director-api.md` §6, as documented).
+//! Credits: one for each started hour of each node.
+//!
+//! What is due follows from each node's age alone. Must not know: requests and answers.
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::application::record_stop;
 use super::error::Failure;
-use super::http::routes::Call;
 use super::state::Director;
 use crate::clock;
-use crate::model::{SinceBoot, State, plan_charge};
-use crate::rpc::Response;
+use crate::model::{SinceBoot, UserId, plan_charge};
 use crate::store::director::node::Phase;
 use crate::store::director::{application, node, running_time, user};
 use crate::store::{StoreError, Transaction};
 use crate::sys::chain;
 
-pub(crate) async fn credit(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    let uid = call.user();
-    let credit = director.store.read(move |tx| Ok::<_, Failure>(user::credit(tx, uid)?)).await?;
-    Ok(Response::json_line(&json!({ "credit": credit.ok_or(Failure::False)? })))
+/// Returns the credits that a user has left.
+pub(crate) async fn of_user(director: &Director, uid: UserId) -> Result<i64, Failure> {
+    director.store.read(move |tx| user::credit(tx, uid)?.ok_or(Failure::False)).await
 }
 
-/// Takes credits from the user whose application asks.
-pub(crate) async fn decrement(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    let (uid, aid) = (call.user(), call.application());
-    let is_own = call.form.filled("aid").and_then(|text| text.parse().ok()) == Some(aid);
-    let amount = call.form.filled("decrement").and_then(|text| text.trim().parse::<i64>().ok());
-    let Some(amount) = amount.filter(|amount| *amount >= 0 && is_own) else {
-        return Ok(Response::json_line(&json!({ "error": true })));
-    };
+/// Takes credits from a user. What he has stops at 0.
+pub(crate) async fn take(director: &Director, uid: UserId, amount: i64) -> Result<(), Failure> {
     director.store.write(move |tx| Ok::<_, Failure>(user::add_credit(tx, uid, -amount)?)).await?;
-    charge(&director).await;
-    Ok(Response::json_line(&json!({ "error": false })))
+    charge(director).await;
+    Ok(())
 }
 
-/// Records that a node answered and costs from now on. Gives whether it is still wanted.
+/// Charges credit every now and then, until the director stops.
+pub(crate) async fn run_credits(director: Arc<Director>) {
+    let stopping = director.tasks.stopping();
+    loop {
+        charge(&director).await;
+        director.passwords.forget_quiet();
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(director.config.credit_interval) => {}
+        }
+    }
+}
+
+/// Records that a node answered and costs from now on. Returns whether it is still wanted.
 pub(crate) fn start_counting(tx: &Transaction<'_>, rid: i64) -> Result<bool, StoreError> {
     let mark = running_time::look(tx, clock::since_boot())?;
     node::set_up(tx, rid, chrono::Utc::now().timestamp(), &mark)
@@ -91,7 +95,7 @@ fn charge_all(tx: &Transaction<'_>, now: SinceBoot) -> Result<usize, Failure> {
     let mut n_stopped = 0;
     for uid in user::without_credit(tx)? {
         for application in application::list(tx, uid)? {
-            if !matches!(application.status, State::Init | State::Stopped) {
+            if application.status.can_have_nodes() {
                 tracing::warn!(
                     user.id = uid.0,
                     app.id = application.aid.0,

@@ -1,11 +1,10 @@
-//! What a handler says when it cannot do what was asked, and the one place
-//! where that becomes an answer.
+//! Why the director does not do what it was asked for. What the caller is told
+//! then is `http/failure.rs`'s.
 
 use crate::cloud::CloudError;
 use crate::pki::AuthorityError;
-use crate::rpc::{BodyError, Response};
+use crate::rpc::BodyError;
 use crate::store::StoreError;
-use crate::sys::chain;
 
 /// Why a request is not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -54,39 +53,5 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn application(text: impl Into<String>) -> Self {
         Failure::Application(text.into())
-    }
-
-    /// The answer. Inner detail goes to the log, once, here.
-    pub(crate) fn response(&self, path: &str) -> Response {
-        match self {
-            Failure::Application(text) => Response::application_error(text),
-            Failure::False => Response::json_line(&false),
-            Failure::Unauthorized(text) => Response::refusal(401, text),
-            Failure::Forbidden(text) => Response::refusal(403, text),
-            Failure::TooMany(text) => Response::refusal(429, text),
-            Failure::NotYet(text) => Response::refusal(503, text),
-            Failure::BadRequest(text) => Response::status_page(400, text),
-            Failure::NotFound(text) => Response::status_page(404, text),
-            Failure::Body(error) => error.response(),
-            Failure::Store(StoreError::Full(_)) => {
-                self.log(path);
-                Response::status_page(507, "The director's disk is full. Free some room on it and try again.")
-            }
-            Failure::Cloud(error) => {
-                self.log(path);
-                Response::application_error(&error.to_string())
-            }
-            Failure::Authority(AuthorityError::MalformedRequest(_) | AuthorityError::WrongSubject(_)) => {
-                Response::refusal(403, &self.to_string())
-            }
-            Failure::Store(_) | Failure::Authority(_) | Failure::Internal(_) => {
-                self.log(path);
-                Response::status_page(500, "The director failed; its log says why.")
-            }
-        }
-    }
-
-    fn log(&self, path: &str) {
-        tracing::error!(path, error = %chain(self), "request failed");
     }
 }

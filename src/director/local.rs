@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
+use super::account::{self, Registration};
 use super::error::Failure;
 use super::password::hash_blocking;
-use super::{account, views};
 use crate::config::DirectorConfig;
 use crate::store::Store;
-use crate::store::director::user::{self, NewUser};
+use crate::store::director::user;
 use crate::sys::chain;
 
 /// Why a local command did not work; the text is for people.
@@ -53,18 +53,18 @@ pub struct NewAccount {
 /// No director here, no access, or the name or address is taken.
 pub fn create_user(director_cfg: &Path, account: &NewAccount) -> Result<(), LocalError> {
     let store = open(director_cfg)?;
-    let new = NewUser {
+    let wanted = Registration {
         username: account.username.clone(),
         fname: account.fname.clone(),
         lname: account.lname.clone(),
         email: account.email.clone(),
         affiliation: account.affiliation.clone(),
-        password_hash: hash_blocking(&account.password),
-        created: views::local_now(),
+        password: account.password.clone(),
         credit: account.credit,
         uuid: String::new(),
         openid: None,
     };
+    let new = wanted.into_user(hash_blocking(&account.password));
     store.write_blocking(|tx| account::add(tx, new)).map(|_| ()).map_err(refused)
 }
 
@@ -77,7 +77,7 @@ pub fn list_users(director_cfg: &Path) -> Result<Vec<(String, i64)>, LocalError>
     Ok(users.into_iter().map(|user| (user.details.username, user.details.credit)).collect())
 }
 
-/// Adds to a user's credit, which stops at 0; gives the new credit. Blocking.
+/// Adds to a user's credit, which stops at 0; returns the new credit. Blocking.
 ///
 /// # Errors
 /// No director here, no access, or no such user.

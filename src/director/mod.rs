@@ -1,21 +1,23 @@
 //! The director: users, credit, certificates, applications, and the only
 //! holder of cloud credentials.
 //!
-//! [`run()`] is the composition root, `routes` lists every route with who may
-//! call it, and each noun has a file of its own. What a user wants is written
-//! to the store first; then it is acted on; [`reconcile`] finishes or undoes
-//! what a crash left.
+//! [`run()`] is the composition root. `http/` is the door: every route, who may
+//! call it, and one file for each noun. The deeds stand beside it, a file for
+//! each noun, and take no requests: the local command line and tests call them
+//! too. What a user wants is written to the store first; then it is acted on;
+//! [`reconcile`] finishes or undoes what a crash left.
 //!
 //! Must not know: how a cloud works, what a service does, how answers look to people.
 
 mod account;
 mod application;
+mod application_start;
 mod attempts;
 mod check;
 mod clouds;
 mod credit;
 mod error;
-pub(crate) mod http;
+mod http;
 pub mod local;
 mod manager_calls;
 pub(crate) mod node;
@@ -23,15 +25,20 @@ mod own_certificate;
 mod password;
 mod reconcile;
 mod renewal;
+mod resource;
 mod run;
+#[cfg(test)]
+mod sample;
 mod service;
 mod setup;
 mod state;
+mod time_record;
+mod timestamp;
 mod views;
 mod volume;
 
 pub(crate) use check::{check, mend};
-pub use http::routes::{Access, route_table};
+pub use http::{Access, route_table};
 pub(crate) use node::stop::stop_nodes;
 pub(crate) use renewal::{RenewAuthority, renew};
 pub(crate) use run::RunOptions;

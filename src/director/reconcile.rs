@@ -20,22 +20,18 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::error::Failure;
-use super::node::bring_up;
 use super::node::bring_up::place_of;
+use super::node::remove::{MAX_AT_ONCE, logged, remove_nodes};
 use super::node::{context, token};
-use super::state::{Director, OperationKey};
-use super::{credit, service};
+use super::state::Director;
+use super::{application_start, service};
 use crate::cloud::{Cloud, CloudNode, CloudVolume};
-use crate::model::{ApplicationId, State};
+use crate::model::{ApplicationEvent, ApplicationId, NodeRole};
 use crate::store::director as store;
 use crate::store::director::application;
 use crate::store::director::node::{self, Node, Phase};
 use crate::store::director::volume::{self, Volume};
-use crate::sys::chain;
 use crate::task::crash_point;
-
-/// Removals and restarts that run at once.
-const MAX_AT_ONCE: usize = 8;
 
 /// Undoes what nobody waits for any more: done once, when the director starts.
 pub(crate) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
@@ -47,7 +43,7 @@ pub(crate) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
             store::token::extend(tx, expires)?;
             let mut n_given_up = 0;
             for node in node::all(tx)? {
-                if node.phase == Phase::Making && node.wanted.program == "agent" {
+                if node.phase == Phase::Making && node.wanted.role == NodeRole::Agent {
                     volume::set_removing_with_node(tx, &node.wanted.tag)?;
                     node::set_removing(tx, node.rid)?;
                     n_given_up += 1;
@@ -65,12 +61,12 @@ pub(crate) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
     if n_given_up > 0 {
         tracing::info!(n_given_up, "giving up nodes and volumes that were being made when the director ended");
     }
-    bring_up::spawn_managers(director).await
+    application_start::spawn_managers(director).await
 }
 
 /// Runs until the director stops: when woken, and every now and then. Looks
 /// after one cloud, or after what is in a cloud that the configuration does
-/// not name any more. `unfinished` is what [`service::unfinished`] gave.
+/// not name any more. `unfinished` is what [`service::unfinished`] returned.
 pub(crate) async fn run(
     director: Arc<Director>,
     cloud: Option<Arc<dyn Cloud>>,
@@ -93,24 +89,6 @@ pub(crate) async fn run(
             () = tokio::time::sleep(director.config.reconcile_interval) => {}
         }
     }
-}
-
-/// Charges credit every now and then, until the director stops.
-pub(crate) async fn run_credits(director: Arc<Director>) {
-    let stopping = director.tasks.stopping();
-    loop {
-        credit::charge(&director).await;
-        director.passwords.forget_quiet();
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(director.config.credit_interval) => {}
-        }
-    }
-}
-
-/// Removes nodes that were recorded as not wanted, several at once.
-pub(crate) async fn remove_nodes(director: &Arc<Director>, nodes: &[Node]) {
-    stream::iter(nodes).for_each_concurrent(MAX_AT_ONCE, |node| remove_node(director, node)).await;
 }
 
 async fn reconcile(director: &Arc<Director>, cloud: &Arc<dyn Cloud>) {
@@ -148,20 +126,6 @@ async fn remove_unwanted(director: &Arc<Director>, nodes: &[Node], volumes: &[Vo
     remove_nodes(director, &going).await;
     let going = volumes.iter().filter(|volume| volume.phase == volume::Phase::Removing);
     stream::iter(going).for_each_concurrent(MAX_AT_ONCE, |volume| remove_volume(director, volume)).await;
-}
-
-async fn remove_node(director: &Arc<Director>, node: &Node) {
-    let _one_at_a_time = director.operations.hold(&OperationKey::RemoveNode(node.rid)).await;
-    let Some(cloud) = logged(director.clouds.get(&node.wanted.cloud), "remove a node") else { return };
-    if logged(cloud.remove_node(&node.wanted.tag).await, "remove a node").is_none() {
-        return;
-    }
-    crash_point("remove_node.removed");
-    let rid = node.rid;
-    let deleted = director.store.write(move |tx| Ok::<_, Failure>(node::delete(tx, rid)?)).await;
-    if logged(deleted, "record that a node is removed").is_some() {
-        tracing::info!(node.tag = %node.wanted.tag, app.id = node.wanted.aid.0, "node removed");
-    }
 }
 
 async fn remove_volume(director: &Arc<Director>, volume: &Volume) {
@@ -228,12 +192,12 @@ async fn give_up_lost(director: &Arc<Director>, row: &Node) {
         .store
         .write(move |tx| {
             node::set_removing(tx, row.rid)?;
-            if row.wanted.program == "manager" && application::status(tx, row.wanted.aid)?.is_some() {
-                let reason = format!(
-                    "cloud {} has lost the manager's node; stop the application and start it again",
-                    row.wanted.cloud
-                );
-                application::set_status(tx, row.wanted.aid, State::Error, Some(&reason))?;
+            if row.wanted.role == NodeRole::Manager {
+                let cloud = &row.wanted.cloud;
+                let reason =
+                    format!("cloud {cloud} has lost the manager's node; stop the application and start it again");
+                let event = ApplicationEvent::ManagerLost;
+                let _one_that_was_stopped_stays_so = application::advance(tx, row.wanted.aid, event, Some(&reason))?;
             }
             Ok::<_, Failure>(())
         })
@@ -245,17 +209,6 @@ async fn is_still_up(director: &Arc<Director>, row: &Node) -> bool {
     let rid = row.rid;
     let phase = director.store.read(move |tx| node::phase(tx, rid)).await;
     logged(phase, "read a node") == Some(Some(Phase::Up))
-}
-
-/// The value, or a line in the log: the next round tries again.
-fn logged<T, E: std::error::Error>(outcome: Result<T, E>, action: &str) -> Option<T> {
-    match outcome {
-        Ok(value) => Some(value),
-        Err(error) => {
-            tracing::error!(error = %chain(&error), "cannot {action}; trying again later");
-            None
-        }
-    }
 }
 
 /// Time for what is under way to come to a recorded point when the director stops.

@@ -34,7 +34,7 @@ pub(crate) fn renew(director_cfg: &Path, authority: RenewAuthority) -> Vec<Findi
     };
     let clock = Clock::system();
     // What is issued at a wrong time ends at a wrong time.
-    if let Err(error) = clock::expect_plausible(&clock, &super::run::time_record(&config.state_dir)) {
+    if let Err(error) = clock::expect_plausible(&clock, &super::time_record::time_record(&config.state_dir)) {
         return vec![Finding::bad(chain(&error), "set the clock, then run this again")];
     }
     let loaded = Credentials::settle(&config.cert_dir).map_err(|error| chain(&error)).and_then(|()| {

@@ -14,12 +14,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::clouds::Clouds;
 use super::credit;
-use super::http::routes;
+use super::http;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
 use super::service;
 use super::state::{Director, Wakers};
+use super::time_record::{record_time, time_record};
 use crate::clock::{self, Clock, ClockSettings};
 use crate::cloud::Cloud;
 use crate::config::{DirectorConfig, locate_director_cfg};
@@ -86,7 +87,7 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
         tasks.spawn("reconcile a cloud", reconciling);
     }
     tasks.spawn("reconcile what is in no cloud", reconcile::run(Arc::clone(&director), None, unfinished));
-    tasks.spawn("charge credit", reconcile::run_credits(Arc::clone(&director)));
+    tasks.spawn("charge credit", credit::run_credits(Arc::clone(&director)));
     tasks.spawn("record the time", record_time(director.config.state_dir.clone(), tasks.stopping()));
     tasks.spawn("follow the certificate", Arc::clone(&director.certificate).follow(tasks.stopping()));
     tasks.spawn("watchdog", watchdog(tasks.stopping()));
@@ -153,26 +154,6 @@ async fn check_clock(config: &DirectorConfig, step: bool) -> anyhow::Result<()> 
     Ok(())
 }
 
-async fn record_time(state_dir: PathBuf, stopping: tokio_util::sync::CancellationToken) {
-    loop {
-        let path = time_record(&state_dir);
-        let outcome = crate::sys::blocking(move || clock::record(&path, Clock::system().now())).await;
-        if let Err(error) = outcome {
-            tracing::warn!(error = %error, "cannot record the time");
-        }
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(clock::RECORD_INTERVAL) => {}
-        }
-    }
-}
-
-/// The file that remembers when the director last ran: in the default state
-/// directory it is also the one by which `conpaas time` sets the clock after power-on.
-pub(crate) fn time_record(state_dir: &Path) -> PathBuf {
-    state_dir.join(clock::RECORD_NAME)
-}
-
 /// Tells systemd that the director lives, as often as its unit asks for.
 async fn watchdog(stopping: tokio_util::sync::CancellationToken) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return };
@@ -211,7 +192,7 @@ fn handler(director: &Arc<Director>) -> Handler {
     let director = Arc::clone(director);
     Arc::new(move |request| {
         let director = Arc::clone(&director);
-        Box::pin(routes::answer(director, request))
+        Box::pin(http::answer(director, request))
     })
 }
 

@@ -1,19 +1,21 @@
-//! Services (`docs/reference/director-api.md` §3.4). Their life is their manager's; the
-//! director keeps name, kind and id.
+//! Services. Their life is their manager's; the director keeps name, kind and id.
+//!
+//! A service that is added is recorded before its manager hears of it. Must not know: requests and answers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
+use super::application::{WithManager, with_managers};
 use super::error::Failure;
-use super::http::routes::Call;
+use super::manager_calls;
 use super::state::{Director, OperationKey};
-use super::{manager_calls, views};
-use crate::api::{ServiceAndApplication, texts};
-use crate::model::{ApplicationId, CloudName, ServiceId};
-use crate::rpc::{Response, RpcCall};
+use super::timestamp::utc_now;
+use crate::api::manager::{AppInfo, ServiceIdView};
+use crate::api::texts;
+use crate::model::{ApplicationId, CloudName, ServiceId, UserId};
+use crate::rpc::RpcCall;
 use crate::service as kinds;
+use crate::store::director::application::Application;
 use crate::store::director::node::Node;
 use crate::store::director::service::Service;
 use crate::store::director::{application, node, service};
@@ -22,34 +24,43 @@ use crate::task::crash_point;
 
 const MAX_NAME_CHARS: usize = 256;
 
-pub(crate) async fn add(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    let uid = call.user();
-    let kind = call.arguments.first().cloned().unwrap_or_default();
+/// Adds a service to an application of a user, to his oldest one if he names
+/// none. Returns it with its application and its manager's node.
+pub(crate) async fn add(
+    director: &Arc<Director>,
+    uid: UserId,
+    kind: &str,
+    application: Option<&str>,
+) -> Result<(Service, Application, Node), Failure> {
     let oldest =
         director.store.read(move |tx| Ok::<_, Failure>(application::list(tx, uid)?.into_iter().next())).await?;
     let oldest = oldest.ok_or_else(|| Failure::application(texts::NO_APPLICATIONS))?;
-    if !kinds::kind_names().contains(&kind.as_str()) {
-        return Err(Failure::Application(texts::unknown_service_type(&kind)));
+    if !kinds::kind_names().contains(&kind) {
+        return Err(Failure::Application(texts::unknown_service_type(kind)));
     }
-    let shown = call.form.filled("appid").map_or_else(|| oldest.aid.to_string(), str::to_owned);
+    let shown = application.map_or_else(|| oldest.aid.to_string(), str::to_owned);
     let aid = shown.parse().map_err(|_| Failure::Application(texts::application_id_not_found(&shown)))?;
-    let (owner, node) = manager_calls::find(&director, uid, aid, &shown).await?;
-    let worker = Arc::clone(&director);
-    let manager = node.clone();
-    let added = director.detached("add a service", async move { add_to(&worker, &manager, &kind).await }).await;
-    let added = added.unwrap_or_else(|| Err(Failure::Internal("the work was cut short".into())))?;
+    let (owner, node) = manager_calls::find(director, uid, aid, &shown).await?;
+    let (worker, manager, kind) = (Arc::clone(director), node.clone(), kind.to_owned());
+    let work = async move { add_to(&worker, &manager, &kind).await };
+    let added = director.detached("add a service", work).await?;
     tracing::info!(app.id = aid.0, service.id = added.sid.0, service.kind = added.kind, "service added");
-    Ok(Response::json_pretty(&views::service(&added, views::application(&owner, Some(&node)))))
+    Ok((added, owner, node))
 }
 
-pub(crate) async fn rename(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    let (aid, sid, _) = ids(&call)?;
-    let name = call.form.filled("name").ok_or_else(|| Failure::application(texts::NAME_REQUIRED))?.to_owned();
+/// Gives a service another name.
+pub(crate) async fn rename(
+    director: &Director,
+    uid: UserId,
+    aid: ApplicationId,
+    sid: ServiceId,
+    name: &str,
+) -> Result<(), Failure> {
     if name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
         let text = format!("A service's name is at most {MAX_NAME_CHARS} printable characters");
         return Err(Failure::Application(text));
     }
-    let uid = call.user();
+    let name = name.to_owned();
     director
         .store
         .write(move |tx| {
@@ -58,45 +69,48 @@ pub(crate) async fn rename(director: Arc<Director>, call: Call) -> Result<Respon
             let found = found.ok_or_else(|| Failure::application(texts::INVALID_SERVICE_ID))?;
             Ok::<_, Failure>(service::rename(tx, found.rec_id, &name)?)
         })
-        .await?;
-    Ok(Response::json_pretty(&true))
+        .await
 }
 
-pub(crate) async fn remove(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    let (aid, sid, shown) = ids(&call)?;
-    let (_, node) = manager_calls::find(&director, call.user(), aid, &shown).await?;
+/// Removes a service from its manager, and its row. `shown` is the
+/// application's id as the caller wrote it.
+pub(crate) async fn remove(
+    director: &Arc<Director>,
+    uid: UserId,
+    aid: ApplicationId,
+    sid: ServiceId,
+    shown: &str,
+) -> Result<(), Failure> {
+    let (_, node) = manager_calls::find(director, uid, aid, shown).await?;
     let found = director.store.read(move |tx| Ok::<_, Failure>(service::get(tx, aid, sid)?)).await?;
-    let worker = Arc::clone(&director);
-    let done = director.detached("remove a service", async move {
-        remove_from(&worker, &node, sid, found.map(|found| found.rec_id)).await
-    });
-    done.await.unwrap_or_else(|| Err(Failure::Internal("the work was cut short".into())))?;
+    let worker = Arc::clone(director);
+    let work = async move { remove_from(&worker, &node, sid, found.map(|found| found.rec_id)).await };
+    director.detached("remove a service", work).await?;
     tracing::info!(app.id = aid.0, service.id = sid.0, "service removed");
-    Ok(Response::json_pretty(&json!({})))
+    Ok(())
 }
 
-/// All services of the caller, or of one of his applications.
-pub(crate) async fn list(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    let uid = call.user();
-    let only = if call.arguments.is_empty() { None } else { Some(call.application_argument()) };
-    let views = director
+/// Returns all services of a user, or of one of his applications, each with its application.
+pub(crate) async fn list(
+    director: &Director,
+    uid: UserId,
+    only: Option<ApplicationId>,
+) -> Result<Vec<(Service, WithManager)>, Failure> {
+    director
         .store
         .read(move |tx| {
-            let nodes = node::up_of_user(tx, uid)?;
-            let manager = |aid| nodes.iter().find(|node| node.wanted.aid == aid && node.wanted.program == "manager");
-            let owners: HashMap<ApplicationId, _> = application::list(tx, uid)?
-                .into_iter()
-                .map(|owner| (owner.aid, views::application(&owner, manager(owner.aid))))
-                .collect();
-            let services = service::list(tx, uid, only)?;
-            let view = |found: &Service| Some(views::service(found, owners.get(&found.aid)?.clone()));
-            Ok::<_, Failure>(services.iter().filter_map(view).collect::<Vec<ServiceAndApplication>>())
+            let owners: HashMap<ApplicationId, WithManager> =
+                with_managers(tx, uid)?.into_iter().map(|found| (found.0.aid, found)).collect();
+            let with_owner = |found: Service| {
+                let owner = owners.get(&found.aid)?.clone();
+                Some((found, owner))
+            };
+            Ok(service::list(tx, uid, only)?.into_iter().filter_map(with_owner).collect())
         })
-        .await?;
-    Ok(Response::json_line(&views))
+        .await
 }
 
-/// Services that an earlier run of the director was adding: rows and their
+/// Returns services that an earlier run of the director was adding: rows and their
 /// applications. To be read before this run adds any itself.
 pub(crate) async fn unfinished(director: &Director) -> Result<Vec<(i64, ApplicationId)>, Failure> {
     director.store.read(|tx| Ok::<_, Failure>(service::unfinished(tx)?)).await
@@ -143,15 +157,15 @@ async fn add_to(director: &Director, node: &Node, kind: &str) -> Result<Service,
     let _one_at_a_time = director.operations.hold(&OperationKey::Services(aid)).await;
     let rec_id = director
         .store
-        .write(move |tx| Ok::<_, Failure>(service::begin_adding(tx, aid, &new_kind, &views::utc_now())?))
+        .write(move |tx| Ok::<_, Failure>(service::begin_adding(tx, aid, &new_kind, &utc_now())?))
         .await?;
     crash_point("add_service.recorded");
     let answer =
         manager_calls::call(director, node, &RpcCall::post(0, "add_service").param("service_type", kind)).await;
     crash_point("add_service.added");
-    let sid = match answer.map(|answer| answer.get("service_id").and_then(Value::as_i64)) {
-        Ok(Some(sid)) => ServiceId(sid),
-        Ok(None) => return Err(Failure::application("The manager did not say the new service's id")),
+    let sid = match answer.map(serde_json::from_value::<ServiceIdView>) {
+        Ok(Ok(added)) => added.service_id,
+        Ok(Err(_)) => return Err(Failure::application("The manager did not say the new service's id")),
         Err(failure) => {
             undo_adding(director, rec_id, aid).await?;
             return Err(failure);
@@ -179,19 +193,14 @@ async fn remove_from(director: &Director, node: &Node, sid: ServiceId, rec_id: O
     }
 }
 
-/// The ids of all services that a manager has, without its own 0.
+/// Returns the ids of all services that a manager has, without its own 0.
 async fn service_ids(director: &Director, node: &Node) -> Result<Vec<ServiceId>, Failure> {
     let info = manager_calls::call(director, node, &RpcCall::get(0, "get_app_info")).await?;
-    let states = info.get("states").and_then(Value::as_object).cloned().unwrap_or_default();
-    Ok(states.keys().filter_map(|key| key.parse().ok()).filter(|sid| *sid != ServiceId::MANAGER).collect())
-}
-
-/// The application's and the service's id, and the application's as written.
-fn ids(call: &Call) -> Result<(ApplicationId, ServiceId, String), Failure> {
-    let text = |name: &str| call.form.filled(name).map(str::trim);
-    let shown = text("app_id").unwrap_or_default().to_owned();
-    match (shown.parse(), text("service_id").map(str::parse)) {
-        (Ok(aid), Some(Ok(sid))) => Ok((aid, sid, shown)),
-        _ => Err(Failure::application(texts::BAD_IDS)),
-    }
+    let info: AppInfo = serde_json::from_value(info).map_err(|error| {
+        Failure::Application(format!(
+            "The manager of application {} did not say its services: {error}",
+            node.wanted.aid
+        ))
+    })?;
+    Ok(info.states.into_keys().filter(|sid| *sid != ServiceId::MANAGER).collect())
 }

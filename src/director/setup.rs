@@ -53,7 +53,7 @@ pub(crate) fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
         file::ensure_directory(directory)?;
     }
     // What is issued at a wrong time ends at a wrong time.
-    clock::expect_plausible(&Clock::system(), &super::run::time_record(&config.state_dir))?;
+    clock::expect_plausible(&Clock::system(), &super::time_record::time_record(&config.state_dir))?;
     let authority = if config.cert_dir.join(Authority::FILES[1]).exists() {
         lines.push(format!("kept the certificate authority in {}", config.cert_dir.display()));
         Authority::load(&config.cert_dir)?

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::clouds::Clouds;
+use super::error::Failure;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use crate::config::DirectorConfig;
@@ -36,13 +37,13 @@ impl Director {
     pub(crate) async fn detached<T: Send + 'static>(
         self: &Arc<Self>,
         name: &'static str,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
+        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, Failure> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.tasks.spawn(name, async move {
             let _caller_may_be_gone = sender.send(work.await);
         });
-        receiver.await.ok()
+        receiver.await.unwrap_or_else(|_| Err(Failure::Internal("the work was cut short".into())))
     }
 }
 

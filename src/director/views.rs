@@ -2,6 +2,7 @@
 
 use chrono::{Local, TimeZone};
 
+use super::node::request::Wish;
 use crate::api::{self, ApplicationView, NodeView, ResourceView, ServiceAndApplication, ServiceView, UserView};
 use crate::store::director::application::Application;
 use crate::store::director::node::Node;
@@ -68,14 +69,15 @@ pub(crate) fn resource(node: &Node, app_name: String) -> Option<ResourceView> {
         service_id: node.wanted.sid,
         charged: node.charged,
         ip: place.ip.to_string(),
-        role: node.wanted.program.clone(),
+        role: node.wanted.role,
         cloud: node.wanted.cloud.shown().to_owned(),
         created: created.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
     })
 }
 
-/// A node as managers see it; its volumes are added by the caller.
-pub(crate) fn node(node: &Node, role: &str) -> Option<NodeView> {
+/// A node as managers see it, with the volumes that were made for it.
+pub(crate) fn node(node: &Node) -> Option<NodeView> {
+    let wish = Wish::parse(&node.wanted.request).unwrap_or_default();
     let place = node.place.as_ref()?;
     Some(NodeView {
         id: format!("{}{}", node.wanted.cloud, place.vmid),
@@ -84,18 +86,8 @@ pub(crate) fn node(node: &Node, role: &str) -> Option<NodeView> {
         private_ip: place.private_ip.to_string(),
         cloud_name: node.wanted.cloud.to_string(),
         weight_backend: 100,
-        role: role.to_owned(),
-        volumes: Vec::new(),
+        role: wish.role,
+        volumes: wish.attached,
         port: Some(place.port).filter(|port| *port != api::AGENT_PORT),
     })
-}
-
-/// The local time now, ISO 8601 with microseconds and no zone, as upstream writes it.
-pub(crate) fn local_now() -> String {
-    Local::now().format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
-}
-
-/// The UTC time now, in the same form.
-pub(crate) fn utc_now() -> String {
-    chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }

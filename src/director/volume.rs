@@ -1,68 +1,66 @@
-//! Volumes for managers (`docs/reference/director-api.md` §3.6).
+//! Volumes for managers: made, attached, detached, destroyed.
+//!
+//! A volume is recorded before its cloud hears of it. Must not know: requests and answers.
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::error::Failure;
-use super::http::routes::Call;
-use super::node::bring_up::BringUpError;
+use super::node::error::BringUpError;
+use super::node::request::new_volume_tag;
 use super::state::{Director, OperationKey};
 use crate::api::{NodeVolume, VolumeRequest};
 use crate::cloud::VolumeSpec;
-use crate::model::{NodeTag, VolumeTag};
-use crate::rpc::Response;
+use crate::model::{ApplicationId, NodeTag};
+use crate::store::Transaction;
 use crate::store::director::node::{self, Node};
 use crate::store::director::volume::{self, NewVolume, Phase, Volume};
-use crate::sys;
 use crate::task::crash_point;
 
-/// Sizes of a volume that can be asked for, in MB.
-pub(crate) const SIZES_MB: std::ops::RangeInclusive<u64> = 1..=16 * 1024 * 1024;
-
-/// Makes a volume. With `operation_id` (ours) a repeated call gives the same one.
-pub(crate) async fn create(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    super::node::create::require_own_application(&call)?;
-    let new = read_new(&director, &call)?;
-    let near = near(&director, &call).await?;
-    let worker = Arc::clone(&director);
-    let made = director.detached("create volume", async move { ensure(&worker, new, near).await }).await;
-    let made = made.unwrap_or_else(|| Err(Failure::Internal("the work was cut short".into())))?;
-    Ok(Response::json_line(&json!({ "volume_id": made.volume_id })))
+/// Makes a volume, best where the node `near` of its application is. A
+/// repeated call with the same operation returns the same volume.
+pub(crate) async fn create(director: &Arc<Director>, new: NewVolume, near: Option<String>) -> Result<Volume, Failure> {
+    let near = match near {
+        Some(vmid) => node_of(director, new.aid, vmid).await?.map(|node| node.wanted.tag),
+        None => None,
+    };
+    let worker = Arc::clone(director);
+    director.detached("create volume", async move { ensure(&worker, new, near).await }).await
 }
 
-pub(crate) async fn attach(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    let found = owned(&director, &call).await?;
-    let device = call.form.filled("device_name").unwrap_or("sdb").trim_start_matches("/dev/").to_owned();
-    let is_plain = device.len() <= 16 && device.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if !is_plain || device.is_empty() {
-        return Err(Failure::Application(format!("\"device_name\" is not usable: '{device}'")));
-    }
-    let (aid, vmid) = (call.application(), required(&call, "vm_id")?.to_owned());
-    let shown = vmid.clone();
-    let target = director.store.read(move |tx| Ok::<_, Failure>(node::by_vmid(tx, aid, &vmid)?)).await?;
-    let target = target.ok_or_else(|| Failure::Application(format!("Node {shown} not found in application {aid}")))?;
-    let worker = Arc::clone(&director);
-    let done = director.detached("attach volume", async move { attach_to(&worker, &found, &target, &device).await });
-    done.await.unwrap_or_else(|| Err(Failure::Internal("the work was cut short".into())))?;
-    Ok(Response::json_line(&json!({})))
+/// Returns a volume of an application by its cloud's id.
+pub(crate) async fn owned(director: &Director, aid: ApplicationId, id: &str) -> Result<Volume, Failure> {
+    let wanted = id.to_owned();
+    let found = director.store.read(move |tx| Ok::<_, Failure>(volume::by_volume_id(tx, aid, &wanted)?)).await?;
+    found.ok_or_else(|| Failure::Application(format!("Volume {id} not found in application {aid}")))
 }
 
-pub(crate) async fn detach(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    let found = owned(&director, &call).await?;
-    let worker = Arc::clone(&director);
-    let done = director.detached("detach volume", async move {
-        worker.clouds.get(&found.wanted.cloud)?.detach_volume(&found.wanted.tag).await?;
+/// Attaches a volume to a node of its application.
+pub(crate) async fn attach(
+    director: &Arc<Director>,
+    volume: Volume,
+    vmid: &str,
+    device: String,
+) -> Result<(), Failure> {
+    let aid = volume.wanted.aid;
+    let target = node_of(director, aid, vmid.to_owned()).await?;
+    let target = target.ok_or_else(|| Failure::Application(format!("Node {vmid} not found in application {aid}")))?;
+    let worker = Arc::clone(director);
+    director.detached("attach volume", async move { attach_to(&worker, &volume, &target, &device).await }).await
+}
+
+/// Detaches a volume from whichever node has it.
+pub(crate) async fn detach(director: &Arc<Director>, volume: Volume) -> Result<(), Failure> {
+    let worker = Arc::clone(director);
+    let work = async move {
+        worker.clouds.get(&volume.wanted.cloud)?.detach_volume(&volume.wanted.tag).await?;
         crash_point("detach_volume.detached");
-        worker.store.write(move |tx| Ok::<_, Failure>(volume::set_attached(tx, found.id, None)?)).await
-    });
-    done.await.unwrap_or_else(|| Err(Failure::Internal("the work was cut short".into())))?;
-    Ok(Response::json_line(&json!({})))
+        worker.store.write(move |tx| Ok::<_, Failure>(volume::set_attached(tx, volume.id, None)?)).await
+    };
+    director.detached("detach volume", work).await
 }
 
 /// Destroys a volume; one that is gone already is fine.
-pub(crate) async fn destroy(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    let (aid, id) = (call.application(), required(&call, "volume_id")?.to_owned());
+pub(crate) async fn destroy(director: &Arc<Director>, aid: ApplicationId, id: String) -> Result<(), Failure> {
     let found = director
         .store
         .write(move |tx| {
@@ -74,15 +72,13 @@ pub(crate) async fn destroy(director: Arc<Director>, call: Call) -> Result<Respo
         })
         .await?;
     crash_point("destroy_volume.recorded");
-    if let Some(found) = found {
-        let worker = Arc::clone(&director);
-        let done = director.detached("destroy volume", async move {
-            worker.clouds.get(&found.wanted.cloud)?.remove_volume(&found.wanted.tag).await?;
-            worker.store.write(move |tx| Ok::<_, Failure>(volume::delete(tx, found.id)?)).await
-        });
-        done.await.unwrap_or_else(|| Err(Failure::Internal("the work was cut short".into())))?;
-    }
-    Ok(Response::json_line(&json!({})))
+    let Some(found) = found else { return Ok(()) };
+    let worker = Arc::clone(director);
+    let work = async move {
+        worker.clouds.get(&found.wanted.cloud)?.remove_volume(&found.wanted.tag).await?;
+        worker.store.write(move |tx| Ok::<_, Failure>(volume::delete(tx, found.id)?)).await
+    };
+    director.detached("destroy volume", work).await
 }
 
 /// Makes and attaches a volume that was asked for together with a node.
@@ -114,32 +110,14 @@ pub(crate) async fn make_with_node(
     })
 }
 
-/// A mark that no other volume has.
-fn new_volume_tag() -> VolumeTag {
-    let random = sys::random::alphanumeric(12).to_ascii_lowercase();
-    format!("v{random}").parse().expect("letters and digits")
-}
-
-/// Records a volume, makes it, records its id; or gives what an earlier run of the operation made.
+/// Records a volume, makes it, records its id; or returns what an earlier run of the operation made.
 async fn ensure(director: &Arc<Director>, new: NewVolume, near: Option<NodeTag>) -> Result<Volume, Failure> {
     let key = match &new.operation {
         Some(operation) => OperationKey::CreateVolume(new.aid, operation.clone()),
         None => OperationKey::VolumeOfTag(new.tag.clone()),
     };
     let _repeated_calls_wait = director.operations.hold(&key).await;
-    let wanted = director
-        .store
-        .write(move |tx| {
-            if let Some(operation) = &new.operation {
-                match volume::of_operation(tx, new.aid, operation)? {
-                    Some(found) if found.phase != Phase::Removing => return Ok::<_, Failure>(found),
-                    _ => {}
-                }
-            }
-            let id = volume::insert(tx, &new)?;
-            Ok(Volume { id, phase: Phase::Making, wanted: new, volume_id: None })
-        })
-        .await?;
+    let wanted = director.store.write(move |tx| record_wanted(tx, new)).await?;
     crash_point("create_volume.recorded");
     if wanted.phase == Phase::Ready {
         return Ok(wanted);
@@ -174,38 +152,48 @@ async fn attach_to(director: &Arc<Director>, found: &Volume, target: &Node, devi
     Ok(())
 }
 
-fn read_new(director: &Director, call: &Call) -> Result<NewVolume, Failure> {
-    let size = required(call, "size")?;
-    let size_mb = size.trim().parse::<u64>().ok().filter(|size| SIZES_MB.contains(size)).ok_or_else(|| {
-        let max = SIZES_MB.end();
-        Failure::Application(format!("\"size\" is not usable: '{size}' is no number of MB from 1 to {max}"))
-    })?;
-    Ok(NewVolume {
-        tag: new_volume_tag(),
-        cloud: director.clouds.named(call.form.get("cloud").unwrap_or_default())?,
-        uid: call.user(),
-        aid: call.application(),
-        operation: call.form.filled("operation_id").map(|text| text.chars().take(128).collect()),
-        name: call.form.filled("name").unwrap_or("volume").chars().take(128).collect(),
-        size_mb,
-    })
+/// Records a volume, or returns what an earlier run of the operation recorded.
+fn record_wanted(tx: &Transaction<'_>, new: NewVolume) -> Result<Volume, Failure> {
+    if let Some(operation) = &new.operation {
+        let found = volume::of_operation(tx, new.aid, operation)?;
+        if let Some(found) = found.filter(|found| found.phase != Phase::Removing) {
+            return Ok(found);
+        }
+    }
+    let id = volume::insert(tx, &new)?;
+    Ok(Volume { id, phase: Phase::Making, wanted: new, volume_id: None })
 }
 
-/// The node that a new volume is for, if the caller says so and has it.
-async fn near(director: &Director, call: &Call) -> Result<Option<NodeTag>, Failure> {
-    let (aid, Some(vmid)) = (call.application(), call.form.filled("vm_id").map(str::to_owned)) else { return Ok(None) };
-    let found = director.store.read(move |tx| Ok::<_, Failure>(node::by_vmid(tx, aid, &vmid)?)).await?;
-    Ok(found.map(|node| node.wanted.tag))
+async fn node_of(director: &Director, aid: ApplicationId, vmid: String) -> Result<Option<Node>, Failure> {
+    director.store.read(move |tx| Ok(node::by_vmid(tx, aid, &vmid)?)).await
 }
 
-/// The volume that the call names, if it is the calling application's.
-async fn owned(director: &Director, call: &Call) -> Result<Volume, Failure> {
-    let (aid, id) = (call.application(), required(call, "volume_id")?.to_owned());
-    let shown = id.clone();
-    let found = director.store.read(move |tx| Ok::<_, Failure>(volume::by_volume_id(tx, aid, &id)?)).await?;
-    found.ok_or_else(|| Failure::Application(format!("Volume {shown} not found in application {aid}")))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::director::sample::Sample;
+    use crate::model::CloudName;
 
-fn required<'a>(call: &'a Call, field: &str) -> Result<&'a str, Failure> {
-    call.form.filled(field).ok_or_else(|| Failure::Application(format!("\"{field}\" is a required argument")))
+    #[test]
+    fn a_repeated_operation_finds_its_volume_unless_it_is_on_its_way_out() {
+        let sample = Sample::new(0);
+        let record = |operation: Option<&str>| {
+            let new = NewVolume {
+                tag: new_volume_tag(),
+                cloud: CloudName::default_cloud(),
+                uid: sample.uid,
+                aid: sample.aid,
+                operation: operation.map(str::to_owned),
+                name: "v".into(),
+                size_mb: 1,
+            };
+            sample.write(|tx| record_wanted(tx, new)).expect("a row").id
+        };
+        let first = record(Some("one"));
+        assert_eq!(record(Some("one")), first);
+        assert_ne!(record(Some("two")), first);
+        assert_ne!(record(None), record(None));
+        sample.write(|tx| Ok(volume::set_removing(tx, first)?)).expect("a row");
+        assert_ne!(record(Some("one")), first);
+    }
 }

@@ -24,4 +24,4 @@ pub use name::{CloudName, NodeTag, VolumeName, VolumeTag};
 pub(crate) use network::{Ipv4Network, ParseNetworkError};
 pub use node_role::NodeRole;
 pub(crate) use running::{RunningMark, SinceBoot};
-pub(crate) use state::{ApplicationEvent, State, next_application};
+pub(crate) use state::{ApplicationEvent, State, WrongState, next_application};

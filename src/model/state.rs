@@ -1,12 +1,17 @@
-//! The life of an application and of a service.
+//! The states that applications and services share, and the life of an application.
 //!
 //! ```text
-//!            start            up
-//!   INIT ───────────▶ PROLOGUE ──▶ RUNNING ◀──▶ ADAPTING
-//!    ▲                   │ failed     │ stop        │ failed
-//!    │                   ▼            ▼             ▼
-//!    └── (never back)  ERROR       EPILOGUE ──▶ STOPPED ──▶ start again
+//!          start               manager up
+//!   INIT ─────────▶ PROLOGUE ─────────────▶ RUNNING
+//!                    ▲ ▲   │ start failed      │ manager lost
+//!              start │ │   ▼                   │
+//!                    │ └─ ERROR ◀──────────────┘
+//!                    │
+//!                 STOPPED ◀── stop, from every state
 //! ```
+//!
+//! Of an application nothing sets a state but [`next_application`]. A service
+//! has `ADAPTING` and `EPILOGUE` besides.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,6 +42,12 @@ impl State {
     /// Every state, for tests that walk all of them.
     pub(crate) const ALL: [State; 7] =
         [State::Init, State::Prologue, State::Running, State::Adapting, State::Epilogue, State::Stopped, State::Error];
+
+    /// Whether an application in this state may have nodes that are wanted.
+    #[must_use]
+    pub(crate) fn can_have_nodes(self) -> bool {
+        !matches!(self, State::Init | State::Stopped)
+    }
 
     /// The text on the wire.
     #[must_use]
@@ -76,14 +87,10 @@ pub(crate) enum ApplicationEvent {
     ManagerUp,
     /// Its manager could not be made or never answered.
     StartFailed,
+    /// The cloud of its manager has lost the manager's node.
+    ManagerLost,
     /// Its owner asked for a stop, or the credit ran out.
     Stop,
-}
-
-impl ApplicationEvent {
-    /// Every event, for tests that walk all of them.
-    pub(crate) const ALL: [ApplicationEvent; 4] =
-        [ApplicationEvent::Start, ApplicationEvent::ManagerUp, ApplicationEvent::StartFailed, ApplicationEvent::Stop];
 }
 
 /// An event that cannot happen in this state.
@@ -107,7 +114,9 @@ pub(crate) fn next_application(state: State, event: ApplicationEvent) -> Result<
     match (state, event) {
         (State::Init | State::Stopped | State::Error, ApplicationEvent::Start) => Ok(State::Prologue),
         (State::Prologue, ApplicationEvent::ManagerUp) => Ok(State::Running),
-        (State::Prologue, ApplicationEvent::StartFailed) => Ok(State::Error),
+        (State::Prologue, ApplicationEvent::StartFailed) | (State::Running, ApplicationEvent::ManagerLost) => {
+            Ok(State::Error)
+        }
         (_, ApplicationEvent::Stop) => Ok(State::Stopped),
         (state, event) => Err(WrongState { state, event }),
     }
@@ -117,20 +126,35 @@ pub(crate) fn next_application(state: State, event: ApplicationEvent) -> Result<
 mod tests {
     use super::*;
 
+    const EVENTS: [ApplicationEvent; 5] = [
+        ApplicationEvent::Start,
+        ApplicationEvent::ManagerUp,
+        ApplicationEvent::StartFailed,
+        ApplicationEvent::ManagerLost,
+        ApplicationEvent::Stop,
+    ];
+
     #[test]
     fn every_state_and_event_has_one_answer() {
         for state in State::ALL {
-            for event in ApplicationEvent::ALL {
+            for event in EVENTS {
                 let wanted = match (state, event) {
                     (_, ApplicationEvent::Stop) => Some(State::Stopped),
                     (State::Init | State::Stopped | State::Error, ApplicationEvent::Start) => Some(State::Prologue),
                     (State::Prologue, ApplicationEvent::ManagerUp) => Some(State::Running),
                     (State::Prologue, ApplicationEvent::StartFailed) => Some(State::Error),
+                    (State::Running, ApplicationEvent::ManagerLost) => Some(State::Error),
                     _ => None,
                 };
                 assert_eq!(next_application(state, event).ok(), wanted, "{state} {event:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_application_that_was_never_started_or_was_stopped_has_no_nodes() {
+        let without: Vec<State> = State::ALL.into_iter().filter(|state| !state.can_have_nodes()).collect();
+        assert_eq!(without, [State::Init, State::Stopped]);
     }
 
     #[test]

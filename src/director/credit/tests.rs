@@ -1,17 +1,14 @@
 use super::*;
-use crate::model::{ApplicationId, CloudName, ServiceId, UserId};
+use crate::director::sample::Sample;
+use crate::model::{ApplicationEvent, NodeRole, State};
 use crate::store::Store;
-use crate::store::director::node::NewNode;
-use crate::store::director::user::NewUser;
 
 const HOUR: i64 = 3600;
 
-/// A user with an application, and a machine that runs, stops and loses its power.
+/// A user with an application that runs, and a machine that runs, stops and loses its power.
 struct House {
-    directory: tempfile::TempDir,
-    store: Store,
-    uid: UserId,
-    aid: ApplicationId,
+    sample: Sample,
+    n_nodes: usize,
     n_boots: i64,
     /// Since the machine was booted.
     seconds: i64,
@@ -19,54 +16,27 @@ struct House {
 
 impl House {
     fn new(credit: i64) -> House {
-        let directory = tempfile::tempdir().unwrap();
-        let store = crate::store::director::open(&directory.path().join("director.db")).unwrap();
-        let (uid, aid) = store
-            .write_blocking(|tx| {
-                let user = NewUser {
-                    username: "a".into(),
-                    fname: String::new(),
-                    lname: String::new(),
-                    email: "a@b".into(),
-                    affiliation: String::new(),
-                    password_hash: String::new(),
-                    created: String::new(),
-                    credit,
-                    uuid: String::new(),
-                    openid: None,
-                };
-                let uid = user::insert(tx, &user)?;
-                let aid = application::insert(tx, uid, "app")?;
-                application::set_status(tx, aid, State::Running, None)?;
-                Ok::<_, Failure>((uid, aid))
-            })
-            .unwrap();
-        House { directory, store, uid, aid, n_boots: 1, seconds: 900 }
+        let sample = Sample::new(credit);
+        let events = [ApplicationEvent::Start, ApplicationEvent::ManagerUp];
+        for event in events {
+            let moved = sample.write(|tx| Ok(application::advance(tx, sample.aid, event, None)?)).unwrap();
+            assert!(matches!(moved, application::Advance::To(_)), "{moved:?}");
+        }
+        House { sample, n_nodes: 0, n_boots: 1, seconds: 900 }
     }
 
     fn now(&self) -> SinceBoot {
         SinceBoot { boot: format!("boot {}", self.n_boots), seconds: self.seconds }
     }
 
-    fn add_node(&self) {
-        let (uid, aid, now) = (self.uid, self.aid, self.now());
-        let node = NewNode {
-            tag: crate::director::node::create::new_tag(),
-            cloud: CloudName::default_cloud(),
-            program: "agent".into(),
-            uid,
-            aid,
-            sid: ServiceId(1),
-            operation: None,
-            request: "{}".into(),
-            created: 0,
-        };
+    fn add_node(&mut self) {
+        self.n_nodes += 1;
+        let rid = self.sample.add_node(&format!("n{}", self.n_nodes), NodeRole::Agent);
         let work = |tx: &Transaction<'_>| {
-            let rid = node::insert(tx, &node)?;
-            let mark = running_time::look(tx, now)?;
-            Ok::<_, Failure>(node::set_up(tx, rid, 0, &mark)?)
+            let mark = running_time::look(tx, self.now())?;
+            Ok(node::set_up(tx, rid, 0, &mark)?)
         };
-        assert!(self.store.write_blocking(work).unwrap());
+        assert!(self.sample.write(work).unwrap());
     }
 
     /// Runs on for some seconds, with a look at the end.
@@ -76,7 +46,7 @@ impl House {
     }
 
     fn charge(&self) -> usize {
-        self.store.write_blocking(|tx| charge_all(tx, self.now())).unwrap()
+        self.sample.write(|tx| charge_all(tx, self.now())).unwrap()
     }
 
     fn boot(&mut self) {
@@ -86,17 +56,8 @@ impl House {
     }
 
     fn switch_off_and_on(&mut self) {
-        self.store.write_blocking(|tx| remember(tx, self.now())).unwrap();
+        self.sample.write(|tx| remember(tx, self.now())).unwrap();
         self.boot();
-    }
-
-    /// What SQLite has appended so far.
-    fn written(&self) -> u64 {
-        std::fs::metadata(self.directory.path().join("director.db-wal")).unwrap().len()
-    }
-
-    fn credit(&self) -> i64 {
-        self.store.write_blocking(|tx| Ok::<_, Failure>(user::credit(tx, self.uid)?)).unwrap().unwrap()
     }
 }
 
@@ -109,7 +70,7 @@ fn several_nodes_are_charged_each_by_its_own_age_and_never_twice() {
     let begin = house.seconds;
     for (age, left) in [(0, 47), (0, 47), (3599, 47), (3600, 44), (3601, 44), (4 * HOUR + 5, 35), (4 * HOUR + 5, 35)] {
         house.run(begin + age - house.seconds);
-        assert_eq!(house.credit(), left, "at {age} s");
+        assert_eq!(house.sample.credit(), left, "at {age} s");
     }
 }
 
@@ -118,17 +79,17 @@ fn what_a_switched_off_machine_does_not_run_costs_nothing() {
     let mut house = House::new(50);
     house.add_node();
     house.run(HOUR / 2);
-    assert_eq!(house.credit(), 49);
+    assert_eq!(house.sample.credit(), 49);
     house.switch_off_and_on();
     // The half hour from before counts, and half an hour of this boot makes it whole.
     house.run(HOUR / 2 - 1);
-    assert_eq!(house.credit(), 49);
+    assert_eq!(house.sample.credit(), 49);
     house.run(1);
-    assert_eq!(house.credit(), 48);
+    assert_eq!(house.sample.credit(), 48);
     for _ in 0..100 {
         house.switch_off_and_on();
     }
-    assert_eq!(house.credit(), 48);
+    assert_eq!(house.sample.credit(), 48);
 }
 
 #[test]
@@ -138,9 +99,9 @@ fn a_node_of_a_machine_that_ran_for_long_before_it_is_not_free_after_a_power_cut
     house.run(1000 * HOUR);
     house.add_node();
     house.boot();
-    assert_eq!(house.credit(), 49);
+    assert_eq!(house.sample.credit(), 49);
     house.run(HOUR);
-    assert_eq!(house.credit(), 48);
+    assert_eq!(house.sample.credit(), 48);
 }
 
 #[test]
@@ -176,7 +137,7 @@ fn however_often_it_is_looked_and_booted_every_started_hour_is_charged_once() {
                 }
             }
         }
-        let (charged, due) = (1_000_000 - house.credit(), ran / HOUR + 1);
+        let (charged, due) = (1_000_000 - house.sample.credit(), ran / HOUR + 1);
         assert!(ran > 200 * HOUR && charged <= due, "{charged} of {due}");
         // A power cut costs the director at most the hour that was not full.
         assert!(charged >= due - n_cuts, "{charged} of {due} after {n_cuts} power cuts");
@@ -194,15 +155,15 @@ fn a_look_at_which_nothing_is_due_writes_nothing() {
     let begin = house.seconds;
     let mut n_writes = 0;
     for minute in 1..=180 {
-        let before = house.written();
+        let before = house.sample.n_written();
         house.run(begin + minute * 60 - house.seconds);
-        n_writes += u64::from(house.written() != before);
+        n_writes += u64::from(house.sample.n_written() != before);
     }
-    assert_eq!((n_writes, house.credit()), (3, 2), "once an hour for all nodes");
+    assert_eq!((n_writes, house.sample.credit()), (3, 2), "once an hour for all nodes");
     // A director that is started again on the same day neither.
-    let before = house.written();
+    let before = house.sample.n_written();
     house.charge();
-    assert_eq!(house.written(), before);
+    assert_eq!(house.sample.n_written(), before);
 }
 
 #[test]
@@ -241,14 +202,8 @@ fn at_zero_the_applications_stop() {
     }
     house.seconds += 10;
     assert_eq!(house.charge(), 1);
-    let aid = house.aid;
-    house
-        .store
-        .write_blocking(|tx| {
-            assert_eq!(application::status(tx, aid)?, Some(State::Stopped));
-            assert!(node::all(tx)?.iter().all(|node| node.phase == Phase::Removing));
-            Ok::<_, Failure>(())
-        })
-        .unwrap();
-    assert_eq!(house.credit(), 0);
+    assert_eq!(house.sample.state(), Some(State::Stopped));
+    let nodes = house.sample.write(|tx| Ok(node::all(tx)?)).unwrap();
+    assert!(nodes.iter().all(|node| node.phase == Phase::Removing));
+    assert_eq!(house.sample.credit(), 0);
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::routes::Call;
+use super::call::Call;
 use crate::director::error::Failure;
 use crate::director::state::Director;
 use crate::rpc::Response;

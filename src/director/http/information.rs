@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::routes::Call;
+use super::call::Call;
 use crate::api;
 use crate::director::error::Failure;
 use crate::director::state::Director;

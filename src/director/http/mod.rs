@@ -1,9 +1,22 @@
 //! The door of the director: routes, who may call them, and one file for each noun.
 //!
-//! A handler extracts, asks for the deed, and shows the result. It must not know: transactions and clouds.
+//! A handler extracts, asks for the deed, and shows the result. Must not know: transactions and clouds.
 
-pub(crate) mod certificates;
-pub(crate) mod downloads;
-pub(crate) mod information;
-pub(crate) mod routes;
-pub(crate) mod user_info;
+mod accounts;
+mod applications;
+mod call;
+mod certificates;
+mod credits;
+mod downloads;
+mod failure;
+mod information;
+mod join;
+mod nodes;
+mod routes;
+mod services;
+mod user_info;
+mod volumes;
+
+pub use call::Access;
+pub(crate) use routes::answer;
+pub use routes::route_table;

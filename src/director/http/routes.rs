@@ -1,4 +1,4 @@
-//! Every route of the director, and who may call it.
+//! Every route of the director, its handler, and who may call it.
 //!
 //! A handler is called only after its route's [`Access`] was checked against
 //! the client certificate; whose things it touches is checked by the queries.
@@ -6,59 +6,14 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{certificates, downloads, information, user_info};
+use super::call::{Access, Call, admit};
+use super::{
+    accounts, applications, certificates, credits, downloads, failure, information, join, nodes, services, user_info,
+    volumes,
+};
 use crate::director::error::Failure;
-use crate::director::node::{create, token};
 use crate::director::state::Director;
-use crate::director::{account, application, credit, service, volume};
-use crate::model::{ApplicationId, CertificateRole, UserId};
-use crate::pki::Identity;
-use crate::rpc::{Caller, Form, Request, Response};
-use crate::store::director as store;
-
-/// Who may call a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Access {
-    /// Anyone, without a certificate.
-    Anyone,
-    /// A new node that shows its one-time token; the handler looks at it.
-    Token,
-    /// A user, by certificate.
-    User,
-    /// The manager of an existing application, by certificate.
-    Manager,
-    /// The manager or an agent of an existing application, by a certificate
-    /// that may be outdated.
-    OutdatedNode,
-}
-
-/// One request, its caller known and admitted.
-pub(crate) struct Call {
-    pub(crate) form: Form,
-    pub(crate) caller: Caller,
-    /// The variable parts of the path.
-    pub(crate) arguments: Vec<String>,
-    user: Option<UserId>,
-    application: Option<ApplicationId>,
-}
-
-impl Call {
-    /// The user who asks, or whose application asks.
-    pub(crate) fn user(&self) -> UserId {
-        self.user.expect("routes for anyone do not ask who calls")
-    }
-
-    /// The application that asks.
-    pub(crate) fn application(&self) -> ApplicationId {
-        self.application.expect("only routes of managers and nodes ask for their application")
-    }
-
-    /// The n-th variable part of the path as an application's id.
-    pub(crate) fn application_argument(&self) -> ApplicationId {
-        // The pattern has let digits through only; a number too large names nothing.
-        self.arguments.first().and_then(|text| text.parse().ok()).unwrap_or(ApplicationId(i64::MAX))
-    }
-}
+use crate::rpc::{Form, Request, Response};
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send>>;
 type Handler = fn(Arc<Director>, Call) -> Answer;
@@ -89,38 +44,38 @@ const ROUTES: &[Route] = &[
     route(GET, "/available_clouds", Access::Anyone, |d, c| Box::pin(information::available_clouds(d, c))),
     route(GET, "/download/ConPaaS.tar.gz", Access::Anyone, |d, c| Box::pin(downloads::tarball(d, c))),
     route(GET, "/download_data/<text>", Access::Anyone, |d, c| Box::pin(downloads::data(d, c))),
-    route(POST, "/new_user", Access::Anyone, |d, c| Box::pin(account::new_user(d, c))),
-    route(POST, "/login", Access::Anyone, |d, c| Box::pin(account::login(d, c))),
-    route(ANY, "/getcerts", Access::Anyone, |d, c| Box::pin(account::get_certificates(d, c))),
+    route(POST, "/new_user", Access::Anyone, |d, c| Box::pin(accounts::new_user(d, c))),
+    route(POST, "/login", Access::Anyone, |d, c| Box::pin(accounts::login(d, c))),
+    route(ANY, "/getcerts", Access::Anyone, |d, c| Box::pin(accounts::get_certificates(d, c))),
     route(GET, "/user_config", Access::User, |d, c| Box::pin(user_info::user_config(d, c))),
     route(GET, "/user_credit", Access::User, |d, c| Box::pin(user_info::user_credit(d, c))),
-    route(POST, "/createapp", Access::User, |d, c| Box::pin(application::create(d, c))),
-    route(POST, "/startapp/<int>", Access::User, |d, c| Box::pin(application::start(d, c))),
-    route(POST, "/startapp/<int>/<text>", Access::User, |d, c| Box::pin(application::start(d, c))),
-    route(POST, "/stopapp/<int>", Access::User, |d, c| Box::pin(application::stop(d, c))),
-    route(POST, "/deleteapp/<int>", Access::User, |d, c| Box::pin(application::delete(d, c))),
-    route(POST, "/renameapp/<int>", Access::User, |d, c| Box::pin(application::rename(d, c))),
-    route(ANY, "/listapp", Access::User, |d, c| Box::pin(application::list(d, c))),
+    route(POST, "/createapp", Access::User, |d, c| Box::pin(applications::create(d, c))),
+    route(POST, "/startapp/<int>", Access::User, |d, c| Box::pin(applications::start(d, c))),
+    route(POST, "/startapp/<int>/<text>", Access::User, |d, c| Box::pin(applications::start(d, c))),
+    route(POST, "/stopapp/<int>", Access::User, |d, c| Box::pin(applications::stop(d, c))),
+    route(POST, "/deleteapp/<int>", Access::User, |d, c| Box::pin(applications::delete(d, c))),
+    route(POST, "/renameapp/<int>", Access::User, |d, c| Box::pin(applications::rename(d, c))),
+    route(ANY, "/listapp", Access::User, |d, c| Box::pin(applications::list(d, c))),
     route(GET, "/list_resources", Access::User, |d, c| Box::pin(user_info::list_resources(d, c))),
-    route(POST, "/add/<text>", Access::User, |d, c| Box::pin(service::add(d, c))),
-    route(POST, "/rename", Access::User, |d, c| Box::pin(service::rename(d, c))),
-    route(POST, "/remove", Access::User, |d, c| Box::pin(service::remove(d, c))),
-    route(ANY, "/list", Access::User, |d, c| Box::pin(service::list(d, c))),
-    route(ANY, "/list/<int>", Access::User, |d, c| Box::pin(service::list(d, c))),
-    route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(create::create(d, c))),
-    route(POST, "/remove_nodes", Access::Manager, |d, c| Box::pin(create::remove(d, c))),
-    route(POST, "/create_volume", Access::Manager, |d, c| Box::pin(volume::create(d, c))),
-    route(POST, "/attach_volume", Access::Manager, |d, c| Box::pin(volume::attach(d, c))),
-    route(POST, "/detach_volume", Access::Manager, |d, c| Box::pin(volume::detach(d, c))),
-    route(POST, "/destroy_volume", Access::Manager, |d, c| Box::pin(volume::destroy(d, c))),
-    route(POST, "/credit", Access::Manager, |d, c| Box::pin(credit::credit(d, c))),
-    route(POST, "/callback/decrementUserCredit.php", Access::Manager, |d, c| Box::pin(credit::decrement(d, c))),
+    route(POST, "/add/<text>", Access::User, |d, c| Box::pin(services::add(d, c))),
+    route(POST, "/rename", Access::User, |d, c| Box::pin(services::rename(d, c))),
+    route(POST, "/remove", Access::User, |d, c| Box::pin(services::remove(d, c))),
+    route(ANY, "/list", Access::User, |d, c| Box::pin(services::list(d, c))),
+    route(ANY, "/list/<int>", Access::User, |d, c| Box::pin(services::list(d, c))),
+    route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(nodes::create(d, c))),
+    route(POST, "/remove_nodes", Access::Manager, |d, c| Box::pin(nodes::remove(d, c))),
+    route(POST, "/create_volume", Access::Manager, |d, c| Box::pin(volumes::create(d, c))),
+    route(POST, "/attach_volume", Access::Manager, |d, c| Box::pin(volumes::attach(d, c))),
+    route(POST, "/detach_volume", Access::Manager, |d, c| Box::pin(volumes::detach(d, c))),
+    route(POST, "/destroy_volume", Access::Manager, |d, c| Box::pin(volumes::destroy(d, c))),
+    route(POST, "/credit", Access::Manager, |d, c| Box::pin(credits::credit(d, c))),
+    route(POST, "/callback/decrementUserCredit.php", Access::Manager, |d, c| Box::pin(credits::decrement(d, c))),
     route(POST, "/ca/get_cert.php", Access::Manager, |d, c| Box::pin(certificates::sign_agent(d, c))),
-    route(POST, "/ca/join", Access::Token, |d, c| Box::pin(token::join(d, c))),
+    route(POST, "/ca/join", Access::Token, |d, c| Box::pin(join::join(d, c))),
     route(POST, "/ca/renew", Access::OutdatedNode, |d, c| Box::pin(certificates::renew(d, c))),
 ];
 
-/// Every route as (verb, pattern, access), for tests that walk all of them.
+/// Returns every route as (verb, pattern, access), for tests that walk all of them.
 #[must_use]
 pub fn route_table() -> Vec<(&'static str, &'static str, Access)> {
     ROUTES.iter().flat_map(|route| route.verbs.iter().map(|verb| (*verb, route.pattern, route.access))).collect()
@@ -131,9 +86,9 @@ pub(crate) async fn answer(director: Arc<Director>, mut request: Request) -> Res
     let path = request.path.clone();
     match dispatch(director, &mut request).await {
         Ok(response) => response,
-        Err(failure) => {
+        Err(error) => {
             request.discard_rest().await;
-            failure.response(&path)
+            failure::response(&error, &path)
         }
     }
 }
@@ -152,69 +107,13 @@ async fn dispatch(director: Arc<Director>, request: &mut Request) -> Result<Resp
     else {
         return Ok(Response::verb_page(&verbs));
     };
-    let (user, application) = admit(&director, route.access, &request.caller).await?;
+    let admitted = admit(&director, route.access, &request.caller).await?;
     let caller = request.caller.clone();
     let form = Form::read(request).await?;
-    (route.handler)(director, Call { form, caller, arguments, user, application }).await
+    (route.handler)(director, Call { form, caller, arguments, admitted }).await
 }
 
-/// Checks the certificate against what the route asks for (reference:
-/// `docs/reference/director-api.md` §2.2, with the role compared, which upstream forgot).
-async fn admit(
-    director: &Director,
-    access: Access,
-    caller: &Caller,
-) -> Result<(Option<UserId>, Option<ApplicationId>), Failure> {
-    if matches!(access, Access::Anyone | Access::Token) {
-        return Ok((None, None));
-    }
-    let Some(identity) = identity_for(access, caller) else {
-        let reason = match caller.outdated {
-            Some(_) => "the client certificate is not good at this time",
-            None => "no client certificate was presented",
-        };
-        return Err(Failure::Unauthorized(format!("cert_required: {reason}")));
-    };
-    let Some(uid) = identity.uid() else {
-        return Err(Failure::Unauthorized("cert_required: client certificate does NOT provide UID".into()));
-    };
-    let role = identity.role;
-    let is_admitted = match access {
-        Access::Anyone | Access::Token => true,
-        Access::User => role == CertificateRole::User,
-        Access::Manager => role == CertificateRole::Manager,
-        Access::OutdatedNode => matches!(role, CertificateRole::Manager | CertificateRole::Agent),
-    };
-    if !is_admitted && role == CertificateRole::User {
-        return Err(Failure::False);
-    }
-    if !is_admitted {
-        let text = format!("cert_required: a certificate of role {role} may not do this");
-        return Err(Failure::Forbidden(text));
-    }
-    let application = match access {
-        Access::User | Access::Anyone | Access::Token => None,
-        Access::Manager | Access::OutdatedNode => Some(identity.application().ok_or_else(|| {
-            Failure::Unauthorized("cert_required: client certificate does NOT provide serviceLocator".into())
-        })?),
-    };
-    let is_known = director
-        .store
-        .read(move |tx| match application {
-            None => Ok::<_, Failure>(store::user::credit(tx, uid)?.is_some()),
-            Some(aid) => Ok(store::application::owned(tx, aid, uid)?.is_some()),
-        })
-        .await?;
-    if is_known { Ok((Some(uid), application)) } else { Err(Failure::False) }
-}
-
-/// Whom the certificate names, if it counts for a route with this access.
-fn identity_for(access: Access, caller: &Caller) -> Option<&Identity> {
-    let outdated = caller.outdated.as_ref().filter(|_| access == Access::OutdatedNode);
-    caller.identity.as_ref().or(outdated)
-}
-
-/// The variable parts of `path`, if it fits `pattern`.
+/// Returns the variable parts of `path`, if it fits `pattern`.
 fn arguments(pattern: &str, path: &str) -> Option<Vec<String>> {
     let mut arguments = Vec::new();
     let mut parts = path.split('/');

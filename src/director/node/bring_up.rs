@@ -6,14 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context;
-use crate::cloud::{CloudError, CloudNode, ContextError};
-use crate::director::application::record_started;
-use crate::director::credit;
-use crate::director::error::Failure;
-use crate::director::state::{Director, OperationKey};
-use crate::rpc::{Client, ClientError, Endpoint, PeerRule, RpcCall, TlsError};
-use crate::store::StoreError;
-use crate::store::director::node::{self, Node, Phase, Place};
+use super::error::BringUpError;
+use crate::cloud::CloudNode;
+use crate::director::state::Director;
+use crate::rpc::{CallError, Client, ClientError, Endpoint, PeerRule, RpcCall};
+use crate::store::director::node::{self, Node, Place};
 use crate::sys::chain;
 use crate::task::crash_point;
 
@@ -24,105 +21,6 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 const PART: u32 = 16;
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const CONSOLE_LINES: usize = 5;
-
-/// Why a node did not come up.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BringUpError {
-    /// Its cloud failed.
-    #[error(transparent)]
-    Cloud(#[from] CloudError),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Its context cannot be made.
-    #[error("cannot prepare the node: {0}")]
-    Context(String),
-    /// It was made and never answered.
-    #[error("the node at {endpoint} did not answer within {} s: {last}{console}", limit.as_secs())]
-    Silent {
-        /// Where.
-        endpoint: Endpoint,
-        /// The time it had.
-        limit: Duration,
-        /// The last failure.
-        last: String,
-        /// The end of its console, if there is one.
-        console: String,
-    },
-    /// It was stopped meanwhile.
-    #[error("the node is not wanted any more")]
-    Unwanted,
-}
-
-impl From<ContextError> for BringUpError {
-    fn from(error: ContextError) -> Self {
-        BringUpError::Cloud(CloudError::Context(error))
-    }
-}
-
-impl From<TlsError> for BringUpError {
-    fn from(error: TlsError) -> Self {
-        BringUpError::Context(chain(&error))
-    }
-}
-
-impl From<Failure> for BringUpError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Store(error) => BringUpError::Store(error),
-            Failure::Cloud(error) => BringUpError::Cloud(error),
-            other => BringUpError::Context(other.to_string()),
-        }
-    }
-}
-
-/// Starts a task for every manager that is wanted and not up, unless one
-/// works on it already.
-pub(crate) async fn spawn_managers(director: &Arc<Director>) -> Result<(), Failure> {
-    let nodes = director.store.read(|tx| Ok::<_, Failure>(node::all(tx)?)).await?;
-    for node in nodes {
-        if node.phase == Phase::Making && node.wanted.program == "manager" {
-            let director = Arc::clone(director);
-            director.clone().tasks.spawn("bring up a manager", async move {
-                let _one_at_a_time = director.operations.hold(&OperationKey::BringUp(node.rid)).await;
-                bring_up_manager(&director, &node).await;
-            });
-        }
-    }
-    Ok(())
-}
-
-async fn bring_up_manager(director: &Arc<Director>, node: &Node) {
-    let rid = node.rid;
-    match director.store.read(move |tx| node::phase(tx, rid)).await {
-        Ok(Some(Phase::Making)) => {}
-        Ok(_) => return,
-        Err(error) => return tracing::error!(error = %chain(&error), "cannot read the database"),
-    }
-    let started = Instant::now();
-    let outcome = tokio::select! {
-        outcome = bring_up(director, node) => outcome,
-        // The next start of the director goes on from here.
-        () = director.tasks.stopping().cancelled_owned() => return,
-    };
-    let reason = outcome.err().map(|error| chain(&error));
-    let aid = node.wanted.aid;
-    match &reason {
-        None => tracing::info!(app.id = aid.0, elapsed_ms = started.elapsed().as_millis(), "application running"),
-        Some(reason) => {
-            tracing::error!(app.id = aid.0, node.tag = %node.wanted.tag, reason, "application cannot start");
-        }
-    }
-    let row = node.clone();
-    // Taken back by a power cut, the start is gone on with.
-    let recorded = director.store.note(move |tx| record_started(tx, &row, reason.as_deref().map_or(Ok(()), Err)));
-    if let Err(error) = recorded.await {
-        tracing::error!(app.id = aid.0, error = %chain(&error), "cannot record how the start ended");
-    }
-    crash_point("start_application.finished");
-    director.reconcile.wake();
-    credit::charge(director).await;
-}
 
 /// Brings one node up. The caller records the outcome.
 pub(crate) async fn bring_up(director: &Arc<Director>, node: &Node) -> Result<Place, BringUpError> {
@@ -156,7 +54,7 @@ async fn wait_until_answers(director: &Director, node: &Node, place: &Place) -> 
     loop {
         let Err(last) = client.call(&endpoint, &RpcCall::get(0, "check_process")).await else { return Ok(()) };
         let text = chain(&last);
-        let is_expected = matches!(&last, crate::rpc::CallError::Client(ClientError::Connect { .. }));
+        let is_expected = matches!(&last, CallError::Client(ClientError::Connect { .. }));
         if !is_expected && reported.insert(text.clone()) {
             tracing::warn!(node.tag = %node.wanted.tag, error = text, "a new node does not answer as it should yet");
         }
@@ -179,4 +77,16 @@ fn last_lines(console: &str) -> String {
     let lines: Vec<&str> = console.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = &lines[lines.len().saturating_sub(CONSOLE_LINES)..];
     if last.is_empty() { String::new() } else { format!("; its console ends: {}", last.join(" | ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_of_a_console_that_say_something_are_shown() {
+        assert_eq!(last_lines("\n  \n"), "");
+        assert_eq!(last_lines("a\n\nb\n"), "; its console ends: a | b");
+        assert_eq!(last_lines("1\n2\n3\n4\n5\n6\n7\n"), "; its console ends: 3 | 4 | 5 | 6 | 7");
+    }
 }

@@ -1,10 +1,10 @@
-//! What a node is told (reference: `docs/reference/cloud-context.md` §4).
+//! What a node is told (`docs/reference/cloud-context.md` §4).
 //!
 //! Instead of upstream's shell script with the private key in it, a node gets
 //! a few files: `/root/config.cfg`, its certificate, its key and the
 //! authority, and the user's startup script. A cloud of this machine places
 //! them; a node of a remote one gets an [`Invitation`] and fetches them with
-//! a key of its own (see `join`).
+//! a key of its own (`join`).
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::bring_up::BringUpError;
-use super::create::Wish;
+use super::error::BringUpError;
+use super::request::Wish;
 use super::token;
 use crate::api::{JoinFile, JoinView};
 use crate::cloud::{ContextError, ContextFile, NodeContext, NodeSpec};
@@ -33,20 +33,19 @@ pub(crate) fn node_spec(director: &Arc<Director>, node: &Node) -> Result<NodeSpe
     let context = Context::new(director, node)?;
     Ok(NodeSpec {
         tag: node.wanted.tag.clone(),
-        role: if context.is_manager() { NodeRole::Manager } else { NodeRole::Agent },
+        role: node.wanted.role,
         name: context.name.clone(),
         instance_type: context.wish.instance_type.clone(),
         context: Arc::new(context),
     })
 }
 
-/// The name that people see (`docs/reference/cloud-context.md` §2).
+/// Returns the name that people see (`docs/reference/cloud-context.md` §2).
 fn node_name(deployment: &str, node: &Node, wish: &Wish) -> String {
     let (uid, aid, sid) = (node.wanted.uid, node.wanted.aid, node.wanted.sid);
-    if node.wanted.program == "manager" {
-        format!("{deployment}-u{uid}-a{aid}-mgr")
-    } else {
-        format!("{deployment}-u{uid}-a{aid}-s{sid}-{}", wish.service_type)
+    match node.wanted.role {
+        NodeRole::Manager => format!("{deployment}-u{uid}-a{aid}-mgr"),
+        NodeRole::Agent => format!("{deployment}-u{uid}-a{aid}-s{sid}-{}", wish.service_type),
     }
 }
 
@@ -76,7 +75,10 @@ impl Context {
     /// Who the node's certificate says it is.
     pub(crate) fn subject(&self) -> Subject {
         let (uid, aid) = (self.node.wanted.uid, self.node.wanted.aid);
-        if self.is_manager() { Subject::manager(uid, aid) } else { Subject::agent(uid, aid) }
+        match self.node.wanted.role {
+            NodeRole::Manager => Subject::manager(uid, aid),
+            NodeRole::Agent => Subject::agent(uid, aid),
+        }
     }
 
     /// The node's number, which its certificate names.
@@ -105,10 +107,6 @@ impl Context {
         Ok(JoinView { key_path: key.display().to_string(), files: files.into_iter().map(view).collect() })
     }
 
-    fn is_manager(&self) -> bool {
-        self.node.wanted.program == "manager"
-    }
-
     fn common_files(&self, certificates: &Path) -> Vec<ContextFile> {
         let [_, _, authority] = Credentials::FILES.map(|name| certificates.join(name));
         let mut files = vec![file(authority, 0o644, self.director.authority.certificate_pem())];
@@ -122,7 +120,7 @@ impl Context {
     fn config(&self, address: Ipv4Addr) -> Result<(String, PathBuf), ContextError> {
         let wanted = &self.node.wanted;
         let failed = |error: &dyn std::fmt::Display| ContextError(error.to_string());
-        if self.is_manager() {
+        if wanted.role == NodeRole::Manager {
             let base = NodeBase::for_manager(wanted.uid, wanted.aid, address, self.director_url.clone());
             let config = ManagerConfig::new(self.complete(base), &self.director.config.deployment_name);
             let text = config.to_text().map_err(|error| failed(&error))?;
@@ -191,4 +189,24 @@ fn agent_settings(context: &BTreeMap<String, String>) -> BTreeMap<String, String
 
 fn absolute(path: &Path) -> PathBuf {
     Path::new("/").join(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agents_settings_are_written_large_and_the_string_by_its_long_name() {
+        let context = [("STRING", "x"), ("port", "80")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings: Vec<(String, String)> = agent_settings(&context.into()).into_iter().collect();
+        let wanted = [("PORT", "80"), ("STRING_TO_GENERATE", "x")];
+        assert_eq!(settings, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn certificates_lie_below_the_root() {
+        for path in ["etc/cpsmanager/certs", "/etc/cpsmanager/certs"] {
+            assert_eq!(absolute(Path::new(path)), Path::new("/etc/cpsmanager/certs"));
+        }
+    }
 }

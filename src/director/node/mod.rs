@@ -1,7 +1,12 @@
-//! The nodes of applications: asked for, made, told what they need, stopped.
+//! The nodes of applications: asked for, made, told what they need, stopped, removed.
 
 pub(crate) mod bring_up;
+pub(crate) mod certificate;
 pub(crate) mod context;
 pub(crate) mod create;
+pub(crate) mod error;
+pub(crate) mod join;
+pub(crate) mod remove;
+pub(crate) mod request;
 pub(crate) mod stop;
 pub(crate) mod token;

@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 
 use super::{count, optional, parsed};
-use crate::model::{ApplicationId, State, UserId};
+use crate::model::{ApplicationEvent, ApplicationId, State, UserId, WrongState, next_application};
 use crate::store::{StoreError, Transaction};
 
 /// An application as stored.
@@ -19,6 +19,18 @@ pub(crate) struct Application {
     pub status: State,
     /// Why the last start failed.
     pub reason: Option<String>,
+}
+
+/// What an event did to an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Advance {
+    /// It is in this state now.
+    To(State),
+    /// The event does not fit the state that it is in, and stays in.
+    Refused(WrongState),
+    /// There is no such application any more.
+    Gone,
 }
 
 /// Adds an application.
@@ -64,21 +76,23 @@ pub(crate) fn rename(tx: &Transaction<'_>, aid: ApplicationId, name: &str) -> Re
     Ok(())
 }
 
-/// Sets the state, with the reason of an error.
-///
-/// # Errors
-/// The database fails.
-pub(crate) fn set_status(
+/// Moves an application on by what happened to it, with the reason of an
+/// error. The only way to another state. An event that does not fit the state
+/// changes nothing.
+pub(crate) fn advance(
     tx: &Transaction<'_>,
     aid: ApplicationId,
-    status: State,
+    event: ApplicationEvent,
     reason: Option<&str>,
-) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE application SET status = ?2, reason = ?3 WHERE aid = ?1",
-        params![aid.0, status.as_str(), reason],
-    )?;
-    Ok(())
+) -> Result<Advance, StoreError> {
+    let Some(state) = status(tx, aid)? else { return Ok(Advance::Gone) };
+    let next = match next_application(state, event) {
+        Ok(next) => next,
+        Err(wrong) => return Ok(Advance::Refused(wrong)),
+    };
+    let sql = "UPDATE application SET status = ?2, reason = ?3 WHERE aid = ?1";
+    tx.execute(sql, params![aid.0, next.as_str(), reason])?;
+    Ok(Advance::To(next))
 }
 
 /// The state of an application; `None` if it is gone.

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use rusqlite::{Row, params};
 
 use super::{count, optional, parsed, parsed_option, running_time};
-use crate::model::{ApplicationId, CloudName, NodeTag, RunningMark, ServiceId, UserId};
+use crate::model::{ApplicationId, CloudName, NodeRole, NodeTag, RunningMark, ServiceId, UserId};
 use crate::store::{StoreError, Transaction};
 
 /// Where a node is between being wanted and being gone.
@@ -26,8 +26,8 @@ pub(crate) struct NewNode {
     pub tag: NodeTag,
     /// Its cloud.
     pub cloud: CloudName,
-    /// `manager` or `agent`.
-    pub program: String,
+    /// The program in it.
+    pub role: NodeRole,
     /// Whose it is.
     pub uid: UserId,
     /// Its application.
@@ -83,7 +83,7 @@ pub(crate) fn insert(tx: &Transaction<'_>, node: &NewNode) -> Result<i64, StoreE
         params![
             node.tag.as_str(),
             node.cloud.as_str(),
-            node.program,
+            node.role.as_str(),
             node.uid.0,
             node.aid.0,
             node.sid.0,
@@ -225,23 +225,28 @@ pub(crate) fn by_tag(tx: &Transaction<'_>, tag: &NodeTag) -> Result<Option<Node>
     optional(tx.query_row("SELECT * FROM node WHERE tag = ?1", [tag.as_str()], read))
 }
 
-/// Whether an application has a node with this program (`manager` or `agent`) that is still wanted.
+/// Whether an application has a node of this role that is still wanted.
 ///
 /// # Errors
 /// The database fails.
-pub(crate) fn has_program(tx: &Transaction<'_>, aid: ApplicationId, program: &str) -> Result<bool, StoreError> {
+pub(crate) fn has_role(tx: &Transaction<'_>, aid: ApplicationId, role: NodeRole) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM node WHERE app_id = ?1 AND program = ?2 AND phase <> 'removing')";
-    count(tx, sql, params![aid.0, program])
+    count(tx, sql, params![aid.0, role.as_str()])
 }
 
-/// Whether a node is still wanted and has this program and this application.
+/// Whether a node is still wanted and has this role and this application.
 ///
 /// # Errors
 /// The database fails.
-pub(crate) fn is_wanted(tx: &Transaction<'_>, rid: i64, aid: ApplicationId, program: &str) -> Result<bool, StoreError> {
+pub(crate) fn is_wanted(
+    tx: &Transaction<'_>,
+    rid: i64,
+    aid: ApplicationId,
+    role: NodeRole,
+) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM node
                WHERE rid = ?1 AND app_id = ?2 AND program = ?3 AND phase <> 'removing')";
-    count(tx, sql, params![rid, aid.0, program])
+    count(tx, sql, params![rid, aid.0, role.as_str()])
 }
 
 /// Records credits that were charged for a node.
@@ -270,7 +275,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Node> {
         wanted: NewNode {
             tag: parsed(row, "tag")?,
             cloud: parsed(row, "cloud")?,
-            program: row.get("program")?,
+            role: parsed(row, "program")?,
             uid: UserId(row.get("user_id")?),
             aid: ApplicationId(row.get("app_id")?),
             sid: ServiceId(row.get("service_id")?),

@@ -1,0 +1,172 @@
+//! Accounts of users, and their certificates (`docs/reference/director-api.md` §3.2).
+
+use std::io::{Cursor, Write};
+use std::sync::Arc;
+
+use zip::write::SimpleFileOptions;
+
+use super::call::Call;
+use crate::api::texts;
+use crate::director::account::{self, Registration};
+use crate::director::error::Failure;
+use crate::director::state::Director;
+use crate::director::views;
+use crate::model::CertificateRole;
+use crate::pki::Credentials;
+use crate::rpc::{Form, Response};
+use crate::store::director::user::User;
+
+const MAX_FIELD_CHARS: usize = 256;
+
+/// Makes an account and its first application.
+pub(crate) async fn new_user(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let form = &call.form;
+    director.passwords.count_address(call.caller.address.ip()).map_err(|error| Failure::TooMany(error.to_string()))?;
+    check_fields(form)?;
+    let (username, email) = (form.get("username").unwrap_or_default(), form.get("email").unwrap_or_default());
+    account::refuse_taken(&director, username, email).await?;
+    let credit = requested_credit(form.get("credit"), director.config.max_credit)?;
+    let added = account::register(&director, registration(form, credit)).await?;
+    Ok(Response::json_line(&views::user(&added, form.get("password"))))
+}
+
+/// Answers the user object, with the md5 of what was typed, or `false`.
+pub(crate) async fn login(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    match authenticate(&director, &call).await? {
+        Some(found) => {
+            Ok(Response::json_line(&views::user(&found, Some(call.form.get("password").unwrap_or_default()))))
+        }
+        None => Ok(Response::json_line(&false)),
+    }
+}
+
+/// Issues a certificate; answers a zip file with it, its key and the authority.
+pub(crate) async fn get_certificates(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let Some(found) = authenticate(&director, &call).await? else {
+        return Err(Failure::application(texts::AUTHENTICATION_FAILED));
+    };
+    let credentials = account::certify(&director, &found)?;
+    let zip = zipped(&credentials).map_err(|error| Failure::Internal(format!("cannot make certs.zip: {error}")))?;
+    Ok(Response::attachment("application/zip", "certs.zip", zip))
+}
+
+/// Finds who is logging in. An external id alone proves nothing: it is
+/// believed only from the web frontend, which shows the director's own certificate.
+async fn authenticate(director: &Director, call: &Call) -> Result<Option<User>, Failure> {
+    if let Some(username) = filled_credential(&call.form, "username") {
+        let password = call.form.get("password").unwrap_or_default();
+        let found = account::by_password(director, &username, password, call.caller.address.ip()).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    let is_frontend = call.caller.identity.as_ref().is_some_and(|caller| caller.role == CertificateRole::Frontend);
+    if !is_frontend {
+        return Ok(None);
+    }
+    let (uuid, openid) = (filled_credential(&call.form, "uuid"), filled_credential(&call.form, "openid"));
+    account::by_external_id(director, uuid, openid).await
+}
+
+fn check_fields(form: &Form) -> Result<(), Failure> {
+    for field in ["username", "email", "password"] {
+        if form.filled(field).is_none() {
+            return Err(Failure::Application(texts::missing_field(field)));
+        }
+    }
+    for (field, text) in &form.fields {
+        if text.chars().count() > MAX_FIELD_CHARS {
+            return Err(Failure::Application(format!("Field '{field}' is longer than {MAX_FIELD_CHARS} characters")));
+        }
+        // Names go into certificates, logs and terminals.
+        if field != "password" && text.chars().any(char::is_control) {
+            return Err(Failure::Application(format!("Field '{field}' has characters that cannot be printed")));
+        }
+    }
+    Ok(())
+}
+
+fn registration(form: &Form, credit: i64) -> Registration {
+    let text = |name: &str| form.get(name).unwrap_or_default().to_owned();
+    Registration {
+        username: text("username"),
+        fname: text("fname"),
+        lname: text("lname"),
+        email: text("email"),
+        affiliation: text("affiliation"),
+        password: text("password"),
+        credit,
+        uuid: form.get("uuid").filter(|uuid| *uuid != "<none>").unwrap_or_default().to_owned(),
+        openid: form.get("openid").map(str::to_owned),
+    }
+}
+
+fn filled_credential(form: &Form, name: &str) -> Option<String> {
+    form.get(name).map(str::trim).filter(|text| !text.is_empty() && *text != "<none>").map(str::to_owned)
+}
+
+fn requested_credit(text: Option<&str>, max: i64) -> Result<i64, Failure> {
+    let shown = text.unwrap_or("None");
+    let Ok(credit) = shown.trim().parse::<i64>() else {
+        return Err(Failure::Application(format!("Required credit '{shown}' is not a valid integer.")));
+    };
+    if credit < 0 {
+        return Err(Failure::Application(format!("Required credit {credit} cannot be a negative integer.")));
+    }
+    if credit > max {
+        let text = format!("Cannot allocate {credit} credit for a new user (max credit {max}).");
+        return Err(Failure::Application(text));
+    }
+    Ok(credit)
+}
+
+fn zipped(credentials: &Credentials) -> Result<Vec<u8>, zip::result::ZipError> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let stored =
+        SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored).unix_permissions(0o600);
+    let [certificate, key, authority] = Credentials::FILES;
+    for (name, text) in [
+        (authority, &credentials.authority_pem),
+        (key, &credentials.key_pem),
+        (certificate, &credentials.certificate_pem),
+    ] {
+        writer.start_file(name, stored)?;
+        writer.write_all(text.as_bytes())?;
+    }
+    Ok(writer.finish()?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credit_is_a_number_from_0_to_the_most_there_is() {
+        let table = [
+            (Some("0"), Ok(0)),
+            (Some(" 50 "), Ok(50)),
+            (Some("51"), Err("Cannot allocate 51 credit for a new user (max credit 50).")),
+            (Some("-1"), Err("Required credit -1 cannot be a negative integer.")),
+            (Some("1.5"), Err("Required credit '1.5' is not a valid integer.")),
+            (None, Err("Required credit 'None' is not a valid integer.")),
+        ];
+        for (text, wanted) in table {
+            let found = requested_credit(text, 50).map_err(|failure| failure.to_string());
+            assert_eq!(found, wanted.map_err(str::to_owned), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_zip_file_has_the_authority_the_key_and_the_certificate() {
+        let credentials = Credentials { certificate_pem: "C".into(), key_pem: "K".into(), authority_pem: "A".into() };
+        let mut archive = zip::ZipArchive::new(Cursor::new(zipped(&credentials).unwrap())).unwrap();
+        for (index, (name, text)) in [("ca_cert.pem", "A"), ("key.pem", "K"), ("cert.pem", "C")].iter().enumerate() {
+            let mut file = archive.by_index(index).unwrap();
+            assert_eq!(
+                (file.name().unwrap().as_ref(), file.unix_mode().map(|mode| mode & 0o777)),
+                (*name, Some(0o600))
+            );
+            assert_eq!(std::io::read_to_string(&mut file).unwrap(), *text);
+        }
+    }
+}

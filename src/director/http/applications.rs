@@ -1,0 +1,52 @@
+//! Applications of users (`docs/reference/director-api.md` §3.3).
+
+use std::sync::Arc;
+
+use super::call::Call;
+use crate::api::{Done, ErrorView};
+use crate::director::application::{self, WithManager};
+use crate::director::application_start;
+use crate::director::error::Failure;
+use crate::director::state::Director;
+use crate::director::views;
+use crate::rpc::Response;
+
+pub(crate) async fn create(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let created = application::create(&director, call.user(), call.required("name")?).await?;
+    Ok(Response::json_pretty(&views::application(&created, None)))
+}
+
+pub(crate) async fn list(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let found = application::list(&director, call.user()).await?;
+    let view = |(application, manager): &WithManager| views::application(application, manager.as_ref());
+    Ok(Response::json_line(&found.iter().map(view).collect::<Vec<_>>()))
+}
+
+pub(crate) async fn rename(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    application::rename(&director, call.user(), call.application_argument(), call.required("name")?).await?;
+    Ok(Response::json_pretty(&Done {}))
+}
+
+/// Answers when the start is recorded; the application goes on starting.
+pub(crate) async fn start(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let cloud = director.clouds.named(call.argument(1))?;
+    application_start::start(&director, call.user(), call.application_argument(), cloud).await?;
+    Ok(Response::json_pretty(&Done {}))
+}
+
+pub(crate) async fn stop(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    on_one_line(application::stop(&director, call.user(), call.application_argument()).await)
+}
+
+pub(crate) async fn delete(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    on_one_line(application::delete(&director, call.user(), call.application_argument()).await)
+}
+
+/// Upstream's stop and delete write their errors on one line, its other routes on several.
+fn on_one_line(outcome: Result<(), Failure>) -> Result<Response, Failure> {
+    match outcome {
+        Ok(()) => Ok(Response::json_line(&Done {})),
+        Err(Failure::Application(error)) => Ok(Response::json_line(&ErrorView { error })),
+        Err(other) => Err(other),
+    }
+}

@@ -1,0 +1,81 @@
+//! Removes nodes that are recorded as not wanted: from their cloud, then from the records.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use crate::director::error::Failure;
+use crate::director::state::{Director, OperationKey};
+use crate::model::{ApplicationId, NodeRole};
+use crate::store::director::node::{self, Node};
+use crate::store::director::volume;
+use crate::sys::chain;
+use crate::task::crash_point;
+
+/// Removals and restarts that run at once.
+pub(crate) const MAX_AT_ONCE: usize = 8;
+
+/// Removes agents of an application by their clouds' ids; those that are gone already are fine.
+pub(crate) async fn remove_agents(
+    director: &Arc<Director>,
+    aid: ApplicationId,
+    vmids: Vec<String>,
+) -> Result<(), Failure> {
+    let going = director
+        .store
+        .write(move |tx| {
+            let mut going = Vec::new();
+            for vmid in &vmids {
+                match node::by_vmid(tx, aid, vmid)? {
+                    Some(found) if found.wanted.role == NodeRole::Agent => {
+                        node::set_removing(tx, found.rid)?;
+                        volume::set_removing_with_node(tx, &found.wanted.tag)?;
+                        going.push(found);
+                    }
+                    Some(_) => return Err(Failure::application("A manager cannot remove its own node")),
+                    None => tracing::info!(app.id = aid.0, node.vmid = vmid, "a node to be removed is not there"),
+                }
+            }
+            Ok(going)
+        })
+        .await?;
+    crash_point("remove_nodes.recorded");
+    let worker = Arc::clone(director);
+    let removing = async move {
+        remove_nodes(&worker, &going).await;
+        Ok(())
+    };
+    let _a_reconciler_goes_on_with_what_was_cut_short = director.detached("remove nodes", removing).await;
+    Ok(())
+}
+
+/// Removes nodes that were recorded as not wanted, several at once.
+pub(crate) async fn remove_nodes(director: &Arc<Director>, nodes: &[Node]) {
+    stream::iter(nodes).for_each_concurrent(MAX_AT_ONCE, |node| remove_node(director, node)).await;
+}
+
+async fn remove_node(director: &Arc<Director>, node: &Node) {
+    let _one_at_a_time = director.operations.hold(&OperationKey::RemoveNode(node.rid)).await;
+    let Some(cloud) = logged(director.clouds.get(&node.wanted.cloud), "remove a node") else { return };
+    if logged(cloud.remove_node(&node.wanted.tag).await, "remove a node").is_none() {
+        return;
+    }
+    crash_point("remove_node.removed");
+    let rid = node.rid;
+    let deleted = director.store.write(move |tx| Ok::<_, Failure>(node::delete(tx, rid)?)).await;
+    if logged(deleted, "record that a node is removed").is_some() {
+        tracing::info!(node.tag = %node.wanted.tag, app.id = node.wanted.aid.0, "node removed");
+    }
+}
+
+/// Returns the value, or writes a line to the log: the next round tries again.
+pub(crate) fn logged<T, E: std::error::Error>(outcome: Result<T, E>, action: &str) -> Option<T> {
+    match outcome {
+        Ok(value) => Some(value),
+        Err(error) => {
+            tracing::error!(error = %chain(&error), "cannot {action}; trying again later");
+            None
+        }
+    }
+}
