@@ -15,6 +15,7 @@ mod client;
 pub mod cloud;
 pub mod node;
 pub mod rpc;
+mod server;
 pub mod service;
 mod store;
 mod supervise;

@@ -19,7 +19,7 @@ use crate::task::Tasks;
 
 /// Runs an agent until it is asked to stop.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    run_until_stopped("agent", |tasks| start(options.clone(), tasks))
+    run_until_stopped("agent", "conpaas agent", |tasks| start(options.clone(), tasks))
 }
 
 async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {

@@ -1,6 +1,6 @@
 //! The director's composition root: its parts, its tasks, its end.
 
-use std::io::IsTerminal;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,9 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::clouds::Clouds;
 use super::credit;
@@ -25,12 +23,14 @@ use crate::clock::{self, Clock, ClockSettings};
 use crate::cloud::Cloud;
 use crate::config::{DirectorConfig, locate_director_cfg};
 use crate::pki::Authority;
-use crate::rpc::{Handler, Limits, install_crypto, serve};
+use crate::rpc::{Handler, Limits, serve};
+use crate::server::log::{self, Times};
+use crate::server::{self, Process, Threads};
 use crate::store;
 use crate::sys::chain;
 use crate::sys::file;
+use crate::task::Tasks;
 use crate::task::keyed_lock::KeyedLocks;
-use crate::task::{Tasks, stop_requested};
 
 /// How the director is called.
 #[derive(Debug, Clone, Default)]
@@ -41,38 +41,26 @@ pub struct RunOptions {
     pub step_clock: bool,
 }
 
+const PROCESS: Process = Process {
+    prefix: "ERROR",
+    threads: Threads { workers: NonZeroUsize::new(2), blocking: NonZeroUsize::new(16), thrift: None },
+    task_grace: STOP_GRACE,
+    blocking_grace: STOP_GRACE,
+};
+
 /// Runs the director until it is told to stop. Prints why it cannot start.
 #[must_use]
 pub fn run(options: &RunOptions) -> ExitCode {
-    install_crypto();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(16)
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return complain(&error.into()),
-    };
-    let outcome = runtime.block_on(start_and_serve(options));
-    runtime.shutdown_timeout(STOP_GRACE);
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error),
-    }
+    server::run(&PROCESS, |tasks| start(options, tasks))
 }
 
-fn complain(error: &anyhow::Error) -> ExitCode {
-    eprintln!("ERROR: {error:#}");
-    ExitCode::FAILURE
-}
-
-async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
+/// Starts the director. What it returns settles the credit after the tasks have stopped.
+async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future<Output = ()>> {
     let config = DirectorConfig::read(&locate_director_cfg(options.config.as_deref()))?;
-    start_log(config.is_debug);
+    log::start(if config.is_debug { LevelFilter::DEBUG } else { LevelFilter::INFO }, Times::Shown);
     file::ensure_passable_directory(&config.state_dir)?;
     check_clock(&config, options.step_clock).await?;
-    let director = compose(config)?;
+    let director = compose(config, tasks)?;
     join_all(director.clouds.all().map(|cloud| prepare(&**cloud))).await;
     let listener = TcpListener::bind(director.config.listen)
         .await
@@ -90,21 +78,13 @@ async fn start_and_serve(options: &RunOptions) -> anyhow::Result<()> {
     tasks.spawn("charge credit", credit::run_credits(Arc::clone(&director)));
     tasks.spawn("record the time", record_time(director.config.state_dir.clone(), tasks.stopping()));
     tasks.spawn("follow the certificate", Arc::clone(&director.certificate).follow(tasks.stopping()));
-    tasks.spawn("watchdog", watchdog(tasks.stopping()));
     let limits = limits(&director.config)?;
     let handler = handler(&director);
     let accepting = serve(listener, director.certificate.server(), limits, handler, tasks.tracker(), tasks.stopping());
     tasks.spawn("accept connections", accepting);
 
     tracing::info!(listen = %director.config.listen, n_clouds = director.config.clouds.len(), "director is ready");
-    let _no_service_manager_is_fine = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    stop_requested().await.context("cannot wait for signals")?;
-    let _no_service_manager_is_fine = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    if !tasks.stop(STOP_GRACE).await {
-        tracing::info!("stopping in the middle of work; the next start takes it up");
-    }
-    credit::settle(&director).await;
-    Ok(())
+    Ok(async move { credit::settle(&director).await })
 }
 
 async fn prepare(cloud: &dyn Cloud) {
@@ -114,7 +94,7 @@ async fn prepare(cloud: &dyn Cloud) {
 }
 
 /// Makes all parts. Blocking, but nothing runs yet.
-fn compose(config: DirectorConfig) -> anyhow::Result<Arc<Director>> {
+fn compose(config: DirectorConfig, tasks: Tasks) -> anyhow::Result<Arc<Director>> {
     if config.director_url.is_none() {
         anyhow::bail!(
             "{}: [director] DIRECTOR_URL is not set: run 'conpaas director init --hostname <name>'",
@@ -133,7 +113,7 @@ fn compose(config: DirectorConfig) -> anyhow::Result<Arc<Director>> {
         reconcile: Wakers::new(clouds.names()),
         clouds,
         passwords: Passwords::new(&config.login),
-        tasks: Tasks::new(),
+        tasks,
         operations: KeyedLocks::default(),
         config,
     }))
@@ -152,18 +132,6 @@ async fn check_clock(config: &DirectorConfig, step: bool) -> anyhow::Result<()> 
         tracing::warn!("{warning}");
     }
     Ok(())
-}
-
-/// Tells systemd that the director lives, as often as its unit asks for.
-async fn watchdog(stopping: tokio_util::sync::CancellationToken) {
-    let Some(interval) = sd_notify::watchdog_enabled() else { return };
-    loop {
-        let _no_service_manager_is_fine = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(interval / 2) => {}
-        }
-    }
 }
 
 fn limits(config: &DirectorConfig) -> anyhow::Result<Limits> {
@@ -194,13 +162,4 @@ fn handler(director: &Arc<Director>) -> Handler {
         let director = Arc::clone(&director);
         Box::pin(http::answer(director, request))
     })
-}
-
-fn start_log(is_debug: bool) {
-    let level = if is_debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
-    let asked = std::env::var("CONPAAS_LOG").ok().and_then(|text| text.parse().ok());
-    let filter: Targets = asked.unwrap_or_else(|| Targets::new().with_target("conpaas", level));
-    let use_colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(use_colour);
-    let _a_log_started_before_stays = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }

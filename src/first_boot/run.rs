@@ -13,6 +13,7 @@ use super::settings::Problem;
 use super::step::machine::Machine;
 use super::step::sequence::carry_out;
 use super::{card, record};
+use crate::server;
 use crate::sys::chain;
 use crate::task::crash_point;
 
@@ -30,11 +31,7 @@ pub(crate) struct RunOptions {
 #[must_use]
 pub(crate) fn run(options: &RunOptions) -> ExitCode {
     crate::rpc::install_crypto();
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start")
-        .and_then(|runtime| runtime.block_on(first_boot(options)));
+    let outcome = server::complete(first_boot(options)).context("cannot start").and_then(|outcome| outcome);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -20,7 +20,7 @@ use crate::task::Tasks;
 
 /// Runs a manager until it is asked to stop.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    run_until_stopped("manager", |tasks| start(options.clone(), tasks))
+    run_until_stopped("manager", "conpaas manager", |tasks| start(options.clone(), tasks))
 }
 
 async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {

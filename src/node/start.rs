@@ -1,17 +1,30 @@
 //! The frame of a manager's or an agent's process: small, and stopped quickly.
 
 use std::net::Ipv4Addr;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use super::credentials::NodeCredentialsError;
 use crate::clock::{self, Clock, ClockError, ClockSettings};
 use crate::config::{ConfigError, NodeBase};
+use crate::server::{self, Process, Threads, Thrift};
 use crate::store::StoreError;
+use crate::sys::chain;
 use crate::sys::file::{self, FileError};
-use crate::task::{Tasks, stop_requested};
+use crate::task::Tasks;
 
-const STOP_GRACE: Duration = Duration::from_millis(200);
+/// One thread for all requests keeps a node's memory small; blocking work has a few threads of its own.
+const PROCESS: Process = Process {
+    prefix: "conpaas",
+    threads: Threads {
+        workers: None,
+        blocking: NonZeroUsize::new(4),
+        thrift: Some(Thrift { stack_bytes: 1024 * 1024, keep_alive: Duration::from_secs(2) }),
+    },
+    task_grace: Duration::from_millis(200),
+    blocking_grace: Duration::from_millis(50),
+};
 
 /// Why a manager or an agent cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -42,71 +55,25 @@ pub(crate) enum NodeError {
     /// What it should be is not built in.
     #[error("unknown agent type '{0}'")]
     UnknownType(String),
-    /// The signal handlers or the runtime.
-    #[error("cannot {action}")]
-    System {
-        /// What was tried.
-        action: &'static str,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
     /// The clock is wrong.
     #[error(transparent)]
     Clock(#[from] ClockError),
 }
 
 /// Runs `start`, which sets a role up with tasks, then waits until the
-/// process is asked to stop and stops the tasks. A failure is one line on
-/// standard error, and exit code 1.
-pub(crate) fn run_until_stopped<F>(role: &'static str, start: impl FnOnce(Tasks) -> F) -> ExitCode
+/// process is asked to stop and stops the tasks. A failure to start is logged
+/// too: nobody may see the standard error of a node.
+pub(crate) fn run_until_stopped<F>(role: &'static str, prefix: &'static str, start: impl FnOnce(Tasks) -> F) -> ExitCode
 where
     F: Future<Output = Result<(), NodeError>>,
 {
-    crate::rpc::install_crypto();
-    // One thread for all requests keeps a node's memory small; blocking work has a few threads of its own.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(4)
-        .thread_stack_size(1024 * 1024)
-        .thread_keep_alive(Duration::from_secs(2))
-        .build();
-    let outcome = match runtime {
-        Ok(runtime) => {
-            let outcome = runtime.block_on(run(start));
-            runtime.shutdown_timeout(Duration::from_millis(50));
-            outcome
+    server::run(&Process { prefix, ..PROCESS }, async |tasks| {
+        let started = start(tasks).await;
+        if let Err(error) = &started {
+            tracing::error!("{role} cannot run: {}", chain(error));
         }
-        Err(source) => Err(NodeError::System { action: "start the runtime", source }),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let text = crate::sys::chain(&error);
-            tracing::error!("{role} cannot run: {text}");
-            eprintln!("conpaas {role}: {text}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run<F>(start: impl FnOnce(Tasks) -> F) -> Result<(), NodeError>
-where
-    F: Future<Output = Result<(), NodeError>>,
-{
-    let tasks = Tasks::new();
-    let system = |source| NodeError::System { action: "wait for signals", source };
-    let stop = stop_requested();
-    tokio::pin!(stop);
-    tokio::select! {
-        started = start(tasks.clone()) => started?,
-        stopped = &mut stop => return stopped.map_err(system),
-    }
-    stop.await.map_err(system)?;
-    if !tasks.stop(STOP_GRACE).await {
-        tracing::warn!("some tasks did not stop in time");
-    }
-    Ok(())
+        started.map(std::future::ready)
+    })
 }
 
 /// Refuses to go on with a clock with which no certificate would be valid.

@@ -4,10 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use sd_notify::NotifyState;
-
 use super::events::{Event, Events};
 use crate::clock::{self, Clock, Memory, RECORD_INTERVAL};
+use crate::server::notify;
 use crate::sys::{chain, file};
 
 /// A clock that chronyd sets by less is not worth a write.
@@ -37,9 +36,9 @@ pub(crate) fn run(memory: &Memory) -> ExitCode {
     clear_litter(&memory.record);
     let mut keeper = Keeper { memory, clock, is_failing: false };
     keeper.write(RECORD_INTERVAL);
-    tell(&NotifyState::Ready);
+    notify::ready();
     keeper.keep(&events);
-    tell(&NotifyState::Stopping);
+    notify::stopping();
     if keeper.write(Duration::from_secs(1)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -52,9 +51,9 @@ struct Keeper<'a> {
 
 impl Keeper<'_> {
     fn keep(&mut self, events: &Events) {
-        let pause = sd_notify::watchdog_enabled().map_or(IDLE, |interval| interval / 2);
+        let pause = notify::watchdog_pause().unwrap_or(IDLE);
         loop {
-            tell(&NotifyState::Watchdog);
+            notify::alive();
             let distance = match events.next(pause) {
                 Event::Stop => return,
                 Event::ClockSet => SET_BY,
@@ -75,10 +74,6 @@ impl Keeper<'_> {
         }
         !self.is_failing
     }
-}
-
-fn tell(state: &NotifyState<'_>) {
-    let _no_service_manager_is_fine = sd_notify::notify(std::slice::from_ref(state));
 }
 
 /// Removes what writes of the record left that a power cut broke off.

@@ -13,9 +13,10 @@
 //! Must not know: how a machine is set up, how a director works inside.
 
 mod guard;
+mod options;
 mod page;
 mod routes;
 mod run;
 
-pub(crate) use run::WebOptions;
+pub(crate) use options::WebOptions;
 pub(crate) use run::run;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::guard;
 use super::guard::Refusal;
+use super::options::WebOptions;
 use super::page;
 use super::page::Facts;
-use super::run::WebOptions;
 use crate::api::first_boot::{FIRST_LOGIN_FILE, FirstLogin, Welcome, WelcomeDirector};
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict};
 use crate::config::DirectorUrl;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LADDER: [&[&str]; 5] = [
     &["model"],
     &["sys", "clock", "config", "pki", "api", "template"],
-    &["rpc", "task", "store", "archive", "supervise", "client", "cloud", "node", "service"],
+    &["rpc", "task", "store", "archive", "supervise", "client", "cloud", "node", "server", "service"],
     &["director", "manager", "agent", "init", "time", "welcome", "image", "first_boot", "nutshell"],
     &["cli"],
 ];

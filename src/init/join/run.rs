@@ -16,6 +16,7 @@ use super::{exchange, files, source};
 use crate::clock::{self, Clock, ClockSettings};
 use crate::config::Invitation;
 use crate::init::role::role_of;
+use crate::server;
 use crate::sys;
 use crate::sys::file::{self, FileError};
 
@@ -41,15 +42,15 @@ fn run(options: &JoinOptions) -> Result<(), JoinError> {
     if config_path(&options.root).exists() {
         return Ok(());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(JoinError::Runtime)?;
-    runtime.block_on(async {
+    let work = async {
         let deadline = Instant::now() + options.limit;
         let invitation = source::find(options, deadline).await?;
         check_clock(&invitation).await?;
         let request = files::ensure_request(&options.root, &invitation)?;
         let answer = exchange::ask(&invitation, &request, deadline).await?;
         files::write(&options.root, &invitation, &request, &answer)
-    })
+    };
+    server::complete(work).map_err(JoinError::Runtime)?
 }
 
 async fn check_clock(invitation: &Invitation) -> Result<(), JoinError> {
