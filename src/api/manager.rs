@@ -176,6 +176,7 @@ pub(crate) struct CodeVersion {
     /// The user's words.
     pub description: String,
     /// When it came, seconds since 1970.
+    #[serde(default)]
     pub time: f64,
     /// True for the active version, absent for all others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

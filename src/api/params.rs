@@ -167,7 +167,9 @@ pub(crate) fn python_repr(value: &Value) -> String {
     }
 }
 
-fn python_str(value: &Value) -> String {
+/// A value as Python 2's `%s` shows it: texts as they are, everything else as [`python_repr`].
+#[must_use]
+pub(crate) fn python_str(value: &Value) -> String {
     value.as_str().map_or_else(|| python_repr(value), str::to_owned)
 }
 

@@ -1,89 +1,20 @@
-//! From the words of a command line to a group of commands, its options and
-//! one action. A group is a clap tree of its own, because ConPaaS 2.0 has a
-//! program for each.
+//! From the words of a command line to a group's action, its session, and an exit code.
 
 use std::path::PathBuf;
 
-use async_trait::async_trait;
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
+use clap::{Command, FromArgMatches};
 
+use super::group::{GlobalOptions, Group};
+use super::invocation::{Action, Invocation};
 use super::output::argparse;
-use super::output::argparse::ADDITIONS;
 use super::output::printer::{Printer, Reply, write_out};
 use crate::client::error::Failure;
-use crate::client::session::Session;
 use crate::config::ClientConfig;
+use crate::server;
 use crate::sys::file;
 
-/// What a sub-command does.
-#[async_trait(?Send)]
-pub(crate) trait Action {
-    /// Does it. What it prints while it works goes through the session's printer.
-    ///
-    /// # Errors
-    /// In the words that the user sees.
-    async fn run(self: Box<Self>, session: &Session) -> Result<Reply, Failure>;
-}
-
-/// A group of sub-commands: `cps-<name>`, `cps-tools <name>`, `conpaas <name>`.
-pub(crate) struct Group {
-    /// Its name.
-    pub name: &'static str,
-    /// One line about it.
-    pub about: &'static str,
-    augment: fn(Command) -> Command,
-    read: fn(&ArgMatches) -> Result<Box<dyn Action>, clap::Error>,
-}
-
-impl Group {
-    /// The group whose sub-commands are `C`.
-    pub(crate) const fn of<C: Subcommand + Action + 'static>(name: &'static str, about: &'static str) -> Self {
-        Group { name, about, augment: C::augment_subcommands, read: read::<C> }
-    }
-
-    /// The clap tree of the group when it is called `program`.
-    pub(crate) fn command(&self, program: &str) -> Command {
-        let command = GlobalOptions::augment_args(Command::new(program.to_owned()).bin_name(program.to_owned()));
-        let command = (self.augment)(command)
-            .about(self.about)
-            .version(env!("CARGO_PKG_VERSION"))
-            .disable_version_flag(true)
-            .disable_help_subcommand(true)
-            .subcommand(Command::new("help").about("show help"))
-            .subcommand_required(true)
-            .infer_long_args(true)
-            .subcommand_value_name("<sub-command>")
-            .subcommand_help_heading("Sub-commands")
-            .after_help(format!("See {program} <command> -h' for more information on a specific command."));
-        named_as_upstream(command)
-    }
-}
-
-/// Options of every command; upstream's stand before the sub-command.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct GlobalOptions {
-    /// Tell errors with their causes
-    #[arg(short, long)]
-    debug: bool,
-    /// Read this configuration file only
-    #[arg(long = "conf_file", value_name = "FILE")]
-    conf_file: Option<PathBuf>,
-    /// Where the director answers: host, host:port or https://host:port
-    #[arg(long = "director_url", value_name = "URL")]
-    director_url: Option<String>,
-    /// Your name at the director
-    #[arg(long, value_name = "USERNAME")]
-    username: Option<String>,
-    /// Your password; better leave it out and be asked, as other users of this machine can read it here
-    #[arg(long, value_name = "PASSWORD")]
-    password: Option<String>,
-    /// Write one JSON value for programs; also after the sub-command
-    #[arg(long, global = true, help_heading = ADDITIONS)]
-    json: bool,
-}
-
-/// Reads `words` for `group`, called `program`, runs them, and gives the exit code.
+/// Reads `words` for `group`, called `program`, runs them, and returns the exit code.
 pub(crate) fn run(group: &Group, program: &str, words: &[String]) -> u8 {
     let command = group.command(program);
     let is_json = words.iter().any(|word| word == "--json");
@@ -102,13 +33,13 @@ pub(crate) fn run(group: &Group, program: &str, words: &[String]) -> u8 {
         Ok(read) => read,
         Err(error) => return refused(program, &command, words, is_json, &error),
     };
-    let session = match settings(&options, printer) {
-        Ok((settings, printer)) => Session::new(printer, settings),
+    let run = match settings(&options, printer) {
+        Ok((settings, printer)) => Invocation::new(settings, printer),
         Err(failure) => return Printer { is_debug: options.debug, ..printer }.failure(&failure),
     };
-    match run_action(action, &session) {
-        Ok(reply) => session.printer.reply(&reply),
-        Err(failure) => session.printer.failure(&failure),
+    match run_action(action, &run) {
+        Ok(reply) => run.printer.reply(&reply),
+        Err(failure) => run.printer.failure(&failure),
     }
 }
 
@@ -120,11 +51,10 @@ fn help(mut command: Command, program: &str) -> String {
     command.render_help().to_string()
 }
 
-fn run_action(action: Box<dyn Action>, session: &Session) -> Result<Reply, Failure> {
+fn run_action(action: Box<dyn Action>, run: &Invocation) -> Result<Reply, Failure> {
     crate::rpc::install_crypto();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::said(format!("cannot start: {error}")))?;
-    runtime.block_on(action.run(session))
+    let outcome = server::complete(action.run(run));
+    outcome.map_err(|error| Failure::said(format!("cannot start: {error}")))?
 }
 
 fn settings(options: &GlobalOptions, printer: Printer) -> Result<(ClientConfig, Printer), Failure> {
@@ -163,19 +93,4 @@ fn refused(program: &str, command: &Command, words: &[String], is_json: bool, er
             printer.usage_error(&argparse::usage(program, command), text.trim_start_matches("error: "))
         }
     }
-}
-
-fn read<C: Subcommand + Action + 'static>(matches: &ArgMatches) -> Result<Box<dyn Action>, clap::Error> {
-    Ok(Box::new(C::from_arg_matches(matches)?))
-}
-
-/// Positionals are called by their field's name, and every command's help
-/// begins with argparse's usage.
-fn named_as_upstream(command: Command) -> Command {
-    let command = command.mut_args(|arg| {
-        let name = arg.get_id().to_string();
-        if arg.is_positional() && arg.get_possible_values().is_empty() { arg.value_name(name) } else { arg }
-    });
-    let command = command.mut_subcommands(named_as_upstream);
-    command.disable_help_subcommand(true)
 }

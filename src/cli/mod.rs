@@ -3,50 +3,58 @@
 //! `conpaas <group> <sub-command>`, `cps-tools <group> <sub-command>` and
 //! `cps-<group> <sub-command>` are the same. Texts, tables and exit codes are
 //! upstream's (reference: `docs/reference/cli.md`); where ours differ, `docs/reference/cli-deviations.md`
-//! says so. A new group is one file with a [`command_line::Action`] and one line in
-//! [`GROUPS`].
+//! says so. A new group is one file in `command/` or `kind/` with an
+//! [`invocation::Action`], and one line in that folder's registry.
 //!
 //! Must not know: sockets, SQL, how a cloud works. It only calls and prints.
 
-pub(crate) mod command;
+mod command;
 mod command_line;
 mod completion;
-pub(crate) mod kind;
+mod group;
+mod invocation;
+mod kind;
 mod manual;
-pub(crate) mod output;
+mod output;
+mod own_words;
 mod role;
+mod tree;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{ArgMatches, Command};
-use clap_complete::Shell;
+use clap::Command;
 
-use command::application::ApplicationCommand;
-use command::cloud::CloudCommand;
-use command::director::DirectorCommand;
-use command::service::ServiceCommand;
-use command::user::UserCommand;
-use command_line::Group;
-use kind::generic::GenericCommand;
-use kind::helloworld::HelloworldCommand;
-use output::printer::{Printer, write_out};
+use output::printer::{PLAIN, write_out};
 
 use crate::supervise::script;
 
-/// Every group of sub-commands.
-const GROUPS: &[Group] = &[
-    Group::of::<UserCommand>("user", "Manage ConPaaS users."),
-    Group::of::<CloudCommand>("cloud", "Manage ConPaaS clouds."),
-    Group::of::<ApplicationCommand>("application", "Manage ConPaaS applications."),
-    Group::of::<ServiceCommand>("service", "Manage ConPaaS services."),
-    Group::of::<DirectorCommand>("director", "Manage ConPaaS director."),
-    Group::of::<GenericCommand>("generic", "Manage ConPaaS generic services."),
-    Group::of::<HelloworldCommand>("helloworld", "Manage ConPaaS helloworld services."),
+/// A command that is neither a role nor in a group.
+struct BuiltIn {
+    /// By which words it is called; the first is its name.
+    names: &'static [&'static str],
+    /// What it understands; `None` for one that help does not list.
+    tree: Option<fn() -> Command>,
+    run: fn(&str, &[String]) -> ExitCode,
+}
+
+const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn {
+        names: &[completion::NAME],
+        tree: Some(completion::command),
+        run: |program, words| completion::run(program, words, &whole("conpaas")),
+    },
+    BuiltIn {
+        names: &[manual::NAME],
+        tree: Some(manual::command),
+        run: |program, words| manual::run(program, words, whole("conpaas")),
+    },
+    BuiltIn { names: &["help", "-h", "--help"], tree: None, run: |program, _| help(program) },
+    BuiltIn { names: &["version", "-V", "--version"], tree: None, run: |program, _| version(program) },
 ];
 
-/// Parses the command line, runs what it names, and gives the exit code.
+/// Parses the command line, runs what it names, and returns the exit code.
 pub fn main() -> ExitCode {
     // Before anything else: it forks, which only a process of one thread may do.
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -69,7 +77,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
     if let Some(name) = program.strip_prefix("cps-").filter(|name| *name != "tools") {
-        return match find(name) {
+        return match tree::find(name) {
             Some(group) => ExitCode::from(command_line::run(group, program, &words)),
             None => unknown(program, name),
         };
@@ -84,127 +92,35 @@ fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
         return code;
     }
     if words.is_empty() {
-        eprintln!("{}", top_usage(&program));
+        eprintln!("{}", tree::usage(&program));
         eprintln!("ERROR: too few arguments");
         return ExitCode::from(2);
     }
     let first = words.remove(0);
-    match (first.as_str(), find(&first)) {
-        (_, Some(group)) => ExitCode::from(command_line::run(group, &format!("{program} {first}"), &words)),
-        ("help" | "-h" | "--help", None) => {
-            write_out(&whole(&program).render_help().to_string());
-            ExitCode::SUCCESS
-        }
-        ("version" | "-V" | "--version", None) => {
-            write_out(&format!("{program} {}\n", env!("CARGO_PKG_VERSION")));
-            ExitCode::SUCCESS
-        }
-        (completion::NAME, None) => complete(&program, &words),
-        (manual::NAME, None) => write_manual(&program, &words),
-        (other, None) => unknown(&program, other),
+    if let Some(group) = tree::find(&first) {
+        return ExitCode::from(command_line::run(group, &format!("{program} {first}"), &words));
+    }
+    match BUILT_IN.iter().find(|command| command.names.contains(&first.as_str())) {
+        Some(command) => (command.run)(&program, &words),
+        None => unknown(&program, &first),
     }
 }
 
-fn find(name: &str) -> Option<&'static Group> {
-    GROUPS.iter().find(|group| group.name == name)
+fn help(program: &str) -> ExitCode {
+    write_out(&whole(program).render_help().to_string());
+    ExitCode::SUCCESS
 }
 
-fn complete(program: &str, words: &[String]) -> ExitCode {
-    let usage = "[-h] {bash,zsh,fish} [DIR]";
-    let matches = match own_words(completion::command(), program, words, usage, "say which shell: bash, zsh or fish") {
-        Ok(matches) => matches,
-        Err(code) => return code,
-    };
-    let Some(shell) = matches.get_one::<Shell>("shell") else { return ExitCode::from(2) };
-    match matches.get_one::<PathBuf>("directory") {
-        None => {
-            completion::print(*shell, whole("conpaas"), GROUPS);
-            ExitCode::SUCCESS
-        }
-        Some(directory) => written(directory, completion::write(*shell, whole("conpaas"), GROUPS, directory)),
-    }
+fn version(program: &str) -> ExitCode {
+    write_out(&format!("{program} {}\n", env!("CARGO_PKG_VERSION")));
+    ExitCode::SUCCESS
 }
 
-fn write_manual(program: &str, words: &[String]) -> ExitCode {
-    match own_words(manual::command(), program, words, "[-h] DIR", "say which directory the pages shall be in") {
-        Ok(matches) => match matches.get_one::<PathBuf>("directory") {
-            Some(directory) => written(directory, manual::write(whole("conpaas"), directory)),
-            None => ExitCode::from(2),
-        },
-        Err(code) => code,
-    }
-}
-
-/// Reads the words of a command that is neither a role nor in a group.
-fn own_words(
-    command: Command,
-    program: &str,
-    words: &[String],
-    usage: &str,
-    complaint: &str,
-) -> Result<ArgMatches, ExitCode> {
-    let program = format!("{program} {}", command.get_name());
-    command.try_get_matches_from(std::iter::once(&program).chain(words)).map_err(|error| {
-        if error.use_stderr() {
-            let printer = Printer { is_json: false, is_debug: false };
-            return ExitCode::from(printer.usage_error(&format!("usage: {program} {usage}"), complaint));
-        }
-        write_out(&error.render().to_string());
-        ExitCode::SUCCESS
-    })
-}
-
-fn written(directory: &Path, outcome: std::io::Result<()>) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("ERROR: cannot write into {}: {error}", directory.display());
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// The clap tree of the whole program, for help and completion.
+/// Returns the clap tree of everything, as the program `program`.
 fn whole(program: &str) -> Command {
-    let mut command = Command::new(program.to_owned())
-        .bin_name(program.to_owned())
-        .version(env!("CARGO_PKG_VERSION"))
-        .about(
-            "ConPaaS runs your programs in containers of a small cluster.\n\n\
-             First steps:\n\
-             \u{20} conpaas user get_certificate        once, so that the director knows you\n\
-             \u{20} conpaas application create shop     an application is a group of services\n\
-             \u{20} conpaas application start shop\n\
-             \u{20} conpaas generic add shop            a service that runs your own scripts\n\
-             \u{20} conpaas generic help                everything else that it can do",
-        )
-        .disable_help_subcommand(true)
-        .subcommand_required(true);
-    for group in GROUPS {
-        let of_group = group.command(&format!("{program} {}", group.name)).name(group.name);
-        let role = role::ROLES.iter().find(|role| role.name == group.name).map(role::Role::command);
-        command = command.subcommand(match role {
-            // One word for both: what the role does, and what the client asks.
-            Some(role) => role.args(of_group.get_arguments()).subcommands(of_group.get_subcommands()),
-            None => of_group,
-        });
-    }
-    for role in role::ROLES.iter().filter(|role| find(role.name).is_none()) {
-        command = command.subcommand(role.command());
-    }
-    let own = [completion::command(), manual::command(), Command::new("help").about("show help")];
-    command.subcommands(own)
-}
-
-fn top_usage(program: &str) -> String {
-    let names: Vec<&str> = GROUPS.iter().map(|group| group.name).collect();
-    format!("usage: {program} [-h] [--version] {{{}}} <sub-command> ...", names.join(","))
+    tree::whole(program, BUILT_IN.iter().filter_map(|command| command.tree).map(|tree| tree()))
 }
 
 fn unknown(program: &str, name: &str) -> ExitCode {
-    let names = GROUPS.iter().map(|group| group.name).chain(role::ROLES.iter().map(|role| role.name));
-    let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
-    let printer = Printer { is_json: false, is_debug: false };
-    let text = format!("argument <command>: invalid choice: '{name}' (choose from {})", names.join(", "));
-    ExitCode::from(printer.usage_error(&top_usage(program), &text))
+    ExitCode::from(PLAIN.usage_error(&tree::usage(program), &tree::invalid_choice(name)))
 }

@@ -1,6 +1,8 @@
-//! Asks whether the clock is right before the first TLS connection of a run.
-//! What was found out is kept for some minutes, so that a run of many
-//! commands asks once.
+//! Asks whether the clock is right before the first TLS connection of a session.
+//! What was found out is kept for some minutes, so that many short sessions
+//! ask once.
+//!
+//! Must not know: how a warning is shown.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +11,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::error::Failure;
-use crate::cli::output::printer::Printer;
 use crate::clock::{Clock, ClockSettings, enforce};
 use crate::sys::file;
 
@@ -26,16 +27,16 @@ struct Kept {
     is_confirmed: bool,
 }
 
-/// Checks the clock against the director's machine. That it does not tell
-/// the time is said once, not at every command.
+/// Checks the clock against the director's machine. Returns what the user
+/// should know, such as that it does not tell the time: once, not at every command.
 ///
 /// # Errors
 /// The clock is wrong; the text names the remedy.
-pub(crate) async fn before_tls(director: &str, state_dir: &Path, printer: Printer) -> Result<(), Failure> {
-    check(&Clock::system(), director, state_dir, printer).await
+pub(crate) async fn before_tls(director: &str, state_dir: &Path) -> Result<Option<String>, Failure> {
+    check(&Clock::system(), director, state_dir).await
 }
 
-async fn check(clock: &Clock, director: &str, state_dir: &Path, printer: Printer) -> Result<(), Failure> {
+async fn check(clock: &Clock, director: &str, state_dir: &Path) -> Result<Option<String>, Failure> {
     let path = state_dir.join(KEPT_IN);
     let kept = read(&path).filter(|kept| kept.director == director);
     let age = kept.as_ref().map(|kept| clock.now() - kept.at);
@@ -46,16 +47,13 @@ async fn check(clock: &Clock, director: &str, state_dir: &Path, printer: Printer
     settings.record = state_dir.is_dir().then(|| state_dir.join(RECORD));
     let verdict = enforce(&settings, clock).await.map_err(|error| Failure::chained(&error))?;
     if is_fresh {
-        return Ok(());
+        return Ok(None);
     }
     let warning = verdict.warning();
-    if let Some(text) = warning.as_ref().filter(|_| kept.is_none()) {
-        printer.note(&format!("WARNING - {text}"));
-    }
     let found = Kept { director: director.to_owned(), at: clock.now(), is_confirmed: warning.is_none() };
     // Not to have kept it costs the next run a question, nothing else.
     let _best_effort = serde_json::to_vec(&found).map(|bytes| file::write_atomic(&path, &bytes, 0o600));
-    Ok(())
+    Ok(warning.filter(|_| kept.is_none()))
 }
 
 fn read(path: &Path) -> Option<Kept> {
@@ -66,13 +64,11 @@ fn read(path: &Path) -> Option<Kept> {
 mod tests {
     use super::*;
 
-    const SILENT: Printer = Printer { is_json: true, is_debug: false };
-
     #[tokio::test]
     async fn a_clock_before_the_build_is_an_error_with_the_remedy() {
         let home = tempfile::tempdir().unwrap();
         let past = Clock::with_offset(TimeDelta::days(-365 * 50));
-        let failure = check(&past, "127.0.0.1:1", home.path(), SILENT).await.unwrap_err();
+        let failure = check(&past, "127.0.0.1:1", home.path()).await.unwrap_err();
         assert!(failure.text.contains("behind") && failure.text.contains("date -u -s"), "{}", failure.text);
     }
 
@@ -81,15 +77,15 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join(KEPT_IN);
         let clock = Clock::system();
-        check(&clock, "127.0.0.1:1", home.path(), SILENT).await.unwrap();
+        assert!(check(&clock, "127.0.0.1:1", home.path()).await.unwrap().is_some(), "it is told once");
         let first = read(&path).unwrap();
         assert!(!first.is_confirmed, "nobody tells the time on port 1");
-        check(&clock, "127.0.0.1:1", home.path(), SILENT).await.unwrap();
+        assert_eq!(check(&clock, "127.0.0.1:1", home.path()).await.unwrap(), None);
         assert_eq!(read(&path).unwrap().at, first.at, "it was not asked again");
-        check(&clock, "127.0.0.2:1", home.path(), SILENT).await.unwrap();
+        check(&clock, "127.0.0.2:1", home.path()).await.unwrap();
         assert_eq!(read(&path).unwrap().director, "127.0.0.2:1", "another director is another question");
         let later = Clock::with_offset(KEPT + TimeDelta::minutes(1));
-        check(&later, "127.0.0.2:1", home.path(), SILENT).await.unwrap();
+        check(&later, "127.0.0.2:1", home.path()).await.unwrap();
         assert!(read(&path).unwrap().at > first.at + KEPT, "after some minutes it is asked again");
     }
 }

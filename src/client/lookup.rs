@@ -1,9 +1,7 @@
 //! From what a user types to an application, a service, a cloud.
 
-use serde_json::Value;
-
 use super::error::Failure;
-use super::session::{Session, understood};
+use super::session::Session;
 use crate::api::{ApplicationView, ServiceAndApplication};
 use crate::model::{ApplicationId, ServiceId};
 
@@ -77,7 +75,7 @@ pub(crate) async fn services(
     kind: Option<&str>,
     application: Option<ApplicationId>,
 ) -> Result<Vec<ServiceAndApplication>, Failure> {
-    let mut services: Vec<ServiceAndApplication> = understood("list", session.get("list", &[]).await?)?;
+    let mut services = session.services().await?;
     services.retain(|found| {
         let is_of_kind = kind.is_none_or(|kind| found.service.kind == kind);
         is_of_kind && application.is_none_or(|id| found.service.application_id == id)
@@ -90,7 +88,6 @@ pub(crate) async fn services(
 /// # Errors
 /// It does not.
 pub(crate) async fn check_cloud(session: &Session, name: &str) -> Result<(), Failure> {
-    let clouds = session.get("available_clouds", &[]).await?;
-    let is_known = clouds.as_array().is_some_and(|clouds| clouds.contains(&Value::from(name)));
+    let is_known = session.clouds().await?.iter().any(|cloud| cloud == name);
     if is_known { Ok(()) } else { Err(Failure::said(format!("Unknown cloud name '{name}'"))) }
 }

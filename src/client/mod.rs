@@ -1,9 +1,19 @@
-//! What every client of a director and of managers shares: sessions, names, the check of the clock, errors.
+//! What every client of a director and of its managers shares: the session of
+//! a user, typed calls, names, waits, the check of the clock, errors.
 //!
-//! Must not know: how results are shown to people.
+//! The command line, the nutshell and pages for browsers are clients. What a
+//! session has to tell goes through the callback that it is made with; what
+//! goes wrong is a [`error::Failure`] in ConPaaS 2.0's words.
+//!
+//! Must not know: how results are shown to people, what a person typed.
 
+mod answer;
+pub(crate) mod certificate;
 pub(crate) mod clock_check;
+mod director;
 pub(crate) mod error;
 pub(crate) mod lookup;
+pub(crate) mod manager;
 pub(crate) mod session;
 pub(crate) mod upload;
+pub(crate) mod wait;

@@ -4,18 +4,17 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::cloud::shown_cloud;
 use super::wait;
-use crate::cli::command_line::Action;
+use crate::api::manager::AppInfo;
+use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
-use crate::cli::output::table::{Row, table};
 use crate::client::error::Failure;
 use crate::client::lookup;
-use crate::client::session::{Session, understood};
-use crate::model::{ApplicationId, State};
-use crate::rpc::RpcCall;
+use crate::client::session::Session;
+use crate::model::{ServiceId, State};
 use crate::sys::file;
 
 /// The sub-commands.
@@ -76,7 +75,8 @@ pub(crate) enum ApplicationCommand {
 
 #[async_trait(?Send)]
 impl Action for ApplicationCommand {
-    async fn run(self: Box<Self>, session: &Session) -> Result<Reply, Failure> {
+    async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
+        let session = &run.session;
         match *self {
             ApplicationCommand::Create { appl_name } => create(session, &appl_name).await,
             ApplicationCommand::Delete { app_name_or_id } => delete(session, &app_name_or_id).await,
@@ -84,105 +84,91 @@ impl Action for ApplicationCommand {
             ApplicationCommand::Rename { app_name_or_id, new_name } => {
                 rename(session, &app_name_or_id, &new_name).await
             }
-            ApplicationCommand::Start { cloud, app_name_or_id } => {
-                start(session, &app_name_or_id, cloud.as_deref()).await
-            }
+            ApplicationCommand::Start { cloud, app_name_or_id } => start(run, &app_name_or_id, cloud.as_deref()).await,
             ApplicationCommand::Stop { app_name_or_id } => stop(session, &app_name_or_id).await,
             ApplicationCommand::GetLog { app_name_or_id } => get_log(session, &app_name_or_id).await,
             ApplicationCommand::GetInfo { app_name_or_id } => get_info(session, &app_name_or_id).await,
-            ApplicationCommand::Manifest { cloud, man_path } => manifest(session, &man_path, cloud.as_deref()).await,
+            ApplicationCommand::Manifest { cloud, man_path } => manifest(run, &man_path, cloud.as_deref()).await,
         }
     }
 }
 
 async fn create(session: &Session, name: &str) -> Result<Reply, Failure> {
-    let created: crate::api::ApplicationView =
-        understood("createapp", session.post("createapp", &[("name", name)]).await?)?;
-    let text = format!("Application '{}' created with id {}.", created.name, created.aid);
-    Ok(Reply::line(text, json!(created)))
+    let created = session.create_application(name).await?;
+    Ok(Reply::line(format!("Application '{}' created with id {}.", created.name, created.aid), &created))
 }
 
 async fn delete(session: &Session, name_or_id: &str) -> Result<Reply, Failure> {
     let app = lookup::application(session, name_or_id).await?;
-    session.post(&format!("deleteapp/{}", app.aid), &[]).await?;
+    session.delete_application(app.aid).await?;
     Ok(Reply::done(format!("Application '{}' with id {} has been deleted.", app.name, app.aid)))
 }
 
 async fn list(session: &Session) -> Result<Reply, Failure> {
-    let answer = session.get("listapp", &[]).await?;
-    let mut rows: Vec<Row> = understood("listapp", answer)?;
-    rows.iter_mut().for_each(shown_cloud);
-    let text = match table(&["aid", "name", "manager", "cloud", "status"], &rows) {
-        text if text.is_empty() => "No existing applications".to_owned(),
-        text => text,
-    };
-    Ok(Reply::line(text, rows.into_iter().map(Value::Object).collect()))
+    let mut applications = session.applications().await?;
+    for app in &mut applications {
+        app.cloud = app.cloud.as_deref().map(|cloud| shown_cloud(cloud).to_owned());
+    }
+    Ok(Reply::table(&["aid", "name", "manager", "cloud", "status"], &applications, "No existing applications"))
 }
 
 async fn rename(session: &Session, name_or_id: &str, new_name: &str) -> Result<Reply, Failure> {
     let app = lookup::application(session, name_or_id).await?;
-    session.post(&format!("renameapp/{}", app.aid), &[("name", new_name)]).await?;
+    session.rename_application(app.aid, new_name).await?;
     let (aid, old_name) = (app.aid, app.name);
     Ok(Reply::done(format!("Application with id {aid} has been renamed from '{old_name}' to '{new_name}'.")))
 }
 
-async fn start(session: &Session, name_or_id: &str, cloud: Option<&str>) -> Result<Reply, Failure> {
-    let app = lookup::application(session, name_or_id).await?;
-    let mut method = format!("startapp/{}", app.aid);
+async fn start(run: &Invocation, name_or_id: &str, cloud: Option<&str>) -> Result<Reply, Failure> {
+    let app = lookup::application(&run.session, name_or_id).await?;
     if let Some(cloud) = cloud {
-        lookup::check_cloud(session, cloud).await?;
-        method = format!("{method}/{cloud}");
+        lookup::check_cloud(&run.session, cloud).await?;
     }
-    session.post(&method, &[]).await?;
+    run.session.start_application(app.aid, cloud).await?;
     let words = format!("Application '{}' with id {} is starting... ", app.name, app.aid);
-    wait::for_application(session, app.aid, &words, &[State::Running]).await
+    wait::for_application(run, app.aid, &words, &[State::Running]).await
 }
 
 async fn stop(session: &Session, name_or_id: &str) -> Result<Reply, Failure> {
     let app = lookup::application(session, name_or_id).await?;
-    session.post(&format!("stopapp/{}", app.aid), &[]).await?;
+    session.stop_application(app.aid).await?;
     Ok(Reply::done(format!("Application '{}' with id {} was stopped.", app.name, app.aid)))
 }
 
 async fn get_log(session: &Session, name_or_id: &str) -> Result<Reply, Failure> {
     let app = lookup::application(session, name_or_id).await?;
-    let answer = session.manager(app.aid, RpcCall::get(0, "get_manager_log")).await?;
-    Ok(Reply::line(answer["log"].as_str().unwrap_or_default(), answer.clone()))
+    let log = session.manager_log(app.aid).await?;
+    Ok(Reply::line(log.log.as_str(), &log))
 }
 
 async fn get_info(session: &Session, name_or_id: &str) -> Result<Reply, Failure> {
     let app = lookup::application(session, name_or_id).await?;
-    let info = session.manager(app.aid, RpcCall::get(0, "get_app_info")).await?;
-    let state = |sid: &str| info["states"][sid].as_str().unwrap_or("N/A").to_owned();
-    let states = info["states"].as_object().cloned().unwrap_or_default();
-    let mut services: Vec<i64> = states.keys().filter_map(|sid| sid.parse().ok()).filter(|sid| *sid != 0).collect();
-    services.sort_unstable();
-    let mut lines = vec![
-        format!("Application name: {}", app.name),
-        format!("Application id: {}", app.aid),
-        "Manager states:".to_owned(),
-        format!("\tApplication manager: {}", state("0")),
-    ];
-    lines.extend(services.iter().map(|sid| format!("\tService manager {sid}: {}", state(&sid.to_string()))));
-    for (title, key) in [("Nodes:", "nodes"), ("Volumes:", "volumes")] {
-        lines.push(title.to_owned());
-        let names = info[key].as_array().into_iter().flatten().filter_map(Value::as_str);
-        lines.extend(names.map(|name| format!("\t{name}")));
-    }
-    Ok(Reply::lines(&lines, info))
+    let info = session.app_info(app.aid).await?;
+    let mut lines = vec![format!("Application name: {}", app.name), format!("Application id: {}", app.aid)];
+    lines.extend(info_lines(&info));
+    Ok(Reply::lines(&lines, &info))
 }
 
-async fn manifest(session: &Session, path: &Path, cloud: Option<&str>) -> Result<Reply, Failure> {
+fn info_lines(info: &AppInfo) -> Vec<String> {
+    let manager = info.states.get(&ServiceId::MANAGER).map_or("N/A", |state| state.as_str());
+    let mut lines = vec!["Manager states:".to_owned(), format!("\tApplication manager: {manager}")];
+    let services = info.states.iter().filter(|(sid, _)| **sid != ServiceId::MANAGER);
+    lines.extend(services.map(|(sid, state)| format!("\tService manager {sid}: {state}")));
+    for (title, names) in [("Nodes:", &info.nodes), ("Volumes:", &info.volumes)] {
+        lines.push(title.to_owned());
+        lines.extend(names.iter().map(|name| format!("\t{name}")));
+    }
+    lines
+}
+
+async fn manifest(run: &Invocation, path: &Path, cloud: Option<&str>) -> Result<Reply, Failure> {
     let text = read_manifest(path)?;
     if let Some(cloud) = cloud {
-        lookup::check_cloud(session, cloud).await?;
+        lookup::check_cloud(&run.session, cloud).await?;
     }
-    let parameters = [("manifest", text.as_str()), ("cloud", cloud.unwrap_or("default")), ("thread", "True")];
-    let answer = session.post("upload_manifest", &parameters).await?;
-    // Upstream's words for a manifest without services: an application is made and not started.
-    let aid = answer.get("aid").and_then(Value::as_i64).ok_or_else(|| Failure::said("'aid'"))?;
+    let aid = run.session.upload_manifest(&text, cloud).await?;
     let words = format!("Application {aid} is being created based on the specified manifest... ");
-    wait::for_application(session, ApplicationId(aid), &words, &[State::Running]).await
+    wait::for_application(run, aid, &words, &[State::Running]).await
 }
 
 fn read_manifest(path: &Path) -> Result<String, Failure> {
@@ -198,4 +184,37 @@ fn read_manifest(path: &Path) -> Result<String, Failure> {
         return Err(Failure::said("The \"Type\" field is mandatory"));
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn services_are_told_by_number_and_a_manager_without_a_state_too() {
+        let states = BTreeMap::from([(ServiceId(10), State::Running), (ServiceId(9), State::Init)]);
+        let info = AppInfo { states, nodes: vec!["iaas1".to_owned()], volumes: Vec::new() };
+        let lines = info_lines(&info);
+        let wanted = "Manager states:\n\tApplication manager: N/A\n\tService manager 9: INIT\n\
+                      \tService manager 10: RUNNING\nNodes:\n\tiaas1\nVolumes:";
+        assert_eq!(lines.join("\n"), wanted);
+    }
+
+    #[test]
+    fn a_manifest_is_refused_before_it_is_sent() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("m.json");
+        let refusal = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read_manifest(&path).map_err(|failure| failure.text)
+        };
+        assert_eq!(refusal("{").unwrap_err(), "The uploaded manifest is not valid json");
+        assert_eq!(refusal(r#"{"Services": [{}]}"#).unwrap_err(), "The \"Type\" field is mandatory");
+        assert_eq!(refusal(r#"{"Services": [{"Type": ""}]}"#).unwrap_err(), "The \"Type\" field is mandatory");
+        assert!(refusal(r#"{"Application": "a", "Services": [{"Type": "php"}]}"#).is_ok());
+        let missing = read_manifest(directory.path()).unwrap_err();
+        assert_eq!(missing.text, "The specified path does not contain a file");
+    }
 }

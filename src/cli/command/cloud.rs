@@ -2,13 +2,11 @@
 
 use async_trait::async_trait;
 use clap::Subcommand;
-use serde_json::Value;
 
-use crate::cli::command_line::Action;
+use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
-use crate::cli::output::table::{Row, table};
 use crate::client::error::Failure;
-use crate::client::session::{Session, understood};
+use crate::client::session::Session;
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
@@ -22,32 +20,25 @@ pub(crate) enum CloudCommand {
 
 #[async_trait(?Send)]
 impl Action for CloudCommand {
-    async fn run(self: Box<Self>, session: &Session) -> Result<Reply, Failure> {
+    async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
         match *self {
-            CloudCommand::List => list(session).await,
-            CloudCommand::ListResources => list_resources(session).await,
+            CloudCommand::List => list(&run.session).await,
+            CloudCommand::ListResources => list_resources(&run.session).await,
         }
     }
 }
 
 async fn list(session: &Session) -> Result<Reply, Failure> {
-    let clouds: Vec<String> = understood("available_clouds", session.get("available_clouds", &[]).await?)?;
-    let value = Value::from(clouds.clone());
-    Ok(Reply::lines(&clouds, value))
+    let clouds = session.clouds().await?;
+    Ok(Reply::lines(&clouds, &clouds))
 }
 
 async fn list_resources(session: &Session) -> Result<Reply, Failure> {
-    let rows: Vec<Row> = understood("list_resources", session.get("list_resources", &[]).await?)?;
-    let text = match table(&["rid", "app_id", "vmid", "ip", "role", "cloud"], &rows) {
-        text if text.is_empty() => "No existing resources".to_owned(),
-        text => text,
-    };
-    Ok(Reply::line(text, rows.into_iter().map(Value::Object).collect()))
+    let columns = ["rid", "app_id", "vmid", "ip", "role", "cloud"];
+    Ok(Reply::table(&columns, &session.resources().await?, "No existing resources"))
 }
 
-/// The name of a cloud as users know it.
-pub(crate) fn shown_cloud(row: &mut Row) {
-    if row.get("cloud").and_then(Value::as_str) == Some("iaas") {
-        row.insert("cloud".to_owned(), Value::from("default"));
-    }
+/// Returns the name of a cloud as users know it, from the director's own.
+pub(crate) fn shown_cloud(name: &str) -> &str {
+    if name == "iaas" { "default" } else { name }
 }

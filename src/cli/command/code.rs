@@ -1,138 +1,217 @@
-//! Code versions and keys of services that run a user's program.
+//! Code versions and keys: the sub-commands that every kind of service has
+//! that runs a user's program. A kind's group flattens [`CodeCommand`] among
+//! its own.
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use clap::{Args, Subcommand};
+use serde::Serialize;
 
+use super::service_names::{FileOfService, ServiceNames};
 use super::wait;
+use crate::api::manager::CodeVersion;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::printer::Reply;
-use crate::cli::output::table::{Row, shown, table};
+use crate::cli::output::table::table;
 use crate::client::error::Failure;
 use crate::client::lookup::FoundService;
-use crate::client::session::{Session, taken, understood};
+use crate::client::session::Session;
 use crate::client::upload;
 use crate::model::State;
-use crate::rpc::RpcCall;
 use crate::sys::file;
 
-/// Uploads an SSH key.
-///
-/// # Errors
-/// In upstream's words.
-pub(crate) async fn upload_key(session: &Session, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
-    let call = upload::with_file(RpcCall::upload(found.service.0, "upload_authorized_key"), "key", path)?;
-    let answer = session.manager(found.application, call).await?;
-    Ok(Reply::line(format!("{}.", shown(&answer["outcome"])), answer))
+/// The sub-commands.
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(crate) enum CodeCommand {
+    /// Upload an SSH key, to push code with git
+    UploadKey(FileOfService),
+    /// List the SSH keys
+    ListKeys(ServiceNames),
+    /// Upload a new code version
+    UploadCode(FileOfService),
+    /// List uploaded code versions
+    ListCodes(ServiceNames),
+    /// Download a code version
+    DownloadCode {
+        /// Code version to download; the enabled one when it is left out
+        #[arg(short, long, value_name = "CODE")]
+        version: Option<String>,
+        #[command(flatten)]
+        names: ServiceNames,
+    },
+    /// Make a code version the one that runs
+    EnableCode(CodeOfService),
+    /// Delete a code version
+    DeleteCode(CodeOfService),
 }
 
-/// Lists the SSH keys.
-///
-/// # Errors
-/// In upstream's words.
-pub(crate) async fn list_keys(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
-    let mut answer = session.manager(found.application, RpcCall::get(found.service.0, "list_authorized_keys")).await?;
-    let keys: Vec<String> = understood("list_authorized_keys", taken(&mut answer, "authorizedKeys"))?;
-    let value = Value::from(keys.clone());
-    Ok(Reply::lines(&keys, value))
+/// A code version of a service.
+#[derive(Debug, Args)]
+pub(crate) struct CodeOfService {
+    #[command(flatten)]
+    names: ServiceNames,
+    /// The code version
+    code_version: String,
 }
 
-/// Uploads an archive as a new code version.
-///
-/// # Errors
-/// In upstream's words.
-pub(crate) async fn upload_code(session: &Session, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
+/// A row of `list_codes` for people.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CodeRow<'a> {
+    /// A star marks the version that runs.
+    current: &'static str,
+    code_version_id: &'a str,
+    filename: &'a str,
+    description: &'a str,
+}
+
+/// A file that was written, as `--json` prints it.
+#[derive(Serialize)]
+struct Written<'a> {
+    filename: &'a Path,
+    size: usize,
+}
+
+impl CodeCommand {
+    /// Runs the sub-command for services of `kind`, whose manager enables
+    /// code with the method `enable_method`.
+    ///
+    /// # Errors
+    /// In upstream's words.
+    pub(crate) async fn run(self, run: &Invocation, kind: &str, enable_method: &str) -> Result<Reply, Failure> {
+        let (session, kind) = (&run.session, Some(kind));
+        match self {
+            CodeCommand::UploadKey(file) => {
+                upload_key(session, &file.names.find(session, kind).await?, &file.filename).await
+            }
+            CodeCommand::ListKeys(names) => list_keys(session, &names.find(session, kind).await?).await,
+            CodeCommand::UploadCode(file) => {
+                upload_code(session, &file.names.find(session, kind).await?, &file.filename).await
+            }
+            CodeCommand::ListCodes(names) => list_codes(session, &names.find(session, kind).await?).await,
+            CodeCommand::DownloadCode { version, names } => {
+                download_code(session, &names.find(session, kind).await?, version.as_deref()).await
+            }
+            CodeCommand::EnableCode(code) => {
+                let found = code.names.find(session, kind).await?;
+                enable_code(run, &found, enable_method, &code.code_version).await
+            }
+            CodeCommand::DeleteCode(code) => {
+                delete_code(session, &code.names.find(session, kind).await?, &code.code_version).await
+            }
+        }
+    }
+}
+
+async fn upload_key(session: &Session, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
+    let done = session.upload_authorized_key(found, path).await?;
+    Ok(Reply::line(format!("{}.", done.outcome), &done))
+}
+
+async fn list_keys(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
+    let keys = session.authorized_keys(found).await?;
+    Ok(Reply::lines(&keys, &keys))
+}
+
+async fn upload_code(session: &Session, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
     if !upload::is_readable(path) {
         let name = path.display();
         return Err(Failure::said(format!("Cannot upload code: filename '{name}' not found or access is denied")));
     }
-    let call = upload::with_file(RpcCall::upload(found.service.0, "upload_code_version"), "code", path)?;
-    let answer = session.manager(found.application, call).await?;
-    Ok(Reply::line(format!("Code version '{}' uploaded.", shown(&answer["codeVersionId"])), answer))
+    let version = session.upload_code(found, path).await?;
+    Ok(Reply::line(format!("Code version '{}' uploaded.", version.id), &version))
 }
 
-/// The table of code versions; a star marks the one that runs.
-///
-/// # Errors
-/// In upstream's words.
-pub(crate) async fn list_codes(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
-    let versions = versions(session, found).await?;
-    let mut rows = versions.clone();
-    for row in &mut rows {
-        let mark = if is_current(row) { "      *" } else { "" };
-        row.insert("current".to_owned(), Value::from(mark));
+async fn list_codes(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
+    let versions = session.code_versions(found).await?;
+    let rows: Vec<CodeRow<'_>> = versions.iter().map(row).collect();
+    Ok(Reply::line(table(&["current", "codeVersionId", "filename", "description"], &rows), &versions))
+}
+
+fn row(version: &CodeVersion) -> CodeRow<'_> {
+    CodeRow {
+        current: if version.current { "      *" } else { "" },
+        code_version_id: &version.id,
+        filename: &version.filename,
+        description: &version.description,
     }
-    let text = table(&["current", "codeVersionId", "filename", "description"], &rows);
-    Ok(Reply::line(text, versions.into_iter().map(Value::Object).collect()))
 }
 
 /// Writes a code version, or the one that runs, into the working directory
 /// under the name that it was uploaded with.
-///
-/// # Errors
-/// In upstream's words.
-pub(crate) async fn download_code(
-    session: &Session,
-    found: &FoundService,
-    version: Option<&str>,
-) -> Result<Reply, Failure> {
-    let versions = versions(session, found).await?;
-    let id = |row: &Row| row.get("codeVersionId").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let wanted = match version {
-        Some(version) => versions.iter().find(|row| id(row) == version),
-        None => versions.iter().find(|row| is_current(row)),
-    };
-    let wanted = wanted.ok_or_else(|| match version {
-        Some(version) => Failure::said(format!("Invalid code version '{version}'")),
-        None => Failure::said("There is no code version currently enabled."),
-    })?;
-    let call = RpcCall::get(found.service.0, "download_code_version").param("codeVersionId", id(wanted));
-    let answer = session.manager_file(found.application, call).await?;
-    if answer.filename.is_none()
-        && let Ok(Value::Object(reply)) = serde_json::from_slice(&answer.body)
-        && let Some(error) = reply.get("error").filter(|error| !error.is_null())
-    {
-        return Err(Failure::said(shown(error)));
-    }
-    // The name was chosen by whoever uploaded it: only its last part is a file here.
-    let name = wanted.get("filename").and_then(Value::as_str).unwrap_or_default();
-    let name = Path::new(name).file_name().map(PathBuf::from);
-    let name = name.ok_or_else(|| Failure::said("the code version has no file name to write it to"))?;
+async fn download_code(session: &Session, found: &FoundService, version: Option<&str>) -> Result<Reply, Failure> {
+    let versions = session.code_versions(found).await?;
+    let wanted = choose(&versions, version)?;
+    let answer = session.download_code(found, &wanted.id).await?;
+    let name = file_name(&wanted.filename)?;
     file::write_atomic(&Path::new(".").join(&name), &answer.body, 0o644)?;
     let text = format!("File '{}' written.", name.display());
-    Ok(Reply::line(text, json!({ "filename": name, "size": answer.body.len() })))
+    Ok(Reply::line(text, &Written { filename: &name, size: answer.body.len() }))
 }
 
-/// Deletes a code version.
-///
-/// # Errors
-/// In upstream's words.
-pub(crate) async fn delete_code(session: &Session, found: &FoundService, version: &str) -> Result<Reply, Failure> {
-    let call = RpcCall::post(found.service.0, "delete_code_version").param("codeVersionId", version);
-    session.manager(found.application, call).await?;
+fn choose<'a>(versions: &'a [CodeVersion], id: Option<&str>) -> Result<&'a CodeVersion, Failure> {
+    match id {
+        Some(id) => versions
+            .iter()
+            .find(|version| version.id == id)
+            .ok_or_else(|| Failure::said(format!("Invalid code version '{id}'"))),
+        None => versions
+            .iter()
+            .find(|version| version.current)
+            .ok_or_else(|| Failure::said("There is no code version currently enabled.")),
+    }
+}
+
+/// The name was chosen by whoever uploaded it: only its last part is a file here.
+fn file_name(uploaded: &str) -> Result<PathBuf, Failure> {
+    let name = Path::new(uploaded).file_name().map(PathBuf::from);
+    name.ok_or_else(|| Failure::said("the code version has no file name to write it to"))
+}
+
+async fn delete_code(session: &Session, found: &FoundService, version: &str) -> Result<Reply, Failure> {
+    session.delete_code(found, version).await?;
     Ok(Reply::done(format!("Code version '{version}' deleted.")))
 }
 
-/// Makes a code version the one that runs; `method` is the kind's own.
-///
-/// # Errors
-/// In upstream's words.
-pub(crate) async fn enable_code(
-    session: &Session,
-    found: &FoundService,
-    method: &str,
-    version: &str,
-) -> Result<Reply, Failure> {
-    let call = RpcCall::post(found.service.0, method).param("codeVersionId", version);
-    session.manager(found.application, call).await?;
+async fn enable_code(run: &Invocation, found: &FoundService, method: &str, version: &str) -> Result<Reply, Failure> {
+    run.session.enable_code(found, method, version).await?;
     let words = format!("Enabling code version '{version}'... ");
-    wait::for_service(session, found, &words, &[State::Init, State::Stopped, State::Running]).await
+    wait::for_service(run, found, &words, &[State::Init, State::Stopped, State::Running]).await
 }
 
-async fn versions(session: &Session, found: &FoundService) -> Result<Vec<Row>, Failure> {
-    let mut answer = session.manager(found.application, RpcCall::get(found.service.0, "list_code_versions")).await?;
-    understood("list_code_versions", taken(&mut answer, "codeVersions"))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn is_current(version: &Row) -> bool {
-    version.contains_key("current")
+    fn version(id: &str, current: bool) -> CodeVersion {
+        CodeVersion { id: id.to_owned(), filename: "a.tar".to_owned(), description: String::new(), time: 1.0, current }
+    }
+
+    #[test]
+    fn a_version_is_chosen_by_its_id_or_because_it_runs() {
+        let versions = [version("code-1", false), version("code-2", true)];
+        assert_eq!(choose(&versions, Some("code-1")).unwrap().id, "code-1");
+        assert_eq!(choose(&versions, None).unwrap().id, "code-2");
+        assert_eq!(choose(&versions, Some("x")).unwrap_err().text, "Invalid code version 'x'");
+        let none = choose(&versions[..1], None).unwrap_err();
+        assert_eq!(none.text, "There is no code version currently enabled.");
+    }
+
+    #[test]
+    fn a_download_cannot_leave_the_working_directory() {
+        assert_eq!(file_name("../../evil.tar").unwrap(), Path::new("evil.tar"));
+        assert_eq!(file_name("/etc/passwd").unwrap(), Path::new("passwd"));
+        for name in ["", "..", "/"] {
+            assert!(file_name(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_star_marks_the_version_that_runs() {
+        let versions = [version("code-1", false), version("code-2", true)];
+        let rows: Vec<CodeRow<'_>> = versions.iter().map(row).collect();
+        let text = table(&["current", "codeVersionId"], &rows);
+        assert_eq!(text, "current codeVersionId\n---------------------\n        code-1       \n      * code-2       ");
+    }
 }

@@ -2,13 +2,11 @@
 
 use async_trait::async_trait;
 use clap::Subcommand;
-use serde_json::json;
+use serde::Serialize;
 
-use crate::cli::command_line::Action;
+use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
-use crate::cli::output::table::shown;
 use crate::client::error::Failure;
-use crate::client::session::Session;
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
@@ -18,11 +16,17 @@ pub(crate) enum DirectorCommand {
     Version,
 }
 
+/// A version as `--json` prints it.
+#[derive(Serialize)]
+struct Version {
+    version: String,
+}
+
 #[async_trait(?Send)]
 impl Action for DirectorCommand {
-    async fn run(self: Box<Self>, session: &Session) -> Result<Reply, Failure> {
+    async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
         let DirectorCommand::Version = *self;
-        let version = shown(&session.get("version", &[]).await?);
-        Ok(Reply::line(format!("ConPaaS director version {version}"), json!({ "version": version })))
+        let version = run.session.version().await?;
+        Ok(Reply::line(format!("ConPaaS director version {version}"), &Version { version }))
     }
 }

@@ -1,53 +1,78 @@
-//! The sub-commands that services of all kinds have. A kind's group adds its
-//! own, and says which roles its nodes have.
+//! The sub-commands that services of all kinds have. A kind's group flattens
+//! [`KindCommand`] among its own, and says which roles its nodes have.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::nodes;
+use super::service_names::ServiceNames;
 use super::wait;
-use crate::api::ServiceAndApplication;
+use crate::api::manager::{AppInfo, StateChange};
+use crate::api::params::python_str;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::printer::Reply;
-use crate::cli::output::table::{Row, shown, table};
+use crate::cli::output::table::value_of;
 use crate::client::error::Failure;
 use crate::client::lookup;
 use crate::client::lookup::FoundService;
-use crate::client::session::{Session, understood};
-use crate::client::upload;
-use crate::model::{ApplicationId, State};
-use crate::rpc::RpcCall;
+use crate::client::manager::Counts;
+use crate::client::session::Session;
+use crate::model::{ApplicationId, ServiceId, State};
 
 /// How many nodes of each role are meant.
 pub(crate) trait Roles: Args {
-    /// All roles by the name that the manager knows, zeros included.
-    fn counts(&self) -> Vec<(&'static str, i64)>;
+    /// Returns all roles by the name that the manager knows, zeros included.
+    fn counts(&self) -> Counts;
 }
 
-/// Which service is meant.
+/// The role of nodes where a service has but one to choose.
 #[derive(Debug, Args)]
-pub(crate) struct ServiceNames {
-    /// Name or identifier of an application
-    pub app_name_or_id: String,
-    /// Name or identifier of a service
-    pub serv_name_or_id: String,
+pub(crate) struct Count {
+    /// Number of nodes, 1 when it is left out
+    #[arg(long, allow_negative_numbers = true)]
+    count: Option<i64>,
 }
 
-impl ServiceNames {
-    /// Finds it, of one kind only when `kind` says so.
+impl Roles for Count {
+    fn counts(&self) -> Counts {
+        Counts::from([("count", self.count.unwrap_or(1))])
+    }
+}
+
+/// The sub-commands of a kind that every kind has.
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(crate) enum KindCommand<R: Roles> {
+    /// Add a new service
+    Add {
+        /// Name or identifier of an application
+        app_name_or_id: String,
+    },
+    /// What `service` has too
+    #[command(flatten)]
+    Every(EveryServiceCommand<R>),
+}
+
+impl<R: Roles> KindCommand<R> {
+    /// Runs the sub-command for services of `kind`.
     ///
     /// # Errors
-    /// There is no such service.
-    pub(crate) async fn find(&self, session: &Session, kind: Option<&str>) -> Result<FoundService, Failure> {
-        lookup::service(session, kind, &self.app_name_or_id, &self.serv_name_or_id).await
+    /// In upstream's words.
+    pub(crate) async fn run(self, run: &Invocation, kind: &str) -> Result<Reply, Failure> {
+        match self {
+            KindCommand::Add { app_name_or_id } => add(&run.session, kind, &app_name_or_id).await,
+            KindCommand::Every(command) => command.run(run, Some(kind)).await,
+        }
     }
 }
 
 /// The sub-commands, `add` excepted: it differs.
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
-pub(crate) enum CommonCommand<R: Roles> {
+pub(crate) enum EveryServiceCommand<R: Roles> {
     /// Remove a service
     Remove(ServiceNames),
     /// List services
@@ -126,46 +151,52 @@ pub(crate) enum CommonCommand<R: Roles> {
     ListNodes(ServiceNames),
 }
 
-/// Runs a sub-command for services of `kind`, or of all kinds.
-///
-/// # Errors
-/// In upstream's words.
-pub(crate) async fn run<R: Roles>(
-    session: &Session,
-    kind: Option<&str>,
-    command: CommonCommand<R>,
-) -> Result<Reply, Failure> {
-    match command {
-        CommonCommand::Remove(names) => remove(session, &names.find(session, kind).await?).await,
-        CommonCommand::List { application } => list(session, kind, application.as_deref()).await,
-        CommonCommand::Rename { names, new_name } => {
-            rename(session, &names.find(session, kind).await?, &new_name).await
+impl<R: Roles> EveryServiceCommand<R> {
+    /// Runs the sub-command for services of `kind`, or of all kinds.
+    ///
+    /// # Errors
+    /// In upstream's words.
+    pub(crate) async fn run(self, run: &Invocation, kind: Option<&str>) -> Result<Reply, Failure> {
+        let session = &run.session;
+        match self {
+            Self::Remove(names) => remove(session, &names.find(session, kind).await?).await,
+            Self::List { application } => list(session, kind, application.as_deref()).await,
+            Self::Rename { names, new_name } => rename(session, &names.find(session, kind).await?, &new_name).await,
+            Self::Start { cloud, names } => start(run, &names.find(session, kind).await?, cloud.as_deref()).await,
+            Self::Stop(names) => stop(run, &names.find(session, kind).await?).await,
+            Self::GetState(names) => get_state(session, &names.find(session, kind).await?).await,
+            Self::GetScript(names) => get_script(session, &names.find(session, kind).await?).await,
+            Self::SetScript { names, filename } => {
+                set_script(session, &names.find(session, kind).await?, &filename).await
+            }
+            Self::GetLog(names) => get_log(session, &names.find(session, kind).await?).await,
+            Self::ListAgentLogs { names, agent_id } => {
+                nodes::list_agent_logs(session, &names.find(session, kind).await?, &agent_id).await
+            }
+            Self::GetAgentLog { filename, names, agent_id } => {
+                nodes::get_agent_log(session, &names.find(session, kind).await?, &agent_id, filename.as_deref()).await
+            }
+            Self::GetHistory(names) => get_history(session, &names.find(session, kind).await?).await,
+            Self::AddNodes { roles, cloud, names } => {
+                nodes::add(run, &names.find(session, kind).await?, &roles.counts(), cloud.as_deref()).await
+            }
+            Self::RemoveNodes { roles, names } => {
+                nodes::remove(run, &names.find(session, kind).await?, &roles.counts()).await
+            }
+            Self::ListNodes(names) => nodes::list(run, &names.find(session, kind).await?).await,
         }
-        CommonCommand::Start { cloud, names } => {
-            start(session, &names.find(session, kind).await?, cloud.as_deref()).await
-        }
-        CommonCommand::Stop(names) => stop(session, &names.find(session, kind).await?).await,
-        CommonCommand::GetState(names) => get_state(session, &names.find(session, kind).await?).await,
-        CommonCommand::GetScript(names) => get_script(session, &names.find(session, kind).await?).await,
-        CommonCommand::SetScript { names, filename } => {
-            set_script(session, &names.find(session, kind).await?, filename).await
-        }
-        CommonCommand::GetLog(names) => get_log(session, &names.find(session, kind).await?).await,
-        CommonCommand::ListAgentLogs { names, agent_id } => {
-            nodes::list_agent_logs(session, &names.find(session, kind).await?, &agent_id).await
-        }
-        CommonCommand::GetAgentLog { filename, names, agent_id } => {
-            nodes::get_agent_log(session, &names.find(session, kind).await?, &agent_id, filename.as_deref()).await
-        }
-        CommonCommand::GetHistory(names) => get_history(session, &names.find(session, kind).await?).await,
-        CommonCommand::AddNodes { roles, cloud, names } => {
-            nodes::add(session, &names.find(session, kind).await?, &roles.counts(), cloud.as_deref()).await
-        }
-        CommonCommand::RemoveNodes { roles, names } => {
-            nodes::remove(session, &names.find(session, kind).await?, &roles.counts()).await
-        }
-        CommonCommand::ListNodes(names) => nodes::list(session, &names.find(session, kind).await?).await,
     }
+}
+
+/// A row of `list`.
+#[derive(Serialize)]
+struct ServiceRow {
+    aid: ApplicationId,
+    sid: ServiceId,
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    status: &'static str,
 }
 
 /// Adds a service of `kind` to an application.
@@ -174,24 +205,21 @@ pub(crate) async fn run<R: Roles>(
 /// In upstream's words.
 pub(crate) async fn add(session: &Session, kind: &str, application: &str) -> Result<Reply, Failure> {
     let app = lookup::application(session, application).await?;
-    let appid = app.aid.to_string();
-    let method = format!("add/{kind}");
-    let added: ServiceAndApplication = understood(&method, session.post(&method, &[("appid", &appid)]).await?)?;
+    let added = session.add_service(kind, app.aid).await?;
     let (aid, sid) = (app.aid, added.service.sid);
     let text = format!("Service {kind} successfully added to application {aid} with id {sid}.");
-    Ok(Reply::line(text, json!(added)))
+    Ok(Reply::line(text, &added))
 }
 
 async fn remove(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
+    session.remove_service(found).await?;
     let (aid, sid) = (found.application, found.service);
-    session.post("remove", &[("app_id", &aid.to_string()), ("service_id", &sid.to_string())]).await?;
     Ok(Reply::done(format!("Service {sid} of application {aid} has been successfully removed.")))
 }
 
 async fn rename(session: &Session, found: &FoundService, name: &str) -> Result<Reply, Failure> {
+    session.rename_service(found, name).await?;
     let (aid, sid) = (found.application, found.service);
-    let ids = (aid.to_string(), sid.to_string());
-    session.post("rename", &[("app_id", &ids.0), ("service_id", &ids.1), ("name", name)]).await?;
     Ok(Reply::done(format!("Service {sid} of application {aid} has been renamed to '{name}'.")))
 }
 
@@ -202,80 +230,86 @@ async fn list(session: &Session, kind: Option<&str>, application: Option<&str>) 
     };
     let mut services = lookup::services(session, kind, application).await?;
     services.sort_by_key(|found| (found.service.application_id, found.service.sid));
-    let mut states: Option<(ApplicationId, Value)> = None;
-    let mut rows: Vec<Row> = Vec::new();
+    // A manager that does not answer makes the state unknown, not the list impossible.
+    let mut infos: HashMap<ApplicationId, Option<AppInfo>> = HashMap::new();
+    let mut rows: Vec<ServiceRow> = Vec::new();
     for found in services {
-        let aid = found.service.application_id;
-        if states.as_ref().is_none_or(|(of, _)| *of != aid) {
+        let (aid, sid) = (found.service.application_id, found.service.sid);
+        if !infos.contains_key(&aid) {
             session.learn_manager(&found.application);
-            // A manager that does not answer makes the state unknown, not the list impossible.
-            let info = session.manager(aid, RpcCall::get(0, "get_app_info")).await.unwrap_or_default();
-            states = Some((aid, info));
+            infos.insert(aid, session.app_info(aid).await.ok());
         }
-        let state = states.as_ref().and_then(|(_, info)| info["states"].get(found.service.sid.to_string()));
-        let row = json!({
-            "aid": aid, "sid": found.service.sid, "type": found.service.kind, "name": found.service.name,
-            "status": state.and_then(Value::as_str).unwrap_or("N/A")
+        let state = infos.get(&aid).and_then(|info| info.as_ref()?.states.get(&sid));
+        rows.push(ServiceRow {
+            aid,
+            sid,
+            kind: found.service.kind,
+            name: found.service.name,
+            status: state.map_or("N/A", |state| state.as_str()),
         });
-        rows.extend(row.as_object().cloned());
     }
-    let text = match table(&["aid", "sid", "type", "name", "status"], &rows) {
-        text if text.is_empty() => "No existing services.".to_owned(),
-        text => text,
-    };
-    Ok(Reply::line(text, rows.into_iter().map(Value::Object).collect()))
+    Ok(Reply::table(&["aid", "sid", "type", "name", "status"], &rows, "No existing services."))
 }
 
-async fn start(session: &Session, found: &FoundService, cloud: Option<&str>) -> Result<Reply, Failure> {
+async fn start(run: &Invocation, found: &FoundService, cloud: Option<&str>) -> Result<Reply, Failure> {
     if let Some(cloud) = cloud {
-        lookup::check_cloud(session, cloud).await?;
+        lookup::check_cloud(&run.session, cloud).await?;
     }
-    let call = RpcCall::post(0, "start_service").param("cloud", cloud.unwrap_or("default"));
-    session.manager(found.application, call.param("service_id", found.service.0)).await?;
+    run.session.start_service(found, cloud).await?;
     let words = format!("Service {} of application {} is starting... ", found.service, found.application);
-    wait::for_service(session, found, &words, &[State::Running]).await
+    wait::for_service(run, found, &words, &[State::Running]).await
 }
 
-async fn stop(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
-    let call = RpcCall::post(0, "stop_service").param("service_id", found.service.0);
-    session.manager(found.application, call).await?;
+async fn stop(run: &Invocation, found: &FoundService) -> Result<Reply, Failure> {
+    run.session.stop_service(found).await?;
     let words = format!("Service {} of application {} is stopping... ", found.service, found.application);
-    wait::for_service(session, found, &words, &[State::Stopped]).await
+    wait::for_service(run, found, &words, &[State::Stopped]).await
 }
 
 async fn get_state(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
-    let info = session.manager(found.application, RpcCall::get(found.service.0, "get_service_info")).await?;
-    let info: Map<String, Value> = understood("get_service_info", info)?;
-    let lines: Vec<String> = info.iter().map(|(name, value)| format!("{name}: {}", shown(value))).collect();
-    Ok(Reply::lines(&lines, Value::Object(info)))
+    let info = session.service_info(found).await?;
+    let fields = value_of(&info);
+    let fields = fields.as_object().into_iter().flatten();
+    let lines: Vec<String> = fields.map(|(name, value)| format!("{name}: {}", python_str(value))).collect();
+    Ok(Reply::lines(&lines, &info))
 }
 
 async fn get_script(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
-    let call = RpcCall::get(0, "get_startup_script").param("sid", found.service.0);
-    let script = session.manager(found.application, call).await?;
-    Ok(Reply::line(shown(&script), script))
+    let script = session.startup_script(found).await?;
+    Ok(Reply::line(script.as_str(), &script))
 }
 
-async fn set_script(session: &Session, found: &FoundService, filename: PathBuf) -> Result<Reply, Failure> {
-    let call = RpcCall::upload(0, "upload_startup_script").param("sid", found.service.to_string());
-    session.manager(found.application, upload::with_file(call, "script", &filename)?).await?;
+async fn set_script(session: &Session, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
+    session.upload_startup_script(found, path).await?;
     Ok(Reply::done("Startup script uploaded successfully."))
 }
 
 async fn get_log(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
-    let answer = session.manager(found.application, RpcCall::get(found.service.0, "get_manager_log")).await?;
-    Ok(Reply::line(answer["log"].as_str().unwrap_or_default(), answer.clone()))
+    let log = session.service_log(found).await?;
+    Ok(Reply::line(log.log.as_str(), &log))
 }
 
 async fn get_history(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
-    let answer = session.manager(found.application, RpcCall::get(found.service.0, "get_service_history")).await?;
-    let entries = answer["state_log"].as_array().cloned().unwrap_or_default();
-    let line = |entry: &Value| {
-        let seconds = entry["time"].as_f64().unwrap_or_default();
-        let time = chrono::DateTime::from_timestamp(seconds as i64, 0).unwrap_or_default();
-        let time = time.with_timezone(&chrono::Local).format("%Y-%m-%d %H:%M:%S");
-        format!("{time} {} {}", shown(&entry["state"]), entry["reason"].as_str().unwrap_or_default())
-    };
-    let lines: Vec<String> = entries.iter().map(line).collect();
-    Ok(Reply::lines(&lines, Value::Array(entries)))
+    let history = session.service_history(found).await?;
+    let lines: Vec<String> = history.iter().map(|change| history_line(change, &chrono::Local)).collect();
+    Ok(Reply::lines(&lines, &history))
+}
+
+fn history_line<Z: chrono::TimeZone<Offset: std::fmt::Display>>(change: &StateChange, zone: &Z) -> String {
+    let time = chrono::DateTime::from_timestamp(change.time as i64, 0).unwrap_or_default();
+    let time = time.with_timezone(zone).format("%Y-%m-%d %H:%M:%S");
+    format!("{time} {} {}", change.state, change.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn history_is_told_to_the_second_in_the_zone_of_the_reader() {
+        let change = StateChange { time: 1_795_325_789.75, state: State::Error, reason: "no nodes".to_owned() };
+        assert_eq!(history_line(&change, &chrono::Utc), "2026-11-22 05:36:29 ERROR no nodes");
+        let east = chrono::FixedOffset::east_opt(3600).unwrap();
+        assert_eq!(history_line(&change, &east), "2026-11-22 06:36:29 ERROR no nodes");
+    }
 }

@@ -1,10 +1,52 @@
 //! What is done on the director's own machine, without the network.
 
-use super::user::NewUser;
+use clap::Args;
+
+use crate::client::certificate;
 use crate::client::error::Failure;
 use crate::config::locate_director_cfg;
 use crate::director::local::{self, LocalError, NewAccount};
 use crate::sys;
+
+/// A new account, as it is typed.
+#[derive(Debug, Args)]
+pub(crate) struct NewUser {
+    /// User's username
+    pub username: String,
+    /// User's email
+    #[arg(long)]
+    pub email: Option<String>,
+    /// User's first name
+    #[arg(long)]
+    pub fname: Option<String>,
+    /// User's last name
+    #[arg(long)]
+    pub lname: Option<String>,
+    /// User's affiliation
+    #[arg(long)]
+    pub affiliation: Option<String>,
+    /// User's password; better leave it out and be asked
+    #[arg(long)]
+    pub password: Option<String>,
+    /// Initial credit
+    #[arg(long, value_name = "CRED", default_value_t = 50, allow_negative_numbers = true)]
+    pub credit: i64,
+}
+
+impl NewUser {
+    /// Returns what the director is told over the network; what is missing is empty.
+    pub(crate) fn account(self) -> certificate::NewAccount {
+        certificate::NewAccount {
+            username: self.username,
+            fname: self.fname.unwrap_or_default(),
+            lname: self.lname.unwrap_or_default(),
+            email: self.email.unwrap_or_default(),
+            affiliation: self.affiliation.unwrap_or_default(),
+            password: self.password.unwrap_or_default(),
+            credit: self.credit,
+        }
+    }
+}
 
 /// Checks that this machine has a director.
 ///
@@ -31,7 +73,7 @@ pub(crate) async fn create_user(user: NewUser) -> Result<(), Failure> {
     Ok(sys::blocking(move || local::create_user(&locate_director_cfg(None), &account)).await?)
 }
 
-/// Users and their credit.
+/// Returns users and their credit.
 ///
 /// # Errors
 /// There is no director here.
@@ -39,7 +81,7 @@ pub(crate) async fn list_users() -> Result<Vec<(String, i64)>, Failure> {
     Ok(sys::blocking(|| local::list_users(&locate_director_cfg(None))).await?)
 }
 
-/// Adds credit and gives the new one.
+/// Adds credit and returns the new one.
 ///
 /// # Errors
 /// There is no director here, or no such user.

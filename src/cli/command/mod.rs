@@ -1,14 +1,27 @@
-//! The commands of users, one file for each group of them.
+//! The commands of users, one file for each group of them, and the registry
+//! of the groups that are no kinds of service.
 
-pub(crate) mod application;
+mod application;
 pub(crate) mod certificate;
-pub(crate) mod cloud;
+mod cloud;
 pub(crate) mod code;
-pub(crate) mod director;
+mod director;
 pub(crate) mod every_service;
-pub(crate) mod local_user;
-pub(crate) mod nodes;
-pub(crate) mod service;
-pub(crate) mod user;
+mod local_user;
+mod nodes;
+mod service;
+pub(crate) mod service_names;
+mod user;
 pub(crate) mod volume;
-pub(crate) mod wait;
+mod wait;
+
+use super::group::Group;
+
+/// Every group, but those of kinds.
+pub(crate) const GROUPS: &[Group] = &[
+    Group::of::<user::UserCommand>("user", "Manage ConPaaS users."),
+    Group::of::<cloud::CloudCommand>("cloud", "Manage ConPaaS clouds."),
+    Group::of::<application::ApplicationCommand>("application", "Manage ConPaaS applications."),
+    Group::of::<service::ServiceCommand>("service", "Manage ConPaaS services."),
+    Group::of::<director::DirectorCommand>("director", "Manage ConPaaS director."),
+];

@@ -1,95 +1,97 @@
 //! Nodes of a service and their logs.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::cloud::shown_cloud;
 use super::wait;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::printer::Reply;
-use crate::cli::output::table::{Row, table};
 use crate::client::error::Failure;
 use crate::client::lookup;
 use crate::client::lookup::FoundService;
-use crate::client::session::{Session, taken, understood};
-use crate::model::State;
-use crate::rpc::RpcCall;
+use crate::client::manager::Counts;
+use crate::client::session::Session;
+use crate::model::{ApplicationId, ServiceId, State};
+
+/// A row of `list_nodes`: a node in one of its roles.
+#[derive(Serialize)]
+struct NodeRow {
+    aid: ApplicationId,
+    sid: ServiceId,
+    role: String,
+    ip: String,
+    agent_id: String,
+    cloud: String,
+}
 
 /// Adds nodes and waits for them.
 ///
 /// # Errors
 /// In upstream's words.
 pub(crate) async fn add(
-    session: &Session,
+    run: &Invocation,
     found: &FoundService,
-    counts: &[(&str, i64)],
+    counts: &Counts,
     cloud: Option<&str>,
 ) -> Result<Reply, Failure> {
-    let (total, nodes) = summed(counts)?;
+    let total = total(counts)?;
     if let Some(cloud) = cloud {
-        lookup::check_cloud(session, cloud).await?;
+        lookup::check_cloud(&run.session, cloud).await?;
     }
-    let call = RpcCall::post(0, "add_nodes").param("nodes", nodes).param("service_id", found.service.0);
-    session.manager(found.application, call.param("cloud", cloud.unwrap_or("default"))).await?;
+    run.session.add_nodes(found, counts, cloud).await?;
     let (aid, sid) = (found.application, found.service);
     let words = format!("Starting {total} new nodes for service {sid} of application {aid}... ");
-    wait::for_service(session, found, &words, &[State::Running]).await
+    wait::for_service(run, found, &words, &[State::Running]).await
 }
 
 /// Removes nodes and waits until they are gone.
 ///
 /// # Errors
 /// In upstream's words.
-pub(crate) async fn remove(session: &Session, found: &FoundService, counts: &[(&str, i64)]) -> Result<Reply, Failure> {
-    let (total, nodes) = summed(counts)?;
-    let call = RpcCall::post(0, "remove_nodes").param("nodes", nodes).param("service_id", found.service.0);
-    session.manager(found.application, call).await?;
+pub(crate) async fn remove(run: &Invocation, found: &FoundService, counts: &Counts) -> Result<Reply, Failure> {
+    let total = total(counts)?;
+    run.session.remove_nodes(found, counts).await?;
     let (aid, sid) = (found.application, found.service);
     let words = format!("Removing {total} nodes for service {sid} of application {aid}... ");
-    wait::for_service(session, found, &words, &[State::Running, State::Stopped]).await
+    wait::for_service(run, found, &words, &[State::Running, State::Stopped]).await
 }
 
-/// The table of nodes, one row for each role of a node.
+/// Lists the nodes, one row for each role of a node.
 ///
 /// # Errors
 /// In upstream's words.
-pub(crate) async fn list(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
-    let answer = session.manager(found.application, RpcCall::get(found.service.0, "list_nodes")).await?;
-    let roles: Map<String, Value> = understood("list_nodes", answer)?;
-    let mut rows: Vec<Row> = Vec::new();
-    for (role, ids) in &roles {
-        for id in ids.as_array().into_iter().flatten().filter_map(Value::as_str) {
-            let Ok(node) = node_info(session, found, id).await else {
-                session.printer.note("WARNING: got node identifier from list_nodes but failed on get_node_info.");
+pub(crate) async fn list(run: &Invocation, found: &FoundService) -> Result<Reply, Failure> {
+    let mut rows: Vec<NodeRow> = Vec::new();
+    for (role, ids) in run.session.nodes(found).await? {
+        for id in ids {
+            let Ok(node) = run.session.node(found, &id).await else {
+                run.printer.note("WARNING: got node identifier from list_nodes but failed on get_node_info.");
                 continue;
             };
-            let row = json!({
-                "aid": found.application, "sid": found.service, "role": role,
-                "ip": node.get("ip"), "agent_id": id, "cloud": node.get("cloud")
+            rows.push(NodeRow {
+                aid: found.application,
+                sid: found.service,
+                role: role.clone(),
+                ip: node.ip,
+                agent_id: id,
+                cloud: shown_cloud(&node.cloud).to_owned(),
             });
-            rows.extend(row.as_object().cloned());
         }
     }
-    rows.iter_mut().for_each(shown_cloud);
-    rows.sort_by_key(|row| row.get("ip").and_then(Value::as_str).map(str::to_owned));
-    let text = match table(&["aid", "sid", "role", "ip", "agent_id", "cloud"], &rows) {
-        text if text.is_empty() => "No existing nodes.".to_owned(),
-        text => text,
-    };
-    Ok(Reply::line(text, rows.into_iter().map(Value::Object).collect()))
+    rows.sort_by(|one, other| one.ip.cmp(&other.ip));
+    Ok(Reply::table(&["aid", "sid", "role", "ip", "agent_id", "cloud"], &rows, "No existing nodes."))
 }
 
-/// The table of an agent's logs.
+/// Lists the logs of an agent.
 ///
 /// # Errors
 /// In upstream's words.
 pub(crate) async fn list_agent_logs(session: &Session, found: &FoundService, agent: &str) -> Result<Reply, Failure> {
-    let node = node_info(session, found, agent).await?;
-    let logs = node.get("logs").cloned().unwrap_or_default();
-    let rows: Vec<Row> = understood("get_node_info", logs)?;
-    let text = table(&["filename", "description"], &rows);
-    Ok(Reply::line(text, rows.into_iter().map(Value::Object).collect()))
+    let node = session.node(found, agent).await?;
+    Ok(Reply::table(&["filename", "description"], &node.logs, ""))
 }
 
-/// The text of an agent's log.
+/// Returns the text of an agent's log.
 ///
 /// # Errors
 /// In upstream's words.
@@ -99,25 +101,26 @@ pub(crate) async fn get_agent_log(
     agent: &str,
     filename: Option<&str>,
 ) -> Result<Reply, Failure> {
-    let mut call = RpcCall::get(found.service.0, "get_agent_log").param("agentId", agent);
-    if let Some(filename) = filename {
-        call = call.param("filename", filename);
-    }
-    let answer = session.manager(found.application, call).await?;
-    Ok(Reply::line(answer["log"].as_str().unwrap_or_default(), answer.clone()))
+    let log = session.node_log(found, agent, filename).await?;
+    Ok(Reply::line(log.log.as_str(), &log))
 }
 
-async fn node_info(session: &Session, found: &FoundService, id: &str) -> Result<Map<String, Value>, Failure> {
-    let call = RpcCall::get(found.service.0, "get_node_info").param("serviceNodeId", id);
-    let mut answer = session.manager(found.application, call).await?;
-    understood("get_node_info", taken(&mut answer, "serviceNode"))
-}
-
-fn summed(counts: &[(&str, i64)]) -> Result<(i64, Value), Failure> {
-    if let Some((_, count)) = counts.iter().find(|(_, count)| *count < 0) {
+fn total(counts: &Counts) -> Result<i64, Failure> {
+    if let Some(count) = counts.values().find(|count| **count < 0) {
         return Err(Failure::said(format!("Invalid number of nodes {count}.")));
     }
-    let total = counts.iter().map(|(_, count)| count).fold(0, |sum: i64, count| sum.saturating_add(*count));
-    let nodes: Map<String, Value> = counts.iter().map(|(role, count)| ((*role).to_owned(), json!(count))).collect();
-    Ok((total, Value::Object(nodes)))
+    Ok(counts.values().fold(0, |sum: i64, count| sum.saturating_add(*count)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_summed_and_less_than_none_is_refused() {
+        assert_eq!(total(&Counts::from([("web", 2), ("backend", 0), ("proxy", 1)])).unwrap(), 3);
+        assert_eq!(total(&Counts::from([("a", i64::MAX), ("b", 1)])).unwrap(), i64::MAX);
+        let failure = total(&Counts::from([("web", 2), ("backend", -1)])).unwrap_err();
+        assert_eq!(failure.text, "Invalid number of nodes -1.");
+    }
 }

@@ -2,48 +2,41 @@
 
 use async_trait::async_trait;
 use clap::Subcommand;
-use serde_json::Value;
 
-use crate::cli::command::every_service;
-use crate::cli::command::every_service::{CommonCommand, ServiceNames};
-use crate::cli::command::service::Count;
-use crate::cli::command_line::Action;
+use crate::api::manager::Greetings;
+use crate::cli::command::every_service::{Count, KindCommand};
+use crate::cli::command::service_names::ServiceNames;
+use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
 use crate::client::session::Session;
-use crate::rpc::RpcCall;
 
-const KIND: &str = "helloworld";
+/// The kind's name.
+pub(crate) const NAME: &str = "helloworld";
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 pub(crate) enum HelloworldCommand {
-    /// Add a new service
-    Add {
-        /// Name or identifier of an application
-        app_name_or_id: String,
-    },
     /// What all kinds have
     #[command(flatten)]
-    Common(CommonCommand<Count>),
+    Every(KindCommand<Count>),
     /// Get a greeting from every node
     GetHelloworld(ServiceNames),
 }
 
 #[async_trait(?Send)]
 impl Action for HelloworldCommand {
-    async fn run(self: Box<Self>, session: &Session) -> Result<Reply, Failure> {
+    async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
         match *self {
-            HelloworldCommand::Add { app_name_or_id } => every_service::add(session, KIND, &app_name_or_id).await,
-            HelloworldCommand::Common(command) => every_service::run(session, Some(KIND), command).await,
-            HelloworldCommand::GetHelloworld(names) => {
-                let found = names.find(session, Some(KIND)).await?;
-                let call = RpcCall::get(found.service.0, "get_helloworld");
-                let answer = session.manager(found.application, call).await?;
-                let text = answer.get("helloworld").and_then(Value::as_str).unwrap_or_default().to_owned();
-                Ok(Reply::line(text, answer))
-            }
+            HelloworldCommand::Every(command) => command.run(run, NAME).await,
+            HelloworldCommand::GetHelloworld(names) => get_helloworld(&run.session, &names).await,
         }
     }
+}
+
+async fn get_helloworld(session: &Session, names: &ServiceNames) -> Result<Reply, Failure> {
+    let found = names.find(session, Some(NAME)).await?;
+    let greetings: Greetings = session.service(&found, "get_helloworld").await?;
+    Ok(Reply::line(greetings.helloworld.as_str(), &greetings))
 }

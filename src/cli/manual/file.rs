@@ -3,7 +3,7 @@
 
 use roff::{Roff, bold, roman};
 
-use super::source;
+use super::source::source;
 
 /// The page of the file `name` whose shipped text is `text`.
 pub(crate) fn page(name: &str, about: &str, text: &str) -> String {

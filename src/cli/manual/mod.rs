@@ -4,13 +4,16 @@
 
 mod file;
 mod page;
+mod source;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::{Arg, Command, value_parser};
 
+use super::own_words;
 use crate::config::{SHIPPED_CPS_TOOLS_CONF, SHIPPED_DIRECTOR_CFG};
 
 /// The command's name.
@@ -26,11 +29,23 @@ pub(crate) fn command() -> Command {
         .arg(directory.help("Such as /usr/local/share/man; man1 and man5 are made in it"))
 }
 
+/// Reads `words` and writes the pages of `whole`, the program with all that it understands.
+pub(crate) fn run(program: &str, words: &[String], whole: Command) -> ExitCode {
+    let complaint = "say which directory the pages shall be in";
+    match own_words::read(command(), program, words, "[-h] DIR", complaint) {
+        Ok(matches) => match matches.get_one::<PathBuf>("directory") {
+            Some(directory) => own_words::written(directory, write(whole, directory)),
+            None => ExitCode::from(2),
+        },
+        Err(code) => code,
+    }
+}
+
 /// Writes one page for `whole`, one for each of its commands, and one for each configuration file.
 ///
 /// # Errors
 /// The directory cannot be made or written.
-pub(crate) fn write(mut whole: Command, directory: &Path) -> io::Result<()> {
+fn write(mut whole: Command, directory: &Path) -> io::Result<()> {
     whole.build();
     let (programs, files) = (directory.join("man1"), directory.join("man5"));
     fs::create_dir_all(&programs)?;
@@ -47,9 +62,4 @@ pub(crate) fn write(mut whole: Command, directory: &Path) -> io::Result<()> {
         fs::write(files.join(format!("{name}.5")), file::page(name, about, text))?;
     }
     Ok(())
-}
-
-/// What stands at the end of a page's first and last line.
-fn source() -> String {
-    format!("conpaas {}", env!("CARGO_PKG_VERSION"))
 }

@@ -6,7 +6,7 @@ use clap::Command;
 use clap_mangen::Man;
 use roff::{Roff, bold, roman};
 
-use super::source;
+use super::source::source;
 
 /// Variables that more than one command looks at.
 const ENVIRONMENT: &[(&str, &str)] = &[

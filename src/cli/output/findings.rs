@@ -3,23 +3,33 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::printer::write_out;
+use super::table::value_of;
 use crate::model::{Finding, Verdict};
 
-/// Prints all, and gives the exit code: 1 when something does not work.
+/// A finding as `--json` prints it.
+#[derive(Serialize)]
+struct FindingLine<'a> {
+    verdict: &'static str,
+    text: &'a str,
+    remedy: &'a str,
+}
+
+/// Prints all, and returns the exit code: 1 when something does not work.
 pub(crate) fn report(findings: &[Finding], is_json: bool) -> ExitCode {
     if is_json {
-        let values: Vec<_> = findings
-            .iter()
-            .map(|finding| json!({ "verdict": word(finding.verdict), "text": finding.text, "remedy": finding.remedy }))
-            .collect();
-        write_out(&format!("{}\n", json!(values)));
+        let lines: Vec<FindingLine<'_>> = findings.iter().map(line).collect();
+        write_out(&format!("{}\n", value_of(&lines)));
     } else {
         findings.iter().for_each(print);
     }
     if findings.iter().any(|finding| finding.verdict == Verdict::Bad) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn line(finding: &Finding) -> FindingLine<'_> {
+    FindingLine { verdict: word(finding.verdict), text: &finding.text, remedy: &finding.remedy }
 }
 
 fn print(finding: &Finding) {

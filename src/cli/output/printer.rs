@@ -8,8 +8,10 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
+use super::table::{table, value_of};
 use crate::client::error::Failure;
 
 /// What a command has to say when it has done its work.
@@ -23,25 +25,40 @@ pub(crate) struct Reply {
     pub failure: Option<Failure>,
 }
 
+/// A sentence as `--json` prints it.
+#[derive(Serialize)]
+struct Message<'a> {
+    message: &'a str,
+}
+
+/// A failure as `--json` prints it.
+#[derive(Serialize)]
+struct ErrorLine<'a> {
+    error: &'a str,
+}
+
 impl Reply {
     /// One line and its data.
-    pub(crate) fn line(text: impl Into<String>, value: Value) -> Self {
-        let mut text = text.into();
-        text.push('\n');
-        Reply { text, value, failure: None }
+    pub(crate) fn line(text: impl Into<String>, data: &impl Serialize) -> Self {
+        Reply { text: text.into() + "\n", value: value_of(data), failure: None }
     }
 
     /// Lines, none of them ended yet; none at all prints nothing.
-    pub(crate) fn lines(lines: &[String], value: Value) -> Self {
+    pub(crate) fn lines(lines: &[String], data: &impl Serialize) -> Self {
         let text = lines.iter().map(|line| format!("{line}\n")).collect();
-        Reply { text, value, failure: None }
+        Reply { text, value: value_of(data), failure: None }
+    }
+
+    /// A table of rows, or `none` where there are no rows; for programs the whole rows.
+    pub(crate) fn table(columns: &[&str], rows: &[impl Serialize], none: &str) -> Self {
+        let text = if rows.is_empty() { none.to_owned() } else { table(columns, rows) };
+        Reply::line(text, &rows)
     }
 
     /// One line that tells of something done.
     pub(crate) fn done(text: impl Into<String>) -> Self {
         let text = text.into();
-        let value = json!({ "message": text });
-        Reply::line(text, value)
+        Reply::line(text.clone(), &Message { message: &text })
     }
 }
 
@@ -54,8 +71,11 @@ pub(crate) struct Printer {
     pub is_debug: bool,
 }
 
+/// The printer of what was typed before any option was read.
+pub(crate) const PLAIN: Printer = Printer { is_json: false, is_debug: false };
+
 impl Printer {
-    /// Writes a reply and gives the exit code. A reader that has gone is no failure.
+    /// Writes a reply and returns the exit code. A reader that has gone is no failure.
     pub(crate) fn reply(&self, reply: &Reply) -> u8 {
         let text = if self.is_json { format!("{}\n", reply.value) } else { reply.text.clone() };
         // What others wrote (logs, descriptions) must not command a terminal; a file gets it as it is.
@@ -66,7 +86,7 @@ impl Printer {
         }
     }
 
-    /// Writes a failure and gives the exit code.
+    /// Writes a failure and returns the exit code.
     pub(crate) fn failure(&self, failure: &Failure) -> u8 {
         self.error(&failure.text);
         if self.is_debug && !self.is_json {
@@ -77,7 +97,7 @@ impl Printer {
         1
     }
 
-    /// Writes a usage error and gives the exit code.
+    /// Writes a usage error and returns the exit code.
     pub(crate) fn usage_error(&self, usage: &str, text: &str) -> u8 {
         if !self.is_json {
             eprintln!("{usage}");
@@ -109,7 +129,7 @@ impl Printer {
 
     fn error(&self, text: &str) {
         if self.is_json {
-            return eprintln!("{}", json!({ "error": text }));
+            return eprintln!("{}", value_of(&ErrorLine { error: text }));
         }
         let whole = if text.starts_with("ERROR") { text.to_owned() } else { format!("ERROR: {text}") };
         let whole = if io::stderr().is_terminal() { harmless(&whole) } else { whole };
@@ -131,7 +151,7 @@ impl Waiting {
         }
     }
 
-    /// Takes the moving line away; gives the words that were not written yet.
+    /// Takes the moving line away; returns the words that were not written yet.
     pub(crate) fn end(self) -> String {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
@@ -173,6 +193,22 @@ fn is_coloured() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn replies_tell_people_and_programs_the_same() {
+        let reply = Reply::done("It is done.");
+        assert_eq!(
+            (reply.text.as_str(), reply.value.to_string()),
+            ("It is done.\n", r#"{"message":"It is done."}"#.to_owned())
+        );
+        let reply = Reply::lines(&["a".to_owned(), "b".to_owned()], &["a", "b"]);
+        assert_eq!((reply.text.as_str(), reply.value.to_string()), ("a\nb\n", r#"["a","b"]"#.to_owned()));
+        let none: [Message<'_>; 0] = [];
+        let reply = Reply::table(&["message"], &none, "No messages.");
+        assert_eq!((reply.text.as_str(), reply.value.to_string()), ("No messages.\n", "[]".to_owned()));
+        let reply = Reply::table(&["message"], &[Message { message: "m" }], "No messages.");
+        assert_eq!(reply.text, "message\n-------\nm      \n");
+    }
 
     #[test]
     fn a_terminal_is_not_commanded_by_what_others_wrote() {

@@ -21,7 +21,7 @@ pub(crate) fn ask(words: &str) -> Result<String, Failure> {
 ///
 /// # Errors
 /// There is nobody to ask.
-pub(crate) fn ask_twice(printer: &Printer) -> Result<String, Failure> {
+pub(crate) fn ask_twice(printer: Printer) -> Result<String, Failure> {
     loop {
         let first = ask("Password: ")?;
         if ask("Retype password: ")? == first {

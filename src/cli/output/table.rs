@@ -1,18 +1,27 @@
 //! Tables as ConPaaS 2.0 prints them: headers, a line of dashes, rows;
 //! texts to the left, numbers to the right, trailing spaces kept.
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// One row: values by column name. Columns that are not asked for are passed over.
-pub(crate) type Row = Map<String, Value>;
+use crate::api::params::python_str;
 
-/// The table of `rows`, its lines separated but not ended; nothing for no rows.
-pub(crate) fn table(columns: &[&str], rows: &[Row]) -> String {
+/// One row: values by column name.
+type Row = Map<String, Value>;
+
+/// Returns the data as the JSON value that `--json` prints.
+pub(crate) fn value_of(data: &impl Serialize) -> Value {
+    serde_json::to_value(data).expect("what commands print has texts as keys, so it always becomes JSON")
+}
+
+/// Returns the table of `rows`, its lines separated but not ended; nothing
+/// for no rows. Fields that no column names are passed over, and a column
+/// that a row has no field for shows `None`.
+pub(crate) fn table(columns: &[&str], rows: &[impl Serialize]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let cells: Vec<Vec<Cell>> =
-        rows.iter().map(|row| columns.iter().map(|name| Cell::of(row.get(*name))).collect()).collect();
+    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells_of(columns, row)).collect();
     let width = |index: usize| {
         let longest = cells.iter().map(|row| row[index].width()).max().unwrap_or(0);
         longest.max(columns[index].chars().count())
@@ -28,12 +37,12 @@ pub(crate) fn table(columns: &[&str], rows: &[Row]) -> String {
     lines.join("\n")
 }
 
-/// A value as Python 2's `%s` shows it.
-pub(crate) fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => crate::api::params::python_repr(other),
-    }
+fn cells_of(columns: &[&str], row: &impl Serialize) -> Vec<Cell> {
+    let fields: Row = match value_of(row) {
+        Value::Object(fields) => fields,
+        other => unreachable!("a row is a struct, not {other}"),
+    };
+    columns.iter().map(|name| Cell::of(fields.get(*name))).collect()
 }
 
 struct Cell {
@@ -44,7 +53,7 @@ struct Cell {
 impl Cell {
     fn of(value: Option<&Value>) -> Self {
         let value = value.unwrap_or(&Value::Null);
-        Cell { text: shown(value), is_number: value.is_number() }
+        Cell { text: python_str(value), is_number: value.is_number() }
     }
 
     fn width(&self) -> usize {
@@ -83,7 +92,9 @@ mod tests {
 
     #[test]
     fn no_rows_are_no_table_and_letters_count_once() {
-        assert_eq!(table(&["a"], &[]), "");
-        assert_eq!(table(&["a"], &rows(&json!([{"a": "zoé"}, {"a": "b"}]))), "a  \n---\nzoé\nb  ");
+        assert_eq!(table(&["a"], &rows(&json!([]))), "");
+        let letters = rows(&json!([{"a": "zoé"}, {"a": "b", "not a column": 5}]));
+        assert_eq!(table(&["a"], &letters), "a  \n---\nzoé\nb  ");
+        assert_eq!(table(&["missing"], &letters[..1]), "missing\n-------\nNone   ");
     }
 }

@@ -3,18 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Command, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
+use super::line::{Outcome, RoleLine};
 use crate::cli::output::findings;
 use crate::cli::output::printer::write_out;
 use crate::config::locate_director_cfg;
 use crate::director::{self, RunOptions, SetupOptions};
 use crate::rpc::install_crypto;
+use crate::server;
 
 /// Run the director, make one, or look for what is wrong with it
 #[derive(Debug, Parser)]
 #[command(name = "conpaas director", disable_help_subcommand = true)]
-struct DirectorLine {
+pub(crate) struct DirectorLine {
     #[command(flatten)]
     place: Place,
     /// Set a wrong clock right before starting
@@ -69,70 +71,46 @@ pub(crate) fn takes(words: &[String]) -> bool {
     }
 }
 
-/// What the role understands.
-pub(crate) fn tree() -> Command {
-    DirectorLine::command()
-}
-
-pub(crate) fn run(words: &[String]) -> ExitCode {
-    let line =
-        match DirectorLine::try_parse_from(std::iter::once("conpaas director").chain(words.iter().map(String::as_str)))
-        {
-            Ok(line) => line,
-            Err(error) => error.exit(),
-        };
-    match line.command {
-        None => director::run(&RunOptions { config: line.place.config, step_clock: line.step_clock }),
-        Some(DirectorRoleCommand::Init { hostname, names, set }) => {
-            init(&SetupOptions { config: locate_director_cfg(line.place.config.as_deref()), hostname, names, set })
-        }
-        Some(DirectorRoleCommand::Check { json, fix, image }) => {
-            check(line.place.config.as_deref(), json, fix.then_some(image.as_deref()))
-        }
-        Some(DirectorRoleCommand::StopNodes) => stop_nodes(line.place.config.as_deref()),
-    }
-}
-
-fn init(options: &SetupOptions) -> ExitCode {
-    install_crypto();
-    match director::setup(options) {
-        Ok(report) => {
-            for line in report.lines {
-                println!("{line}");
+impl RoleLine for DirectorLine {
+    fn run(self) -> Outcome {
+        let config = self.place.config;
+        match self.command {
+            None => Ok(director::run(&RunOptions { config, step_clock: self.step_clock })),
+            Some(DirectorRoleCommand::Init { hostname, names, set }) => {
+                init(&SetupOptions { config: locate_director_cfg(config.as_deref()), hostname, names, set })
             }
-            println!("The authority's fingerprint (SHA-256), for users to compare:\n  {}", report.fingerprint);
-            println!("Next: 'conpaas director check', then 'conpaas director', then 'conpaas user create NAME'");
-            ExitCode::SUCCESS
+            Some(DirectorRoleCommand::Check { json, fix, image }) => {
+                check(config.as_deref(), json, fix.then_some(image.as_deref()))
+            }
+            Some(DirectorRoleCommand::StopNodes) => stop_nodes(config.as_deref()),
         }
-        Err(error) => complain(&error),
     }
 }
 
-fn stop_nodes(config: Option<&Path>) -> ExitCode {
-    let report = match finish(director::stop_nodes(&locate_director_cfg(config))) {
-        Ok(report) => report,
-        Err(error) => return complain(&error.into()),
-    };
+fn init(options: &SetupOptions) -> Outcome {
+    install_crypto();
+    let report = director::setup(options)?;
+    for line in report.lines {
+        println!("{line}");
+    }
+    println!("The authority's fingerprint (SHA-256), for users to compare:\n  {}", report.fingerprint);
+    println!("Next: 'conpaas director check', then 'conpaas director', then 'conpaas user create NAME'");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stop_nodes(config: Option<&Path>) -> Outcome {
+    let report = server::complete(director::stop_nodes(&locate_director_cfg(config)))?;
     for line in &report.stopped {
         write_out(&format!("{line}\n"));
     }
     for failure in &report.failures {
         eprintln!("ERROR: {failure}");
     }
-    if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn finish<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
-}
-
-fn complain(error: &anyhow::Error) -> ExitCode {
-    eprintln!("ERROR: {error:#}");
-    ExitCode::FAILURE
+    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// `mend` is there to mend first, with the image to upload.
-fn check(config: Option<&Path>, is_json: bool, mend: Option<Option<&Path>>) -> ExitCode {
+fn check(config: Option<&Path>, is_json: bool, mend: Option<Option<&Path>>) -> Outcome {
     install_crypto();
     let config = locate_director_cfg(config);
     let work = async {
@@ -143,11 +121,7 @@ fn check(config: Option<&Path>, is_json: bool, mend: Option<Option<&Path>>) -> E
         findings.extend(director::check(&config).await);
         findings
     };
-    let findings = match finish(work) {
-        Ok(findings) => findings,
-        Err(error) => return complain(&error.into()),
-    };
-    findings::report(&findings, is_json)
+    Ok(findings::report(&server::complete(work)?, is_json))
 }
 
 fn parse_option(text: &str) -> Result<(String, String, String), String> {
@@ -155,5 +129,20 @@ fn parse_option(text: &str) -> Result<(String, String, String), String> {
     match parts {
         Some(((section, key), value)) => Ok((section.to_owned(), key.to_owned(), value.to_owned())),
         None => Err("write it as SECTION.KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_of_the_configuration_names_its_section() {
+        let parsed = |text: &str| parse_option(text).map(|(section, key, value)| [section, key, value].join("|"));
+        assert_eq!(parsed("iaas.DRIVER=process").unwrap(), "iaas|DRIVER|process");
+        assert_eq!(parsed("director.LISTEN=0.0.0.0:1=2").unwrap(), "director|LISTEN|0.0.0.0:1=2");
+        for text in ["DRIVER=lxc", "iaas.DRIVER", ""] {
+            assert_eq!(parsed(text).unwrap_err(), "write it as SECTION.KEY=VALUE", "{text}");
+        }
     }
 }

@@ -1,21 +1,23 @@
 //! `conpaas first-boot`: what an image does when it starts for the first
 //! time, and what belongs to it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Command, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-use crate::api::first_boot::FirstLogin;
+use super::line::{Outcome, RoleLine};
+use crate::api::first_boot::{FirstLogin, Login};
 use crate::cli::output::printer::write_out;
 use crate::first_boot;
 use crate::first_boot::{FirstBootError, Place, RunOptions};
-use crate::sys::chain;
+use crate::server;
+use crate::sys::file;
 
 /// Make an image that just started into a machine of its own
 #[derive(Debug, Parser)]
 #[command(name = "conpaas first-boot", disable_help_subcommand = true)]
-struct FirstBootLine {
+pub(crate) struct FirstBootLine {
     #[command(flatten)]
     place: PlaceOptions,
     /// Only say what would be done
@@ -54,55 +56,29 @@ enum FirstBootCommand {
     ForgetScript,
 }
 
-/// What the role understands.
-pub(crate) fn tree() -> Command {
-    FirstBootLine::command()
-}
-
-pub(crate) fn run(words: &[String]) -> ExitCode {
-    let words = std::iter::once("conpaas first-boot").chain(words.iter().map(String::as_str));
-    let line = match FirstBootLine::try_parse_from(words) {
-        Ok(line) => line,
-        Err(error) => error.exit(),
-    };
-    let place = Place::new(&line.place.root, line.place.boot.as_deref());
-    let outcome = match line.command {
-        None => return first_boot::run(&RunOptions { place, is_dry: line.dry_run }),
-        Some(FirstBootCommand::Check { file }) => return check(&file),
-        Some(FirstBootCommand::Announce) => wait(first_boot::announce(&place)),
-        Some(FirstBootCommand::Take { json }) => wait(take(&place, json)),
-        Some(FirstBootCommand::ForgetScript) => first_boot::forget_script(&place).map(|was_there| {
-            write_out(if was_there {
-                "taken off the card: the machine starts as it should\n"
-            } else {
-                "nothing to do\n"
-            });
-        }),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("ERROR: {}", chain(&error));
-            ExitCode::FAILURE
+impl RoleLine for FirstBootLine {
+    fn run(self) -> Outcome {
+        let place = Place::new(&self.place.root, self.place.boot.as_deref());
+        match self.command {
+            None => return Ok(first_boot::run(&RunOptions { place, is_dry: self.dry_run })),
+            Some(FirstBootCommand::Check { file }) => return check(&file),
+            Some(FirstBootCommand::Announce) => server::complete(first_boot::announce(&place))??,
+            Some(FirstBootCommand::Take { json }) => server::complete(take(&place, json))??,
+            Some(FirstBootCommand::ForgetScript) => forget_script(&place)?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 
-fn wait(work: impl Future<Output = Result<(), FirstBootError>>) -> Result<(), FirstBootError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|source| FirstBootError::Kernel { action: "start", source })?;
-    runtime.block_on(work)
+fn forget_script(place: &Place) -> Result<(), FirstBootError> {
+    let was_there = first_boot::forget_script(place)?;
+    write_out(if was_there { "taken off the card: the machine starts as it should\n" } else { "nothing to do\n" });
+    Ok(())
 }
 
-fn check(file: &std::path::Path) -> ExitCode {
-    let bytes = match crate::sys::file::read(file) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            eprintln!("ERROR: {}", chain(&error));
-            return ExitCode::FAILURE;
-        }
-    };
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
+fn check(path: &Path) -> Outcome {
+    let bytes = file::read(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (lines, problems) = first_boot::check_settings(&name, &bytes);
     for line in lines {
         write_out(&format!("{line}\n"));
@@ -110,7 +86,7 @@ fn check(file: &std::path::Path) -> ExitCode {
     for problem in &problems {
         write_out(&format!("PROBLEM     {problem}\n"));
     }
-    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn take(place: &Place, is_json: bool) -> Result<(), FirstBootError> {
@@ -127,8 +103,21 @@ async fn take(place: &Place, is_json: bool) -> Result<(), FirstBootError> {
 }
 
 fn shown(login: &FirstLogin) -> String {
-    let line = |what: &str, login: &Option<crate::api::first_boot::Login>| {
+    let line = |what: &str, login: &Option<Login>| {
         login.as_ref().map(|login| format!("{what}: {}, password {}\n", login.name, login.password)).unwrap_or_default()
     };
     line("ConPaaS user", &login.conpaas) + &line("account of this system", &login.system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_logins_that_were_made_up_are_shown() {
+        let login = |name: &str| Some(Login { name: name.to_owned(), password: "p".to_owned() });
+        let both = FirstLogin { conpaas: login("ann"), system: login("pi") };
+        assert_eq!(shown(&both), "ConPaaS user: ann, password p\naccount of this system: pi, password p\n");
+        assert_eq!(shown(&FirstLogin { conpaas: None, system: None }), "");
+    }
 }

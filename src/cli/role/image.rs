@@ -6,20 +6,22 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use clap::{Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use serde::{Serialize, Serializer};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::line::{Outcome as RoleOutcome, RoleLine};
 use crate::cli::output::printer::{harmless, write_out};
-use crate::cli::output::table::{Row, table};
+use crate::cli::output::table::table;
 use crate::image::{Architecture, BuildOptions, Built, Compression, Outcome, RecipeDirectory, Report, build, overview};
+use crate::server;
 
 /// Make images for containers and machines
 #[derive(Debug, Parser)]
 #[command(name = "conpaas image", disable_help_subcommand = true)]
-struct ImageLine {
+pub(crate) struct ImageLine {
     #[command(subcommand)]
     command: ImageCommand,
 }
@@ -100,43 +102,34 @@ enum CompressChoice {
 /// What shells say of a program that Ctrl-C ended.
 const STOPPED: u8 = 130;
 
-/// What the role understands.
-pub(crate) fn tree() -> Command {
-    ImageLine::command()
+impl RoleLine for ImageLine {
+    fn run(self) -> RoleOutcome {
+        Ok(match self.command {
+            ImageCommand::List { recipes } => list(recipes.as_deref())?,
+            ImageCommand::Show { name, arch, service, recipes } => show(recipes.as_deref(), &name, arch, service)?,
+            ImageCommand::Build(options) => make(options)?,
+        })
+    }
 }
 
-/// Reads `words`, what follows `conpaas image`, does it, and gives the exit code.
-pub(crate) fn run(words: &[String]) -> ExitCode {
-    let words = std::iter::once("conpaas image").chain(words.iter().map(String::as_str));
-    let outcome = match ImageLine::try_parse_from(words) {
-        Ok(ImageLine { command: ImageCommand::List { recipes } }) => list(recipes.as_deref()),
-        Ok(ImageLine { command: ImageCommand::Show { name, arch, service, recipes } }) => {
-            show(recipes.as_deref(), &name, arch, service)
-        }
-        Ok(ImageLine { command: ImageCommand::Build(options) }) => make(options),
-        Err(error) => error.exit(),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("ERROR: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+/// A row of `list`.
+#[derive(Serialize)]
+struct RecipeRow {
+    recipe: String,
+    makes: &'static str,
+    r#for: String,
+    about: String,
 }
 
 fn list(recipes: Option<&Path>) -> anyhow::Result<ExitCode> {
     let recipes = RecipeDirectory::open(recipes)?.list()?;
-    let rows: Vec<Row> = recipes
-        .iter()
-        .map(|recipe| {
-            let names: Vec<&str> = recipe.architectures.iter().map(|architecture| architecture.name()).collect();
-            let mut row = Row::new();
-            row.insert("recipe".to_owned(), json!(recipe.name));
-            row.insert("makes".to_owned(), json!(recipe.output.word()));
-            row.insert("for".to_owned(), json!(names.join(" ")));
-            row.insert("about".to_owned(), json!(recipe.about));
-            row
+    let rows: Vec<RecipeRow> = recipes
+        .into_iter()
+        .map(|recipe| RecipeRow {
+            recipe: recipe.name,
+            makes: recipe.output.word(),
+            r#for: recipe.architectures.iter().map(|architecture| architecture.name()).collect::<Vec<_>>().join(" "),
+            about: recipe.about,
         })
         .collect();
     write_out(&format!("{}\n", table(&["recipe", "makes", "for", "about"], &rows)));
@@ -189,14 +182,13 @@ fn make(line: Build) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let progress = Progress::new();
     // One thread: the programs that are started end with the thread that started them.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcomes = runtime.block_on(async {
+    let outcomes = server::complete(async {
         tokio::select! {
             biased;
             outcomes = build(&options, &progress, &stop) => outcomes,
             never = ask_to_stop(&stop) => match never {},
         }
-    });
+    })?;
     progress.end();
     if stop.is_cancelled() {
         eprintln!("stopped; the same command goes on where this one was");
@@ -237,7 +229,7 @@ async fn signals_arrive<F: Future<Output = Option<()>> + Unpin>(any: impl Iterat
 /// Sizes of what was made, in MB, beside what they may have and what the seed's had.
 fn print_sizes(outcomes: &[Outcome]) {
     let built: Vec<&Built> = outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).collect();
-    let rows: Vec<Row> = built.iter().map(|built| row(built)).collect();
+    let rows: Vec<SizeRow<'_>> = built.iter().map(|built| size_row(built)).collect();
     if !rows.is_empty() {
         write_out(&format!("{}\n", table(&["image", "content", "disk", "download", "budget", "seed"], &rows)));
     }
@@ -251,19 +243,38 @@ fn print_sizes(outcomes: &[Outcome]) {
     }
 }
 
-fn row(built: &Built) -> Row {
-    let mut row = Row::new();
-    let mut set = |name: &str, value: Option<f64>| {
-        row.insert(name.to_owned(), value.map_or_else(|| json!("-"), |value| json!(value)));
-    };
+/// A row of what was made; sizes in MB, a dash for what there is none of.
+#[derive(Serialize)]
+struct SizeRow<'a> {
+    image: &'a str,
+    content: f64,
+    #[serde(serialize_with = "number_or_dash")]
+    disk: Option<f64>,
+    #[serde(serialize_with = "number_or_dash")]
+    download: Option<f64>,
+    #[serde(serialize_with = "number_or_dash")]
+    budget: Option<f64>,
+    #[serde(serialize_with = "number_or_dash")]
+    seed: Option<f64>,
+}
+
+fn number_or_dash<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match number {
+        Some(number) => serializer.serialize_f64(*number),
+        None => serializer.serialize_str("-"),
+    }
+}
+
+fn size_row(built: &Built) -> SizeRow<'_> {
     let disk = built.artefacts.iter().find(|artefact| artefact.file.ends_with(".img"));
-    set("content", Some(megabytes(built.content_bytes)));
-    set("disk", disk.map(|disk| megabytes(disk.bytes)));
-    set("download", built.download().map(|download| megabytes(download.bytes)));
-    set("budget", built.budget_mb.map(|budget| budget as f64));
-    set("seed", built.seed_mb.map(|seed| seed as f64));
-    row.insert("image".to_owned(), json!(built.name));
-    row
+    SizeRow {
+        image: &built.name,
+        content: megabytes(built.content_bytes),
+        disk: disk.map(|disk| megabytes(disk.bytes)),
+        download: built.download().map(|download| megabytes(download.bytes)),
+        budget: built.budget_mb.map(|budget| budget as f64),
+        seed: built.seed_mb.map(|seed| seed as f64),
+    }
 }
 
 /// Millions of bytes, with one digit after the point.
@@ -340,5 +351,28 @@ impl Report for Progress {
 
     fn done(&self, _: &Built) {
         self.change(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_one_digit_and_what_is_missing_is_a_dash() {
+        let row = SizeRow {
+            image: "services",
+            content: megabytes(123_456_789),
+            disk: None,
+            download: Some(megabytes(1_000_000)),
+            budget: Some(60.0),
+            seed: None,
+        };
+        assert_eq!(
+            table(&["image", "content", "disk", "download", "budget", "seed"], &[row]),
+            "image    content disk download budget seed\n\
+             ------------------------------------------\n\
+             services   123.5 -         1.0   60.0 -   "
+        );
     }
 }

@@ -1,12 +1,24 @@
-//! What `conpaas` does besides being the client: the roles of a machine.
+//! What `conpaas` does besides being the client: the roles of a machine, one
+//! line each in [`ROLES`].
 //!
-//! Each role parses its own words and makes its own runtime. Roles are
-//! looked for before groups, so that `conpaas director` runs the director
-//! while `conpaas director version` asks one.
+//! Roles are looked for before groups, so that `conpaas director` runs the
+//! director while `conpaas director version` asks one.
+
+mod director;
+mod first_boot;
+mod image;
+mod line;
+mod node;
+mod nutshell;
+mod renew;
+mod time;
+mod welcome;
 
 use std::process::ExitCode;
 
-use clap::Command;
+use clap::{Command, CommandFactory};
+
+use line::RoleLine;
 
 /// A role.
 pub(crate) struct Role {
@@ -14,113 +26,77 @@ pub(crate) struct Role {
     pub name: &'static str,
     /// One line about it.
     pub about: &'static str,
-    /// Which further words are the role's; others are for the client's group of that name.
+    /// Whether these further words are the role's; others are for the client's group of that name.
     takes: fn(&[String]) -> bool,
     /// What it understands, for its manual page and for completion.
     tree: fn() -> Command,
-    run: fn(&[String]) -> ExitCode,
-}
-
-impl Role {
-    /// The clap tree of the role.
-    pub(crate) fn command(&self) -> Command {
-        (self.tree)().name(self.name).about(self.about)
-    }
+    run: fn(&str, &[String]) -> ExitCode,
 }
 
 /// Every role of this program.
 pub(crate) const ROLES: &[Role] = &[
-    Role {
-        name: "director",
-        about: "run, make or check a director",
-        takes: director::takes,
-        tree: director::tree,
-        run: director::run,
-    },
-    Role { name: "manager", about: "run a node's manager", takes: always, tree: node::tree, run: node::manager },
-    Role { name: "agent", about: "run a node's agent", takes: always, tree: node::tree, run: node::agent },
-    Role { name: "join", about: "find out what this node is", takes: always, tree: node::join_tree, run: node::join },
-    Role {
-        name: "init",
-        about: "be the first process of a container",
-        takes: always,
-        tree: || Command::new("init"),
-        run: |_| crate::init::run(),
-    },
-    Role {
-        name: "nutshell",
-        about: "a whole ConPaaS on this machine",
-        takes: always,
-        tree: nutshell::tree,
-        run: nutshell_role,
-    },
-    Role {
-        name: "demo",
-        about: "run a small web program on your director",
-        takes: always,
-        tree: nutshell::demo_tree,
-        run: demo_role,
-    },
-    Role {
-        name: "time",
-        about: "keep the last known time, and look at the clock",
-        takes: always,
-        tree: time::tree,
-        run: time::run,
-    },
-    Role {
-        name: "image",
-        about: "make images for containers and machines",
-        takes: always,
-        tree: image::tree,
-        run: image::run,
-    },
-    Role {
-        name: "first-boot",
-        about: "make an image into a machine of its own",
-        takes: always,
-        tree: first_boot::tree,
-        run: first_boot::run,
-    },
-    Role {
-        name: "web",
-        about: "serve the welcome page of a machine",
-        takes: always,
-        tree: welcome::tree,
-        run: welcome::run,
-    },
-    Role {
-        name: "renew",
-        about: "renew the certificates of this machine",
-        takes: always,
-        tree: renew::tree,
-        run: renew::run,
-    },
+    Role::of::<director::DirectorLine>("director", "run, make or check a director").only(director::takes),
+    Role::of::<node::ManagerLine>("manager", "run a node's manager"),
+    Role::of::<node::AgentLine>("agent", "run a node's agent"),
+    Role::of::<node::JoinLine>("join", "find out what this node is"),
+    Role::of::<node::InitLine>("init", "be the first process of a container"),
+    Role::of::<nutshell::NutshellLine>("nutshell", "a whole ConPaaS on this machine"),
+    Role::of::<nutshell::DemoLine>("demo", "run a small web program on your director"),
+    Role::of::<time::TimeLine>("time", "keep the last known time, and look at the clock"),
+    Role::of::<image::ImageLine>("image", "make images for containers and machines"),
+    Role::of::<first_boot::FirstBootLine>("first-boot", "make an image into a machine of its own"),
+    Role::of::<welcome::WebLine>("web", "serve the welcome page of a machine"),
+    Role::of::<renew::RenewLine>("renew", "renew the certificates of this machine"),
 ];
 
-fn always(_: &[String]) -> bool {
-    true
+impl Role {
+    const fn of<L: RoleLine + CommandFactory>(name: &'static str, about: &'static str) -> Self {
+        Role { name, about, takes: |_| true, tree: L::command, run: line::run::<L> }
+    }
+
+    const fn only(self, takes: fn(&[String]) -> bool) -> Self {
+        Role { takes, ..self }
+    }
+
+    /// Returns the clap tree of the role.
+    pub(crate) fn command(&self) -> Command {
+        (self.tree)().name(self.name).about(self.about)
+    }
 }
 
 /// Runs the role that `words` name, if they name one.
 pub(crate) fn run(words: &[String]) -> Option<ExitCode> {
     let (first, rest) = words.split_first()?;
     let role = ROLES.iter().find(|role| role.name == first && (role.takes)(rest))?;
-    Some((role.run)(rest))
+    Some((role.run)(role.name, rest))
 }
 
-fn demo_role(words: &[String]) -> ExitCode {
-    ExitCode::from(nutshell::demo_main(words.iter().map(Into::into).collect()))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn nutshell_role(words: &[String]) -> ExitCode {
-    ExitCode::from(nutshell::main(words.iter().map(Into::into).collect()))
+    #[test]
+    fn every_tree_is_sound_and_has_a_name_of_its_own() {
+        let mut names: Vec<&str> = ROLES.iter().map(|role| role.name).collect();
+        for role in ROLES {
+            role.command().debug_assert();
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ROLES.len());
+    }
+
+    #[test]
+    fn the_director_leaves_the_words_of_the_client_alone() {
+        let takes = |line: &str| {
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            (ROLES[0].takes)(&words)
+        };
+        for line in ["", "init --hostname h", "check", "stop-nodes", "--config f", "--config=f", "--step-clock"] {
+            assert!(takes(line), "{line}");
+        }
+        for line in ["version", "help", "--json version", "-h"] {
+            assert!(!takes(line), "{line}");
+        }
+    }
 }
-pub(crate) mod director;
-pub(crate) mod first_boot;
-pub(crate) mod image;
-pub(crate) mod node;
-pub(crate) mod nutshell;
-pub(crate) mod renew;
-pub(crate) mod time;
-pub(crate) mod welcome;

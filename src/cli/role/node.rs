@@ -3,11 +3,11 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Command, CommandFactory, Parser};
+use clap::{Args, Parser};
 
+use super::line::{Outcome, RoleLine};
 use crate::init::{self, JOIN_LIMIT, JoinOptions, Source, Then};
 use crate::node::Options;
 use crate::{agent, manager};
@@ -15,7 +15,25 @@ use crate::{agent, manager};
 /// Run the program of a node
 #[derive(Debug, Parser)]
 #[command(disable_help_subcommand = true)]
-struct NodeLine {
+pub(crate) struct ManagerLine {
+    #[command(flatten)]
+    options: NodeOptions,
+}
+
+/// Run the program of a node
+#[derive(Debug, Parser)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct AgentLine {
+    #[command(flatten)]
+    options: NodeOptions,
+}
+
+/// Be the first process of a container
+#[derive(Debug, Parser)]
+pub(crate) struct InitLine {}
+
+#[derive(Debug, Args)]
+struct NodeOptions {
     /// The node's configuration [default: /root/config.cfg below the root]
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -30,20 +48,10 @@ struct NodeLine {
     root: PathBuf,
 }
 
-/// What both roles understand.
-pub(crate) fn tree() -> Command {
-    NodeLine::command()
-}
-
-/// What `conpaas join` understands.
-pub(crate) fn join_tree() -> Command {
-    JoinLine::command()
-}
-
 /// Find out what this node is: take the invitation that its cloud passed on to the director, once
 #[derive(Debug, Parser)]
 #[command(name = "conpaas join", disable_help_subcommand = true)]
-struct JoinLine {
+pub(crate) struct JoinLine {
     /// The directory that stands for / of the node
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
@@ -65,32 +73,39 @@ struct JoinLine {
     bind: Option<Ipv4Addr>,
 }
 
-pub(crate) fn join(words: &[String]) -> ExitCode {
-    let line = match JoinLine::try_parse_from(std::iter::once("conpaas join").chain(words.iter().map(String::as_str))) {
-        Ok(line) => line,
-        Err(error) => error.exit(),
-    };
-    let is_own_machine = line.root == Path::new("/");
-    let sources = match line.source {
-        named if !named.is_empty() => named,
-        _ if is_own_machine => Source::all(),
-        _ => vec![Source::Seed],
-    };
-    let then = if line.run { Then::Run { bind: line.bind, port: line.port } } else { Then::End };
-    init::join(&JoinOptions { root: line.root, sources, limit: Duration::from_secs(line.limit), then })
+impl RoleLine for JoinLine {
+    fn run(self) -> Outcome {
+        let is_own_machine = self.root == Path::new("/");
+        let sources = match self.source {
+            named if !named.is_empty() => named,
+            _ if is_own_machine => Source::all(),
+            _ => vec![Source::Seed],
+        };
+        let then = if self.run { Then::Run { bind: self.bind, port: self.port } } else { Then::End };
+        Ok(init::join(&JoinOptions { root: self.root, sources, limit: Duration::from_secs(self.limit), then }))
+    }
 }
 
-pub(crate) fn manager(words: &[String]) -> ExitCode {
-    with_options("conpaas manager", words, manager::run)
+impl RoleLine for ManagerLine {
+    fn run(self) -> Outcome {
+        Ok(manager::run(&self.options.into()))
+    }
 }
 
-pub(crate) fn agent(words: &[String]) -> ExitCode {
-    with_options("conpaas agent", words, agent::run)
+impl RoleLine for AgentLine {
+    fn run(self) -> Outcome {
+        Ok(agent::run(&self.options.into()))
+    }
 }
 
-fn with_options(name: &'static str, words: &[String], run: fn(&Options) -> ExitCode) -> ExitCode {
-    match NodeLine::try_parse_from(std::iter::once(name).chain(words.iter().map(String::as_str))) {
-        Ok(line) => run(&Options { config: line.config, port: line.port, bind: line.bind, root: line.root }),
-        Err(error) => error.exit(),
+impl RoleLine for InitLine {
+    fn run(self) -> Outcome {
+        Ok(init::run())
+    }
+}
+
+impl From<NodeOptions> for Options {
+    fn from(typed: NodeOptions) -> Self {
+        Options { config: typed.config, port: typed.port, bind: typed.bind, root: typed.root }
     }
 }

@@ -2,17 +2,20 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use clap::{Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::line::{Outcome, RoleLine};
 use crate::cli::output::printer::write_out;
 use crate::model::Ipv4Network;
 use crate::nutshell::{Action, Data, NutshellCloud, NutshellError, Place, Settings, demo_of_caller, run};
+use crate::server;
 
 /// A whole ConPaaS on this machine, for learning
 #[derive(Debug, Parser)]
 #[command(name = "conpaas nutshell", disable_help_subcommand = true)]
-struct NutshellLine {
+pub(crate) struct NutshellLine {
     #[command(subcommand)]
     command: NutshellCommand,
 }
@@ -76,70 +79,36 @@ enum CloudChoice {
     OpenStack,
 }
 
-/// What the role understands.
-pub(crate) fn tree() -> Command {
-    NutshellLine::command()
-}
-
 /// Run a small web program on two nodes of your director, and fetch its pages
 #[derive(Debug, Parser)]
 #[command(name = "conpaas demo", disable_help_subcommand = true)]
-struct DemoLine {}
+pub(crate) struct DemoLine {}
 
-/// What the demo understands.
-pub(crate) fn demo_tree() -> Command {
-    DemoLine::command()
-}
-
-/// Reads `words`, what follows `conpaas nutshell`, does it, and gives the exit code.
-pub(crate) fn main(words: Vec<OsString>) -> u8 {
-    match NutshellLine::try_parse_from(std::iter::once("conpaas nutshell".into()).chain(words)) {
-        Ok(line) => exit_code(act(line.command)),
-        Err(error) => not_understood(&error),
+impl RoleLine for NutshellLine {
+    fn run(self) -> Outcome {
+        let (options, action) = match self.command {
+            NutshellCommand::Up(options) => (options, Action::Up),
+            NutshellCommand::Demo(options) => (options, Action::Demo),
+            NutshellCommand::Status(options) => (options, Action::Status),
+            NutshellCommand::Shell { options, words } => (options, Action::Shell(words)),
+            NutshellCommand::Down { options, purge } => {
+                (options, Action::Down(if purge { Data::Purge } else { Data::Keep }))
+            }
+        };
+        let place = find(options)?;
+        Ok(ExitCode::from(server::complete(run(&place, action, &say))??))
     }
 }
 
-/// As [`main`], for what follows `conpaas demo`.
-pub(crate) fn demo_main(words: Vec<OsString>) -> u8 {
-    match DemoLine::try_parse_from(std::iter::once("conpaas demo".into()).chain(words)) {
-        Ok(DemoLine {}) => exit_code(demo()),
-        Err(error) => not_understood(&error),
+impl RoleLine for DemoLine {
+    fn run(self) -> Outcome {
+        server::complete(demo_of_caller(&say))??;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
-fn demo() -> Result<u8, Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(demo_of_caller(&|line| write_out(&format!("{line}\n"))))?;
-    Ok(0)
-}
-
-fn not_understood(error: &clap::Error) -> u8 {
-    let _nobody_reads = error.print();
-    u8::try_from(error.exit_code()).unwrap_or(2)
-}
-
-fn exit_code(result: Result<u8, Box<dyn std::error::Error>>) -> u8 {
-    result.unwrap_or_else(|error| {
-        let chain = std::iter::successors(Some(&*error), |error| error.source());
-        let texts: Vec<String> = chain.map(ToString::to_string).collect();
-        eprintln!("ERROR: {}", texts.join(": "));
-        1
-    })
-}
-
-fn act(command: NutshellCommand) -> Result<u8, Box<dyn std::error::Error>> {
-    let (options, action) = match command {
-        NutshellCommand::Up(options) => (options, Action::Up),
-        NutshellCommand::Demo(options) => (options, Action::Demo),
-        NutshellCommand::Status(options) => (options, Action::Status),
-        NutshellCommand::Shell { options, words } => (options, Action::Shell(words)),
-        NutshellCommand::Down { options, purge } => {
-            (options, Action::Down(if purge { Data::Purge } else { Data::Keep }))
-        }
-    };
-    let place = find(options)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(run(&place, action, &|line| write_out(&format!("{line}\n"))))?)
+fn say(line: &str) {
+    write_out(&format!("{line}\n"));
 }
 
 fn find(options: Options) -> Result<Place, NutshellError> {

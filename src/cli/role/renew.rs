@@ -2,22 +2,23 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use chrono::DateTime;
-use clap::{Command, CommandFactory, Parser};
+use clap::Parser;
 
+use super::line::{Outcome, RoleLine};
 use crate::cli::command::certificate;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::findings;
 use crate::cli::output::printer::Printer;
 use crate::client::error::Failure;
-use crate::client::session::Session;
 use crate::clock::Clock;
 use crate::config::{ClientConfig, locate_director_cfg};
 use crate::director::{self, RenewAuthority};
 use crate::model::Finding;
 use crate::pki::{Credentials, CredentialsError, Lifetime};
 use crate::rpc::install_crypto;
+use crate::server;
 
 /// Renew the certificates of this machine that have less than a third of their life left
 #[derive(Debug, Parser)]
@@ -28,7 +29,7 @@ use crate::rpc::install_crypto;
                   cps-tools.conf holds your password. Nodes renew theirs themselves. Ends with 1 when something that \
                   is due could not be renewed."
 )]
-struct RenewLine {
+pub(crate) struct RenewLine {
     /// director.cfg [default: $DIRECTOR_CFG, or /etc/cpsdirector/director.cfg]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -40,30 +41,22 @@ struct RenewLine {
     json: bool,
 }
 
-/// What the role understands.
-pub(crate) fn tree() -> Command {
-    RenewLine::command()
-}
-
-pub(crate) fn run(words: &[String]) -> ExitCode {
-    let line = match RenewLine::try_parse_from(std::iter::once("conpaas renew").chain(words.iter().map(String::as_str)))
-    {
-        Ok(line) => line,
-        Err(error) => error.exit(),
-    };
-    install_crypto();
-    let authority = if line.authority { RenewAuthority::Yes } else { RenewAuthority::No };
-    let director_cfg = locate_director_cfg(line.config.as_deref());
-    let mut found = Vec::new();
-    // One that was named must be there.
-    if line.config.is_some() || line.authority || director_cfg.exists() {
-        found.extend(of_director(&director_cfg, authority));
+impl RoleLine for RenewLine {
+    fn run(self) -> Outcome {
+        install_crypto();
+        let authority = if self.authority { RenewAuthority::Yes } else { RenewAuthority::No };
+        let director_cfg = locate_director_cfg(self.config.as_deref());
+        let mut found = Vec::new();
+        // One that was named must be there.
+        if self.config.is_some() || self.authority || director_cfg.exists() {
+            found.extend(of_director(&director_cfg, authority));
+        }
+        found.extend(of_user(self.json));
+        if found.is_empty() {
+            found.push(Finding::good("this machine has no certificate to renew"));
+        }
+        Ok(findings::report(&found, self.json))
     }
-    found.extend(of_user(line.json));
-    if found.is_empty() {
-        found.push(Finding::good("this machine has no certificate to renew"));
-    }
-    findings::report(&found, line.json)
 }
 
 /// A user of the director's machine may have certificates of his own, and must not read the director's.
@@ -106,10 +99,9 @@ fn of_user(is_json: bool) -> Option<Finding> {
 }
 
 fn fetch(printer: Printer, settings: ClientConfig) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::said(format!("cannot start: {error}")))?;
-    let session = Session::new(printer, settings);
-    runtime.block_on(certificate::get(&session, false)).map(drop)
+    let run = Invocation::new(settings, printer);
+    let outcome = server::complete(certificate::get(&run, false));
+    outcome.map_err(|error| Failure::said(format!("cannot start: {error}")))?.map(drop)
 }
 
 fn end(directory: &Path) -> Result<i64, CredentialsError> {

@@ -5,18 +5,20 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chrono::SecondsFormat;
-use clap::{Args, Command, CommandFactory, Parser, Subcommand};
-use serde_json::json;
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
 
+use super::line::{Outcome, RoleLine};
 use crate::cli::output::printer::write_out;
+use crate::cli::output::table::value_of;
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict, Memory};
-use crate::sys::chain;
+use crate::server;
 use crate::time;
 
 /// Keep the last known time of a machine whose clock has no battery
 #[derive(Debug, Parser)]
 #[command(name = "conpaas time", disable_help_subcommand = true)]
-struct TimeLine {
+pub(crate) struct TimeLine {
     #[command(flatten)]
     place: Place,
     #[command(subcommand)]
@@ -52,57 +54,50 @@ enum TimeCommand {
     },
 }
 
-/// What the role understands.
-pub(crate) fn tree() -> Command {
-    TimeLine::command()
+/// A verdict as `--json` prints it.
+#[derive(Serialize)]
+struct VerdictLine {
+    is_good: bool,
+    verdict: String,
+    now: String,
+    floor: String,
+    floor_is: String,
 }
 
-pub(crate) fn run(words: &[String]) -> ExitCode {
-    let line = match TimeLine::try_parse_from(std::iter::once("conpaas time").chain(words.iter().map(String::as_str))) {
-        Ok(line) => line,
-        Err(error) => error.exit(),
-    };
-    let machine = Memory::default();
-    let memory = Memory {
-        record: line.place.record.unwrap_or(machine.record),
-        epoch: line.place.epoch.unwrap_or(machine.epoch),
-    };
-    match line.command {
-        TimeCommand::Run => time::run(&memory),
-        TimeCommand::Restore => restore(&memory),
-        TimeCommand::Save => save(&memory),
-        TimeCommand::Check { server, json } => check(&memory, server, json),
-    }
-}
-
-fn restore(memory: &Memory) -> ExitCode {
-    match clock::restore(memory, &Clock::system()) {
-        Ok(restored) => {
-            println!("{restored}");
-            ExitCode::SUCCESS
+impl RoleLine for TimeLine {
+    fn run(self) -> Outcome {
+        let machine = Memory::default();
+        let memory = Memory {
+            record: self.place.record.unwrap_or(machine.record),
+            epoch: self.place.epoch.unwrap_or(machine.epoch),
+        };
+        match self.command {
+            TimeCommand::Run => Ok(time::run(&memory)),
+            TimeCommand::Restore => restore(&memory),
+            TimeCommand::Save => save(&memory),
+            TimeCommand::Check { server, json } => check(&memory, server, json),
         }
-        Err(error) => complain(&chain(&error)),
     }
 }
 
-fn save(memory: &Memory) -> ExitCode {
+fn restore(memory: &Memory) -> Outcome {
+    println!("{}", clock::restore(memory, &Clock::system())?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn save(memory: &Memory) -> Outcome {
     let now = Clock::system().now();
     if now < clock::build_time() || now > clock::ceiling() {
-        return complain("the clock is certainly wrong, so its time is not written down: see 'conpaas time check'");
+        return Err("the clock is certainly wrong, so its time is not written down: see 'conpaas time check'".into());
     }
-    match clock::record_beyond(&memory.record, now, Duration::ZERO) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&chain(&error)),
-    }
+    clock::record_beyond(&memory.record, now, Duration::ZERO)?;
+    Ok(ExitCode::SUCCESS)
 }
 
-fn check(memory: &Memory, servers: Vec<String>, is_json: bool) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return complain(&format!("cannot start: {error}")),
-    };
+fn check(memory: &Memory, servers: Vec<String>, is_json: bool) -> Outcome {
     let (clock, floor) = (Clock::system(), memory.floor());
-    let verdict = match runtime.block_on(clock::check(&ClockSettings::new(servers), &clock)) {
+    let settings = ClockSettings::new(servers);
+    let verdict = match server::complete(clock::check(&settings, &clock))? {
         ClockVerdict::Unchecked(_) if clock.now() < floor.at() => {
             ClockVerdict::Implausible { now: clock.now(), floor: floor.clone() }
         }
@@ -111,18 +106,16 @@ fn check(memory: &Memory, servers: Vec<String>, is_json: bool) -> ExitCode {
     let is_good = matches!(verdict, ClockVerdict::Right { .. } | ClockVerdict::Unchecked(_));
     if is_json {
         let time = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let value = json!({
-            "is_good": is_good, "verdict": verdict.to_string(), "now": time(clock.now()),
-            "floor": time(floor.at()), "floor_is": floor.to_string(),
-        });
-        write_out(&format!("{value}\n"));
+        let line = VerdictLine {
+            is_good,
+            verdict: verdict.to_string(),
+            now: time(clock.now()),
+            floor: time(floor.at()),
+            floor_is: floor.to_string(),
+        };
+        write_out(&format!("{}\n", value_of(&line)));
     } else {
         write_out(&format!("{verdict}\nIt is certainly later than {floor}.\n"));
     }
-    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn complain(text: &str) -> ExitCode {
-    eprintln!("ERROR: {text}");
-    ExitCode::FAILURE
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

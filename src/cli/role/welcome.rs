@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use clap::{Command, CommandFactory, Parser};
+use clap::Parser;
 
+use super::line::{Outcome, RoleLine};
 use crate::api::first_boot::{FIRST_BOOT_DIR, FIRST_LOGIN_SOCKET};
 use crate::welcome;
 use crate::welcome::WebOptions;
@@ -13,7 +13,7 @@ use crate::welcome::WebOptions;
 /// Serve the welcome page of this machine
 #[derive(Debug, Parser)]
 #[command(name = "conpaas web", disable_help_subcommand = true)]
-struct WebLine {
+pub(crate) struct WebLine {
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:80")]
     listen: SocketAddr,
@@ -28,19 +28,13 @@ struct WebLine {
     last_time: PathBuf,
 }
 
-/// What the role understands.
-pub(crate) fn tree() -> Command {
-    WebLine::command()
-}
-
-pub(crate) fn run(words: &[String]) -> ExitCode {
-    match WebLine::try_parse_from(std::iter::once("conpaas web").chain(words.iter().map(String::as_str))) {
-        Ok(line) => welcome::run(WebOptions {
-            listen: line.listen,
-            state_dir: line.state_dir,
-            first_login_socket: line.first_login_socket,
-            last_time: line.last_time,
-        }),
-        Err(error) => error.exit(),
+impl RoleLine for WebLine {
+    fn run(self) -> Outcome {
+        Ok(welcome::run(WebOptions {
+            listen: self.listen,
+            state_dir: self.state_dir,
+            first_login_socket: self.first_login_socket,
+            last_time: self.last_time,
+        }))
     }
 }

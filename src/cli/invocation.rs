@@ -1,0 +1,37 @@
+//! One run of a client's command: what the commands of every group are given,
+//! and what they return.
+
+use async_trait::async_trait;
+
+use super::output::printer::{Printer, Reply};
+use crate::client::error::Failure;
+use crate::client::session::{Account, Session};
+use crate::config::ClientConfig;
+
+/// One run of a command: whose it is, and who looks.
+pub(crate) struct Invocation {
+    /// Calls director and managers.
+    pub session: Session,
+    /// What `cps-tools.conf` and the command line say.
+    pub settings: ClientConfig,
+    /// Writes what comes out.
+    pub printer: Printer,
+}
+
+impl Invocation {
+    /// Reads the user's certificates, where there are some. Blocking.
+    pub(crate) fn new(settings: ClientConfig, printer: Printer) -> Self {
+        let session = Session::new(Account::read(&settings), Box::new(move |text| printer.note(text)));
+        Invocation { session, settings, printer }
+    }
+}
+
+/// What a sub-command does.
+#[async_trait(?Send)]
+pub(crate) trait Action {
+    /// Does it. What it prints while it works goes through the printer.
+    ///
+    /// # Errors
+    /// In the words that the user sees.
+    async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure>;
+}

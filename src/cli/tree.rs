@@ -1,0 +1,63 @@
+//! The clap tree of the whole program, made of its registries: groups, kinds
+//! and roles. Help, completion and the manual read it.
+
+use clap::Command;
+
+use super::command::GROUPS;
+use super::group::Group;
+use super::kind::KINDS;
+use super::role::{ROLES, Role};
+
+/// Returns every group of sub-commands, in the order in which help shows them.
+pub(crate) fn groups() -> impl Iterator<Item = &'static Group> {
+    GROUPS.iter().chain(KINDS)
+}
+
+/// Returns the group of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Group> {
+    groups().find(|group| group.name == name)
+}
+
+/// Returns the clap tree of the program `program`, with `own`, the commands that are neither roles nor in a group.
+pub(crate) fn whole(program: &str, own: impl Iterator<Item = Command>) -> Command {
+    let mut command = Command::new(program.to_owned())
+        .bin_name(program.to_owned())
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(
+            "ConPaaS runs your programs in containers of a small cluster.\n\n\
+             First steps:\n\
+             \u{20} conpaas user get_certificate        once, so that the director knows you\n\
+             \u{20} conpaas application create shop     an application is a group of services\n\
+             \u{20} conpaas application start shop\n\
+             \u{20} conpaas generic add shop            a service that runs your own scripts\n\
+             \u{20} conpaas generic help                everything else that it can do",
+        )
+        .disable_help_subcommand(true)
+        .subcommand_required(true);
+    for group in groups() {
+        let of_group = group.command(&format!("{program} {}", group.name)).name(group.name);
+        let role = ROLES.iter().find(|role| role.name == group.name).map(Role::command);
+        command = command.subcommand(match role {
+            // One word for both: what the role does, and what the client asks.
+            Some(role) => role.args(of_group.get_arguments()).subcommands(of_group.get_subcommands()),
+            None => of_group,
+        });
+    }
+    for role in ROLES.iter().filter(|role| find(role.name).is_none()) {
+        command = command.subcommand(role.command());
+    }
+    command.subcommands(own).subcommand(Command::new("help").about("show help"))
+}
+
+/// Returns the usage of the whole program, in argparse's words.
+pub(crate) fn usage(program: &str) -> String {
+    let names: Vec<&str> = groups().map(|group| group.name).collect();
+    format!("usage: {program} [-h] [--version] {{{}}} <sub-command> ...", names.join(","))
+}
+
+/// Returns what is said of a first word that names nothing, in argparse's words.
+pub(crate) fn invalid_choice(name: &str) -> String {
+    let names = groups().map(|group| group.name).chain(ROLES.iter().map(|role| role.name));
+    let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
+    format!("argument <command>: invalid choice: '{name}' (choose from {})", names.join(", "))
+}

@@ -1,0 +1,126 @@
+//! The calls of a director that a user makes, with typed parameters and answers.
+//!
+//! Must not know: connections, certificates.
+
+use serde::Deserialize;
+
+use super::error::Failure;
+use super::lookup::FoundService;
+use super::session::Session;
+use crate::api::{ApplicationView, ResourceView, ServiceAndApplication, UserView};
+use crate::model::ApplicationId;
+
+/// What `/upload_manifest` answers. Upstream leaves the id out of a manifest without services.
+#[derive(Deserialize)]
+struct Uploaded {
+    #[serde(default)]
+    aid: Option<ApplicationId>,
+}
+
+/// Every call fails when the director cannot be called, says why not, or
+/// answers with something else.
+impl Session {
+    /// Returns the version that the director speaks.
+    pub(crate) async fn version(&self) -> Result<String, Failure> {
+        let answer = self.get_raw("version").await?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        Ok(serde_json::from_str(&text).unwrap_or(text))
+    }
+
+    /// Returns who the user is.
+    pub(crate) async fn user(&self) -> Result<UserView, Failure> {
+        self.get("user_config").await
+    }
+
+    /// Returns the user's credit.
+    pub(crate) async fn credit(&self) -> Result<i64, Failure> {
+        self.get("user_credit").await
+    }
+
+    /// Returns the names of the clouds.
+    pub(crate) async fn clouds(&self) -> Result<Vec<String>, Failure> {
+        self.get("available_clouds").await
+    }
+
+    /// Returns the nodes that cost credit.
+    pub(crate) async fn resources(&self) -> Result<Vec<ResourceView>, Failure> {
+        self.get("list_resources").await
+    }
+
+    /// Returns the kinds of service that the director knows.
+    pub(crate) async fn service_kinds(&self) -> Result<Vec<String>, Failure> {
+        self.get("available_services").await
+    }
+
+    /// Returns the user's applications.
+    pub(crate) async fn applications(&self) -> Result<Vec<ApplicationView>, Failure> {
+        self.get("listapp").await
+    }
+
+    /// Creates an application.
+    pub(crate) async fn create_application(&self, name: &str) -> Result<ApplicationView, Failure> {
+        self.post("createapp", &[("name", name)]).await
+    }
+
+    /// Deletes an application.
+    pub(crate) async fn delete_application(&self, application: ApplicationId) -> Result<(), Failure> {
+        self.post_done(&format!("deleteapp/{application}"), &[]).await
+    }
+
+    /// Renames an application.
+    pub(crate) async fn rename_application(&self, application: ApplicationId, name: &str) -> Result<(), Failure> {
+        self.post_done(&format!("renameapp/{application}"), &[("name", name)]).await
+    }
+
+    /// Asks for the start of an application, in the default cloud when none is named.
+    pub(crate) async fn start_application(
+        &self,
+        application: ApplicationId,
+        cloud: Option<&str>,
+    ) -> Result<(), Failure> {
+        let method = match cloud {
+            Some(cloud) => format!("startapp/{application}/{cloud}"),
+            None => format!("startapp/{application}"),
+        };
+        self.post_done(&method, &[]).await
+    }
+
+    /// Asks for the end of an application.
+    pub(crate) async fn stop_application(&self, application: ApplicationId) -> Result<(), Failure> {
+        self.post_done(&format!("stopapp/{application}"), &[]).await
+    }
+
+    /// Asks for the application that a manifest describes. Returns its id while it is being made.
+    pub(crate) async fn upload_manifest(&self, manifest: &str, cloud: Option<&str>) -> Result<ApplicationId, Failure> {
+        let parameters = [("manifest", manifest), ("cloud", cloud.unwrap_or("default")), ("thread", "True")];
+        let uploaded: Uploaded = self.post("upload_manifest", &parameters).await?;
+        // Upstream's words for a manifest without services: an application is made and not started.
+        uploaded.aid.ok_or_else(|| Failure::said("'aid'"))
+    }
+
+    /// Returns the user's services, each with its application.
+    pub(crate) async fn services(&self) -> Result<Vec<ServiceAndApplication>, Failure> {
+        self.get("list").await
+    }
+
+    /// Adds a service of `kind` to an application.
+    pub(crate) async fn add_service(
+        &self,
+        kind: &str,
+        application: ApplicationId,
+    ) -> Result<ServiceAndApplication, Failure> {
+        self.post(&format!("add/{kind}"), &[("appid", &application.to_string())]).await
+    }
+
+    /// Removes a service from its application.
+    pub(crate) async fn remove_service(&self, found: &FoundService) -> Result<(), Failure> {
+        let (application, service) = (found.application.to_string(), found.service.to_string());
+        self.post_done("remove", &[("app_id", &application), ("service_id", &service)]).await
+    }
+
+    /// Renames a service.
+    pub(crate) async fn rename_service(&self, found: &FoundService, name: &str) -> Result<(), Failure> {
+        let (application, service) = (found.application.to_string(), found.service.to_string());
+        self.post_done("rename", &[("app_id", &application), ("service_id", &service), ("name", name)]).await
+    }
+}

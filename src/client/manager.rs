@@ -1,0 +1,225 @@
+//! The calls of an application's manager that a user makes, with typed
+//! parameters and answers. What only one kind of service has stands with the
+//! kind's own commands and goes through [`Session::manager`].
+//!
+//! Must not know: connections, certificates.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::error::Failure;
+use super::lookup::FoundService;
+use super::session::Session;
+use super::upload;
+use crate::api::manager::{
+    AppInfo, AuthorizedKeys, CodeVersion, CodeVersionId, CodeVersions, KeyOutcome, LogText, NodeInfo, NodeList,
+    ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript, StateChange, VolumeList, VolumeView,
+};
+use crate::model::{ApplicationId, ServiceId};
+use crate::rpc::{Answer, RpcCall};
+
+/// The cloud that is meant when none is named.
+const DEFAULT_CLOUD: &str = "default";
+
+/// How many nodes of each role are meant, by the names that the manager knows.
+pub(crate) type Counts = BTreeMap<&'static str, i64>;
+
+/// Calls of the manager itself. Every call fails when the manager cannot be
+/// called, says why not, or answers with something else.
+impl Session {
+    /// Returns states, nodes and volumes of a whole application.
+    pub(crate) async fn app_info(&self, application: ApplicationId) -> Result<AppInfo, Failure> {
+        self.manager(application, manager_get("get_app_info")).await
+    }
+
+    /// Returns the log of an application's manager.
+    pub(crate) async fn manager_log(&self, application: ApplicationId) -> Result<LogText, Failure> {
+        self.manager(application, manager_get("get_manager_log")).await
+    }
+
+    /// Asks for the start of a service, in the default cloud when none is named.
+    pub(crate) async fn start_service(&self, found: &FoundService, cloud: Option<&str>) -> Result<(), Failure> {
+        let call = manager_post("start_service").param("cloud", cloud.unwrap_or(DEFAULT_CLOUD));
+        self.done(found.application, call.param("service_id", found.service.0)).await
+    }
+
+    /// Asks for the end of a service.
+    pub(crate) async fn stop_service(&self, found: &FoundService) -> Result<(), Failure> {
+        self.done(found.application, manager_post("stop_service").param("service_id", found.service.0)).await
+    }
+
+    /// Asks for more nodes, in the default cloud when none is named.
+    pub(crate) async fn add_nodes(
+        &self,
+        found: &FoundService,
+        counts: &Counts,
+        cloud: Option<&str>,
+    ) -> Result<(), Failure> {
+        let call = manager_post("add_nodes").param("nodes", nodes(counts)).param("service_id", found.service.0);
+        self.done(found.application, call.param("cloud", cloud.unwrap_or(DEFAULT_CLOUD))).await
+    }
+
+    /// Asks for fewer nodes.
+    pub(crate) async fn remove_nodes(&self, found: &FoundService, counts: &Counts) -> Result<(), Failure> {
+        let call = manager_post("remove_nodes").param("nodes", nodes(counts)).param("service_id", found.service.0);
+        self.done(found.application, call).await
+    }
+
+    /// Returns the startup script of a service's nodes.
+    pub(crate) async fn startup_script(&self, found: &FoundService) -> Result<String, Failure> {
+        self.manager(found.application, manager_get("get_startup_script").param("sid", found.service.0)).await
+    }
+
+    /// Uploads a startup script for a service's nodes.
+    pub(crate) async fn upload_startup_script(&self, found: &FoundService, path: &Path) -> Result<(), Failure> {
+        let call = RpcCall::upload(ServiceId::MANAGER.0, "upload_startup_script");
+        let call = upload::with_file(call.param("sid", found.service.to_string()), "script", path)?;
+        self.manager::<StartupScript>(found.application, call).await.map(drop)
+    }
+
+    /// Asks for a volume of `size_mb` at a node. Returns the service that it belongs to.
+    pub(crate) async fn create_volume(
+        &self,
+        application: ApplicationId,
+        name: &str,
+        size_mb: i64,
+        node: &str,
+    ) -> Result<FoundService, Failure> {
+        let call = manager_post("create_volume").param("volumeName", name).param("volumeSize", size_mb);
+        self.owner(application, call.param("agentId", node)).await
+    }
+
+    /// Asks for the end of a volume. Returns the service that it belonged to.
+    pub(crate) async fn delete_volume(&self, application: ApplicationId, name: &str) -> Result<FoundService, Failure> {
+        self.owner(application, manager_post("delete_volume").param("volumeName", name)).await
+    }
+
+    /// Returns the volumes of a service.
+    pub(crate) async fn volumes(&self, found: &FoundService) -> Result<Vec<VolumeView>, Failure> {
+        let call = manager_post("list_volumes").param("service_id", found.service.0);
+        Ok(self.manager::<VolumeList>(found.application, call).await?.volumes)
+    }
+
+    async fn owner(&self, application: ApplicationId, call: RpcCall) -> Result<FoundService, Failure> {
+        let ServiceIdView { service_id } = self.manager(application, call).await?;
+        Ok(FoundService { application, service: service_id })
+    }
+
+    async fn done(&self, application: ApplicationId, call: RpcCall) -> Result<(), Failure> {
+        self.manager::<IgnoredAny>(application, call).await.map(drop)
+    }
+}
+
+/// Calls of one service, which fail as those of the manager itself.
+impl Session {
+    /// Returns state and kind of a service.
+    pub(crate) async fn service_info(&self, found: &FoundService) -> Result<ServiceInfo, Failure> {
+        self.service(found, "get_service_info").await
+    }
+
+    /// Returns the states that a service went through, oldest first.
+    pub(crate) async fn service_history(&self, found: &FoundService) -> Result<Vec<StateChange>, Failure> {
+        Ok(self.service::<ServiceHistory>(found, "get_service_history").await?.state_log)
+    }
+
+    /// Returns the log of a service's manager.
+    pub(crate) async fn service_log(&self, found: &FoundService) -> Result<LogText, Failure> {
+        self.service(found, "get_manager_log").await
+    }
+
+    /// Returns the ids of a service's nodes by role.
+    pub(crate) async fn nodes(&self, found: &FoundService) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+        Ok(self.service::<NodeList>(found, "list_nodes").await?.by_role)
+    }
+
+    /// Returns what a node of a service is.
+    pub(crate) async fn node(&self, found: &FoundService, id: &str) -> Result<ServiceNode, Failure> {
+        let call = service_get(found, "get_node_info").param("serviceNodeId", id);
+        Ok(self.manager::<NodeInfo>(found.application, call).await?.node)
+    }
+
+    /// Returns a log of a node, its agent's own when none is named.
+    pub(crate) async fn node_log(
+        &self,
+        found: &FoundService,
+        id: &str,
+        filename: Option<&str>,
+    ) -> Result<LogText, Failure> {
+        let mut call = service_get(found, "get_agent_log").param("agentId", id);
+        if let Some(filename) = filename {
+            call = call.param("filename", filename);
+        }
+        self.manager(found.application, call).await
+    }
+
+    /// Returns the keys that may push code.
+    pub(crate) async fn authorized_keys(&self, found: &FoundService) -> Result<Vec<String>, Failure> {
+        Ok(self.service::<AuthorizedKeys>(found, "list_authorized_keys").await?.keys)
+    }
+
+    /// Uploads a key that may push code.
+    pub(crate) async fn upload_authorized_key(&self, found: &FoundService, path: &Path) -> Result<KeyOutcome, Failure> {
+        let call = RpcCall::upload(found.service.0, "upload_authorized_key");
+        self.manager(found.application, upload::with_file(call, "key", path)?).await
+    }
+
+    /// Returns the code versions of a service, newest first.
+    pub(crate) async fn code_versions(&self, found: &FoundService) -> Result<Vec<CodeVersion>, Failure> {
+        Ok(self.service::<CodeVersions>(found, "list_code_versions").await?.versions)
+    }
+
+    /// Uploads an archive as a new code version.
+    pub(crate) async fn upload_code(&self, found: &FoundService, path: &Path) -> Result<CodeVersionId, Failure> {
+        let call = RpcCall::upload(found.service.0, "upload_code_version");
+        self.manager(found.application, upload::with_file(call, "code", path)?).await
+    }
+
+    /// Downloads the file of a code version.
+    pub(crate) async fn download_code(&self, found: &FoundService, version: &str) -> Result<Answer, Failure> {
+        let call = service_get(found, "download_code_version").param("codeVersionId", version);
+        self.manager_file(found.application, call).await
+    }
+
+    /// Deletes a code version.
+    pub(crate) async fn delete_code(&self, found: &FoundService, version: &str) -> Result<(), Failure> {
+        self.change_code(found, "delete_code_version", version).await
+    }
+
+    /// Asks for another code version to be the one that runs; `method` is the kind's own.
+    pub(crate) async fn enable_code(&self, found: &FoundService, method: &str, version: &str) -> Result<(), Failure> {
+        self.change_code(found, method, version).await
+    }
+
+    async fn change_code(&self, found: &FoundService, method: &str, version: &str) -> Result<(), Failure> {
+        let call = RpcCall::post(found.service.0, method).param("codeVersionId", version);
+        self.done(found.application, call).await
+    }
+
+    /// Calls a method of one service that takes nothing and tells something.
+    pub(crate) async fn service<T: serde::de::DeserializeOwned>(
+        &self,
+        found: &FoundService,
+        method: &str,
+    ) -> Result<T, Failure> {
+        self.manager(found.application, service_get(found, method)).await
+    }
+}
+
+fn manager_get(method: &str) -> RpcCall {
+    RpcCall::get(ServiceId::MANAGER.0, method)
+}
+
+fn manager_post(method: &str) -> RpcCall {
+    RpcCall::post(ServiceId::MANAGER.0, method)
+}
+
+fn service_get(found: &FoundService, method: &str) -> RpcCall {
+    RpcCall::get(found.service.0, method)
+}
+
+fn nodes(counts: &Counts) -> Value {
+    counts.iter().map(|(role, count)| ((*role).to_owned(), Value::from(*count))).collect()
+}
