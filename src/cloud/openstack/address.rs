@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
-use super::Project;
+use super::call::{Call, CallError, Service};
+use super::ids::ServerId;
+use super::project::Project;
+use super::requests::{CreateFloatingIp, FloatingIpPort, NewFloatingIp, UpdateFloatingIp};
 use super::responses::{FloatingIp, FloatingIpFound, FloatingIps, Port, Ports};
-use super::session::{Call, CallError, Service};
 use crate::cloud::CloudError;
 use crate::model::NodeTag;
 use crate::task::poll::until;
@@ -22,7 +22,7 @@ impl Project {
     /// The floating address of a node, given to it now if it has none.
     pub(crate) async fn give_address(
         &self,
-        server: &str,
+        server: &ServerId,
         tag: &NodeTag,
         pool: Option<&str>,
         action: &str,
@@ -37,12 +37,10 @@ impl Project {
         if let Some((_, own)) = own.into_iter().find(|(of, _)| of == tag) {
             return self.point(&own, &port).await.map_err(explain);
         }
-        let body = json!({ "floatingip": {
-            "floating_network_id": pool,
-            "port_id": port.id,
-            "description": self.description(tag),
-        }});
-        let call = Call::post("create_floating_ip", Service::Network, "floatingips", body);
+        let wanted =
+            NewFloatingIp { floating_network_id: &pool, port_id: &port.id, description: self.description(tag) };
+        let body = CreateFloatingIp { floatingip: wanted };
+        let call = Call::post("create_floating_ip", Service::Network, "floatingips", &body);
         match self.session.fetch::<FloatingIpFound>(&call).await {
             Ok(made) => Ok(made.floatingip),
             Err(error) if error.status() == Some(409) => match self.take_free(&pool, &port).await.map_err(explain)? {
@@ -86,7 +84,7 @@ impl Project {
     }
 
     /// Nova makes the port while it builds the server.
-    async fn wait_for_port(&self, server: &str, action: &str) -> Result<Port, CloudError> {
+    async fn wait_for_port(&self, server: &ServerId, action: &str) -> Result<Port, CloudError> {
         let path = format!("ports?device_id={server}");
         let seen = until(PORT_LIMIT, || async {
             let found: Ports = self.session.fetch(&Call::get("list_ports", Service::Network, path.as_str())).await?;
@@ -117,8 +115,8 @@ impl Project {
 
     /// Leads an address to a port.
     async fn point(&self, address: &FloatingIp, port: &Port) -> Result<FloatingIp, CallError> {
-        let body = json!({ "floatingip": { "port_id": port.id } });
-        let mut call = Call::put("point_floating_ip", Service::Network, format!("floatingips/{}", address.id), body);
+        let body = UpdateFloatingIp { floatingip: FloatingIpPort { port_id: &port.id } };
+        let mut call = Call::put("point_floating_ip", Service::Network, format!("floatingips/{}", address.id), &body);
         // Only if nobody has taken it since it was looked at.
         if let Some(revision) = address.revision_number {
             call = call.header("if-match", format!("revision_number={revision}"));

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::names::{Known, quoted};
+use super::call::{Call, CallError, Service};
+use super::error_text;
+use super::names::quoted;
+use super::project::Project;
 use super::responses::{Flavor, Image, Limits, Ports, SecurityGroup, Volumes};
-use super::session::{Call, CallError, Service};
-use super::{Project, error_text};
 use crate::cloud::{CloudError, firewall_ports};
 use crate::config::Floating;
 use crate::model::Finding;
@@ -17,18 +18,6 @@ const REPAIR_HINT: &str = "'conpaas director check --fix' makes it";
 impl Project {
     pub(crate) async fn check(&self) -> Vec<Finding> {
         self.hasty().look().await
-    }
-
-    /// The same project, where nobody wants to wait long for an answer that does not come.
-    pub(crate) fn hasty(&self) -> Project {
-        Project {
-            name: self.name.clone(),
-            director: self.director.clone(),
-            config: self.config.clone(),
-            session: self.session.hasty(),
-            known: Known::default(),
-            taking: tokio::sync::Mutex::new(()),
-        }
     }
 
     async fn look(&self) -> Vec<Finding> {
@@ -172,7 +161,7 @@ impl Project {
     pub(crate) async fn has_key(&self) -> Result<bool, CallError> {
         let path = format!("os-keypairs/{}", quoted(&self.config.key_name));
         let call = Call::get("show_key_pair", Service::Compute, path);
-        Ok(self.session.fetch_if_there::<serde_json::Value>(&call).await?.is_some())
+        Ok(self.session.fetch_if_there::<serde::de::IgnoredAny>(&call).await?.is_some())
     }
 
     async fn check_group(&self) -> Vec<Finding> {

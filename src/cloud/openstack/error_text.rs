@@ -1,6 +1,6 @@
 //! OpenStack's refusals in the words of whoever has to do something about them.
 
-use super::session::CallError;
+use super::call::CallError;
 use crate::cloud::CloudError;
 use crate::config::OpenStackConfig;
 use crate::model::CloudName;

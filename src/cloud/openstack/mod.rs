@@ -20,51 +20,37 @@
 //! - Cinder counts in GB: a volume may be larger than it was asked for.
 
 mod address;
+mod call;
 mod check;
 mod error_text;
+mod found_ids;
+mod ids;
 mod names;
 mod node;
+mod project;
+mod refusal;
 mod repair;
+mod requests;
 mod responses;
 mod session;
 mod volume;
 
-use std::collections::BTreeMap;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use self::names::Known;
-use self::session::{CallError, Session};
+use self::project::Project;
 use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, RepairOptions, VolumeSpec};
 use crate::config::OpenStackConfig;
 use crate::model::Finding;
 use crate::model::{CloudName, NodeTag, VolumeTag};
 use crate::task::keyed_lock::KeyedLocks;
 
-const OF_DIRECTOR: &str = "conpaas-director";
-const OF_CLOUD: &str = "conpaas-cloud";
-const OF_NODE: &str = "conpaas-node";
-const OF_VOLUME: &str = "conpaas-volume";
-const OF_ROLE: &str = "conpaas-role";
-
 /// Servers and volumes of one project.
 pub struct OpenStackCloud {
     project: Arc<Project>,
     nodes: KeyedLocks<NodeTag>,
     volumes: KeyedLocks<VolumeTag>,
-}
-
-/// Where all of it is, and how it is asked.
-struct Project {
-    name: CloudName,
-    director: String,
-    config: OpenStackConfig,
-    session: Session,
-    known: Known,
-    /// Two nodes must not take the same free address.
-    taking: tokio::sync::Mutex<()>,
 }
 
 impl OpenStackCloud {
@@ -74,52 +60,8 @@ impl OpenStackCloud {
     /// # Errors
     /// The authorities that are to be trusted cannot be read.
     pub fn new(name: &CloudName, config: &OpenStackConfig, director: &str) -> Result<OpenStackCloud, CloudError> {
-        let session = Session::new(config).map_err(|reason| CloudError::Failed {
-            cloud: name.clone(),
-            action: "be set up".to_owned(),
-            reason,
-        })?;
-        let project = Project {
-            name: name.clone(),
-            director: director.to_owned(),
-            config: config.clone(),
-            session,
-            known: Known::default(),
-            taking: tokio::sync::Mutex::new(()),
-        };
+        let project = Project::new(name, config, director)?;
         Ok(OpenStackCloud { project: Arc::new(project), nodes: KeyedLocks::default(), volumes: KeyedLocks::default() })
-    }
-}
-
-impl Project {
-    fn explain(&self, action: &str, error: &CallError) -> CloudError {
-        error_text::explain(&self.name, &self.config, action, error)
-    }
-
-    fn failed(&self, action: &str, reason: impl Into<String>) -> CloudError {
-        CloudError::Failed { cloud: self.name.clone(), action: action.to_owned(), reason: reason.into() }
-    }
-
-    /// What all servers of this director are tagged with; nova takes 60 characters.
-    fn tag(&self) -> String {
-        format!("conpaas-{}", self.director)
-    }
-
-    fn metadata(&self, more: &[(&str, &str)]) -> serde_json::Value {
-        let mut all = serde_json::Map::new();
-        for (key, value) in [(OF_DIRECTOR, self.director.as_str()), (OF_CLOUD, self.name.as_str())].iter().chain(more) {
-            all.insert((*key).to_owned(), (*value).into());
-        }
-        all.into()
-    }
-
-    /// The tag in the metadata of something; none if it is not of this director and this cloud.
-    fn own_tag<T: FromStr>(&self, metadata: &BTreeMap<String, String>, key: &str) -> Option<T> {
-        let is = |key: &str, value: &str| metadata.get(key).is_some_and(|found| found == value);
-        if !is(OF_DIRECTOR, &self.director) || !is(OF_CLOUD, self.name.as_str()) {
-            return None;
-        }
-        metadata.get(key)?.parse().ok()
     }
 }
 

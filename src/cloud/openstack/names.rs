@@ -3,33 +3,13 @@
 //! Ids that were found are kept: what a director makes all day is the same
 //! image in the same network. One that is refused is looked up again.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::call::{Call, CallError, Service};
+use super::error_text;
+use super::project::Project;
 use super::responses::{Flavor, Flavors, Image, Images, Network, Networks, SecurityGroup, SecurityGroups};
-use super::session::{Call, CallError, Service};
-use super::{Project, error_text};
 use crate::cloud::CloudError;
-
-/// Ids by what was asked for: the option, and its value.
-#[derive(Default)]
-pub(crate) struct Known(Mutex<HashMap<(&'static str, String), String>>);
-
-impl Known {
-    pub(crate) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn get(&self, key: &'static str, value: &str) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(key, value.to_owned())).cloned()
-    }
-
-    fn keep(&self, key: &'static str, value: &str, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((key, value.to_owned()), id.to_owned());
-    }
-}
 
 impl Project {
     pub(crate) async fn image_id(&self, action: &str) -> Result<String, CloudError> {
@@ -51,12 +31,12 @@ impl Project {
     /// The pool of floating addresses.
     pub(crate) async fn pool_id(&self, wanted: Option<&str>, action: &str) -> Result<String, CloudError> {
         let shown = wanted.unwrap_or_default();
-        if let Some(id) = self.known.get("FLOATING_NETWORK_ID", shown) {
+        if let Some(id) = self.ids.get("FLOATING_NETWORK_ID", shown) {
             return Ok(id);
         }
         match self.pool(wanted).await.map_err(|error| self.explain(action, &error))? {
             Some(pool) => {
-                self.known.keep("FLOATING_NETWORK_ID", shown, &pool.id);
+                self.ids.keep("FLOATING_NETWORK_ID", shown, &pool.id);
                 Ok(pool.id)
             }
             None if wanted.is_none() => Err(self.failed(action, "the cloud has no pool of floating addresses")),
@@ -129,12 +109,12 @@ impl Project {
         action: &str,
         look: impl FnOnce() -> F,
     ) -> Result<String, CloudError> {
-        if let Some(id) = self.known.get(key, value) {
+        if let Some(id) = self.ids.get(key, value) {
             return Ok(id);
         }
         match look().await.map_err(|error| self.explain(action, &error))? {
             Some(id) => {
-                self.known.keep(key, value, &id);
+                self.ids.keep(key, value, &id);
                 Ok(id)
             }
             None => Err(self.failed(action, error_text::not_valid(value, key))),
@@ -150,4 +130,20 @@ pub(crate) fn quoted(text: &str) -> String {
 fn is_uuid(text: &str) -> bool {
     let plain: Vec<char> = text.chars().filter(|c| *c != '-').collect();
     plain.len() == 32 && plain.iter().all(char::is_ascii_hexdigit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_cannot_leave_its_place_in_a_query() {
+        assert_eq!(quoted("a b&name=c/../d"), "a%20b%26name%3Dc%2F%2E%2E%2Fd");
+    }
+
+    #[test]
+    fn only_what_looks_like_an_id_is_asked_for_as_one() {
+        assert!(is_uuid("6f7dc2a4-3c6c-4e6f-9d5a-0a1b2c3d4e5f") && is_uuid("6f7dc2a43c6c4e6f9d5a0a1b2c3d4e5f"));
+        assert!(!is_uuid("debian-12") && !is_uuid("6f7dc2a4-3c6c-4e6f-9d5a-0a1b2c3d4e5g") && !is_uuid(""));
+    }
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
 
+use super::call::{Call, CallError, Service};
+use super::error_text;
+use super::ids::ServerId;
 use super::names::quoted;
+use super::project::{OF_NODE, OF_ROLE, Project};
+use super::requests::{CreateServer, Named, NetworkId, NewServer, ServerAction, ServerNetworks};
 use super::responses::{Console, FloatingIp, Server, ServerFound, ServerMade, Servers};
-use super::session::{Call, CallError, Service};
-use super::{OF_NODE, OF_ROLE, Project, error_text};
 use crate::cloud::{CloudError, CloudNode, NodeSpec};
 use crate::config::Floating;
 use crate::model::NodeRole;
@@ -55,7 +57,7 @@ impl Project {
         let explain = |error: CallError| self.explain(&action, &error);
         for server in self.servers(Some(tag)).await.map_err(explain)? {
             let path = format!("servers/{}/action", server.id);
-            let call = Call::post("stop_server", Service::Compute, path, json!({ "os-stop": null }));
+            let call = Call::post("stop_server", Service::Compute, path, &ServerAction::Stop(()));
             match self.session.done(&call).await {
                 Ok(()) => {}
                 // It is stopped already, or on its way to something that is waited for below.
@@ -94,12 +96,14 @@ impl Project {
             let Some(tag) = self.own_tag(&server.metadata, OF_NODE) else { continue };
             let address = addresses.iter().find(|(of, _)| *of == tag).map(|(_, address)| address);
             // One that has no address yet is there all the same.
-            nodes.push(view(server, &tag, address).unwrap_or_else(|| nowhere(&tag, &server.id, is_running(server))));
+            nodes.push(
+                view(server, &tag, address).unwrap_or_else(|| nowhere(&tag, server.id.to_string(), is_running(server))),
+            );
         }
         // An address whose server is gone must be found too.
         for (tag, address) in addresses {
             if !nodes.iter().any(|node| node.tag == tag) {
-                nodes.push(nowhere(&tag, &address.id, false));
+                nodes.push(nowhere(&tag, address.id, false));
             }
         }
         Ok(nodes)
@@ -108,8 +112,8 @@ impl Project {
     pub(crate) async fn console(&self, tag: &NodeTag) -> String {
         let Ok(servers) = self.servers(Some(tag)).await else { return String::new() };
         let Some(server) = servers.first() else { return String::new() };
-        let body = json!({ "os-getConsoleOutput": { "length": CONSOLE_LINES } });
-        let call = Call::post("show_console", Service::Compute, format!("servers/{}/action", server.id), body);
+        let body = ServerAction::ShowConsole { length: CONSOLE_LINES };
+        let call = Call::post("show_console", Service::Compute, format!("servers/{}/action", server.id), &body);
         self.session.fetch::<Console>(&call).await.map(|console| console.output).unwrap_or_default()
     }
 
@@ -137,22 +141,22 @@ impl Project {
         Ok(found)
     }
 
-    pub(crate) async fn server(&self, id: &str) -> Result<Option<Server>, CallError> {
+    pub(crate) async fn server(&self, id: &ServerId) -> Result<Option<Server>, CallError> {
         let call = Call::get("show_server", Service::Compute, format!("servers/{id}"));
         Ok(self.session.fetch_if_there::<ServerFound>(&call).await?.map(|found| found.server))
     }
 
     /// Asks for a new server and gives its id.
-    async fn create(&self, spec: &NodeSpec, action: &str) -> Result<String, CloudError> {
+    async fn create(&self, spec: &NodeSpec, action: &str) -> Result<ServerId, CloudError> {
         let mut is_fresh = false;
         loop {
             let body = self.request(spec, action).await?;
-            let call = Call::post("create_server", Service::Compute, "servers", body);
+            let call = Call::post("create_server", Service::Compute, "servers", &body);
             match self.session.fetch::<ServerMade>(&call).await {
                 Ok(made) => return Ok(made.server.id),
                 // Image, flavor or network may have been replaced under the same name.
                 Err(error) if matches!(error.status(), Some(400 | 404)) && !is_fresh => {
-                    self.known.forget();
+                    self.ids.forget();
                     is_fresh = true;
                 }
                 Err(error) if error.is_doubtful() => return self.made_all_the_same(spec, action, &error).await,
@@ -161,31 +165,34 @@ impl Project {
         }
     }
 
-    async fn request(&self, spec: &NodeSpec, action: &str) -> Result<Value, CloudError> {
+    async fn request<'a>(&'a self, spec: &'a NodeSpec, action: &str) -> Result<CreateServer<'a>, CloudError> {
         let size = spec.instance_type.as_deref().unwrap_or(&self.config.size_id);
-        let network = async {
+        let networks = async {
             match &self.config.network_id {
-                Some(network) => Ok(json!([{ "uuid": self.network_id(network, action).await? }])),
-                None => Ok(json!("auto")),
+                Some(network) => {
+                    Ok(ServerNetworks::These([NetworkId { uuid: self.network_id(network, action).await? }]))
+                }
+                None => Ok(ServerNetworks::Auto),
             }
         };
-        let (image, flavor, network) = tokio::try_join!(self.image_id(action), self.flavor_id(size, action), network)?;
-        let of_node = [(OF_NODE, spec.tag.as_str()), (OF_ROLE, spec.role.as_str())];
-        Ok(json!({ "server": {
-            "name": spec.name,
-            "imageRef": image,
-            "flavorRef": flavor,
-            "networks": network,
-            "key_name": self.config.key_name,
-            "security_groups": [{ "name": self.config.security_group }],
-            "user_data": STANDARD.encode(spec.context.invitation().await?),
-            "metadata": self.metadata(&of_node),
-            "tags": [self.tag()],
-        }}))
+        let (image, flavor, networks) =
+            tokio::try_join!(self.image_id(action), self.flavor_id(size, action), networks)?;
+        let server = NewServer {
+            name: &spec.name,
+            image,
+            flavor,
+            networks,
+            key_name: &self.config.key_name,
+            security_groups: [Named { name: &self.config.security_group }],
+            user_data: STANDARD.encode(spec.context.invitation().await?),
+            metadata: self.metadata(&[(OF_NODE, spec.tag.as_str()), (OF_ROLE, spec.role.as_str())]),
+            tags: [self.tag()],
+        };
+        Ok(CreateServer { server })
     }
 
     /// Looks for a server whose making was not answered.
-    async fn made_all_the_same(&self, spec: &NodeSpec, action: &str, lost: &CallError) -> Result<String, CloudError> {
+    async fn made_all_the_same(&self, spec: &NodeSpec, action: &str, lost: &CallError) -> Result<ServerId, CloudError> {
         let shown = until(SHOW_LIMIT, || async { Ok(self.servers(Some(&spec.tag)).await?.into_iter().next()) }).await;
         match shown.map_err(|error| self.explain(action, &error))? {
             Some(server) => Ok(server.id),
@@ -194,24 +201,16 @@ impl Project {
     }
 
     async fn start_again(&self, server: &Server) -> Result<(), CallError> {
-        let word = match server.status.as_str() {
-            "SHUTOFF" => "os-start",
-            "SUSPENDED" => "resume",
-            "PAUSED" => "unpause",
-            "SHELVED" | "SHELVED_OFFLOADED" => "unshelve",
-            _ => return Ok(()),
-        };
-        let mut body = serde_json::Map::new();
-        body.insert(word.to_owned(), Value::Null);
+        let Some(action) = plan_start(&server.status) else { return Ok(()) };
         let path = format!("servers/{}/action", server.id);
-        match self.session.done(&Call::post("start_server", Service::Compute, path, body.into())).await {
+        match self.session.done(&Call::post("start_server", Service::Compute, path, &action)).await {
             // Something is being done with it already: what comes of that is waited for.
             Err(error) if error.status() == Some(409) => Ok(()),
             outcome => outcome,
         }
     }
 
-    async fn wait_until_active(&self, id: &str, action: &str) -> Result<Server, CloudError> {
+    async fn wait_until_active(&self, id: &ServerId, action: &str) -> Result<Server, CloudError> {
         let settled = until(START_LIMIT, || async {
             let server = self.server(id).await?;
             let is_settled = |server: &Server| match server.status.as_str() {
@@ -285,7 +284,7 @@ impl Project {
     /// Gives the node a floating address if that is the director's task.
     async fn ensure_address(
         &self,
-        server: &str,
+        server: &ServerId,
         tag: &NodeTag,
         action: &str,
     ) -> Result<Option<FloatingIp>, CloudError> {
@@ -296,6 +295,17 @@ impl Project {
     }
 }
 
+/// What starts a server again that is in this state; none where nothing has to.
+fn plan_start(status: &str) -> Option<ServerAction> {
+    match status {
+        "SHUTOFF" => Some(ServerAction::Start(())),
+        "SUSPENDED" => Some(ServerAction::Resume(())),
+        "PAUSED" => Some(ServerAction::Unpause(())),
+        "SHELVED" | "SHELVED_OFFLOADED" => Some(ServerAction::Unshelve(())),
+        _ => None,
+    }
+}
+
 pub(crate) fn is_running(server: &Server) -> bool {
     !matches!(
         server.status.as_str(),
@@ -303,10 +313,10 @@ pub(crate) fn is_running(server: &Server) -> bool {
     )
 }
 
-fn nowhere(tag: &NodeTag, id: &str, is_running: bool) -> CloudNode {
+fn nowhere(tag: &NodeTag, vmid: String, is_running: bool) -> CloudNode {
     CloudNode {
         tag: tag.clone(),
-        vmid: id.to_owned(),
+        vmid,
         ip: Ipv4Addr::UNSPECIFIED,
         private_ip: Ipv4Addr::UNSPECIFIED,
         port: 0,
@@ -324,7 +334,7 @@ fn view(server: &Server, tag: &NodeTag, floating: Option<&FloatingIp>) -> Option
     let is_manager = server.metadata.get(OF_ROLE).is_some_and(|role| role == NodeRole::Manager.as_str());
     Some(CloudNode {
         tag: tag.clone(),
-        vmid: server.id.clone(),
+        vmid: server.id.to_string(),
         ip: given.or_else(|| first("floating")).unwrap_or(private_ip),
         private_ip,
         port: if is_manager { crate::api::MANAGER_PORT } else { crate::api::AGENT_PORT },
@@ -338,6 +348,20 @@ mod tests {
 
     fn server(text: &str) -> Server {
         serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn each_state_of_rest_has_its_own_way_out() {
+        let shown = |status| plan_start(status).map(|action| serde_json::to_string(&action).unwrap());
+        for (status, body) in [
+            ("SHUTOFF", r#"{"os-start":null}"#),
+            ("SUSPENDED", r#"{"resume":null}"#),
+            ("PAUSED", r#"{"unpause":null}"#),
+            ("SHELVED_OFFLOADED", r#"{"unshelve":null}"#),
+        ] {
+            assert_eq!(shown(status).as_deref(), Some(body), "{status}");
+        }
+        assert_eq!(shown("ACTIVE"), None);
     }
 
     #[test]

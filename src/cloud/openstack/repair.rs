@@ -4,13 +4,14 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
-use super::Project;
+use super::call::{Call, CallError, Service};
 use super::check::{closed, shown};
 use super::names::quoted;
+use super::project::Project;
+use super::requests::{
+    CreateImage, CreateKeyPair, CreateSecurityGroup, CreateSecurityRule, Named, NewSecurityGroup, NewSecurityRule,
+};
 use super::responses::{Image, KeyPairMade, SecurityGroup, SecurityGroupMade};
-use super::session::{Call, CallError, Service};
 use crate::cloud::{RepairOptions, firewall_ports};
 use crate::model::Finding;
 use crate::sys::{chain, file};
@@ -42,8 +43,9 @@ impl Project {
         let group = match self.group().await? {
             Some(group) => group,
             None => {
-                let body = json!({ "security_group": { "name": name, "description": "Nodes of ConPaaS" } });
-                let call = Call::post("create_security_group", Service::Network, "security-groups", body);
+                let body =
+                    CreateSecurityGroup { security_group: NewSecurityGroup { name, description: "Nodes of ConPaaS" } };
+                let call = Call::post("create_security_group", Service::Network, "security-groups", &body);
                 let made: SecurityGroupMade = self.session.fetch(&call).await?;
                 findings.push(Finding::good(format!("security group '{name}' is made")));
                 SecurityGroup { id: made.security_group.id, name: name.clone(), security_group_rules: Vec::new() }
@@ -52,15 +54,8 @@ impl Project {
         let missing =
             closed(&group, &[firewall_ports::OWN.as_slice(), firewall_ports::OF_SERVICES.as_slice()].concat());
         for port in &missing {
-            let body = json!({ "security_group_rule": {
-                "security_group_id": group.id,
-                "direction": "ingress",
-                "ethertype": "IPv4",
-                "protocol": "tcp",
-                "port_range_min": port,
-                "port_range_max": port,
-            }});
-            let call = Call::post("create_rule", Service::Network, "security-group-rules", body);
+            let body = CreateSecurityRule { security_group_rule: NewSecurityRule::letting_in(&group.id, *port) };
+            let call = Call::post("create_rule", Service::Network, "security-group-rules", &body);
             match self.session.done(&call).await {
                 // It is there already.
                 Err(error) if error.status() == Some(409) && !error.to_string().contains("uota") => {}
@@ -88,8 +83,8 @@ impl Project {
             let text = format!("there is no key pair '{name}', but {} is there", path.display());
             return Ok(vec![Finding::bad(text, "import its public key into nova, or move the file away")]);
         }
-        let body = json!({ "keypair": { "name": name } });
-        let call = Call::post("create_key_pair", Service::Compute, "os-keypairs", body);
+        let body = CreateKeyPair { keypair: Named { name } };
+        let call = Call::post("create_key_pair", Service::Compute, "os-keypairs", &body);
         let made: KeyPairMade = self.session.fetch(&call).await?;
         let kept = match made.keypair.private_key {
             Some(key) => file::write_atomic(&path, key.as_bytes(), 0o600).map_err(|error| chain(&error)),
@@ -119,13 +114,8 @@ impl Project {
             Ok(opened) => opened,
             Err(error) => return cannot(&error),
         };
-        let body = json!({
-            "name": name,
-            "disk_format": format,
-            "container_format": "bare",
-            "visibility": "private",
-        });
-        let call = Call::post("create_image", Service::Image, "images", body);
+        let body = CreateImage { name, disk_format: format, container_format: "bare", visibility: "private" };
+        let call = Call::post("create_image", Service::Image, "images", &body);
         let made: Image = self.session.fetch(&call).await?;
         if let Err(error) = self.session.upload(&format!("images/{}/file", made.id), file).await {
             // Half an image is in the way of the next attempt.

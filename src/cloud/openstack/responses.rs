@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
+use super::ids::{ServerId, VolumeId};
+
 /// `null` is as good as nothing.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
@@ -16,8 +18,13 @@ pub(crate) struct Made {
 }
 
 #[derive(Debug, Deserialize)]
+pub(crate) struct MadeServer {
+    pub(crate) id: ServerId,
+}
+
+#[derive(Debug, Deserialize)]
 pub(crate) struct ServerMade {
-    pub(crate) server: Made,
+    pub(crate) server: MadeServer,
 }
 
 #[derive(Debug, Deserialize)]
@@ -38,7 +45,7 @@ pub(crate) struct Link {}
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Server {
-    pub(crate) id: String,
+    pub(crate) id: ServerId,
     #[serde(default)]
     pub(crate) status: String,
     #[serde(default, rename = "OS-EXT-STS:task_state")]
@@ -127,7 +134,7 @@ pub(crate) struct VolumeFound {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Volume {
-    pub(crate) id: String,
+    pub(crate) id: VolumeId,
     pub(crate) status: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) metadata: BTreeMap<String, String>,
@@ -138,7 +145,7 @@ pub(crate) struct Volume {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Attachment {
     #[serde(default, deserialize_with = "or_default")]
-    pub(crate) server_id: String,
+    pub(crate) server_id: ServerId,
 }
 
 #[derive(Debug, Deserialize)]
@@ -150,7 +157,7 @@ pub(crate) struct VolumeAttachments {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VolumeAttachment {
-    pub(crate) volume_id: String,
+    pub(crate) volume_id: VolumeId,
 }
 
 /// Cinder's words on what it could not do.

@@ -7,7 +7,7 @@
 //! - it was never sent, or the service says "not now" (429, 503): repeated;
 //! - the token is refused (401): again with a new one;
 //! - the answer was lost, or the service broke: repeated only where that makes
-//!   nothing twice ([`Repeat::Safe`]); OpenStack's calls that make something
+//!   nothing twice ([`Repeat::Safe`](super::call::Repeat::Safe)); OpenStack's calls that make something
 //!   carry no token by which it could know a repeated one.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,12 +17,13 @@ use backon::{ExponentialBuilder, Retryable};
 use osauth::common::IdOrName;
 use osauth::identity::Password;
 use osauth::{AuthType, EndpointFilters, ErrorKind};
-use reqwest::{Client, Method, Url};
+use reqwest::{Client, Url};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
+use super::call::{Call, CallError, Service};
+use super::refusal::check_status;
 use crate::config::OpenStackConfig;
 use crate::rpc::{WebError, web_client_config};
 use crate::sys::chain;
@@ -39,187 +40,6 @@ const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 /// Keystone dates tokens by the second: one that is made in the second in which it took others back counts as one of them.
 const DATE_OF_TOKEN: Duration = Duration::from_millis(1100);
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
-/// Servers can be tagged when they are made from this version on (Pike, 2017).
-pub(crate) const COMPUTE_VERSION: &str = "2.52";
-/// Cinder tells why it could not do something from this version on.
-const VOLUME_VERSION: &str = "3.3";
-
-/// One of OpenStack's services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Service {
-    /// nova.
-    Compute,
-    /// neutron.
-    Network,
-    /// glance.
-    Image,
-    /// cinder.
-    Volume,
-}
-
-impl Service {
-    /// Its names in the catalog, today's first.
-    fn types(self) -> &'static [&'static str] {
-        match self {
-            Service::Compute => &["compute"],
-            Service::Network => &["network"],
-            Service::Image => &["image"],
-            Service::Volume => &["block-storage", "volumev3"],
-        }
-    }
-
-    /// What its URL ends in, where the catalog leaves it out.
-    fn version_path(self) -> &'static str {
-        match self {
-            Service::Compute => "v2.1",
-            Service::Network => "v2.0",
-            Service::Image => "v2",
-            Service::Volume => "v3",
-        }
-    }
-
-    fn version_header(self) -> Option<String> {
-        match self {
-            Service::Compute => Some(format!("compute {COMPUTE_VERSION}")),
-            Service::Volume => Some(format!("volume {VOLUME_VERSION}")),
-            Service::Network | Service::Image => None,
-        }
-    }
-}
-
-/// Whether a call whose answer was lost may be sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeat {
-    /// It asks, or says how something shall be.
-    Safe,
-    /// It makes something: twice would be two.
-    Unsafe,
-}
-
-/// One call. May hold a node's invitation: no `Debug`.
-pub(crate) struct Call {
-    /// What is done, for the log and for tests: `create_server`.
-    name: &'static str,
-    method: Method,
-    service: Service,
-    /// Below the service's URL, with its query.
-    path: String,
-    body: Option<Value>,
-    headers: Vec<(&'static str, String)>,
-    repeat: Repeat,
-}
-
-impl Call {
-    pub(crate) fn get(name: &'static str, service: Service, path: impl Into<String>) -> Call {
-        Call::new(name, Method::GET, service, path.into())
-    }
-
-    /// Makes something, or asks for a change that may not be asked for twice.
-    pub(crate) fn post(name: &'static str, service: Service, path: impl Into<String>, body: Value) -> Call {
-        let call = Call::new(name, Method::POST, service, path.into());
-        Call { body: Some(body), repeat: Repeat::Unsafe, ..call }
-    }
-
-    pub(crate) fn put(name: &'static str, service: Service, path: impl Into<String>, body: Value) -> Call {
-        Call { body: Some(body), ..Call::new(name, Method::PUT, service, path.into()) }
-    }
-
-    pub(crate) fn delete(name: &'static str, service: Service, path: impl Into<String>) -> Call {
-        Call::new(name, Method::DELETE, service, path.into())
-    }
-
-    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Call {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    fn new(name: &'static str, method: Method, service: Service, path: String) -> Call {
-        Call { name, method, service, path, body: None, headers: Vec::new(), repeat: Repeat::Safe }
-    }
-}
-
-/// Why a call gave nothing.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CallError {
-    /// Nobody was reached: nothing was sent.
-    #[error("cannot reach {host}: {reason}")]
-    Unreachable {
-        /// Host and port.
-        host: String,
-        /// The libraries' words.
-        reason: String,
-    },
-    /// It was sent and no whole answer came. It may have been carried out.
-    #[error("{host} gave no answer: {reason}")]
-    Lost {
-        /// Host and port.
-        host: String,
-        /// The libraries' words.
-        reason: String,
-    },
-    /// Keystone does not know user, password, project or domain.
-    #[error("keystone refuses the user: {0}")]
-    Login(String),
-    /// Keystone knows no such service, or not in this region.
-    #[error("the catalog of {place} has no service '{service}'")]
-    NoService {
-        /// Which one.
-        service: &'static str,
-        /// The region.
-        place: String,
-    },
-    /// The service says no.
-    #[error("{message} (status {status})")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// The service's words.
-        message: String,
-    },
-    /// An answer that is none of OpenStack's.
-    #[error("{call} was answered with status {status} and something that is no answer of OpenStack: {reason}")]
-    Malformed {
-        /// The call.
-        call: &'static str,
-        /// HTTP status.
-        status: u16,
-        /// The parser's words.
-        reason: String,
-    },
-}
-
-impl CallError {
-    pub(crate) fn status(&self) -> Option<u16> {
-        match self {
-            CallError::Refused { status, .. } => Some(*status),
-            _ => None,
-        }
-    }
-
-    /// Whether the thing that was named is not there (any more).
-    pub(crate) fn is_not_found(&self) -> bool {
-        matches!(self.status(), Some(404 | 410))
-    }
-
-    /// Whether the call may have been carried out all the same.
-    pub(crate) fn is_doubtful(&self) -> bool {
-        match self {
-            CallError::Lost { .. } => true,
-            CallError::Refused { status, .. } => matches!(status, 500 | 502 | 504),
-            CallError::Malformed { status, .. } => *status < 400 || *status >= 500,
-            CallError::Unreachable { .. } | CallError::Login(_) | CallError::NoService { .. } => false,
-        }
-    }
-
-    fn may_pass(&self, repeat: Repeat) -> bool {
-        match self {
-            CallError::Unreachable { .. } => true,
-            CallError::Refused { status: 429 | 503, .. } => true,
-            other => other.is_doubtful() && repeat == Repeat::Safe,
-        }
-    }
-}
-
 /// One user in one project of one cloud. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Session {
@@ -301,7 +121,7 @@ impl Session {
         let request = self.sign(&self.login(), request).await?;
         let (status, body) = self.answer(&url, request.send().await).await?;
         crash_point("openstack.upload_image");
-        read(status, &body)
+        check_status(status, &body)
     }
 
     /// Whether keystone knows user, password and project.
@@ -371,11 +191,11 @@ impl Session {
             request = request.header(*name, value);
         }
         if let Some(body) = &call.body {
-            request = request.json(body);
+            request = request.header("content-type", "application/json").body(body.clone());
         }
         let request = self.sign(login, request).await?;
         let (status, body) = self.answer(&url, request.send().await).await?;
-        read(status, &body)?;
+        check_status(status, &body)?;
         Ok((status, body))
     }
 
@@ -518,50 +338,6 @@ fn reason(error: &reqwest::Error) -> String {
     last.to_string()
 }
 
-/// Takes the services' own words out of a refusal.
-fn read(status: u16, body: &[u8]) -> Result<(), CallError> {
-    if (200..300).contains(&status) {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(body);
-    let message = serde_json::from_str(&text).ok().and_then(|value| message_in(&value));
-    let message = message.unwrap_or_else(|| shortened(&text));
-    Err(CallError::Refused { status, message })
-}
-
-/// `{"badRequest": {"message": …}}`, `{"NeutronError": {"message": …}}`,
-/// `{"NeutronError": "…"}`, `{"error": {"message": …}}`, `{"message": …}`.
-fn message_in(value: &Value) -> Option<String> {
-    let object = value.as_object()?;
-    if let Some(message) = object.get("message").and_then(Value::as_str) {
-        return Some(message.to_owned());
-    }
-    object.values().find_map(|inner| match inner {
-        Value::String(text) => Some(text.clone()),
-        Value::Object(_) => message_in(inner),
-        _ => None,
-    })
-}
-
-/// Of a page of HTML the words alone.
-fn shortened(text: &str) -> String {
-    let mut words = String::new();
-    let mut is_in_tag = false;
-    for c in text.chars() {
-        match c {
-            '<' => is_in_tag = true,
-            '>' => {
-                is_in_tag = false;
-                words.push(' ');
-            }
-            c if !is_in_tag => words.push(c),
-            _ => {}
-        }
-    }
-    let words: Vec<&str> = words.split_whitespace().take(40).collect();
-    words.join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -573,38 +349,5 @@ mod tests {
         assert_eq!(at("http://c:8774/v2.1/", Service::Compute), "http://c:8774/v2.1/a?b=c");
         assert_eq!(at("https://c/volume/v3/0f1e", Service::Volume), "https://c/volume/v3/0f1e/a?b=c");
         assert_eq!(at("https://c/vimage", Service::Image), "https://c/vimage/v2/a?b=c");
-    }
-
-    #[test]
-    fn every_services_own_words_are_found() {
-        for (body, words) in [
-            (r#"{"forbidden": {"code": 403, "message": "Quota exceeded"}}"#, "Quota exceeded"),
-            (r#"{"NeutronError": {"type": "OverQuota", "message": "Quota", "detail": ""}}"#, "Quota"),
-            (r#"{"NeutronError": "no such"}"#, "no such"),
-            (r#"{"message": "bad", "code": "401"}"#, "bad"),
-            ("<html><head><title>404 Not Found</title></head></html>", "404 Not Found"),
-            ("", ""),
-        ] {
-            let error = read(409, body.as_bytes()).unwrap_err();
-            assert_eq!(error.to_string(), format!("{words} (status 409)"));
-        }
-        assert!(read(202, b"").is_ok());
-    }
-
-    #[test]
-    fn what_makes_something_is_not_repeated_when_its_answer_is_lost() {
-        let lost = CallError::Lost { host: "h".into(), reason: "r".into() };
-        assert!(lost.may_pass(Repeat::Safe) && !lost.may_pass(Repeat::Unsafe));
-        let refused = |status| CallError::Refused { status, message: String::new() };
-        for status in [429, 503] {
-            assert!(refused(status).may_pass(Repeat::Unsafe), "{status}: it was not carried out");
-        }
-        for status in [500, 502, 504] {
-            assert!(refused(status).may_pass(Repeat::Safe) && !refused(status).may_pass(Repeat::Unsafe), "{status}");
-        }
-        for status in [400, 401, 403, 404, 409, 413] {
-            assert!(!refused(status).may_pass(Repeat::Safe), "{status}");
-        }
-        assert!(CallError::Unreachable { host: "h".into(), reason: "r".into() }.may_pass(Repeat::Unsafe));
     }
 }

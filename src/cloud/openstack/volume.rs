@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
+use super::call::{Call, CallError, Service};
+use super::error_text;
+use super::ids::{ServerId, VolumeId};
+use super::project::{OF_VOLUME, Project};
+use super::requests::{AttachVolume, CreateVolume, NewVolume, VolumeToAttach};
 use super::responses::{Messages, Volume, VolumeAttachments, VolumeFound, Volumes};
-use super::session::{Call, CallError, Service};
-use super::{OF_VOLUME, Project, error_text};
 use crate::cloud::{CloudError, CloudVolume, VolumeSpec};
 use crate::model::{NodeTag, VolumeTag};
 use crate::task::poll::until;
@@ -60,13 +61,13 @@ impl Project {
             return Err(self.failed(&action, format!("volume {} does not become available", found.id)));
         };
         match attached_to(&found) {
-            Some(place) if place == server.id => return Ok(()),
+            Some(place) if *place == server.id => return Ok(()),
             Some(place) => return Err(self.failed(&action, format!("it is attached to server {place}"))),
             None => {}
         }
-        let body = json!({ "volumeAttachment": { "volumeId": found.id } });
+        let body = AttachVolume { attachment: VolumeToAttach { volume: &found.id } };
         let path = format!("servers/{}/os-volume_attachments", server.id);
-        match self.session.done(&Call::post("attach_volume", Service::Compute, path, body)).await {
+        match self.session.done(&Call::post("attach_volume", Service::Compute, path, &body)).await {
             Ok(()) => {}
             Err(error) if error.is_doubtful() => {}
             Err(error) => return Err(explain(error)),
@@ -145,13 +146,14 @@ impl Project {
         Ok(found)
     }
 
-    async fn create_volume(&self, spec: &VolumeSpec, action: &str) -> Result<String, CloudError> {
-        let body = json!({ "volume": {
-            "name": spec.name,
-            "size": spec.size_mb.div_ceil(MB_PER_GB),
-            "metadata": self.metadata(&[(OF_VOLUME, spec.tag.as_str())]),
-        }});
-        let call = Call::post("create_volume", Service::Volume, "volumes", body);
+    async fn create_volume(&self, spec: &VolumeSpec, action: &str) -> Result<VolumeId, CloudError> {
+        let volume = NewVolume {
+            name: &spec.name,
+            size_gb: spec.size_mb.div_ceil(MB_PER_GB),
+            metadata: self.metadata(&[(OF_VOLUME, spec.tag.as_str())]),
+        };
+        let body = CreateVolume { volume };
+        let call = Call::post("create_volume", Service::Volume, "volumes", &body);
         match self.session.fetch::<VolumeFound>(&call).await {
             Ok(made) => Ok(made.volume.id),
             Err(error) if error.is_doubtful() => {
@@ -165,7 +167,7 @@ impl Project {
         }
     }
 
-    async fn wait_until_attached(&self, id: &str, server: &str, action: &str) -> Result<(), CloudError> {
+    async fn wait_until_attached(&self, id: &VolumeId, server: &ServerId, action: &str) -> Result<(), CloudError> {
         let attached = until(LIMIT, || async {
             let volume = self.show_volume(id).await?;
             Ok(match &volume {
@@ -186,11 +188,11 @@ impl Project {
         }
     }
 
-    async fn is_held(&self, server: &str, id: &str) -> Result<bool, CallError> {
+    async fn is_held(&self, server: &ServerId, id: &VolumeId) -> Result<bool, CallError> {
         let path = format!("servers/{server}/os-volume_attachments");
         let call = Call::get("list_attachments", Service::Compute, path);
         let held = self.session.fetch_if_there::<VolumeAttachments>(&call).await?;
-        Ok(held.is_some_and(|held| held.volume_attachments.iter().any(|attachment| attachment.volume_id == id)))
+        Ok(held.is_some_and(|held| held.volume_attachments.iter().any(|attachment| attachment.volume_id == *id)))
     }
 
     async fn detach(&self, volume: &Volume, action: &str) -> Result<(), CloudError> {
@@ -211,13 +213,13 @@ impl Project {
         });
         match free.await.map_err(explain)? {
             Some(()) => Ok(()),
-            None => Err(CloudError::VolumeBusy { volume_id: volume.id.clone() }),
+            None => Err(CloudError::VolumeBusy { volume_id: volume.id.to_string() }),
         }
     }
 
     /// The volume when it is in none of these states any more; `Some(None)` if
     /// it is gone, `None` if that takes too long.
-    async fn wait_while(&self, id: &str, states: &[&str]) -> Result<Option<Option<Volume>>, CallError> {
+    async fn wait_while(&self, id: &VolumeId, states: &[&str]) -> Result<Option<Option<Volume>>, CallError> {
         until(LIMIT, || async {
             let volume = self.show_volume(id).await?;
             let is_settled = volume.as_ref().is_none_or(|volume| !states.contains(&volume.status.as_str()));
@@ -226,13 +228,13 @@ impl Project {
         .await
     }
 
-    async fn show_volume(&self, id: &str) -> Result<Option<Volume>, CallError> {
+    async fn show_volume(&self, id: &VolumeId) -> Result<Option<Volume>, CallError> {
         let call = Call::get("show_volume", Service::Volume, format!("volumes/{id}"));
         Ok(self.session.fetch_if_there::<VolumeFound>(&call).await?.map(|found| found.volume))
     }
 
     /// Cinder's own words on the last thing that it could not do with a volume.
-    async fn why(&self, id: &str) -> Option<String> {
+    async fn why(&self, id: &VolumeId) -> Option<String> {
         let path = format!("messages?resource_uuid={id}&limit=1");
         let found: Messages = self.session.fetch(&Call::get("list_messages", Service::Volume, path)).await.ok()?;
         found.messages.into_iter().next().map(|message| message.user_message)
@@ -240,10 +242,10 @@ impl Project {
 }
 
 /// The server that a volume is attached to, or about to be free of.
-fn attached_to(volume: &Volume) -> Option<&str> {
-    volume.attachments.iter().map(|attachment| attachment.server_id.as_str()).find(|server| !server.is_empty())
+fn attached_to(volume: &Volume) -> Option<&ServerId> {
+    volume.attachments.iter().map(|attachment| &attachment.server_id).find(|server| !server.is_empty())
 }
 
 fn view(volume: &Volume, tag: VolumeTag) -> CloudVolume {
-    CloudVolume { tag, volume_id: volume.id.clone(), attached_to: attached_to(volume).map(str::to_owned) }
+    CloudVolume { tag, volume_id: volume.id.to_string(), attached_to: attached_to(volume).map(ToString::to_string) }
 }
