@@ -1,5 +1,8 @@
-//! Clouds whose nodes are on this machine, and what they share.
+//! Clouds whose nodes are on this machine, and what they share: records of
+//! what there is, locks, and the rules for addresses and volumes.
 
+mod attach;
 pub(crate) mod inventory;
 pub mod lxc;
 pub(crate) mod process;
+mod state;

@@ -36,13 +36,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::inventory::{Attachment, Inventory, NodeRecord, VolumeRecord};
+use super::inventory::{Inventory, NodeRecord, VolumeRecord};
+use super::state::LocalState;
+use crate::api::{AGENT_PORT, MANAGER_PORT};
 use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, VolumeSpec};
 use crate::model::{CloudName, NodeTag, VolumeTag};
 use crate::model::{Finding, NodeRole};
 use crate::sys::chain;
 use crate::sys::{blocking, file};
-use crate::task::keyed_lock::KeyedLocks;
 use node::Node;
 use volume::DetachError;
 
@@ -55,10 +56,7 @@ const DISK_RESERVE: u64 = 256 << 20;
 /// Containers on this machine.
 pub struct LxcCloud {
     settings: Arc<LxcSettings>,
-    inventory: Arc<Inventory>,
-    nodes: KeyedLocks<NodeTag>,
-    /// Taken after a node's lock, never before one.
-    volumes: tokio::sync::Mutex<()>,
+    state: LocalState,
     network: tokio::sync::Mutex<()>,
 }
 
@@ -83,19 +81,9 @@ impl LxcCloud {
             action: "be set up".to_owned(),
             reason: error.to_string(),
         })?;
-        let inventory = Inventory::new(
-            settings.name.clone(),
-            &settings.state_directory,
-            settings.first_address,
-            settings.last_address,
-        );
-        Ok(LxcCloud {
-            settings: Arc::new(settings),
-            inventory: Arc::new(inventory),
-            nodes: KeyedLocks::default(),
-            volumes: tokio::sync::Mutex::default(),
-            network: tokio::sync::Mutex::default(),
-        })
+        let (first, last) = (settings.first_address, settings.last_address);
+        let state = LocalState::new(settings.name.clone(), &settings.state_directory, first, last);
+        Ok(LxcCloud { settings: Arc::new(settings), state, network: tokio::sync::Mutex::default() })
     }
 
     /// Makes the bridge with its address, and NAT if wanted. May be repeated.
@@ -104,7 +92,7 @@ impl LxcCloud {
     /// `ip` or `nft` is missing or refuses.
     pub async fn ensure_network(&self) -> Result<(), CloudError> {
         let _one_at_a_time = self.network.lock().await;
-        network::ensure(&self.settings).await.map_err(|reason| self.failed("make its network", reason))
+        network::ensure(&self.settings).await.map_err(|reason| self.state.failed("make its network", reason))
     }
 
     /// Takes the bridge and NAT away; nodes lose their network. Fine if there is none.
@@ -113,34 +101,13 @@ impl LxcCloud {
     /// `ip` or `nft` is missing or refuses.
     pub async fn remove_network(&self) -> Result<(), CloudError> {
         let _one_at_a_time = self.network.lock().await;
-        network::remove(&self.settings).await.map_err(|reason| self.failed("remove its network", reason))
-    }
-
-    fn failed(&self, action: impl Into<String>, reason: impl Into<String>) -> CloudError {
-        CloudError::Failed { cloud: self.settings.name.clone(), action: action.into(), reason: reason.into() }
-    }
-
-    /// Reads or writes records off the runtime's workers.
-    async fn with_inventory<T: Send + 'static>(&self, work: impl FnOnce(&Inventory) -> T + Send + 'static) -> T {
-        let inventory = Arc::clone(&self.inventory);
-        blocking(move || work(&inventory)).await
-    }
-
-    async fn record(&self, tag: &NodeTag) -> Result<Option<NodeRecord>, CloudError> {
-        let tag = tag.clone();
-        let records = self.with_inventory(Inventory::nodes).await?;
-        Ok(records.into_iter().find(|record| record.tag == tag))
-    }
-
-    async fn volume(&self, tag: &VolumeTag) -> Result<Option<VolumeRecord>, CloudError> {
-        let tag = tag.clone();
-        self.with_inventory(move |inventory| inventory.volume(&tag)).await
+        network::remove(&self.settings).await.map_err(|reason| self.state.failed("remove its network", reason))
     }
 
     fn view(record: &NodeRecord, is_running: bool) -> CloudNode {
         let port = match record.role() {
-            NodeRole::Manager => 443,
-            NodeRole::Agent => 5555,
+            NodeRole::Manager => MANAGER_PORT,
+            NodeRole::Agent => AGENT_PORT,
         };
         let (tag, vmid) = (record.tag.clone(), record.vmid.clone());
         CloudNode { tag, vmid, ip: record.ip, private_ip: record.ip, port, is_running }
@@ -149,7 +116,7 @@ impl LxcCloud {
     /// Clears what an earlier life left, writes the context, mounts the volumes, starts.
     async fn start(&self, record: &NodeRecord, spec: &NodeSpec) -> Result<(), CloudError> {
         let node = Node::new(&self.settings, record);
-        let fail = |reason| self.failed(format!("start node {}", record.vmid), reason);
+        let fail = |reason| self.state.failed(format!("start node {}", record.vmid), reason);
         if !network::exists(&self.settings) {
             self.ensure_network().await?;
         }
@@ -165,11 +132,10 @@ impl LxcCloud {
         .map_err(fail)?;
         network::remove_cable(&node.container).await.map_err(fail)?;
         {
-            let _no_other_volume_moves = self.volumes.lock().await;
-            let tag = record.tag.clone();
-            for volume in self.with_inventory(move |inventory| inventory.volumes_of(&tag)).await? {
+            let _no_other_volume_moves = self.state.volumes.lock().await;
+            for volume in self.state.volumes_of(&record.tag).await? {
                 let Some(place) = &volume.attached else { continue };
-                let directory = self.inventory.volume_directory(&volume.tag);
+                let directory = self.state.inventory.volume_directory(&volume.tag);
                 volume::ensure_mounted(&directory, &node.paths, &place.device).await.map_err(fail)?;
             }
         }
@@ -179,8 +145,8 @@ impl LxcCloud {
     /// To be called with the node's lock and the volumes' lock.
     async fn detach(&self, volume: &VolumeRecord) -> Result<(), CloudError> {
         let Some(place) = &volume.attached else { return Ok(()) };
-        let directory = self.inventory.volume_directory(&volume.tag);
-        if let Some(record) = self.record(&place.node).await? {
+        let directory = self.state.inventory.volume_directory(&volume.tag);
+        if let Some(record) = self.state.node(&place.node).await? {
             let node = Node::new(&self.settings, &record);
             let asking = node.clone();
             let init_pid = blocking(move || asking.init_pid()).await;
@@ -189,26 +155,25 @@ impl LxcCloud {
                     return Err(CloudError::VolumeBusy { volume_id: volume.volume_id.clone() });
                 }
                 Err(DetachError::Failed(reason)) => {
-                    return Err(self.failed(format!("detach volume {}", volume.volume_id), reason));
+                    return Err(self.state.failed(format!("detach volume {}", volume.volume_id), reason));
                 }
                 Ok(()) => {}
             }
         }
-        let record = volume.clone();
-        self.with_inventory(move |inventory| inventory.move_volume(&record, None)).await.map(drop)
+        self.state.move_volume(volume, None).await.map(drop)
     }
 
     /// Holds the lock of the node that the volume is in while `work` runs.
     async fn detach_under_locks(&self, tag: &VolumeTag) -> Result<Option<VolumeRecord>, CloudError> {
         loop {
-            let Some(seen) = self.volume(tag).await? else { return Ok(None) };
+            let Some(seen) = self.state.volume(tag).await? else { return Ok(None) };
             let node = seen.attached.as_ref().map(|place| place.node.clone());
             let _node = match &node {
-                Some(node) => Some(self.nodes.hold(node).await),
+                Some(node) => Some(self.state.nodes.hold(node).await),
                 None => None,
             };
-            let _no_other_volume_moves = self.volumes.lock().await;
-            let Some(record) = self.volume(tag).await? else { return Ok(None) };
+            let _no_other_volume_moves = self.state.volumes.lock().await;
+            let Some(record) = self.state.volume(tag).await? else { return Ok(None) };
             // It moved while the locks were awaited: its new node's lock is the one to hold.
             if record.attached.as_ref().map(|place| &place.node) != node.as_ref() {
                 continue;
@@ -234,46 +199,44 @@ impl Cloud for LxcCloud {
     }
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
-        let _node = self.nodes.hold(&spec.tag).await;
+        let _node = self.state.nodes.hold(&spec.tag).await;
         let wanted = spec.clone();
-        let record = self.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await?;
+        let record = self.state.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await?;
         let node = Node::new(&self.settings, &record);
         let starting =
             async { if blocking(move || node.is_running()).await { Ok(()) } else { self.start(&record, spec).await } };
         let tag = spec.tag.clone();
-        let settling = self.with_inventory(move |inventory| inventory.settle_node(&tag));
+        let settling = self.state.with_inventory(move |inventory| inventory.settle_node(&tag));
         let (started, settled) = tokio::join!(starting, settling);
         started.and(settled)?;
         Ok(Self::view(&record, true))
     }
 
     async fn stop_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(tag).await;
-        let Some(record) = self.record(tag).await? else { return Ok(()) };
-        let fail = |reason| self.failed(format!("stop node {}", record.vmid), reason);
+        let _node = self.state.nodes.hold(tag).await;
+        let Some(record) = self.state.node(tag).await? else { return Ok(()) };
+        let fail = |reason| self.state.failed(format!("stop node {}", record.vmid), reason);
         let node = Node::new(&self.settings, &record);
         let stopping = node.clone();
         blocking(move || stopping.stop()).await.map_err(fail)?;
         network::remove_cable(&node.container).await.map_err(fail)?;
-        let _no_other_volume_moves = self.volumes.lock().await;
+        let _no_other_volume_moves = self.state.volumes.lock().await;
         volume::clear_mounts(&node.paths).await.map_err(fail)?;
-        let of_node = tag.clone();
-        for volume in self.with_inventory(move |inventory| inventory.volumes_of(&of_node)).await? {
-            volume::release(&volume::disk(&self.inventory.volume_directory(&volume.tag))).await.map_err(fail)?;
+        for volume in self.state.volumes_of(tag).await? {
+            volume::release(&volume::disk(&self.state.inventory.volume_directory(&volume.tag))).await.map_err(fail)?;
         }
         Ok(())
     }
 
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(tag).await;
-        let Some(record) = self.record(tag).await? else { return Ok(()) };
-        let fail = |reason| self.failed(format!("remove node {}", record.vmid), reason);
+        let _node = self.state.nodes.hold(tag).await;
+        let Some(record) = self.state.node(tag).await? else { return Ok(()) };
+        let fail = |reason| self.state.failed(format!("remove node {}", record.vmid), reason);
         let stopping = Node::new(&self.settings, &record);
         blocking(move || stopping.stop()).await.map_err(fail)?;
         {
-            let _no_other_volume_moves = self.volumes.lock().await;
-            let of_node = tag.clone();
-            for volume in self.with_inventory(move |inventory| inventory.volumes_of(&of_node)).await? {
+            let _no_other_volume_moves = self.state.volumes.lock().await;
+            for volume in self.state.volumes_of(tag).await? {
                 self.detach(&volume).await?;
             }
         }
@@ -282,64 +245,40 @@ impl Cloud for LxcCloud {
 
     async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError> {
         let settings = Arc::clone(&self.settings);
-        self.with_inventory(move |inventory| {
-            let records = inventory.nodes()?;
-            Ok(records.iter().map(|record| Self::view(record, Node::new(&settings, record).is_running())).collect())
-        })
-        .await
+        self.state
+            .with_inventory(move |inventory| {
+                let records = inventory.nodes()?;
+                Ok(records.iter().map(|record| Self::view(record, Node::new(&settings, record).is_running())).collect())
+            })
+            .await
     }
 
     async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError> {
-        let _no_other_volume_moves = self.volumes.lock().await;
+        let _no_other_volume_moves = self.state.volumes.lock().await;
         let wanted = spec.clone();
-        if self.volume(&spec.tag).await?.is_none() {
+        if self.state.volume(&spec.tag).await?.is_none() {
             self.check_room(spec.size_mb).await?;
         }
-        let record = self.with_inventory(move |inventory| inventory.ensure_volume(&wanted)).await?;
-        let directory = self.inventory.volume_directory(&record.tag);
+        let record = self.state.with_inventory(move |inventory| inventory.ensure_volume(&wanted)).await?;
+        let directory = self.state.inventory.volume_directory(&record.tag);
         let made = volume::ensure_file_system(&directory, record.size_mb, self.settings.privilege).await;
-        made.map_err(|reason| self.failed(format!("make volume {}", record.volume_id), reason))?;
-        self.with_inventory(move |inventory| inventory.cloud_volume(record)).await
+        made.map_err(|reason| self.state.failed(format!("make volume {}", record.volume_id), reason))?;
+        self.state.with_inventory(move |inventory| inventory.cloud_volume(record)).await
     }
 
     async fn attach_volume(&self, volume: &VolumeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
-        let _node = self.nodes.hold(node).await;
-        let _no_other_volume_moves = self.volumes.lock().await;
-        let cloud = || self.settings.name.clone();
-        let Some(owner) = self.record(node).await? else {
-            return Err(CloudError::NoNode { cloud: cloud(), vmid: node.to_string() });
-        };
-        let Some(record) = self.volume(volume).await? else {
-            return Err(CloudError::NoVolume { cloud: cloud(), volume_id: volume.to_string() });
-        };
-        let fail = |reason: String| {
-            self.failed(format!("attach volume {} to node {} as {device}", record.volume_id, owner.vmid), reason)
-        };
-        let device = device.strip_prefix("/dev/").unwrap_or(device);
-        if device.is_empty() || device.len() > 32 || !device.chars().all(|c| c.is_ascii_alphanumeric()) {
-            return Err(fail("a device name is letters and digits, such as sdb".to_owned()));
-        }
-        let wanted = Attachment { node: node.clone(), device: device.to_owned() };
-        match &record.attached {
-            Some(place) if *place != wanted => {
-                return Err(fail(format!("it is attached to {} as {}", place.node, place.device)));
-            }
-            _ => {}
-        }
-        let of_node = node.clone();
-        let others = self.with_inventory(move |inventory| inventory.volumes_of(&of_node)).await?;
-        if let Some(other) = others.iter().find(|other| other.tag != *volume && other.attached == Some(wanted.clone()))
-        {
-            return Err(fail(format!("volume {} is there already", other.volume_id)));
-        }
-        let runs = Node::new(&self.settings, &owner);
+        let _node = self.state.nodes.hold(node).await;
+        let _no_other_volume_moves = self.state.volumes.lock().await;
+        let planned = self.state.plan_attachment(volume, node, device).await?;
+        let fail = |reason: String| self.state.cannot_attach(&planned.volume, &planned.node, device, reason);
+        let runs = Node::new(&self.settings, &planned.node);
         let asking = runs.clone();
         let Some(init_pid) = blocking(move || asking.init_pid()).await else {
             return Err(fail("the node does not run".to_owned()));
         };
-        let moving = record.clone();
-        let placed = self.with_inventory(move |inventory| inventory.move_volume(&moving, Some(wanted))).await?;
-        let directory = self.inventory.volume_directory(volume);
+        let device = planned.place.device.as_str();
+        let placed = self.state.move_volume(&planned.volume, Some(planned.place.clone())).await?;
+        let directory = self.state.inventory.volume_directory(volume);
         let outcome = volume::ensure_mounted(&directory, &runs.paths, device).await;
         let outcome = outcome.and_then(|()| {
             if volume::is_seen_by(init_pid, device) {
@@ -351,7 +290,8 @@ impl Cloud for LxcCloud {
         let Err(reason) = outcome else { return Ok(()) };
         // What was not there before the call is not there after it fails.
         if let Err(error) = self.detach(&placed).await {
-            tracing::warn!(volume.id = %record.volume_id, "a volume that could not be attached stays recorded: {error}");
+            let id = &placed.volume_id;
+            tracing::warn!(volume.id = %id, "a volume that could not be attached stays recorded: {error}");
         }
         Err(fail(reason))
     }
@@ -363,22 +303,22 @@ impl Cloud for LxcCloud {
     async fn remove_volume(&self, volume: &VolumeTag) -> Result<(), CloudError> {
         // A damaged record cannot say where the volume is; its loop device can still be freed.
         match self.detach_under_locks(volume).await {
-            Err(CloudError::Failed { .. }) if self.volume(volume).await.is_err() => {}
+            Err(CloudError::Failed { .. }) if self.state.volume(volume).await.is_err() => {}
             other => drop(other?),
         }
-        let _no_other_volume_moves = self.volumes.lock().await;
-        let directory = self.inventory.volume_directory(volume);
-        let fail = |reason| self.failed(format!("remove volume {volume}"), reason);
+        let _no_other_volume_moves = self.state.volumes.lock().await;
+        let directory = self.state.inventory.volume_directory(volume);
+        let fail = |reason| self.state.failed(format!("remove volume {volume}"), reason);
         volume::release(&volume::disk(&directory)).await.map_err(fail)?;
         blocking(move || file::ensure_absent(&directory)).await.map_err(|error| fail(chain(&error)))
     }
 
     async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
-        self.with_inventory(Inventory::cloud_volumes).await
+        self.state.with_inventory(Inventory::cloud_volumes).await
     }
 
     async fn console(&self, tag: &NodeTag) -> String {
-        let paths = plan::NodePaths(self.inventory.node_directory(tag));
+        let paths = plan::NodePaths(self.state.inventory.node_directory(tag));
         blocking(move || {
             let texts = [paths.log(), paths.console()].map(|path| file::read_tail(&path, 8192).unwrap_or_default());
             texts.concat()
@@ -395,23 +335,14 @@ impl LxcCloud {
     async fn check_room(&self, size_mb: u64) -> Result<(), CloudError> {
         let state = self.settings.state_directory.clone();
         let (free, promised) = self
+            .state
             .with_inventory(move |inventory| {
                 let free = file::free_bytes(Path::new(&state)).map_err(|error| chain(&error));
                 free.map(|free| (free, inventory.promised_bytes(volume::used_bytes)))
             })
             .await
-            .map_err(|reason| self.failed("look for free disk", reason))?;
-        let room = free.saturating_sub(promised?).saturating_sub(DISK_RESERVE);
-        if size_mb <= room >> 20 {
-            return Ok(());
-        }
-        Err(CloudError::Exhausted {
-            cloud: self.settings.name.clone(),
-            what: format!(
-                "a volume of {size_mb} MB does not fit, {} MB are free in {}: remove volumes or add disk",
-                room >> 20,
-                self.settings.state_directory.display()
-            ),
-        })
+            .map_err(|reason| self.state.failed("look for free disk", reason))?;
+        let free = free.saturating_sub(promised?).saturating_sub(DISK_RESERVE);
+        self.state.check_room(size_mb, free, &self.settings.state_directory)
     }
 }
