@@ -28,7 +28,7 @@ use clap::Command;
 
 use output::printer::{PLAIN, write_out};
 
-use crate::supervise::script;
+use crate::supervise::keeper;
 
 /// A command that is neither a role nor in a group.
 struct BuiltIn {
@@ -61,8 +61,8 @@ pub fn main() -> ExitCode {
     if let Some(code) = crate::cloud::local::lxc::hidden(&arguments) {
         return code;
     }
-    if arguments.get(1).is_some_and(|word| word == script::SUPERVISE) {
-        return script::supervise(&arguments[2..]);
+    if arguments.get(1).is_some_and(|word| word == keeper::SUPERVISE) {
+        return keeper::run(&arguments[2..]);
     }
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_default();

@@ -9,6 +9,7 @@ use nix::unistd::{dup2_stderr, dup2_stdout};
 use super::boot;
 use super::role::{CONTEXT, role_of};
 use super::supervise::{self, Job, Outcome};
+use crate::supervise::signals::Signals;
 
 /// Boots the container and supervises its role until it is told to end.
 pub fn run() -> ExitCode {
@@ -20,7 +21,7 @@ pub fn run() -> ExitCode {
     }
     attach_console();
     // Signals first: one that came before would be lost.
-    let signals = match supervise::Signals::hold() {
+    let signals = match Signals::hold() {
         Ok(signals) => signals,
         Err(errno) => {
             eprintln!("init: cannot receive signals: {errno}");

@@ -1,66 +1,24 @@
 //! One program, kept running; every orphan, reaped; everything, ended on time.
+//!
+//! A loop of its own beside [`supervise`](crate::supervise): the first process has to reap every
+//! orphan of the container, has no disk of its own to keep a state on, and may keep no runtime.
 
 use std::ffi::OsString;
-use std::fmt;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::role::CONTEXT;
-use crate::sys::program::{self, Session};
+use crate::supervise::ending::{Ending, reap};
+use crate::supervise::signals::Signals;
+use crate::sys::program::{self, Output, Session};
 use crate::task::backoff::BackOff;
 
 /// How long programs have between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_millis(300);
-
-/// Signals to this process, one after the other instead of in between.
-pub(crate) struct Signals(SignalFd);
-
-impl Signals {
-    /// Holds back every signal that can be held back.
-    pub(crate) fn hold() -> Result<Signals, Errno> {
-        let all = SigSet::all();
-        all.thread_block()?;
-        SignalFd::with_flags(&all, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map(Signals)
-    }
-
-    /// The next signal, or none by `end`.
-    fn next(&self, end: Option<Instant>) -> Option<Signal> {
-        loop {
-            match self.0.read_signal() {
-                Ok(Some(information)) => {
-                    let number = i32::try_from(information.ssi_signo).unwrap_or(0);
-                    // What container managers send to an init that they take for systemd.
-                    if number == libc::SIGRTMIN() + 3 {
-                        return Some(Signal::SIGTERM);
-                    }
-                    if let Ok(signal) = Signal::try_from(number) {
-                        return Some(signal);
-                    }
-                }
-                Ok(None) | Err(Errno::EINTR) => {}
-                Err(_) => return None,
-            }
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                return None;
-            }
-            // Rounded up, so that the wait does not end just before `end` and spin.
-            let milliseconds = left.map(|left| left.as_millis().saturating_add(1));
-            let timeout = milliseconds.map_or(PollTimeout::NONE, |milliseconds| {
-                PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
-            });
-            let _woken_or_not = poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout);
-        }
-    }
-}
 
 /// What is kept running.
 pub(crate) struct Job {
@@ -118,7 +76,7 @@ pub(crate) fn run(job: &Job, signals: &Signals) -> Outcome {
         };
         match signals.next(end) {
             Some(Signal::SIGCHLD) => {
-                if let Some((pid, ending)) = reap().into_iter().find(|(pid, _)| child.is(*pid)) {
+                if let Some((pid, ending)) = reap().ended.into_iter().find(|(pid, _)| child.is(*pid)) {
                     if job.ends == Ends::WithSuccess && ending == Ending::Code(0) {
                         return Outcome::Done;
                     }
@@ -154,8 +112,8 @@ impl Child {
                 program: &program,
                 arguments: &job.arguments,
                 environment: &environment(),
-                stdout: &stdout,
-                stderr: &stderr,
+                stdout: Output::Appended(&stdout),
+                stderr: Output::Appended(&stderr),
             };
             program::start(&session).map_err(|error| {
                 let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -190,35 +148,6 @@ impl Child {
     fn pass_on(&self, signal: Signal) {
         if let Child::Runs { pid, .. } = self {
             let _gone_meanwhile = kill(*pid, signal);
-        }
-    }
-}
-
-/// How a process ended.
-#[derive(Debug, PartialEq, Eq)]
-enum Ending {
-    Code(i32),
-    Killed(Signal),
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Ending::Code(code) => write!(f, "ended with code {code}"),
-            Ending::Killed(signal) => write!(f, "was killed by {signal}"),
-        }
-    }
-}
-
-/// Takes every process that has ended off the list, and says how each did.
-fn reap() -> Vec<(Pid, Ending)> {
-    let mut ended = Vec::new();
-    loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => ended.push((pid, Ending::Code(code))),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => ended.push((pid, Ending::Killed(signal))),
-            Ok(WaitStatus::StillAlive) | Err(_) => return ended,
-            Ok(_) => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::net::UnixDatagram;
 
 use super::{NutshellError, Place};
 use crate::sys::process::ProcessId;
-use crate::sys::program::{Session, start};
+use crate::sys::program::{Output, Session, start};
 use crate::sys::{blocking, file};
 
 /// How long a director may take to be ready: it looks at its clouds first.
@@ -70,8 +70,8 @@ fn spawn(place: &Place, socket: &Path) -> Result<ProcessId, NutshellError> {
         program: &place.program,
         arguments: &["director".into(), "--config".into(), place.director_cfg().into()],
         environment: &environment,
-        stdout: &log,
-        stderr: &log,
+        stdout: Output::Appended(&log),
+        stderr: Output::Appended(&log),
     })?;
     let process = ProcessId::of(pid).ok_or_else(|| ended(place))?;
     let text = serde_json::to_string(&process).expect("two numbers are always JSON");

@@ -8,7 +8,6 @@
 //!
 //! Needs root. Processes only: files that the program wrote stay.
 
-use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
@@ -21,6 +20,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
+use super::last_lines::LastLines;
 use super::program::{ProgramError, shown};
 
 /// Which network the program sees.
@@ -68,8 +68,6 @@ chroot "$root" "$@"; exit $?"#;
 
 /// Lines of the output that an error repeats.
 const TAIL: usize = 5;
-/// A line that never ends is cut here.
-const LONGEST_LINE_BYTES: usize = 16 * 1024;
 /// The kernel ends a namespace's processes at once; a machine that writes to a slow card takes a while.
 const END: Duration = Duration::from_secs(60);
 
@@ -86,7 +84,7 @@ pub(crate) async fn run(
     let name = contained.program.to_string_lossy().into_owned();
     let cannot_start = |source| ProgramError::Start { program: name.clone(), source };
     let (mut child, mut output) = start(contained).map_err(cannot_start)?;
-    let mut lines = Lines::new(log, on_line);
+    let mut lines = Lines { log, on_line, last: LastLines::new(TAIL) };
     let command = || shown(&name, contained.arguments);
     let failure = tokio::select! {
         read = lines.follow(&mut output) => read.err().map(cannot_start),
@@ -103,7 +101,7 @@ pub(crate) async fn run(
     if status.success() {
         return Ok(());
     }
-    Err(ProgramError::Failed { command: command(), status, stderr: lines.tail() })
+    Err(ProgramError::Failed { command: command(), status, stderr: lines.last.text() })
 }
 
 fn start(contained: &Contained<'_>) -> std::io::Result<(Child, Receiver)> {
@@ -141,48 +139,20 @@ async fn end(child: &mut Child, output: &mut Receiver) {
 struct Lines<'a> {
     log: &'a mut File,
     on_line: &'a mut (dyn FnMut(&str) + Send),
-    line: Vec<u8>,
-    last: VecDeque<String>,
+    last: LastLines,
 }
 
-impl<'a> Lines<'a> {
-    fn new(log: &'a mut File, on_line: &'a mut (dyn FnMut(&str) + Send)) -> Self {
-        Lines { log, on_line, line: Vec::new(), last: VecDeque::new() }
-    }
-
+impl Lines<'_> {
     async fn follow(&mut self, output: &mut Receiver) -> std::io::Result<()> {
         let mut buffer = [0; 8192];
         loop {
             let count = output.read(&mut buffer).await?;
             if count == 0 {
-                self.end_line();
+                self.last.end_line(self.on_line);
                 return Ok(());
             }
             self.log.write_all(&buffer[..count])?;
-            for byte in &buffer[..count] {
-                match byte {
-                    b'\n' | b'\r' => self.end_line(),
-                    _ if self.line.len() < LONGEST_LINE_BYTES => self.line.push(*byte),
-                    _ => {}
-                }
-            }
+            self.last.push(&buffer[..count], self.on_line);
         }
-    }
-
-    fn end_line(&mut self) {
-        let line = String::from_utf8_lossy(&self.line).trim().to_owned();
-        self.line.clear();
-        if line.is_empty() {
-            return;
-        }
-        (self.on_line)(&line);
-        self.last.push_back(line);
-        if self.last.len() > TAIL {
-            self.last.pop_front();
-        }
-    }
-
-    fn tail(&self) -> String {
-        self.last.iter().map(String::as_str).collect::<Vec<_>>().join("; ")
     }
 }

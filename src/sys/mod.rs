@@ -8,6 +8,7 @@
 pub(crate) mod address;
 pub(crate) mod contained;
 pub(crate) mod file;
+pub(crate) mod last_lines;
 pub(crate) mod machine;
 pub mod mount;
 pub mod process;

@@ -1,6 +1,8 @@
 //! Other processes: which they are, whether they live, how they end.
 
 use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// How often a process is looked at on a kernel that does not tell of its end.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A process for all time: its number and when it started, so that a number
 /// used again is never taken for it.
@@ -53,6 +60,83 @@ impl ProcessId {
             let _gone_meanwhile = kill(Pid::from_raw(self.pid), signal);
         }
     }
+}
+
+/// Waits for the end of a process, whoever its parent is.
+pub(crate) async fn ended(process: ProcessId) {
+    if let Ok(descriptor) = descriptor(process) {
+        // The number may have been used again before the descriptor was there.
+        if !process.is_alive() {
+            return;
+        }
+        #[expect(
+            deprecated,
+            reason = "an owned descriptor stays open and the same, which is all that the new one asks"
+        )]
+        let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE);
+        if let Ok(descriptor) = descriptor
+            && descriptor.readable().await.is_ok()
+        {
+            // Takes a child of this process off the list of processes.
+            let _has_ended = process.is_alive();
+            return;
+        }
+    }
+    while process.is_alive() {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Waits at most `limit` for the end of a process; returns whether it has ended.
+pub(crate) async fn ends_within(process: ProcessId, limit: Duration) -> bool {
+    tokio::time::timeout(limit, ended(process)).await.is_ok()
+}
+
+fn descriptor(process: ProcessId) -> io::Result<OwnedFd> {
+    let pid = rustix::process::Pid::from_raw(process.pid).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
+}
+
+/// All live processes that `roots` started, and that these started, and so on; without `roots`. Blocking.
+#[must_use]
+pub(crate) fn descendants(roots: &[i32]) -> Vec<ProcessId> {
+    let processes: Vec<(i32, Stat)> = all().into_iter().filter_map(|pid| Some((pid, stat(pid)?))).collect();
+    let mut family = roots.to_vec();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(parent) = family.get(at).copied() {
+        at += 1;
+        for (pid, stat) in processes.iter().filter(|(pid, stat)| stat.parent == parent && !roots.contains(pid)) {
+            family.push(*pid);
+            if !stat.is_zombie {
+                found.push(ProcessId { pid: *pid, start_ticks: stat.start_ticks });
+            }
+        }
+    }
+    found
+}
+
+/// The live processes that `parent` started, or was given by the kernel. Blocking.
+#[must_use]
+pub(crate) fn children(parent: i32) -> Vec<ProcessId> {
+    let processes = all().into_iter().filter_map(|pid| Some((pid, stat(pid)?)));
+    processes
+        .filter(|(_, stat)| stat.parent == parent && !stat.is_zombie)
+        .map(|(pid, stat)| ProcessId { pid, start_ticks: stat.start_ticks })
+        .collect()
+}
+
+/// All live processes of the session that `leader` made, unless its number leads another one by now. Blocking.
+#[must_use]
+pub(crate) fn session_of(leader: ProcessId) -> Vec<ProcessId> {
+    if stat(leader.pid).is_some_and(|stat| stat.start_ticks != leader.start_ticks) {
+        return Vec::new();
+    }
+    let members = all().into_iter().filter_map(|pid| Some((pid, stat(pid)?)));
+    members
+        .filter(|(_, stat)| stat.session == leader.pid && stat.start_ticks >= leader.start_ticks && !stat.is_zombie)
+        .map(|(pid, stat)| ProcessId { pid, start_ticks: stat.start_ticks })
+        .collect()
 }
 
 /// Returns all processes of which `is_wanted` is true of the content of
@@ -126,7 +210,9 @@ pub fn signal_group(group: i32, signal: Signal) {
 
 struct Stat {
     is_zombie: bool,
+    parent: i32,
     group: i32,
+    session: i32,
     start_ticks: u64,
 }
 
@@ -136,7 +222,9 @@ fn stat(pid: i32) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     Some(Stat {
         is_zombie: matches!(*fields.first()?, "Z" | "X"),
+        parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
         start_ticks: fields.get(19)?.parse().ok()?,
     })
 }
@@ -177,5 +265,36 @@ mod tests {
         assert_eq!(found().iter().map(|process| process.pid.unsigned_abs()).collect::<Vec<_>>(), [child.id()]);
         assert!(kill_all(found, Duration::from_secs(5)));
         assert!(found().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_process_is_waited_for() {
+        let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let process = ProcessId::of(child.id().cast_signed()).unwrap();
+        assert!(!ends_within(process, Duration::from_millis(1)).await);
+        drop(child.stdin.take());
+        assert!(ends_within(process, Duration::from_secs(20)).await);
+        // It was waited for already.
+        assert!(child.wait().is_err());
+        ended(ProcessId { start_ticks: process.start_ticks + 1, ..process }).await;
+    }
+
+    #[test]
+    fn children_and_their_children_are_descendants() {
+        let script = "sleep 60 & echo started; wait";
+        let mut command = std::process::Command::new("sh");
+        let mut child = command
+            .args(["-c", &format!("sh -c '{script}' & wait")])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut started = [0; 8];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut started).unwrap();
+        let root = ProcessId::of(child.id().cast_signed()).unwrap();
+        let found = descendants(&[root.pid]);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(kill_all(|| [found.clone(), vec![root]].concat(), Duration::from_secs(5)));
+        assert!(descendants(&[root.pid]).is_empty());
+        assert!(child.wait().is_err());
     }
 }

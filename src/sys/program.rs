@@ -1,6 +1,7 @@
 //! Other programs, run to their end, or started for a life of their own.
 
 use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,6 +15,7 @@ use nix::sys::stat::Mode;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use super::last_lines::last_lines;
 use super::machine;
 
 /// Why a program did not do its work.
@@ -53,6 +55,9 @@ pub enum ProgramError {
         command: String,
     },
 }
+
+/// Lines of the output that an error repeats.
+const TAIL: usize = 5;
 
 /// How long a program may run when the caller has no better number.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
@@ -142,9 +147,7 @@ async fn run_in<S: AsRef<OsStr>>(
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = stderr.trim().lines().collect();
-    let stderr = lines[lines.len().saturating_sub(5)..].join("; ");
+    let stderr = last_lines(&String::from_utf8_lossy(&output.stderr), TAIL);
     Err(ProgramError::Failed { command: shown, status: output.status, stderr })
 }
 
@@ -170,6 +173,44 @@ pub(crate) async fn run_into<S: AsRef<OsStr>>(
         Ok(Ok(status)) if status.success() => Ok(()),
         Ok(Ok(status)) => Err(ProgramError::Failed { command: shown, status, stderr: "see its output".to_owned() }),
     }
+}
+
+/// A program that is asked something on behalf of another one.
+pub(crate) struct Question<'a> {
+    /// The program's file.
+    pub program: &'a Path,
+    /// Its arguments, without its name. They show in the process list: never a secret.
+    pub arguments: &'a [OsString],
+    /// Its whole environment.
+    pub environment: &'a [(OsString, OsString)],
+    /// Where it starts.
+    pub directory: &'a Path,
+    /// How long it may run.
+    pub limit: Duration,
+}
+
+/// Runs a program to its end; what matters is whether it ends well.
+///
+/// # Errors
+/// As [`run`]; a failure repeats the last lines of everything that it said.
+pub(crate) async fn ask(question: &Question<'_>) -> Result<(), ProgramError> {
+    let program = question.program.display().to_string();
+    let mut command = Command::new(question.program);
+    command.args(question.arguments).current_dir(question.directory).stdin(Stdio::null()).kill_on_drop(true);
+    command.env_clear().envs(question.environment.iter().map(|(name, value)| (name, value)));
+    let output = match tokio::time::timeout(question.limit, command.output()).await {
+        Err(_) => {
+            return Err(ProgramError::Timeout { command: shown(&program, question.arguments), limit: question.limit });
+        }
+        Ok(Err(source)) => return Err(ProgramError::Start { program, source }),
+        Ok(Ok(output)) => output,
+    };
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, b"\n".to_vec(), output.stderr].concat();
+    let stderr = last_lines(&String::from_utf8_lossy(&said), TAIL);
+    Err(ProgramError::Failed { command: shown(&program, question.arguments), status: output.status, stderr })
 }
 
 /// Returns the path of a program, looked for in `PATH` and in the usual places. Blocking.
@@ -210,10 +251,19 @@ pub(crate) struct Session<'a> {
     pub arguments: &'a [OsString],
     /// Its whole environment.
     pub environment: &'a [(OsString, OsString)],
-    /// What it prints is appended here.
-    pub stdout: &'a Path,
-    /// What it complains about is appended here.
-    pub stderr: &'a Path,
+    /// Where what it prints goes.
+    pub stdout: Output<'a>,
+    /// Where what it complains about goes.
+    pub stderr: Output<'a>,
+}
+
+/// Where output goes.
+#[derive(Clone, Copy)]
+pub(crate) enum Output<'a> {
+    /// It is appended to this file.
+    Appended(&'a Path),
+    /// It is written to this pipe.
+    Pipe(BorrowedFd<'a>),
 }
 
 /// Starts a program in a session of its own, with no signal blocked or
@@ -240,8 +290,12 @@ fn start_by_kernel(session: &Session<'_>, name: &OsStr) -> Result<i32, Errno> {
     let private = Mode::from_bits_truncate(0o640);
     let mut files = PosixSpawnFileActions::init()?;
     files.add_open(0, "/dev/null", OFlag::O_RDONLY, Mode::empty())?;
-    files.add_open(1, session.stdout, append, private)?;
-    files.add_open(2, session.stderr, append, private)?;
+    for (number, output) in [(1, session.stdout), (2, session.stderr)] {
+        match output {
+            Output::Appended(path) => files.add_open(number, path, append, private)?,
+            Output::Pipe(pipe) => files.add_dup2(pipe.as_raw_fd(), number)?,
+        }
+    }
     let mut attributes = PosixSpawnAttr::init()?;
     let own_session = PosixSpawnFlags::from_bits_retain(libc::c_int::from(libc::POSIX_SPAWN_SETSID));
     attributes

@@ -18,7 +18,7 @@ use crate::model::NodeTag;
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 use crate::sys::process::{self, ProcessId};
-use crate::sys::program::{self, Session};
+use crate::sys::program::{self, Output, Session};
 use crate::sys::tree::{self, Owner};
 
 /// How long programs have between SIGTERM and SIGKILL.
@@ -111,8 +111,8 @@ impl Node {
             program,
             arguments: &arguments,
             environment: &environment,
-            stdout: &home.join(format!("{role}.out")),
-            stderr: &home.join(format!("{role}.err")),
+            stdout: Output::Appended(&home.join(format!("{role}.out"))),
+            stderr: Output::Appended(&home.join(format!("{role}.err"))),
         };
         let pid = program::start(&session).map_err(|error| chain(&error))?;
         // One that has ended already leaves no number: the node is then seen as not running.
