@@ -18,7 +18,7 @@ pub mod rpc;
 mod server;
 pub mod service;
 mod store;
-mod supervise;
+pub mod supervise;
 pub mod task;
 // Rung 3: roles, each with one composition root.
 mod agent;

@@ -285,6 +285,7 @@ impl Family<'_> {
                 self.note_end(*pid, *ending)?;
             }
             if !reaped.others_run {
+                while self.take() > 0 {}
                 return Ok(());
             }
             let now = Instant::now();

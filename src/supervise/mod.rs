@@ -1,7 +1,7 @@
 //! Programs that outlive the process that started them.
 //!
 //! - [`script`]: a program that runs to its end, once.
-//! - `daemon`: programs that serve for as long as they are wanted.
+//! - [`daemon`]: programs that serve for as long as they are wanted.
 //! - [`keeper`]: the small process that stays beside each of them, and writes down how it ends.
 //!
 //! What starts a program anywhere shares the parts of this room, of `sys` and
@@ -15,7 +15,7 @@
 //!
 //! Must not know: services, their kinds, the cloud, what a program is good for.
 
-//DAEMON
+pub mod daemon;
 pub(crate) mod ending;
 pub(crate) mod keeper;
 mod output;

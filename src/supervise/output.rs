@@ -169,7 +169,7 @@ mod tests {
         for line in ["one\n", "two\n", "three\n", "four\n", "fi", "ve\n", "six\nseven\n"] {
             file.write(line.as_bytes()).unwrap();
         }
-        assert_eq!(content(&path), ["seven\n", "five\nsix\n", "three\nfour\n"].map(str::to_owned)[..].to_vec());
+        assert_eq!(content(&path), ["six\nseven\n", "four\nfive\n", "three\n"]);
     }
 
     #[test]

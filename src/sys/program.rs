@@ -12,10 +12,12 @@ use nix::fcntl::OFlag;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::Mode;
-use tokio::io::AsyncWriteExt;
+use nix::unistd::Uid;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::pipe::Receiver;
 use tokio::process::Command;
 
-use super::last_lines::last_lines;
+use super::last_lines::{LastLines, last_lines};
 use super::machine;
 
 /// Why a program did not do its work.
@@ -185,6 +187,8 @@ pub(crate) struct Question<'a> {
     pub environment: &'a [(OsString, OsString)],
     /// Where it starts.
     pub directory: &'a Path,
+    /// To whom its output belongs, so that a program of another account may open `/dev/stderr`.
+    pub owner: Option<u32>,
     /// How long it may run.
     pub limit: Duration,
 }
@@ -195,22 +199,50 @@ pub(crate) struct Question<'a> {
 /// As [`run`]; a failure repeats the last lines of everything that it said.
 pub(crate) async fn ask(question: &Question<'_>) -> Result<(), ProgramError> {
     let program = question.program.display().to_string();
-    let mut command = Command::new(question.program);
-    command.args(question.arguments).current_dir(question.directory).stdin(Stdio::null()).kill_on_drop(true);
-    command.env_clear().envs(question.environment.iter().map(|(name, value)| (name, value)));
-    let output = match tokio::time::timeout(question.limit, command.output()).await {
+    let mut last = LastLines::new(TAIL);
+    let status = match tokio::time::timeout(question.limit, heard_out(question, &mut last)).await {
         Err(_) => {
             return Err(ProgramError::Timeout { command: shown(&program, question.arguments), limit: question.limit });
         }
         Ok(Err(source)) => return Err(ProgramError::Start { program, source }),
-        Ok(Ok(output)) => output,
+        Ok(Ok(status)) => status,
     };
-    if output.status.success() {
+    if status.success() {
         return Ok(());
     }
-    let said = [output.stdout, b"\n".to_vec(), output.stderr].concat();
-    let stderr = last_lines(&String::from_utf8_lossy(&said), TAIL);
-    Err(ProgramError::Failed { command: shown(&program, question.arguments), status: output.status, stderr })
+    last.end_line(&mut |_| {});
+    Err(ProgramError::Failed { command: shown(&program, question.arguments), status, stderr: last.text() })
+}
+
+/// Runs a program; what it leaves running may keep the output open.
+async fn heard_out(question: &Question<'_>, last: &mut LastLines) -> std::io::Result<std::process::ExitStatus> {
+    let (output, input) = std::io::pipe()?;
+    if let Some(owner) = question.owner {
+        nix::unistd::fchown(&input, Some(Uid::from_raw(owner)), None)?;
+    }
+    let mut output = Receiver::from_owned_fd(output.into())?;
+    let mut child = {
+        let mut command = Command::new(question.program);
+        command.args(question.arguments).current_dir(question.directory).stdin(Stdio::null()).kill_on_drop(true);
+        command.env_clear().envs(question.environment.iter().map(|(name, value)| (name, value)));
+        command.stdout(input.try_clone()?).stderr(input);
+        command.spawn()?
+    };
+    let mut buffer = [0; 8192];
+    let mut is_open = true;
+    let status = loop {
+        tokio::select! {
+            read = output.read(&mut buffer), if is_open => match read? {
+                0 => is_open = false,
+                count => last.push(&buffer[..count], &mut |_| {}),
+            },
+            status = child.wait() => break status?,
+        }
+    };
+    while let Ok(count @ 1..) = output.try_read(&mut buffer) {
+        last.push(&buffer[..count], &mut |_| {});
+    }
+    Ok(status)
 }
 
 /// Returns the path of a program, looked for in `PATH` and in the usual places. Blocking.

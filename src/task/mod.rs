@@ -5,7 +5,7 @@
 //! what it finds. This room has what all roles share of that: the tasks of a
 //! role, and the points at which tests make a role crash.
 
-pub(crate) mod backoff;
+pub mod backoff;
 mod crash_point;
 pub(crate) mod keyed_lock;
 pub(crate) mod poll;

@@ -3,6 +3,7 @@
 mod cli;
 mod compute;
 mod cross;
+mod daemon;
 mod director;
 mod dist;
 mod ec2;
