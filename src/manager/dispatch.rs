@@ -11,7 +11,7 @@ use crate::model::{CertificateRole, ServiceId, State};
 use crate::node::Dispatch;
 use crate::pki::Identity;
 use crate::rpc::{Response, RpcRequest};
-use crate::service::{Call, Method, MethodError, Reply, Work, find, not_found, respond};
+use crate::service::{Call, Change, Method, MethodError, Reply, find, not_found, respond};
 use crate::store::StoreError;
 
 pub(crate) struct ManagerDispatch {
@@ -71,14 +71,14 @@ impl ManagerDispatch {
             return not_found(common.chain(methods.iter().map(|method| method.kind)), &request);
         };
         let outcome = match (method.handler)(service.context, Call::new(request.params, request.files)).await {
-            Ok(Reply::Adapt { reason, work }) => self.adapt(sid, reason, work).await,
+            Ok(Reply::Adapt { reason, change }) => self.adapt(sid, reason, change).await,
             outcome => outcome,
         };
         respond(outcome, method.name, &request.id).await
     }
 
-    async fn adapt(&self, sid: ServiceId, reason: String, work: Work) -> Result<Reply, MethodError> {
-        let task = Task::Adapt { work };
+    async fn adapt(&self, sid: ServiceId, reason: String, change: Change) -> Result<Reply, MethodError> {
+        let task = Task::Adapt { change };
         operation::submit(&self.manager, sid, task, &[State::Running], State::Adapting, &reason).await?;
         Ok(Reply::nothing())
     }

@@ -209,6 +209,7 @@ impl RpcCall {
     }
 
     /// Returns the method's name.
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn method(&self) -> &str {
         &self.method

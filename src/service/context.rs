@@ -10,7 +10,8 @@ use super::agent_calls::Agents;
 use super::call::Call;
 use super::log_file::{AGENT_LOG, LogFile};
 use super::reply::{MethodError, Reply};
-use crate::api::manager::{NodeInfo, ServiceInfo, ServiceNode};
+use super::role::Roles;
+use crate::api::manager::{NodeInfo, NodeList, ServiceInfo, ServiceNode};
 use crate::api::params::python_list;
 use crate::api::texts;
 use crate::config::ManagerConfig;
@@ -80,6 +81,22 @@ impl ServiceContext {
             State::Running | State::Adapting => Ok(Some(self.nodes().await?)),
             _ => Ok(None),
         }
+    }
+
+    /// `list_nodes`: the nodes of each role, none unless the service works.
+    ///
+    /// # Errors
+    /// Returns an error if a parameter is left.
+    pub(crate) async fn list_nodes_by_role(&self, call: Call, roles: &Roles) -> Result<Reply, MethodError> {
+        call.finish()?;
+        let mut list = NodeList::default();
+        if let Some(nodes) = self.shown_nodes().await? {
+            for role in roles.rules {
+                let of_role = nodes.iter().filter(|node| roles.read(&node.role).plays(role.name));
+                list.by_role.insert(role.name.to_owned(), of_role.map(|node| node.view.id.clone()).collect());
+            }
+        }
+        Ok(Reply::of(&list))
     }
 
     /// `get_service_info`: state, type, and why the last operation was undone, if it was.

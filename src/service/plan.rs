@@ -261,7 +261,7 @@ async fn give_code(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
         let calls = steps.into_iter().map(|step| {
             let call = &call;
             async move {
-                let outcome = service.agents.call_within(CODE_LIMIT, &step.node, call).await;
+                let outcome = service.agents.call_within::<IgnoredAny>(CODE_LIMIT, &step.node, call).await;
                 (step, outcome.map(|_: IgnoredAny| ()))
             }
         });

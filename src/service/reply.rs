@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::work::Work;
+use super::change::Change;
 use crate::api::params::ParamError;
 use crate::rpc::{Response, reply_error, reply_result};
 use crate::store::StoreError;
@@ -23,13 +23,13 @@ pub(crate) enum Reply {
         /// Under which name the caller should save it.
         filename: String,
     },
-    /// A result, and work on the service's nodes that outlives the request: the service is
-    /// `ADAPTING` until `ManagerKind::on_adapt` has done it.
+    /// An empty result, and a change of the service that outlives the request: the service is
+    /// `ADAPTING` until its nodes are there.
     Adapt {
         /// Shown in the history.
         reason: String,
-        /// What `on_adapt` is given.
-        work: Work,
+        /// What is to be different.
+        change: Change,
     },
 }
 

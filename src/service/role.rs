@@ -15,6 +15,8 @@
 
 use std::fmt;
 
+use crate::store::manager::NodeRow;
+
 /// How many nodes of each role, in the order in which they were asked for.
 pub(crate) type Counts = Vec<(String, i64)>;
 
@@ -109,6 +111,14 @@ impl RoleSet {
     }
 }
 
+impl Player {
+    /// Returns how the plans here see a node of a kind with these roles.
+    #[must_use]
+    pub(crate) fn of(node: &NodeRow, roles: &Roles) -> Self {
+        Player { id: node.view.id.clone(), roles: roles.read(&node.role) }
+    }
+}
+
 impl Roles {
     /// Returns the rule of a role.
     #[must_use]
@@ -144,7 +154,7 @@ impl Roles {
     /// Plans the nodes of a start with `counts`: packed where a count is zero.
     #[must_use]
     pub(crate) fn plan_start(&self, counts: &[(String, i64)]) -> Vec<RoleSet> {
-        let mut sets = self.single(counts);
+        let mut sets = self.single(counts, |role| role.name);
         self.repack_sets(&mut sets);
         sets
     }
@@ -158,7 +168,7 @@ impl Roles {
         if let Some((unknown, _)) = counts.iter().find(|(name, _)| self.find(name).is_none()) {
             return Err(RoleError::Unknown(unknown.clone()));
         }
-        Ok(self.single(counts))
+        Ok(self.single(counts, |role| role.added_as))
     }
 
     /// Chooses the nodes that a removal takes: of each role the last ones that were made for it.
@@ -166,21 +176,24 @@ impl Roles {
     /// # Errors
     /// Returns an error if a role has too few nodes to give, or gives none.
     pub(crate) fn plan_removal(&self, nodes: &[Player], counts: &[(String, i64)]) -> Result<Vec<String>, RoleError> {
-        let mut ids = Vec::new();
+        let mut wanted = Vec::new();
         for (name, n) in counts.iter().filter(|(_, n)| *n > 0) {
             let role = self.find(name).ok_or_else(|| RoleError::Unknown(name.clone()))?;
-            let keep = match role.removal {
+            match role.removal {
                 Removal::Never(text) => return Err(RoleError::Never(text)),
-                Removal::Keep(keep) => keep,
-            };
-            let of_role: Vec<&Player> = nodes.iter().filter(|node| self.is_mainly(&node.roles, name)).collect();
-            let can = of_role.len().saturating_sub(keep);
-            let wanted = usize::try_from(*n).unwrap_or(usize::MAX);
-            if wanted > can {
-                let shown = if self.n_removable_roles() == 1 { "" } else { role.name };
-                return Err(RoleError::TooMany { role: shown, asked: *n, can });
+                Removal::Keep(keep) => wanted.push((role, keep, *n)),
             }
-            ids.extend(of_role.iter().rev().take(wanted).map(|node| node.id.clone()));
+        }
+        let mut ids = Vec::new();
+        for (role, keep, n) in wanted {
+            let of_role: Vec<&Player> = nodes.iter().filter(|node| self.is_mainly(&node.roles, role.name)).collect();
+            let can = of_role.len().saturating_sub(keep);
+            let asked = usize::try_from(n).unwrap_or(usize::MAX);
+            if asked > can {
+                let shown = if self.n_removable_roles() == 1 { "" } else { role.name };
+                return Err(RoleError::TooMany { role: shown, asked: n, can });
+            }
+            ids.extend(of_role.iter().rev().take(asked).map(|node| node.id.clone()));
         }
         Ok(ids)
     }
@@ -214,9 +227,9 @@ impl Roles {
     }
 
     /// One node of one role for each that `counts` asks for.
-    fn single(&self, counts: &[(String, i64)]) -> Vec<RoleSet> {
+    fn single(&self, counts: &[(String, i64)], gets: fn(&Role) -> &'static str) -> Vec<RoleSet> {
         let of_role = |(name, n): &(String, i64)| {
-            let role = self.find(name).map_or(self.default, |role| role.added_as);
+            let role = self.find(name).map_or(self.default, gets);
             std::iter::repeat_n(RoleSet(vec![role]), usize::try_from(*n).unwrap_or(0))
         };
         counts.iter().flat_map(of_role).collect()
@@ -366,6 +379,7 @@ mod tests {
     fn whatever_is_added_as_a_master_is_a_node() {
         let added = MASTERED.plan_addition(&counts(&[("master", 1), ("node", 1)])).unwrap();
         assert_eq!(names(&MASTERED, &added), ["node", "node"]);
+        assert_eq!(names(&MASTERED, &MASTERED.plan_start(&counts(MASTERED.at_start))), ["master"]);
         assert_eq!(MASTERED.plan_addition(&counts(&[("x", 1)])), Err(RoleError::Unknown("x".to_owned())));
     }
 }

@@ -4,8 +4,8 @@
 //! survives a stop of its service and every restart of the manager. A kind
 //! checks values before it writes them, so that what is read is good.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::reply::MethodError;
 
@@ -13,7 +13,8 @@ use super::reply::MethodError;
 pub(crate) trait Settings: Serialize + DeserializeOwned + Default {}
 
 /// A service's document, as it is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct Document(Option<String>);
 
 impl Document {
@@ -53,7 +54,6 @@ impl Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(default, deny_unknown_fields)]

@@ -9,7 +9,7 @@ use crate::api::manager::StateView;
 use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
 use crate::model::State;
-use crate::service::{Call, Counts, Kind, MethodError, Reply};
+use crate::service::{Call, Counts, Kind, MethodError, Player, Reply};
 use crate::store::manager::{self as store, NodePhase};
 
 const RUNNING: &[State] = &[State::Running];
@@ -38,7 +38,9 @@ pub(crate) async fn remove_nodes(manager: Arc<Manager>, mut call: Call) -> Resul
     call.finish()?;
     let counts = read_counts(kind, &nodes)?;
     service.expect_state(RUNNING).await?;
-    let ids = kind.manager.plan_removal(&service.nodes().await?, &counts)?;
+    let roles = kind.manager.roles();
+    let nodes: Vec<Player> = service.nodes().await?.iter().map(|node| Player::of(node, roles)).collect();
+    let ids = roles.plan_removal(&nodes, &counts).map_err(|error| MethodError::refused(error.to_string()))?;
     let task = Task::RemoveNodes { ids: ids.clone() };
     let mark = move |tx: &store::Transaction<'_>| Ok(store::set_node_phase(tx, &ids, NodePhase::Leaving)?);
     operation::submit_with(&manager, service.sid, task, RUNNING, State::Adapting, "", mark).await?;
@@ -56,7 +58,7 @@ fn read_counts(kind: &Kind, nodes: &Map<String, Value>) -> Result<Counts, Method
         };
         let shown = nodes.get(role).map(Value::to_string).unwrap_or_default();
         let count: i64 = count.ok_or_else(|| MethodError::refused(format!("Invalid number of nodes {shown}")))?;
-        let role = if role == COUNT { kind.default_role() } else { role.as_str() };
+        let role = if role == COUNT { kind.roles().default } else { role.as_str() };
         match counts.iter_mut().find(|(known, _)| known == role) {
             Some((_, sum)) => *sum = sum.saturating_add(count),
             None => counts.push((role.to_owned(), count)),
@@ -69,7 +71,7 @@ fn read_counts(kind: &Kind, nodes: &Map<String, Value>) -> Result<Counts, Method
         if *count < 0 || *count > MAX_NODES {
             return Err(MethodError::refused(format!("Invalid number of nodes {count}")));
         }
-        if !kind.roles().contains(&role.as_str()) {
+        if kind.roles().find(role).is_none() {
             return Err(MethodError::refused(format!("Wrong node type '{role}' for service type '{name}'.")));
         }
     }

@@ -19,8 +19,10 @@ pub(crate) async fn add_service(manager: Arc<Manager>, mut call: Call) -> Result
     call.finish()?;
     let kind = find_kind(named.as_str().unwrap_or_default());
     let kind = kind.ok_or_else(|| MethodError::refused("no such type of service"))?;
+    let settings = kind.manager.first_settings()?.into_text();
     let sid = manager.adapting(move |tx| {
         let sid = store::insert_service(tx, None, kind.name)?;
+        store::set_service_settings(tx, sid, settings.as_deref())?;
         store::add_history(tx, sid, State::Init, "", now())?;
         Ok(sid)
     });

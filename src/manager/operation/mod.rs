@@ -16,6 +16,7 @@
 //!   it made is given back by it or by the stop.
 //! - Nodes that could not be given back are given back by [`mod@sweep`].
 
+mod apply;
 mod nodes_in;
 mod nodes_out;
 mod sweep;
@@ -32,7 +33,7 @@ use super::director::DirectorError;
 use crate::api::texts;
 use crate::model::{ServiceId, State};
 use crate::node::Level;
-use crate::service::{MethodError, Work, now};
+use crate::service::{Change, MethodError, now};
 use crate::store::StoreError;
 use crate::store::manager::{self as store, OperationRow, Transaction};
 use crate::sys::random;
@@ -47,14 +48,29 @@ const STORE_PAUSE: Duration = Duration::from_secs(5);
 /// What an operation does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Task {
-    StartService { cloud: String },
-    AddNodes { counts: Vec<(String, i64)>, cloud: String },
-    RemoveNodes { ids: Vec<String> },
+    StartService {
+        cloud: String,
+    },
+    AddNodes {
+        counts: Vec<(String, i64)>,
+        cloud: String,
+    },
+    RemoveNodes {
+        ids: Vec<String>,
+    },
     StopService,
     RemoveService,
-    CreateVolume { name: String },
-    DeleteVolume { name: String },
-    Adapt { work: Work },
+    CreateVolume {
+        name: String,
+    },
+    DeleteVolume {
+        name: String,
+    },
+    Adapt {
+        // The field has the name that older programs recorded.
+        #[serde(rename = "work")]
+        change: Change,
+    },
 }
 
 impl Task {
@@ -163,6 +179,7 @@ pub(crate) async fn submit_with(
 /// # Errors
 /// The database fails.
 pub(crate) async fn resume(manager: &Arc<Manager>) -> Result<(), StoreError> {
+    apply::adopt_all(manager).await?;
     let left = manager.store.write(|tx| {
         let mut left: Vec<OperationRow<Plan>> = store::list_operations(tx, None)?;
         for operation in &mut left {
@@ -251,7 +268,7 @@ impl Operation {
             Task::RemoveService => self.remove_service().await,
             Task::CreateVolume { name } => self.create_volume(&name).await,
             Task::DeleteVolume { name } => self.delete_volume(&name).await,
-            Task::Adapt { work } => self.adapt(&work).await,
+            Task::Adapt { change } => self.adapt(change).await,
         }
     }
 
@@ -261,7 +278,7 @@ impl Operation {
             Task::StartService { .. } => self.take_nodes_back(State::Error, &failure).await,
             Task::AddNodes { .. } => self.take_nodes_back(State::Running, &failure).await,
             Task::CreateVolume { name } => self.take_volume_back(&name, &failure).await,
-            Task::Adapt { work } => self.undo_adapt(&work, &failure).await,
+            Task::Adapt { .. } => self.undo_adapt(&failure).await,
             Task::RemoveNodes { .. } | Task::DeleteVolume { .. } => {
                 self.finish(State::Running, &failure, Some(failure.clone()), |_| Ok(())).await
             }

@@ -6,7 +6,6 @@ use crate::manager::core::Service;
 use crate::manager::director::CreateNodes;
 use crate::model::{ServiceId, State};
 use crate::node::Level;
-use crate::service::WantedNode;
 use crate::store::StoreError;
 use crate::store::manager::{self as store, NodePhase, NodeRow, Transaction, VolumeRow};
 use crate::sys::{self, file};
@@ -25,16 +24,14 @@ impl Operation {
         }
         self.expect_wanted().await?;
         let (before, added) = self.nodes_by_phase().await?;
+        let ids: Vec<String> = added.iter().map(|node| node.view.id.clone()).collect();
         if !self.has_done(WORKING) {
-            let kind = service.kind.manager;
-            match self.row.plan.task {
-                Task::StartService { .. } => kind.on_start(&service.context, &added).await?,
-                _ => kind.on_add_nodes(&service.context, &before, &added).await?,
-            }
-            self.step_done(WORKING, "agents_prepared", |_| Ok(())).await?;
+            let all = [before, added].concat();
+            let target = self.target(&service, &all, None).await?;
+            self.apply(&service, &all, &target).await?;
+            self.step_done(WORKING, "agents_prepared", move |tx| target.record(tx)).await?;
         }
         self.expect_wanted().await?;
-        let ids: Vec<String> = added.into_iter().map(|node| node.view.id).collect();
         self.finish(State::Running, "", None, move |tx| store::set_node_phase(tx, &ids, NodePhase::Active)).await
     }
 
@@ -58,26 +55,45 @@ impl Operation {
         let leaving = ids.clone();
         let noted = self.manager.store.write(move |tx| store::set_node_phase(tx, &leaving, NodePhase::Leaving));
         noted.await?;
+        self.go_back().await;
         self.give_back(&added).await;
         self.finish(state, failure, Some(failure.to_owned()), |_| Ok(())).await
     }
 
+    /// Brings the nodes that work to the plan without those that are given back, as well as that can be done.
+    async fn go_back(&self) {
+        let outcome = async {
+            let service = self.service().await?;
+            let (working, _) = self.nodes_by_phase().await?;
+            let target = self.target(&service, &working, None).await?;
+            self.apply(&service, &working, &target).await?;
+            Ok::<_, StepError>(self.manager.store.write(move |tx| target.record(tx)).await?)
+        };
+        if let Err(error) = outcome.await {
+            self.note(Level::Warning, &format!("not every agent was told: {error}"));
+        }
+    }
+
     async fn make_nodes(&self, service: &Service) -> Result<Vec<NodeView>, StepError> {
         let kind = service.kind.manager;
-        let (wanted, cloud) = match &self.row.plan.task {
-            Task::AddNodes { counts, cloud } => (wanted_by_counts(service, counts).await?, cloud.clone()),
-            Task::StartService { cloud } => (kind.nodes_at_start(&service.context).await?, cloud.clone()),
+        let settings = self.settings(service).await?;
+        let (roles, cloud) = match &self.row.plan.task {
+            Task::StartService { cloud } => (kind.roles().plan_start(&kind.start_counts(&settings)?), cloud.clone()),
+            Task::AddNodes { counts, cloud } => {
+                let planned = kind.roles().plan_addition(counts);
+                (planned.map_err(|error| StepError::Gone(error.to_string()))?, cloud.clone())
+            }
             _ => return Err(StepError::Gone("this operation makes no nodes".to_owned())),
         };
-        let requests: Vec<NodeRequest> = wanted
-            .iter()
-            .map(|node| NodeRequest {
+        let mut requests = Vec::new();
+        for roles in &roles {
+            requests.push(NodeRequest {
                 cloud: Some(cloud.clone()),
-                role: node.role.clone(),
-                volumes: node.volumes.clone(),
+                role: kind.roles().name(roles),
+                volumes: kind.volumes(&settings, roles)?,
                 inst_type: None,
-            })
-            .collect();
+            });
+        }
         let base = &service.context.config.base;
         let script = base.rooted(base.conpaas_home.join(service.row.sid.to_string()).join("startup.sh"));
         let startup_script = sys::blocking(move || file::read_text(&script).ok()).await;
@@ -89,7 +105,7 @@ impl Operation {
                 sid: service.row.sid,
                 service_type: service.kind.agent_type,
                 nodes: &requests,
-                context: &kind.context(&service.context).await?,
+                context: &kind.context(&settings)?,
                 startup_script,
             })
             .await?;
@@ -111,15 +127,6 @@ impl Operation {
         let of_phase = |phase| nodes.iter().filter(|node| node.phase == phase).cloned().collect();
         Ok((of_phase(NodePhase::Active), of_phase(NodePhase::New)))
     }
-}
-
-async fn wanted_by_counts(service: &Service, counts: &[(String, i64)]) -> Result<Vec<WantedNode>, StepError> {
-    let mut wanted = Vec::new();
-    for (role, n) in counts {
-        let node = service.kind.manager.wanted(&service.context, role).await?;
-        wanted.extend(std::iter::repeat_n(node, usize::try_from(*n).unwrap_or(0)));
-    }
-    Ok(wanted)
 }
 
 fn record_nodes(tx: &Transaction<'_>, sid: ServiceId, made: &[NodeView]) -> Result<(), StoreError> {

@@ -19,11 +19,13 @@ impl Operation {
         let removed: Vec<NodeRow> = nodes.iter().filter(|node| ids.contains(&node.view.id)).cloned().collect();
         if !self.has_done(TOLD) {
             let left: Vec<NodeRow> = nodes.into_iter().filter(|node| node.phase == NodePhase::Active).collect();
+            let answering: Vec<NodeRow> = left.iter().chain(&removed).cloned().collect();
+            let target = self.target(&service, &left, None).await?;
             // A node that does not answer must not keep others from going.
-            if let Err(error) = service.kind.manager.on_remove_nodes(&service.context, &left, &removed).await {
+            if let Err(error) = self.apply(&service, &answering, &target).await {
                 self.note(Level::Warning, &format!("not every agent was told of the removal: {error}"));
             }
-            self.step_done(TOLD, "agents_told", |_| Ok(())).await?;
+            self.step_done(TOLD, "agents_told", move |tx| target.record(tx)).await?;
         }
         if !self.has_done(GIVEN_BACK) {
             self.give_back(&removed).await;
@@ -62,7 +64,7 @@ impl Operation {
         let nodes = self.all_nodes().await?;
         if !self.has_done(TOLD) {
             let at_work: Vec<NodeRow> = nodes.iter().filter(|node| node.phase == NodePhase::Active).cloned().collect();
-            if let Err(error) = service.kind.manager.on_stop(&service.context, &at_work).await {
+            if let Err(error) = self.apply_nothing(&service, &at_work).await {
                 self.note(Level::Warning, &format!("not every agent stopped well: {error}"));
             }
             let ids: Vec<String> = nodes.iter().map(|node| node.view.id.clone()).collect();

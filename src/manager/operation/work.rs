@@ -1,11 +1,13 @@
-//! `adapt`: what a kind's own method has its nodes do.
+//! `adapt`: the code or the settings of a working service change.
 
 use std::time::Duration;
 
 use super::{Operation, StepError};
 use crate::manager::core::Service;
 use crate::model::State;
-use crate::service::Work;
+use crate::node::Level;
+use crate::service::Change;
+use crate::store::manager::{self as store, Transaction};
 
 /// An agent waits half a minute for a device, and formats it.
 pub(crate) const VOLUME_LIMIT: Duration = Duration::from_secs(180);
@@ -13,19 +15,39 @@ pub(crate) const VOLUME_LIMIT: Duration = Duration::from_secs(180);
 const DONE: u32 = 1;
 
 impl Operation {
-    pub(crate) async fn adapt(&mut self, work: &Work) -> Result<(), StepError> {
+    pub(crate) async fn adapt(&mut self, change: Change) -> Result<(), StepError> {
         let service = self.service().await?;
         if !self.has_done(DONE) {
-            service.kind.manager.on_adapt(&service.context, work).await?;
-            self.step_done(DONE, "agents_adapted", |_| Ok(())).await?;
+            let nodes = service.context.nodes().await?;
+            let target = self.target(&service, &nodes, Some(&change)).await?;
+            self.apply(&service, &nodes, &target).await?;
+            let sid = self.sid();
+            let kept = move |tx: &Transaction<'_>| {
+                target.record(tx)?;
+                match change {
+                    Change::Code { version } => store::set_active_code(tx, sid, &version),
+                    Change::Settings { settings } => {
+                        store::set_service_settings(tx, sid, settings.into_text().as_deref())
+                    }
+                }
+            };
+            self.step_done(DONE, "agents_adapted", kept).await?;
         }
         self.finish(State::Running, "", None, |_| Ok(())).await
     }
 
-    pub(crate) async fn undo_adapt(&mut self, work: &Work, failure: &str) -> Result<(), StepError> {
+    /// Brings the nodes back to the plan without the change: what is kept still says so.
+    pub(crate) async fn undo_adapt(&mut self, failure: &str) -> Result<(), StepError> {
         if !self.is_superseded().await? {
             let service = self.service().await?;
-            service.kind.manager.undo_adapt(&service.context, work).await;
+            let nodes = service.context.nodes().await?;
+            let outcome = async {
+                let target = self.target(&service, &nodes, None).await?;
+                self.apply(&service, &nodes, &target).await
+            };
+            if let Err(error) = outcome.await {
+                self.note(Level::Warning, &format!("some agents may not be as they were: {error}"));
+            }
         }
         self.finish(State::Running, failure, Some(failure.to_owned()), |_| Ok(())).await
     }

@@ -8,12 +8,10 @@ mod enable;
 mod git;
 mod keys;
 mod node;
-mod rollout;
 mod versions;
 
-pub(crate) use enable::{EnableCode, enable_code};
+pub(crate) use enable::enable_code;
 pub(crate) use git::repository_head;
 pub(crate) use keys::{list_authorized_keys, upload_authorized_key};
 pub(crate) use node::ReceivedCode;
-pub(crate) use rollout::{enable_on_nodes, restore_active, update_code};
 pub(crate) use versions::{add_default, delete, deployment, download, list, remove_leftovers, upload};

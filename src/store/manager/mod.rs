@@ -14,7 +14,7 @@ pub(crate) use super::Transaction;
 
 pub(crate) use applied::{AppliedRow, begin_applied, delete_applied, end_applied, list_applied};
 pub(crate) use code::{CodeRow, delete_code, find_code, insert_code, list_codes};
-pub(crate) use node::{NodePhase, NodeRow, delete_nodes, insert_nodes, list_nodes, set_node_phase};
+pub(crate) use node::{NodePhase, NodeRow, delete_nodes, insert_nodes, list_nodes, set_node_phase, set_node_role};
 pub(crate) use operation::{
     OperationRow, delete_operation, insert_operation, list_operations, save_operation, set_operation_failure,
 };

@@ -81,6 +81,15 @@ pub(crate) fn set_node_phase(tx: &Transaction<'_>, ids: &[String], phase: NodePh
     Ok(())
 }
 
+/// Says which roles a node plays, by the one name for them.
+///
+/// # Errors
+/// Returns an error if the row cannot be written.
+pub(crate) fn set_node_role(tx: &Transaction<'_>, id: &str, role: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE node SET role = ?2 WHERE id = ?1", (id, role))?;
+    Ok(())
+}
+
 /// Forgets nodes.
 ///
 /// # Errors

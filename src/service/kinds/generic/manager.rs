@@ -6,18 +6,19 @@ use async_trait::async_trait;
 
 use super::command::Command;
 use super::logs::LOGS;
-use super::{default_code, rollout};
+use super::{default_code, plan, scripts_on_nodes};
 use crate::api::agent::ScriptStatus;
-use crate::api::manager::{NodeList, ScriptsOfNodes, StateView};
+use crate::api::manager::{ScriptsOfNodes, StateView};
 use crate::model::{CodeFormat, State};
 use crate::service::call::Call;
-use crate::service::code::{self, EnableCode};
+use crate::service::code;
 use crate::service::context::ServiceContext;
 use crate::service::log_file::LogFile;
-use crate::service::manager_side::{Counts, ManagerKind, WantedNode, WorkError, last_nodes};
+use crate::service::manager_side::ManagerKind;
 use crate::service::method::{Method, get, post, upload};
+use crate::service::plan::{NodePlan, PlanInput};
 use crate::service::reply::{MethodError, Reply};
-use crate::service::work::Work;
+use crate::service::role::{Removal, Role, Roles};
 use crate::store::manager::NodeRow;
 
 const METHODS: &[Method<ServiceContext>] = &[
@@ -36,6 +37,17 @@ const METHODS: &[Method<ServiceContext>] = &[
 ];
 const MASTER: &str = "master";
 const NODE: &str = "node";
+/// There is one master; whatever is added later is a node, as in ConPaaS 2.0.
+const ROLES: Roles = Roles {
+    rules: &[
+        Role { name: MASTER, added_as: NODE, removal: Removal::Never("Cannot remove the master node.") },
+        Role { name: NODE, added_as: NODE, removal: Removal::Keep(0) },
+    ],
+    default: NODE,
+    at_start: &[(MASTER, 1)],
+    packed: &[],
+    separator: "",
+};
 const SCRIPTS_RUN: &str = "ERROR: Scripts are still running inside at least one agent. \
                            Please wait for them to finish execution or call 'interrupt' first.";
 const NO_SCRIPTS_RUN: &str = "ERROR: No scripts are currently running inside agents. Nothing to interrupt.";
@@ -44,75 +56,21 @@ pub(super) struct Generic;
 
 #[async_trait]
 impl ManagerKind for Generic {
-    fn roles(&self) -> &'static [&'static str] {
-        &[MASTER, NODE]
+    fn roles(&self) -> &'static Roles {
+        &ROLES
     }
 
-    fn default_role(&self) -> &'static str {
-        NODE
-    }
-
-    async fn nodes_at_start(&self, _service: &ServiceContext) -> Result<Vec<WantedNode>, WorkError> {
-        Ok(vec![WantedNode::of_role(MASTER)])
-    }
-
-    /// There is one master; whatever is added later is a node, as in ConPaaS 2.0.
-    async fn wanted(&self, _service: &ServiceContext, _role: &str) -> Result<WantedNode, WorkError> {
-        Ok(WantedNode::of_role(NODE))
+    fn plan(&self, input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
+        Ok(plan::of(input))
     }
 
     fn logs(&self, _role: &str) -> &'static [LogFile] {
         LOGS
     }
 
-    async fn on_add_service(&self, service: &ServiceContext) -> Result<(), WorkError> {
+    async fn on_add_service(&self, service: &ServiceContext) -> Result<(), MethodError> {
         let tar = default_code::tar().map_err(|error| MethodError::refused(error.to_string()))?;
         code::add_default(service, "code-default.tar", CodeFormat::Tar, tar).await
-    }
-
-    fn plan_removal(&self, nodes: &[NodeRow], counts: &Counts) -> Result<Vec<String>, MethodError> {
-        if counts.iter().any(|(role, n)| role == MASTER && *n > 0) {
-            return Err(MethodError::refused("Cannot remove the master node."));
-        }
-        let removable: Vec<&NodeRow> = nodes.iter().filter(|node| node.role != MASTER).collect();
-        last_nodes(&removable, counts.iter().map(|(_, n)| n).sum(), 0, "")
-    }
-
-    async fn on_start(&self, service: &ServiceContext, nodes: &[NodeRow]) -> Result<(), WorkError> {
-        rollout::init_agents(service, nodes, nodes).await?;
-        code::update_code(service, nodes, None).await
-    }
-
-    async fn on_add_nodes(
-        &self,
-        service: &ServiceContext,
-        before: &[NodeRow],
-        added: &[NodeRow],
-    ) -> Result<(), WorkError> {
-        let all = [before, added].concat();
-        rollout::init_agents(service, &all, added).await?;
-        code::update_code(service, added, None).await?;
-        rollout::execute(service, &all, before, Command::Notify, "").await
-    }
-
-    async fn on_remove_nodes(
-        &self,
-        service: &ServiceContext,
-        left: &[NodeRow],
-        _removed: &[NodeRow],
-    ) -> Result<(), WorkError> {
-        rollout::execute(service, left, left, Command::Notify, "").await
-    }
-
-    async fn on_adapt(&self, service: &ServiceContext, work: &Work) -> Result<(), WorkError> {
-        let enable: EnableCode = work
-            .read()
-            .map_err(|error| MethodError::refused(format!("the operation names no code version: {error}")))?;
-        code::enable_on_nodes(service, &enable).await
-    }
-
-    async fn undo_adapt(&self, service: &ServiceContext, _work: &Work) {
-        code::restore_active(service).await;
     }
 
     async fn can_change_volumes(&self, service: &ServiceContext, _method: &str) -> Result<(), MethodError> {
@@ -133,15 +91,7 @@ async fn get_service_info(service: ServiceContext, call: Call) -> Result<Reply, 
 }
 
 async fn list_nodes(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
-    call.finish()?;
-    let mut list = NodeList::default();
-    if let Some(nodes) = service.shown_nodes().await? {
-        for role in [MASTER, NODE] {
-            let of_role = nodes.iter().filter(|node| node.role == role).map(|node| node.view.id.clone());
-            list.by_role.insert(role.to_owned(), of_role.collect());
-        }
-    }
-    Ok(Reply::of(&list))
+    service.list_nodes_by_role(call, &ROLES).await
 }
 
 async fn get_node_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
@@ -161,14 +111,14 @@ async fn execute_script(service: ServiceContext, mut call: Call) -> Result<Reply
         _ => {}
     }
     let nodes = service.nodes().await?;
-    rollout::execute(&service, &nodes, &nodes, command, &parameters).await?;
+    scripts_on_nodes::execute(&service, &nodes, command, &parameters).await?;
     Ok(Reply::of(&StateView { state: State::Running }))
 }
 
 async fn get_script_status(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     service.expect_state(&[State::Running]).await?;
-    Ok(Reply::of(&ScriptsOfNodes { agents: rollout::script_status(&service).await? }))
+    Ok(Reply::of(&ScriptsOfNodes { agents: scripts_on_nodes::script_status(&service).await? }))
 }
 
 async fn expect_no_scripts(service: ServiceContext) -> Result<(), MethodError> {
@@ -176,6 +126,6 @@ async fn expect_no_scripts(service: ServiceContext) -> Result<(), MethodError> {
 }
 
 async fn any_script_runs(service: &ServiceContext) -> Result<bool, MethodError> {
-    let agents = rollout::script_status(service).await?;
+    let agents = scripts_on_nodes::script_status(service).await?;
     Ok(agents.values().flat_map(BTreeMap::values).any(|status| *status == ScriptStatus::Running))
 }

@@ -1,12 +1,14 @@
 //! The kind `generic`: runs the user's own five scripts on every node.
 
 mod agent;
+mod calls;
 mod command;
 mod default_code;
 mod logs;
 mod manager;
-mod rollout;
+mod plan;
 mod scripts;
+mod scripts_on_nodes;
 
 use crate::service::kind::Kind;
 

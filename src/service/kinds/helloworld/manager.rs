@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use crate::api::agent::Greeting;
 use crate::api::manager::{Greetings, NodeList};
@@ -12,9 +12,12 @@ use crate::rpc::RpcCall;
 use crate::service::call::Call;
 use crate::service::context::ServiceContext;
 use crate::service::log_file::LogFile;
-use crate::service::manager_side::{Counts, ManagerKind, NodeSettings, WantedNode, WorkError, last_nodes};
+use crate::service::manager_side::{ManagerKind, NodeSettings};
 use crate::service::method::{Method, get};
+use crate::service::plan::{Action, Deed, NodePlan, Part, PlanInput};
 use crate::service::reply::{MethodError, Reply};
+use crate::service::role::{Removal, Role, Roles};
+use crate::service::settings::{Document, Settings};
 use crate::store::manager::NodeRow;
 
 const METHODS: &[Method<ServiceContext>] = &[
@@ -24,56 +27,59 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("get_helloworld", |service, call| Box::pin(get_helloworld(service, call))),
 ];
 
+const ROLES: Roles = Roles {
+    rules: &[Role { name: "node", added_as: "node", removal: Removal::Keep(1) }],
+    default: "node",
+    at_start: &[("node", 1)],
+    packed: &[],
+    separator: "",
+};
+
 pub(super) struct Helloworld;
+
+/// What a helloworld service says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct HelloworldSettings {
+    text: String,
+}
+
+impl Default for HelloworldSettings {
+    fn default() -> Self {
+        HelloworldSettings { text: "helloworld".to_owned() }
+    }
+}
+
+impl Settings for HelloworldSettings {}
 
 #[async_trait]
 impl ManagerKind for Helloworld {
-    fn roles(&self) -> &'static [&'static str] {
-        &["node"]
+    fn roles(&self) -> &'static Roles {
+        &ROLES
     }
 
-    fn default_role(&self) -> &'static str {
-        "node"
+    fn first_settings(&self) -> Result<Document, MethodError> {
+        Document::of(&HelloworldSettings::default())
     }
 
-    async fn nodes_at_start(&self, _service: &ServiceContext) -> Result<Vec<WantedNode>, WorkError> {
-        Ok(vec![WantedNode::of_role("node")])
+    fn context(&self, settings: &Document) -> Result<NodeSettings, MethodError> {
+        let settings: HelloworldSettings = settings.read()?;
+        Ok(NodeSettings::from([("STRING", settings.text)]))
     }
 
-    async fn context(&self, _service: &ServiceContext) -> Result<NodeSettings, WorkError> {
-        Ok(NodeSettings::from([("STRING", "helloworld".to_owned())]))
+    fn plan(&self, input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
+        let settings: HelloworldSettings = input.settings.read()?;
+        let plan = |node: &NodeRow| {
+            let started = Action { stage: 0, deed: Deed::Call(RpcCall::post(0, "startup")) };
+            let wanted = settings.text.clone();
+            let part = Part { name: "startup", wanted, first: started.clone(), change: started, stop: None };
+            NodePlan { node: node.clone(), parts: vec![part] }
+        };
+        Ok(input.nodes.iter().map(plan).collect())
     }
 
     fn logs(&self, _role: &str) -> &'static [LogFile] {
         &[]
-    }
-
-    fn plan_removal(&self, nodes: &[NodeRow], counts: &Counts) -> Result<Vec<String>, MethodError> {
-        let nodes: Vec<&NodeRow> = nodes.iter().collect();
-        last_nodes(&nodes, counts.iter().map(|(_, n)| n).sum(), 1, "")
-    }
-
-    async fn on_start(&self, service: &ServiceContext, nodes: &[NodeRow]) -> Result<(), WorkError> {
-        self.on_add_nodes(service, &[], nodes).await
-    }
-
-    async fn on_add_nodes(
-        &self,
-        service: &ServiceContext,
-        _before: &[NodeRow],
-        added: &[NodeRow],
-    ) -> Result<(), WorkError> {
-        let _nothing_to_say: Vec<IgnoredAny> = service.agents.call_all(added, |_| RpcCall::post(0, "startup")).await?;
-        Ok(())
-    }
-
-    async fn on_remove_nodes(
-        &self,
-        _service: &ServiceContext,
-        _left: &[NodeRow],
-        _removed: &[NodeRow],
-    ) -> Result<(), WorkError> {
-        Ok(())
     }
 
     fn methods(&self) -> &'static [Method<ServiceContext>] {

@@ -1,0 +1,98 @@
+//! How the nodes of a service are brought to its plan.
+
+use super::{Operation, StepError};
+use crate::manager::core::{Manager, Service};
+use crate::model::State;
+use crate::service::plan::{self, NodePlan, PlanInput};
+use crate::service::{Change, Document, Player};
+use crate::store::StoreError;
+use crate::store::manager::{self as store, NodeRow, Transaction};
+
+/// What a service is to be, with its nodes in the roles that they are to play.
+pub(crate) struct Target {
+    plans: Vec<NodePlan>,
+    /// Nodes by id whose roles differ from their records.
+    roles: Vec<(String, String)>,
+}
+
+impl Target {
+    /// Records the roles that nodes play now.
+    pub(crate) fn record(&self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+        self.roles.iter().try_for_each(|(id, role)| store::set_node_role(tx, id, role))
+    }
+}
+
+impl Operation {
+    /// Computes what the service is to be with these nodes, and with `change`.
+    pub(crate) async fn target(
+        &self,
+        service: &Service,
+        nodes: &[NodeRow],
+        change: Option<&Change>,
+    ) -> Result<Target, StepError> {
+        Ok(target(service, nodes, change).await?)
+    }
+
+    /// Brings nodes to their plans; what the plan leaves out of `nodes` is taken back.
+    pub(crate) async fn apply(&self, service: &Service, nodes: &[NodeRow], target: &Target) -> Result<(), StepError> {
+        Ok(plan::apply(&service.context, nodes, &target.plans).await?)
+    }
+
+    /// Takes back everything that nodes run.
+    pub(crate) async fn apply_nothing(&self, service: &Service, nodes: &[NodeRow]) -> Result<(), StepError> {
+        Ok(plan::apply(&service.context, nodes, &[]).await?)
+    }
+
+    /// Returns the service's settings.
+    pub(crate) async fn settings(&self, service: &Service) -> Result<Document, StepError> {
+        Ok(settings(service).await?)
+    }
+}
+
+/// Notes what nodes run that an older program, which kept no such notes, brought to work.
+pub(crate) async fn adopt_all(manager: &Manager) -> Result<(), StoreError> {
+    for row in manager.store.read(store::list_services).await? {
+        let is_at_work = matches!(row.state, State::Running | State::Adapting);
+        let Some(service) = manager.service(row).filter(|_| is_at_work) else { continue };
+        let nodes = service.context.nodes().await?;
+        let adopted = match target(&service, &nodes, None).await {
+            Ok(target) => plan::adopt(&service.context, &target.plans).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = adopted {
+            tracing::warn!("what the nodes of service {} run is not known: {error}", service.row.sid);
+        }
+    }
+    Ok(())
+}
+
+async fn target(
+    service: &Service,
+    nodes: &[NodeRow],
+    change: Option<&Change>,
+) -> Result<Target, crate::service::MethodError> {
+    let mut settings = settings(service).await?;
+    let mut code = service.context.row().await?.active_code;
+    match change {
+        Some(Change::Code { version }) => code = Some(version.clone()),
+        Some(Change::Settings { settings: changed }) => settings = changed.clone(),
+        None => {}
+    }
+    let kind = service.kind.manager;
+    let players: Vec<Player> = nodes.iter().map(|node| Player::of(node, kind.roles())).collect();
+    let roles: Vec<(String, String)> =
+        kind.roles().repack(&players).into_iter().map(|node| (node.id, kind.roles().name(&node.roles))).collect();
+    let mut nodes = nodes.to_vec();
+    for node in &mut nodes {
+        if let Some((_, role)) = roles.iter().find(|(id, _)| *id == node.view.id) {
+            node.role.clone_from(role);
+        }
+    }
+    let plans = kind.plan(&PlanInput { settings: &settings, nodes: &nodes, code: code.as_deref() })?;
+    Ok(Target { plans, roles })
+}
+
+async fn settings(service: &Service) -> Result<Document, StoreError> {
+    let sid = service.row.sid;
+    Ok(Document::new(service.context.store.read(move |tx| store::service_settings(tx, sid)).await?))
+}

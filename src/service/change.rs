@@ -1,0 +1,45 @@
+//! A change of a working service that a method of its kind asked for.
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::Document;
+
+/// What is to be different. The manager records it with its operation, brings
+/// the nodes to the plan of the changed service, and keeps it when they are there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Change {
+    /// Another code version is active.
+    Code {
+        /// Its id.
+        #[serde(rename = "codeVersionId")]
+        version: String,
+    },
+    /// The settings are others.
+    Settings {
+        /// The whole new document.
+        settings: Document,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::settings::Settings;
+
+    #[derive(Default, Serialize, Deserialize)]
+    struct Limits {
+        memory_mb: u64,
+    }
+
+    impl Settings for Limits {}
+
+    #[test]
+    fn a_change_reads_back_and_one_that_an_older_program_recorded_is_read() {
+        let code: Change = serde_json::from_str(r#"{"codeVersionId": "code-a"}"#).unwrap();
+        assert_eq!(code, Change::Code { version: "code-a".to_owned() });
+        let settings = Change::Settings { settings: Document::of(&Limits { memory_mb: 64 }).unwrap() };
+        let text = serde_json::to_string(&settings).unwrap();
+        assert_eq!(serde_json::from_str::<Change>(&text).unwrap(), settings);
+    }
+}

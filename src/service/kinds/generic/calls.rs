@@ -1,0 +1,27 @@
+//! The calls by which the manager has agents of a generic service do something.
+
+use super::command::Command;
+use crate::api::agent::AgentInfo;
+use crate::rpc::RpcCall;
+use crate::store::manager::NodeRow;
+
+/// Returns what agents and scripts are told of the nodes of their service.
+pub(super) fn agents_info(nodes: &[NodeRow]) -> String {
+    let info =
+        |node: &NodeRow| AgentInfo { id: node.view.id.clone(), ip: node.view.ip.clone(), role: node.role.clone() };
+    let agents: Vec<AgentInfo> = nodes.iter().map(info).collect();
+    serde_json::to_string(&agents).expect("three texts are plain data")
+}
+
+/// Tells an agent who it and the others are.
+pub(super) fn init_agent(node: &NodeRow, agents_info: &str) -> RpcCall {
+    RpcCall::post(0, "init_agent").param("agents_info", agents_info).param("ip", node.view.ip.as_str())
+}
+
+/// Has an agent run a script.
+pub(super) fn execute_script(command: Command, parameters: &str, agents_info: &str) -> RpcCall {
+    RpcCall::post(0, "execute_script")
+        .param("command", command.as_str())
+        .param("parameters", parameters)
+        .param("agents_info", agents_info)
+}
