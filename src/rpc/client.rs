@@ -209,7 +209,6 @@ impl RpcCall {
     }
 
     /// Returns the method's name.
-    #[cfg(test)]
     #[must_use]
     pub(crate) fn method(&self) -> &str {
         &self.method
