@@ -39,7 +39,8 @@ pub(crate) async fn join(director: &Arc<Director>, joining: Joining) -> Result<J
     let Joining { token, tag, request, peer } = joining;
     let tag: NodeTag = tag.parse().map_err(|_| refused())?;
     let now = chrono::Utc::now().timestamp();
-    let claim = Claim { hash: hash(&token), tag: tag.clone(), key: CertificateRequest::read(&request)?.key_fingerprint(), now };
+    let claim =
+        Claim { hash: hash(&token), tag: tag.clone(), key: CertificateRequest::read(&request)?.key_fingerprint(), now };
     let worker = Arc::clone(director);
     let outcome = director.store.write(move |tx| match token::claim(tx, &claim)? {
         Ok(node) => view(&worker, &node, &request).map(Ok),
