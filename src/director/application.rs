@@ -37,7 +37,7 @@ pub(crate) async fn list(director: &Director, uid: UserId) -> Result<Vec<WithMan
     director.store.read(move |tx| with_managers(tx, uid)).await
 }
 
-/// Gives an application another name.
+/// Renames an application.
 pub(crate) async fn rename(director: &Director, uid: UserId, aid: ApplicationId, name: &str) -> Result<(), Failure> {
     check_name(name)?;
     let name = name.to_owned();

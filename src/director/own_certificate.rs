@@ -75,7 +75,7 @@ impl OwnCertificate {
         }
     }
 
-    /// Gives whether there was another one. Blocking.
+    /// Returns whether there was another one. Blocking.
     fn take_newest(&self) -> Result<bool, OwnCertificateError> {
         if Credentials::load(&self.directory)?.certificate_pem == self.credentials().certificate_pem {
             return Ok(false);
