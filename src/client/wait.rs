@@ -9,12 +9,10 @@ use super::error::Failure;
 use super::lookup::FoundService;
 use super::session::Session;
 use crate::model::{ApplicationId, State};
+use crate::task::poll::Pace;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Each pause is this part of the time waited so far: what takes a moment is
-/// seen at once, what takes minutes is asked for once a second.
-const PART: u32 = 20;
+/// What takes a moment is seen at once, what takes minutes is asked for once a second.
+const PACE: Pace = Pace::growing(Duration::from_millis(10), Duration::from_secs(1), 20);
 /// For how long nobody may answer before the waiting is given up: a manager
 /// that restarts is back much sooner.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
@@ -88,7 +86,7 @@ async fn until(
             Err(failure) if failure.is_passing && last_answer.elapsed() < SILENCE_LIMIT => step("no answer"),
             Err(failure) => return Err(failure),
         }
-        tokio::time::sleep((began.elapsed() / PART).clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
+        tokio::time::sleep(PACE.pause_after(began.elapsed())).await;
     }
 }
 

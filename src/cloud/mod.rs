@@ -19,6 +19,7 @@ mod firewall_ports;
 mod fixed_context;
 pub mod local;
 pub mod openstack;
+mod remote;
 pub(crate) mod timeout;
 
 use std::net::Ipv4Addr;

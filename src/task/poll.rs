@@ -1,22 +1,61 @@
-//! Waiting for what others do in their own time: a remote cloud, a process.
+//! Waiting for what somebody else does in his own time: asked again and again,
+//! until there is an answer or the time is over.
+//!
+//! Must not know: what is asked, and what it means that there is no answer.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Pauses between looks at something near.
-const SHORTEST_LOOK: Duration = Duration::from_millis(2);
-const LONGEST_LOOK: Duration = Duration::from_millis(50);
-/// A pause is this part of what has been waited already: so little is waited in vain.
-const PART: u32 = 10;
+/// Between looks at something near.
+const LOOK: Pace = Pace::growing(Duration::from_millis(2), Duration::from_millis(50), 1);
 
-/// Asks, with growing pauses, until there is an answer; `None` after `limit`.
+/// How long to wait between two questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pace {
+    first: Duration,
+    longest: Duration,
+    /// A pause is this part of what has been waited already: so little is waited in vain.
+    part: u32,
+    spread: Spread,
+}
+
+/// Whether many that wait for the same may ask in step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spread {
+    None,
+    /// Each pause is a little shorter or longer than planned.
+    Jitter,
+}
+
+impl Pace {
+    /// The same pause each time.
+    pub(crate) const fn every(pause: Duration) -> Pace {
+        Pace { first: pause, longest: pause, part: 1, spread: Spread::None }
+    }
+
+    /// Pauses that grow with what has been waited: the `part`-th part of it, within bounds.
+    pub(crate) const fn growing(first: Duration, longest: Duration, part: u32) -> Pace {
+        Pace { first, longest, part, spread: Spread::None }
+    }
+
+    /// The same with jitter, where many ask one server.
+    pub(crate) const fn with_jitter(self) -> Pace {
+        Pace { spread: Spread::Jitter, ..self }
+    }
+
+    /// Returns the pause after having waited for `waited`, without jitter.
+    pub(crate) fn pause_after(self, waited: Duration) -> Duration {
+        (waited / self.part).clamp(self.first, self.longest)
+    }
+}
+
+/// Asks at `pace` until there is an answer, at least once. Returns `None` when
+/// the next question would come later than `limit` after the first.
 ///
 /// # Errors
 /// What asking failed with, at once.
-pub(crate) async fn until<T, E, F>(limit: Duration, ask: impl Fn() -> F) -> Result<Option<T>, E>
+pub(crate) async fn until<T, E, F>(pace: Pace, limit: Duration, mut ask: impl FnMut() -> F) -> Result<Option<T>, E>
 where
     F: Future<Output = Result<Option<T>, E>>,
 {
@@ -25,56 +64,119 @@ where
         if let Some(answer) = ask().await? {
             return Ok(Some(answer));
         }
-        let pause = (began.elapsed() / PART).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        let pause = pace.pause_after(began.elapsed());
         if began.elapsed() + pause > limit {
             return Ok(None);
         }
-        // A little more or less each time, so that many nodes do not ask in step.
-        tokio::time::sleep(pause.mul_f64(rand::random_range(0.8..1.2))).await;
+        let factor = if pace.spread == Spread::Jitter { rand::random_range(0.8..1.2) } else { 1.0 };
+        tokio::time::sleep(pause.mul_f64(factor)).await;
     }
 }
 
 /// Looks again and again until `condition` holds; returns whether it did within `limit`.
 pub(crate) async fn holds_within(limit: Duration, condition: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + limit;
-    let mut pause = SHORTEST_LOOK;
+    let began = Instant::now();
     while !condition() {
-        if Instant::now() >= deadline {
+        if began.elapsed() >= limit {
             return false;
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_LOOK);
+        tokio::time::sleep(LOOK.pause_after(began.elapsed())).await;
     }
     true
+}
+
+/// Looks every `pause` whether something is so, and returns whether it became
+/// so within `limit`. Blocking.
+pub(crate) fn blocking_until(pause: Duration, limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let began = std::time::Instant::now();
+    loop {
+        if is_so() {
+            return true;
+        }
+        if began.elapsed() >= limit {
+            return false;
+        }
+        std::thread::sleep(pause);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn pauses_are_a_part_of_what_was_waited_within_bounds() {
+        let pace = Pace::growing(Duration::from_millis(200), 5 * SECOND, 10);
+        for (waited, pause_ms) in [(0, 200), (1, 200), (10, 1000), (50, 5000), (1000, 5000)] {
+            assert_eq!(pace.pause_after(waited * SECOND).as_millis(), pause_ms, "{waited} s");
+        }
+        assert_eq!(Pace::every(SECOND).pause_after(Duration::ZERO), SECOND);
+        assert_eq!(Pace::every(SECOND).pause_after(100 * SECOND), SECOND);
+    }
+
+    #[tokio::test]
+    async fn it_is_asked_until_there_is_an_answer() {
+        let mut n_asked = 0;
+        let answer = until(Pace::every(Duration::ZERO), 60 * SECOND, || {
+            n_asked += 1;
+            std::future::ready(Ok::<_, String>((n_asked == 3).then_some("here")))
+        });
+        assert_eq!(answer.await, Ok(Some("here")));
+        assert_eq!(n_asked, 3);
+    }
+
+    #[tokio::test]
+    async fn a_question_that_would_come_too_late_is_not_waited_for() {
+        let mut n_asked = 0;
+        let began = Instant::now();
+        let answer = until(Pace::every(3600 * SECOND).with_jitter(), 60 * SECOND, || {
+            n_asked += 1;
+            std::future::ready(Ok::<Option<()>, String>(None))
+        });
+        assert_eq!(answer.await, Ok(None));
+        assert_eq!(n_asked, 1);
+        assert!(began.elapsed() < 60 * SECOND, "it does not wait in vain");
+    }
+
+    #[tokio::test]
+    async fn the_limit_ends_a_waiting_whose_pauses_are_short() {
+        let answer = until(Pace::every(Duration::ZERO), Duration::from_millis(1), || {
+            std::future::ready(Ok::<Option<()>, String>(None))
+        });
+        assert_eq!(answer.await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn an_error_ends_the_waiting_at_once() {
+        let answer =
+            until(Pace::every(Duration::ZERO), 60 * SECOND, || std::future::ready(Err::<Option<()>, _>("gone")));
+        assert_eq!(answer.await, Err("gone"));
+    }
 
     #[tokio::test]
     async fn a_condition_is_looked_at_until_it_holds_or_time_is_up() {
-        let looks = Cell::new(0);
+        let looks = std::cell::Cell::new(0);
         let third = || {
             looks.set(looks.get() + 1);
             looks.get() == 3
         };
-        assert!(holds_within(Duration::from_secs(60), third).await);
+        assert!(holds_within(60 * SECOND, third).await);
         assert_eq!(looks.get(), 3);
         assert!(!holds_within(Duration::from_millis(5), || false).await);
         assert!(holds_within(Duration::ZERO, || true).await);
     }
 
-    #[tokio::test]
-    async fn an_answer_is_asked_for_until_it_is_there_or_time_is_up() {
-        let looks = Cell::new(0);
-        let ask = || async {
-            looks.set(looks.get() + 1);
-            Ok::<_, ()>((looks.get() == 2).then_some("yes"))
+    #[test]
+    fn what_never_becomes_so_is_looked_at_once_at_least() {
+        let mut n_looks = 0;
+        let mut look = |is_so| {
+            n_looks += 1;
+            is_so
         };
-        assert_eq!(until(Duration::from_secs(60), ask).await, Ok(Some("yes")));
-        assert_eq!(until(Duration::ZERO, || async { Ok::<Option<()>, ()>(None) }).await, Ok(None));
-        assert_eq!(until(Duration::from_secs(60), || async { Err::<Option<()>, _>("no") }).await, Err("no"));
+        assert!(!blocking_until(Duration::ZERO, Duration::ZERO, || look(false)));
+        assert!(blocking_until(Duration::ZERO, Duration::ZERO, || look(true)));
+        assert!(n_looks >= 2);
     }
 }

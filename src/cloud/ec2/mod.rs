@@ -17,49 +17,36 @@
 //! - A volume is in one zone: it is made in that of the node that it is for.
 //! - A volume that a program in the node uses stays attached until it is let go.
 
+mod account;
 mod check;
 mod error_text;
+mod ids;
 mod node;
 mod query;
 mod responses;
 mod volume;
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use self::query::{Params, Query, QueryError};
+use self::account::Account;
+use self::query::{Params, Query};
+use self::responses::GetConsoleOutput;
 use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, VolumeSpec};
 use crate::config::Ec2Config;
 use crate::model::Finding;
 use crate::model::{CloudName, NodeTag, VolumeTag};
 use crate::sys::chain;
 use crate::task::keyed_lock::KeyedLocks;
-use responses::{GetConsoleOutput, List, Tag};
-
-const OF_DIRECTOR: &str = "conpaas-director";
-const OF_CLOUD: &str = "conpaas-cloud";
-const OF_NODE: &str = "conpaas-node";
-const OF_VOLUME: &str = "conpaas-volume";
-const OF_ROLE: &str = "conpaas-role";
 
 /// Instances and volumes of one account in one region.
 pub struct Ec2Cloud {
     account: Arc<Account>,
     nodes: KeyedLocks<NodeTag>,
     volumes: KeyedLocks<VolumeTag>,
-}
-
-/// Where all of it is, and how it is asked.
-struct Account {
-    name: CloudName,
-    director: String,
-    config: Ec2Config,
-    query: Query,
 }
 
 impl Ec2Cloud {
@@ -77,42 +64,6 @@ impl Ec2Cloud {
         let account = Account { name: name.clone(), director: director.to_owned(), config: config.clone(), query };
         Ok(Ec2Cloud { account: Arc::new(account), nodes: KeyedLocks::default(), volumes: KeyedLocks::default() })
     }
-}
-
-impl Account {
-    fn explain(&self, action: &str, error: &QueryError) -> CloudError {
-        error_text::explain(&self.name, &self.config, action, error)
-    }
-
-    fn failed(&self, action: &str, reason: impl Into<String>) -> CloudError {
-        CloudError::Failed { cloud: self.name.clone(), action: action.to_owned(), reason: reason.into() }
-    }
-
-    /// Asks for what this director has in this cloud.
-    fn own(&self) -> Params {
-        Params::new()
-            .filter(&format!("tag:{OF_DIRECTOR}"), &[&self.director])
-            .filter(&format!("tag:{OF_CLOUD}"), &[self.name.as_str()])
-    }
-
-    /// The tags of something new.
-    fn tags<'a>(&'a self, name: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-        let mut tags = vec![("Name", name), (OF_DIRECTOR, self.director.as_str()), (OF_CLOUD, self.name.as_str())];
-        tags.extend(more);
-        tags
-    }
-
-    /// The same for the same tag, so that a repeated call makes nothing twice.
-    fn client_token(&self, tag: &impl fmt::Display) -> String {
-        use sha2::{Digest, Sha256};
-        let whole = format!("{}/{}/{tag}", self.director, self.name);
-        Sha256::digest(whole.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-/// The node's or volume's tag among EC2's tags; none if it is no tag of ours.
-fn own_tag<T: FromStr>(tags: &List<Tag>, key: &str) -> Option<T> {
-    tags.items.iter().find(|tag| tag.key == key)?.value.parse().ok()
 }
 
 #[async_trait]

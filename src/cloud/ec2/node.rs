@@ -6,11 +6,14 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::account::{Account, own_tag};
+use super::error_text;
+use super::ids::InstanceId;
 use super::query::{Params, QueryError};
 use super::responses::{
     DescribeInstances, DescribeOfferings, DescribeSecurityGroups, DescribeSubnets, Done, Instance, Reservation,
 };
-use super::{Account, OF_NODE, OF_ROLE, error_text, own_tag};
+use crate::cloud::remote::{OF_NODE, OF_ROLE, PACE};
 use crate::cloud::{CloudError, CloudNode, NodeSpec};
 use crate::model::NodeRole;
 use crate::model::NodeTag;
@@ -49,7 +52,7 @@ impl Account {
                 let params = Params::new().set("InstanceId.1", id);
                 let _state_is_looked_at: Done = self.query.call("StopInstances", &params).await.map_err(explain)?;
             }
-            let stopped = until(START_LIMIT, || async {
+            let stopped = until(PACE, START_LIMIT, || async {
                 let now = self.describe_one(id).await?;
                 // One that ended meanwhile does not run either.
                 let runs = ["pending", "running", "stopping"];
@@ -88,7 +91,7 @@ impl Account {
             // One that has no address yet is there all the same.
             Some(view(instance).unwrap_or_else(|| CloudNode {
                 tag,
-                vmid: instance.instance_id.clone(),
+                vmid: instance.instance_id.to_string(),
                 ip: Ipv4Addr::UNSPECIFIED,
                 private_ip: Ipv4Addr::UNSPECIFIED,
                 port: 0,
@@ -141,7 +144,7 @@ impl Account {
     }
 
     /// Asks for a new instance and gives its id.
-    async fn run(&self, spec: &NodeSpec, action: &str) -> Result<String, CloudError> {
+    async fn run(&self, spec: &NodeSpec, action: &str) -> Result<InstanceId, CloudError> {
         let (group_key, group) = self.group_key(action).await?;
         let size = spec.instance_type.as_deref().unwrap_or(&self.config.size_id);
         let of_node = [(OF_NODE, spec.tag.as_str()), (OF_ROLE, spec.role.as_str())];
@@ -195,8 +198,8 @@ impl Account {
         }
     }
 
-    async fn made_before(&self, spec: &NodeSpec, action: &str) -> Result<String, CloudError> {
-        let shown = until(SHOW_LIMIT, || async { Ok(self.instances(&spec.tag).await?.into_iter().next()) }).await;
+    async fn made_before(&self, spec: &NodeSpec, action: &str) -> Result<InstanceId, CloudError> {
+        let shown = until(PACE, SHOW_LIMIT, || async { Ok(self.instances(&spec.tag).await?.into_iter().next()) }).await;
         match shown.map_err(|error| self.explain(action, &error))? {
             Some(instance) => Ok(instance.instance_id),
             None => Err(self.failed(action, "the instance that an earlier call made does not appear")),
@@ -209,7 +212,7 @@ impl Account {
             return Ok(());
         }
         if instance.instance_state.name == "stopping" {
-            until(START_LIMIT, || async {
+            until(PACE, START_LIMIT, || async {
                 let now = self.describe_one(id).await?;
                 Ok::<_, QueryError>(now.filter(|instance| instance.instance_state.name != "stopping"))
             })
@@ -221,8 +224,8 @@ impl Account {
     }
 
     /// Waits until an instance runs and has its addresses.
-    async fn wait_until_placed(&self, id: &str, action: &str) -> Result<Instance, CloudError> {
-        let placed = until(START_LIMIT, || async {
+    async fn wait_until_placed(&self, id: &InstanceId, action: &str) -> Result<Instance, CloudError> {
+        let placed = until(PACE, START_LIMIT, || async {
             let instance = self.describe_one(id).await?;
             let is_settled = |instance: &Instance| match instance.instance_state.name.as_str() {
                 "pending" | "stopping" => false,
@@ -253,7 +256,7 @@ impl Account {
         }
     }
 
-    async fn describe_one(&self, id: &str) -> Result<Option<Instance>, QueryError> {
+    async fn describe_one(&self, id: &InstanceId) -> Result<Option<Instance>, QueryError> {
         match self.describe(Params::new().set("InstanceId.1", id)).await {
             Ok(found) => Ok(found.into_iter().next()),
             // What was just made may not be shown everywhere yet.
@@ -288,7 +291,7 @@ fn view(instance: &Instance) -> Option<CloudNode> {
     let port = if role.value == NodeRole::Manager.as_str() { crate::api::MANAGER_PORT } else { crate::api::AGENT_PORT };
     Some(CloudNode {
         tag: own_tag(&instance.tag_set, OF_NODE)?,
-        vmid: instance.instance_id.clone(),
+        vmid: instance.instance_id.to_string(),
         ip: instance.ip_address.parse().unwrap_or(private_ip),
         private_ip,
         port,

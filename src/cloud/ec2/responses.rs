@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use super::ids::{InstanceId, VolumeId};
+
 /// A list of the API: `<xSet><item>…</item>…</xSet>`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct List<T> {
@@ -46,7 +48,7 @@ pub(crate) struct Reservation {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Instance {
-    pub(crate) instance_id: String,
+    pub(crate) instance_id: InstanceId,
     pub(crate) instance_state: InstanceState,
     #[serde(default)]
     pub(crate) private_ip_address: String,
@@ -93,7 +95,7 @@ pub(crate) struct DescribeVolumes {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Volume {
-    pub(crate) volume_id: String,
+    pub(crate) volume_id: VolumeId,
     pub(crate) status: String,
     #[serde(default)]
     pub(crate) attachment_set: List<Attachment>,
@@ -105,7 +107,7 @@ pub(crate) struct Volume {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Attachment {
     #[serde(default)]
-    pub(crate) instance_id: String,
+    pub(crate) instance_id: InstanceId,
     #[serde(default)]
     pub(crate) device: String,
     #[serde(default)]

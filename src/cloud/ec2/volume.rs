@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::account::{Account, own_tag};
+use super::ids::{InstanceId, VolumeId};
 use super::query::{Params, QueryError};
 use super::responses::{Attachment, DescribeSubnets, DescribeVolumes, DescribeZones, Done, Volume};
-use super::{Account, OF_VOLUME, own_tag};
+use crate::cloud::remote::{OF_VOLUME, PACE};
 use crate::cloud::{CloudError, CloudVolume, VolumeSpec};
 use crate::model::{NodeTag, VolumeTag};
 use crate::task::poll::until;
@@ -25,7 +27,7 @@ impl Account {
             Some(volume) => volume.volume_id,
             None => self.create_volume(spec, &action).await?,
         };
-        let settled = until(LIMIT, || async {
+        let settled = until(PACE, LIMIT, || async {
             let volume = self.describe_volume(&id).await?;
             Ok(volume.filter(|volume| volume.status != "creating"))
         });
@@ -66,7 +68,7 @@ impl Account {
                 self.attach(id, &instance, &device).await.map_err(explain)?;
             }
         }
-        let attached = until(LIMIT, || async {
+        let attached = until(PACE, LIMIT, || async {
             let volume = self.describe_volume(id).await?;
             Ok(volume.filter(|volume| in_use(volume).is_some_and(|place| place.status == "attached")))
         });
@@ -109,7 +111,7 @@ impl Account {
         Ok(self.describe_volumes(params).await?.into_iter().next())
     }
 
-    async fn create_volume(&self, spec: &VolumeSpec, action: &str) -> Result<String, CloudError> {
+    async fn create_volume(&self, spec: &VolumeSpec, action: &str) -> Result<VolumeId, CloudError> {
         let zone = self.zone(spec.node.as_ref()).await.map_err(|error| self.explain(action, &error))?;
         let zone = zone.ok_or_else(|| self.failed(action, "there is no zone to make it in"))?;
         let params = Params::new()
@@ -142,14 +144,14 @@ impl Account {
     }
 
     /// Has it attached; how far that is has to be looked at.
-    async fn attach(&self, id: &str, instance: &str, device: &str) -> Result<(), QueryError> {
+    async fn attach(&self, id: &VolumeId, instance: &InstanceId, device: &str) -> Result<(), QueryError> {
         let params = Params::new().set("VolumeId", id).set("InstanceId", instance).set("Device", device);
         let outcome: Result<Attachment, QueryError> = self.query.call("AttachVolume", &params).await;
         let Err(error) = outcome else { return Ok(()) };
         // The call before this one may have done it, and its answer was lost.
         if ["VolumeInUse", "IncorrectState"].contains(&error.code()) {
             let now = self.describe_volume(id).await?;
-            if now.as_ref().and_then(in_use).is_some_and(|at| at.instance_id == instance && at.device == device) {
+            if now.as_ref().and_then(in_use).is_some_and(|at| at.instance_id == *instance && at.device == device) {
                 return Ok(());
             }
         }
@@ -170,8 +172,8 @@ impl Account {
         self.wait_until_free(&volume.volume_id, limit, action).await
     }
 
-    async fn wait_until_free(&self, id: &str, limit: Duration, action: &str) -> Result<(), CloudError> {
-        let free = until(limit, || async {
+    async fn wait_until_free(&self, id: &VolumeId, limit: Duration, action: &str) -> Result<(), CloudError> {
+        let free = until(PACE, limit, || async {
             let volume = self.describe_volume(id).await?;
             // One that is gone is free too.
             Ok(match volume.as_ref().and_then(in_use).map(|place| place.status.as_str()) {
@@ -182,11 +184,11 @@ impl Account {
         });
         match free.await.map_err(|error| self.explain(action, &error))? {
             Some(true) => Ok(()),
-            Some(false) | None => Err(CloudError::VolumeBusy { volume_id: id.to_owned() }),
+            Some(false) | None => Err(CloudError::VolumeBusy { volume_id: id.to_string() }),
         }
     }
 
-    async fn describe_volume(&self, id: &str) -> Result<Option<Volume>, QueryError> {
+    async fn describe_volume(&self, id: &VolumeId) -> Result<Option<Volume>, QueryError> {
         match self.describe_volumes(Params::new().set("VolumeId.1", id)).await {
             Ok(found) => Ok(found.into_iter().next()),
             Err(error) if error.is_not_found() => Ok(None),
@@ -217,7 +219,7 @@ fn in_use(volume: &Volume) -> Option<&Attachment> {
 fn view(volume: &Volume, tag: VolumeTag) -> CloudVolume {
     CloudVolume {
         tag,
-        volume_id: volume.volume_id.clone(),
-        attached_to: in_use(volume).map(|place| place.instance_id.clone()),
+        volume_id: volume.volume_id.to_string(),
+        attached_to: in_use(volume).map(|place| place.instance_id.to_string()),
     }
 }

@@ -12,6 +12,7 @@ use super::project::Project;
 use super::requests::{CreateFloatingIp, FloatingIpPort, NewFloatingIp, UpdateFloatingIp};
 use super::responses::{FloatingIp, FloatingIpFound, FloatingIps, Port, Ports};
 use crate::cloud::CloudError;
+use crate::cloud::remote::PACE;
 use crate::model::NodeTag;
 use crate::task::poll::until;
 
@@ -86,7 +87,7 @@ impl Project {
     /// Nova makes the port while it builds the server.
     async fn wait_for_port(&self, server: &ServerId, action: &str) -> Result<Port, CloudError> {
         let path = format!("ports?device_id={server}");
-        let seen = until(PORT_LIMIT, || async {
+        let seen = until(PACE, PORT_LIMIT, || async {
             let found: Ports = self.session.fetch(&Call::get("list_ports", Service::Network, path.as_str())).await?;
             let has_address =
                 |port: &Port| port.fixed_ips.iter().any(|fixed| fixed.ip_address.parse::<std::net::Ipv4Addr>().is_ok());

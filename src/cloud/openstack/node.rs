@@ -10,9 +10,10 @@ use super::call::{Call, CallError, Service};
 use super::error_text;
 use super::ids::ServerId;
 use super::names::quoted;
-use super::project::{OF_NODE, OF_ROLE, Project};
+use super::project::Project;
 use super::requests::{CreateServer, Named, NetworkId, NewServer, ServerAction, ServerNetworks};
 use super::responses::{Console, FloatingIp, Server, ServerFound, ServerMade, Servers};
+use crate::cloud::remote::{OF_NODE, OF_ROLE, PACE};
 use crate::cloud::{CloudError, CloudNode, NodeSpec};
 use crate::config::Floating;
 use crate::model::NodeRole;
@@ -64,7 +65,7 @@ impl Project {
                 Err(error) if matches!(error.status(), Some(404 | 409)) => {}
                 Err(error) => return Err(explain(error)),
             }
-            let stopped = until(STOP_LIMIT, || async {
+            let stopped = until(PACE, STOP_LIMIT, || async {
                 Ok(self.server(&server.id).await?.is_none_or(|server| !is_running(&server)).then_some(()))
             });
             if stopped.await.map_err(explain)?.is_none() {
@@ -193,7 +194,8 @@ impl Project {
 
     /// Looks for a server whose making was not answered.
     async fn made_all_the_same(&self, spec: &NodeSpec, action: &str, lost: &CallError) -> Result<ServerId, CloudError> {
-        let shown = until(SHOW_LIMIT, || async { Ok(self.servers(Some(&spec.tag)).await?.into_iter().next()) }).await;
+        let shown =
+            until(PACE, SHOW_LIMIT, || async { Ok(self.servers(Some(&spec.tag)).await?.into_iter().next()) }).await;
         match shown.map_err(|error| self.explain(action, &error))? {
             Some(server) => Ok(server.id),
             None => Err(self.explain(action, lost)),
@@ -211,7 +213,7 @@ impl Project {
     }
 
     async fn wait_until_active(&self, id: &ServerId, action: &str) -> Result<Server, CloudError> {
-        let settled = until(START_LIMIT, || async {
+        let settled = until(PACE, START_LIMIT, || async {
             let server = self.server(id).await?;
             let is_settled = |server: &Server| match server.status.as_str() {
                 "ACTIVE" => !server.addresses.is_empty(),
@@ -249,7 +251,7 @@ impl Project {
             Err(error) if error.status() == Some(409) => {}
             Err(error) => return Err(self.explain(action, &error)),
         }
-        let gone = until(REMOVE_LIMIT, || async {
+        let gone = until(PACE, REMOVE_LIMIT, || async {
             let server = self.server(id).await?;
             Ok(match server {
                 None => Some(None),
@@ -274,7 +276,8 @@ impl Project {
     }
 
     async fn delete_failed_one(&self, server: &Server, action: &str) -> Result<(), CloudError> {
-        let gone = until(REMOVE_LIMIT, || async { Ok(self.server(&server.id).await?.is_none().then_some(())) }).await;
+        let gone =
+            until(PACE, REMOVE_LIMIT, || async { Ok(self.server(&server.id).await?.is_none().then_some(())) }).await;
         match gone.map_err(|error| self.explain(action, &error))? {
             Some(()) => Ok(()),
             None => Err(self.failed(action, format!("server {} stays in state ERROR: see nova's log", server.id))),

@@ -9,14 +9,9 @@ use super::error_text;
 use super::found_ids::FoundIds;
 use super::session::Session;
 use crate::cloud::CloudError;
+use crate::cloud::remote::{OF_CLOUD, OF_DIRECTOR};
 use crate::config::OpenStackConfig;
 use crate::model::CloudName;
-
-const OF_DIRECTOR: &str = "conpaas-director";
-const OF_CLOUD: &str = "conpaas-cloud";
-pub(crate) const OF_NODE: &str = "conpaas-node";
-pub(crate) const OF_VOLUME: &str = "conpaas-volume";
-pub(crate) const OF_ROLE: &str = "conpaas-role";
 
 /// Where all of it is, and how it is asked.
 pub(crate) struct Project {

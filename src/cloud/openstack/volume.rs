@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::call::{Call, CallError, Service};
 use super::error_text;
 use super::ids::{ServerId, VolumeId};
-use super::project::{OF_VOLUME, Project};
+use super::project::Project;
 use super::requests::{AttachVolume, CreateVolume, NewVolume, VolumeToAttach};
 use super::responses::{Messages, Volume, VolumeAttachments, VolumeFound, Volumes};
+use crate::cloud::remote::{OF_VOLUME, PACE};
 use crate::cloud::{CloudError, CloudVolume, VolumeSpec};
 use crate::model::{NodeTag, VolumeTag};
 use crate::task::poll::until;
@@ -157,7 +158,7 @@ impl Project {
         match self.session.fetch::<VolumeFound>(&call).await {
             Ok(made) => Ok(made.volume.id),
             Err(error) if error.is_doubtful() => {
-                let shown = until(SHOW_LIMIT, || self.volume(&spec.tag)).await;
+                let shown = until(PACE, SHOW_LIMIT, || self.volume(&spec.tag)).await;
                 match shown.map_err(|error| self.explain(action, &error))? {
                     Some(volume) => Ok(volume.id),
                     None => Err(self.explain(action, &error)),
@@ -168,7 +169,7 @@ impl Project {
     }
 
     async fn wait_until_attached(&self, id: &VolumeId, server: &ServerId, action: &str) -> Result<(), CloudError> {
-        let attached = until(LIMIT, || async {
+        let attached = until(PACE, LIMIT, || async {
             let volume = self.show_volume(id).await?;
             Ok(match &volume {
                 None => Some(false),
@@ -207,7 +208,7 @@ impl Project {
             Err(error) if error.is_not_found() || matches!(error.status(), Some(400 | 409)) => {}
             Err(error) => return Err(explain(error)),
         }
-        let free = until(LIMIT, || async {
+        let free = until(PACE, LIMIT, || async {
             let volume = self.show_volume(&volume.id).await?;
             Ok(volume.as_ref().is_none_or(|volume| attached_to(volume).is_none()).then_some(()))
         });
@@ -220,7 +221,7 @@ impl Project {
     /// The volume when it is in none of these states any more; `Some(None)` if
     /// it is gone, `None` if that takes too long.
     async fn wait_while(&self, id: &VolumeId, states: &[&str]) -> Result<Option<Option<Volume>>, CallError> {
-        until(LIMIT, || async {
+        until(PACE, LIMIT, || async {
             let volume = self.show_volume(id).await?;
             let is_settled = volume.as_ref().is_none_or(|volume| !states.contains(&volume.status.as_str()));
             Ok(is_settled.then_some(volume))

@@ -13,12 +13,10 @@ use crate::rpc::{CallError, Client, ClientError, Endpoint, PeerRule, RpcCall};
 use crate::store::director::node::{self, Node, Place};
 use crate::sys::chain;
 use crate::task::crash_point;
+use crate::task::poll::Pace;
 
 /// Answers come within tens of milliseconds; a Pi may take seconds.
-const FIRST_PAUSE: Duration = Duration::from_millis(2);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-/// Each pause is this part of the time waited so far, so that it adds little to it.
-const PART: u32 = 16;
+const PACE: Pace = Pace::growing(Duration::from_millis(2), Duration::from_millis(250), 16);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const CONSOLE_LINES: usize = 5;
 
@@ -62,7 +60,7 @@ async fn wait_until_answers(director: &Director, node: &Node, place: &Place) -> 
             let console = last_lines(&console_of(director, node).await);
             return Err(BringUpError::Silent { endpoint, limit, last: text, console });
         }
-        tokio::time::sleep((began.elapsed() / PART).clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
+        tokio::time::sleep(PACE.pause_after(began.elapsed())).await;
     }
 }
 

@@ -25,6 +25,7 @@ use crate::model::VolumeName;
 use crate::sys::file::{self, FileError};
 use crate::sys::program::{self, ProgramError};
 use crate::sys::{self, process};
+use crate::task::poll::{Pace, until};
 
 const DEVICE_LIMIT: Duration = Duration::from_secs(30);
 /// Whoever starts the node attached its volumes before.
@@ -210,17 +211,11 @@ impl Volumes {
     }
 
     async fn wait_for(&self, device: &str, id: Option<&str>) -> Result<Device, VolumeError> {
-        let deadline = tokio::time::Instant::now() + self.device_limit;
-        loop {
+        let found = until(Pace::every(PAUSE), self.device_limit, || async {
             let (volumes, wanted, id) = (self.clone(), device.to_owned(), id.map(str::to_owned));
-            if let Some(found) = sys::blocking(move || volumes.find(&wanted, id.as_deref())).await {
-                return Ok(found);
-            }
-            if tokio::time::Instant::now() >= deadline {
-                return Err(VolumeError::NoDevice { device: device.to_owned(), limit: self.device_limit });
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+            Ok::<_, VolumeError>(sys::blocking(move || volumes.find(&wanted, id.as_deref())).await)
+        });
+        found.await?.ok_or_else(|| VolumeError::NoDevice { device: device.to_owned(), limit: self.device_limit })
     }
 
     /// Blocking.

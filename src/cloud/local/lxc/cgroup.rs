@@ -12,6 +12,10 @@ use crate::sys::file::{self, FileError};
 use crate::sys::machine;
 use crate::sys::mount::{self, Mount};
 use crate::sys::process::{self, ProcessId};
+use crate::task::poll::blocking_until;
+
+/// How often a group that is still in use is tried again.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// The hierarchies of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,11 +125,9 @@ impl Cgroups {
                 return Err(format!("processes of container {container} do not end"));
             }
             for group in &groups {
-                while !machine::inside(|| remove(group)).unwrap_or(false) {
-                    if Instant::now() >= end {
-                        return Err(format!("the control group {} cannot be removed", group.display()));
-                    }
-                    std::thread::sleep(Duration::from_millis(2));
+                let is_removed = || machine::inside(|| remove(group)).unwrap_or(false);
+                if !blocking_until(LOOK, end.saturating_duration_since(Instant::now()), is_removed) {
+                    return Err(format!("the control group {} cannot be removed", group.display()));
                 }
             }
         }

@@ -8,7 +8,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::cgroup::Cgroups;
 use super::liblxc;
@@ -26,6 +26,7 @@ use crate::sys::mount::{self, Unmount};
 use crate::sys::process::{self, ProcessId};
 use crate::sys::program;
 use crate::sys::tree::{self, Owner};
+use crate::task::poll::blocking_until;
 
 /// How long a node's first process has to end by itself; ours needs a third of a second.
 const CLEAN_STOP: Duration = Duration::from_secs(2);
@@ -173,23 +174,17 @@ impl Node {
 
     /// A start or a stop may be under way in a monitor whose director was killed.
     fn wait_until_settled(&self, container: &Container) {
-        let end = Instant::now() + CLEAN_STOP;
-        while !matches!(container.state().as_str(), "STOPPED" | "RUNNING" | "FROZEN") && Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let is_settled = || matches!(container.state().as_str(), "STOPPED" | "RUNNING" | "FROZEN");
+        let _else_it_is_killed = blocking_until(Duration::from_millis(5), CLEAN_STOP, is_settled);
     }
 
     fn clear_processes(&self) -> Result<(), String> {
         let cgroups = Cgroups::of_this_machine().map_err(|error| chain(&error))?;
         let monitors = self.monitors();
-        let end = Instant::now() + CLEAN_STOP;
         // After the last process of the container its monitor removes the control groups and the cable, then ends.
-        while monitors.iter().any(|monitor| monitor.is_alive())
-            && Instant::now() < end
-            && !cgroups.has_processes(&self.container)
-        {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let _else_they_are_killed = blocking_until(Duration::from_millis(1), CLEAN_STOP, || {
+            !monitors.iter().any(|monitor| monitor.is_alive()) || cgroups.has_processes(&self.container)
+        });
         // Monitors first: without them nothing new gets into the control groups.
         if !process::kill_all(|| self.monitors(), KILL) {
             return Err(format!("the monitor of container {} does not end", self.container));

@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -20,11 +20,14 @@ use crate::sys::file::{self, FileError};
 use crate::sys::process::{self, ProcessId};
 use crate::sys::program::{self, Output, Session};
 use crate::sys::tree::{self, Owner};
+use crate::task::poll::blocking_until;
 
 /// How long programs have between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(3);
 /// How long killed processes may take to be gone.
 const KILL: Duration = Duration::from_secs(10);
+/// How often it is looked whether they are.
+const LOOK: Duration = Duration::from_millis(5);
 /// Names the variable by which a node's programs are found; an agent passes it on to its scripts.
 const MARK: &str = "CONPAAS_NODE";
 
@@ -129,10 +132,7 @@ impl Node {
         for process in self.processes() {
             process.signal(Signal::SIGTERM);
         }
-        let end = Instant::now() + GRACE;
-        while Instant::now() < end && !self.processes().is_empty() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let _else_they_are_killed = blocking_until(LOOK, GRACE, || self.processes().is_empty());
         if !process::kill_all(|| self.processes(), KILL) {
             return Err("its processes do not end".to_owned());
         }
