@@ -1,13 +1,16 @@
 //! The nutshell's director as a process of its own.
+//!
+//! It is not kept by [`supervise`](crate::supervise): it ends with the machine's session, is never started again by
+//! itself, and says by the protocol of service managers that it is ready.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tokio::net::UnixDatagram;
 
 use super::{NutshellError, Place};
-use crate::sys::process::ProcessId;
+use crate::sys::process::{self, ProcessId};
 use crate::sys::program::{Output, Session, start};
 use crate::sys::{blocking, file};
 
@@ -15,8 +18,6 @@ use crate::sys::{blocking, file};
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// How long it may take to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// How often a process is looked at while waiting for its end.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// The running director.
 pub(crate) fn running(place: &Place) -> Option<ProcessId> {
@@ -49,12 +50,8 @@ pub(crate) async fn ensure_started(place: &Place) -> Result<(), NutshellError> {
 /// Stops the director: asks it, then makes it. Fine if none runs.
 pub(crate) async fn stop(place: &Place) -> Result<(), NutshellError> {
     if let Some(process) = running(place) {
-        process.signal(Signal::SIGTERM);
-        if !has_ended(process, STOP_LIMIT).await {
-            process.signal(Signal::SIGKILL);
-            if !has_ended(process, STOP_LIMIT).await {
-                return Err(NutshellError::Left(format!("the director, process {}", process.pid)));
-            }
+        if !process::end(process, Signal::SIGTERM, STOP_LIMIT).await {
+            return Err(NutshellError::Left(format!("the director, process {}", process.pid)));
         }
     }
     Ok(file::ensure_absent(&place.director_json())?)
@@ -80,31 +77,25 @@ fn spawn(place: &Place, socket: &Path) -> Result<ProcessId, NutshellError> {
 }
 
 async fn wait_ready(place: &Place, listener: &UnixDatagram, process: ProcessId) -> Result<(), NutshellError> {
-    let end = Instant::now() + START_LIMIT;
-    let mut message = [0; 4096];
-    while Instant::now() < end {
-        if let Ok(Ok(length)) = tokio::time::timeout(LOOK, listener.recv(&mut message)).await {
-            let text = String::from_utf8_lossy(&message[..length]);
-            if text.lines().any(|line| line == "READY=1") {
-                return Ok(());
-            }
-        }
-        if !process.is_alive() {
-            return Err(ended(place));
+    tokio::select! {
+        () = says_ready(listener) => Ok(()),
+        () = process::ended(process) => Err(ended(place)),
+        () = tokio::time::sleep(START_LIMIT) => {
+            Err(NutshellError::DirectorSilent { log: place.log(), limit_s: START_LIMIT.as_secs() })
         }
     }
-    Err(NutshellError::DirectorSilent { log: place.log(), limit_s: START_LIMIT.as_secs() })
 }
 
-async fn has_ended(process: ProcessId, limit: Duration) -> bool {
-    let end = Instant::now() + limit;
-    while process.is_alive() {
-        if Instant::now() >= end {
-            return false;
+async fn says_ready(listener: &UnixDatagram) {
+    let mut message = [0; 4096];
+    while let Ok(length) = listener.recv(&mut message).await {
+        let text = String::from_utf8_lossy(&message[..length]);
+        if text.lines().any(|line| line == "READY=1") {
+            return;
         }
-        tokio::time::sleep(LOOK).await;
     }
-    true
+    // One that cannot be heard is not ready.
+    std::future::pending().await
 }
 
 fn ended(place: &Place) -> NutshellError {

@@ -1,6 +1,6 @@
 //! The operating system: programs, files, processes, time, randomness.
 //!
-//! Only this room starts programs. It knows nothing of clouds, services or
+//! Programs are started here, and by the keepers of [`supervise`](crate::supervise). This room knows nothing of clouds, services or
 //! the network protocol. Nothing here blocks an async task without saying so:
 //! blocking functions are marked, [`blocking`] is the one place that moves
 //! them off the runtime's workers.

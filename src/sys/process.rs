@@ -14,6 +14,10 @@ use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+/// Names the variable by which the programs of one node of the process cloud are found; an agent passes it on to
+/// what it starts. Nodes that are machines do not have it.
+pub(crate) const NODE_VARIABLE: &str = "CONPAAS_NODE";
+
 /// How often a process is looked at on a kernel that does not tell of its end.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -90,6 +94,17 @@ pub(crate) async fn ended(process: ProcessId) {
 /// Waits at most `limit` for the end of a process; returns whether it has ended.
 pub(crate) async fn ends_within(process: ProcessId, limit: Duration) -> bool {
     tokio::time::timeout(limit, ended(process)).await.is_ok()
+}
+
+/// Asks a process to end by `signal`, and kills it when it does not within `limit`; returns whether it has ended.
+pub(crate) async fn end(process: ProcessId, signal: Signal, limit: Duration) -> bool {
+    for signal in [signal, Signal::SIGKILL] {
+        process.signal(signal);
+        if ends_within(process, limit).await {
+            return true;
+        }
+    }
+    false
 }
 
 fn descriptor(process: ProcessId) -> io::Result<OwnedFd> {
@@ -295,6 +310,18 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(kill_all(|| [found.clone(), vec![root]].concat(), Duration::from_secs(5)));
         assert!(descendants(&[root.pid]).is_empty());
+        assert!(child.wait().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_process_that_does_not_listen_is_killed() {
+        let script = "trap '' TERM; echo; while :; do read -r line < /dev/zero; done";
+        let mut command = std::process::Command::new("sh");
+        let mut child = command.args(["-c", script]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let process = ProcessId::of(child.id().cast_signed()).unwrap();
+        assert!(end(process, Signal::SIGTERM, Duration::from_secs(1)).await);
+        assert!(!process.is_alive());
         assert!(child.wait().is_err());
     }
 }

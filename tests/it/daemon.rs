@@ -468,3 +468,105 @@ async fn a_program_that_lost_its_keeper_is_started_again() {
     assert!(ProcessId::of(first).is_none_or(|process| !process.is_alive()));
     supervisor.stop_all(LIMIT).await;
 }
+
+/// Waits until the daemon serves in another process than `first`, and returns that process.
+async fn again(supervisor: &Supervisor, daemon: &Daemon, first: i32) -> i32 {
+    let again = supervisor.status_when(&daemon.name, |status| {
+        status.state == DaemonState::Ready && status.process.is_some_and(|process| process != first)
+    });
+    tokio::time::timeout(LIMIT, again).await.unwrap().unwrap().process.unwrap()
+}
+
+#[tokio::test]
+async fn a_daemon_that_dies_again_and_again_is_given_up_unless_it_was_well_between() {
+    let world = World::new();
+    let supervisor = world.supervisor();
+    let mut wanted = daemon("sleeper", "/bin/sleep", &["1000"], exists(Path::new("/")));
+    wanted.n_tries = 2;
+    wanted.pauses.well_after = Duration::ZERO;
+    apply(&supervisor, &wanted).await.unwrap();
+    let mut main = pid(&supervisor);
+    for _ in 0..4 {
+        kill(main);
+        main = again(&supervisor, &wanted, main).await;
+        assert_eq!(supervisor.status()[0].n_failures, 1);
+    }
+    wanted.pauses.well_after = Duration::from_secs(3600);
+    assert_eq!(apply(&supervisor, &wanted).await.unwrap(), Change::Nothing);
+    kill(main);
+    main = again(&supervisor, &wanted, main).await;
+    kill(main);
+    wait_for(&supervisor, &wanted, DaemonState::Failed).await;
+    let status = supervisor.status().remove(0);
+    assert_eq!(status.reason.unwrap(), "'sleeper' was killed by SIGKILL: it said nothing");
+    // Whoever asks again gets it.
+    assert_eq!(apply(&supervisor, &wanted).await.unwrap(), Change::Started);
+    assert_eq!(supervisor.status()[0].n_failures, 0);
+    supervisor.stop_all(LIMIT).await;
+}
+
+#[tokio::test]
+async fn each_daemon_has_an_outcome_of_its_own() {
+    let world = World::new();
+    let supervisor = world.supervisor();
+    let good = daemon("good", "/bin/sleep", &["1000"], exists(Path::new("/")));
+    let mut bad = daemon("bad", "/bin/sleep", &["1000"], exists(Path::new("/")));
+    bad.configuration = vec![file("../outside", String::new())];
+    let outcomes = supervisor.apply(vec![good.clone(), bad, good.clone()]).await;
+    let [first, second, third] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert_eq!(*first.change.as_ref().unwrap(), Change::Started);
+    assert!(matches!(second.change, Err(DaemonError::OutsidePath { .. })), "{second:?}");
+    assert!(matches!(third.change, Err(DaemonError::Twice { .. })), "{third:?}");
+    assert!(!world.path().join("daemons/outside").exists());
+    let outcomes = supervisor.apply(vec![good.clone()]).await;
+    let [gone, same] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert_eq!((gone.name.as_str(), gone.change.as_ref().unwrap()), ("bad", &Change::Nothing));
+    assert_eq!((same.name.as_str(), same.change.as_ref().unwrap()), ("good", &Change::Nothing));
+    supervisor.stop_all(LIMIT).await;
+}
+
+#[tokio::test]
+async fn what_was_not_wanted_any_more_when_a_supervisor_died_is_ended_by_the_next() {
+    let world = World::new();
+    let supervisor = world.supervisor();
+    let wanted = daemon("sleeper", "/bin/sleep", &["1000"], exists(Path::new("/")));
+    apply(&supervisor, &wanted).await.unwrap();
+    let main = ProcessId::of(pid(&supervisor)).unwrap();
+    assert!(world.tasks.stop(LIMIT).await);
+    drop(supervisor);
+    // The first step of forgetting it.
+    let place = world.path().join("daemons/sleeper");
+    std::fs::rename(place.join("wanted.json"), place.join("unwanted.json")).unwrap();
+    assert!(main.is_alive());
+    let next = supervisor_of(&world);
+    assert_eq!(*next.resume().await[0].change.as_ref().unwrap(), Change::Stopped);
+    assert!(!main.is_alive() && !place.exists());
+}
+
+#[tokio::test]
+async fn a_reload_by_command_that_fails_is_told_and_tried_again() {
+    let world = World::new();
+    let supervisor = world.supervisor();
+    let allowed = world.path().join("allowed");
+    let read = format!("cp $C/a {}/read", world.path().display());
+    let mut wanted = shell("reader", &format!("{read}; exec sleep 1000"), exists(&world.path().join("read")));
+    wanted.launch.environment = vec![("C".to_owned(), "{configuration}".to_owned())];
+    wanted.configuration = vec![file("a", "one".to_owned())];
+    let script = format!("test -e {} || {{ echo not allowed; exit 1; }}; {read}", allowed.display());
+    wanted.reload = Reload::Command(CommandLine {
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".to_owned(), script],
+        limit: LIMIT,
+    });
+    assert_eq!(apply(&supervisor, &wanted).await.unwrap(), Change::Started);
+    let main = pid(&supervisor);
+    wanted.configuration = vec![file("a", "two".to_owned())];
+    let error = apply(&supervisor, &wanted).await.unwrap_err();
+    assert!(std::error::Error::source(&error).unwrap().to_string().ends_with("not allowed"), "{error:?}");
+    let content = || std::fs::read_to_string(world.path().join("read")).unwrap();
+    assert_eq!((content().as_str(), supervisor.status()[0].state), ("one", DaemonState::Ready));
+    std::fs::write(&allowed, "").unwrap();
+    assert_eq!(apply(&supervisor, &wanted).await.unwrap(), Change::Reloaded);
+    assert_eq!((content().as_str(), pid(&supervisor)), ("two", main));
+    supervisor.stop_all(LIMIT).await;
+}

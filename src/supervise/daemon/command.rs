@@ -8,11 +8,10 @@ use nix::unistd::{Uid, User, geteuid};
 use super::error::DaemonError;
 use super::name::DaemonName;
 use super::spec::{CONFIGURATION, CommandLine, Launch};
+use crate::sys::process::NODE_VARIABLE;
 use crate::sys::program::{self, ProgramError, Question};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Marks the processes of one node of the process cloud; real nodes do not have it.
-const NODE_VARIABLE: &str = "CONPAAS_NODE";
 
 /// Looks up an account. Blocking.
 pub(crate) fn account(name: &DaemonName, account: &str) -> Result<User, DaemonError> {

@@ -68,8 +68,7 @@ pub(crate) async fn end(record: &Path, stop: Stop) -> Result<(), Left> {
     }
     // It takes what was said at last.
     if !process::ends_within(found.supervisor, KEEPER_LIMIT).await {
-        found.supervisor.signal(Signal::SIGKILL);
-        process::ends_within(found.supervisor, KEEPER_LIMIT).await;
+        process::end(found.supervisor, Signal::SIGKILL, KEEPER_LIMIT).await;
     }
     Ok(())
 }

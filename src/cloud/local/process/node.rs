@@ -2,6 +2,7 @@
 //!
 //! All of them carry `CONPAAS_NODE=<directory>` in their environment: scripts
 //! run in sessions of their own, so no process group holds them together.
+//! Nothing here is started again by itself, so no supervisor keeps it.
 //! Everything here blocks.
 
 use std::ffi::OsString;
@@ -17,7 +18,7 @@ use crate::config::ContextForm;
 use crate::model::NodeTag;
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};
-use crate::sys::process::{self, ProcessId};
+use crate::sys::process::{self, NODE_VARIABLE, ProcessId};
 use crate::sys::program::{self, Output, Session};
 use crate::sys::tree::{self, Owner};
 use crate::task::poll::blocking_until;
@@ -28,8 +29,6 @@ const GRACE: Duration = Duration::from_secs(3);
 const KILL: Duration = Duration::from_secs(10);
 /// How often it is looked whether they are.
 const LOOK: Duration = Duration::from_millis(5);
-/// Names the variable by which a node's programs are found; an agent passes it on to its scripts.
-const MARK: &str = "CONPAAS_NODE";
 
 pub(crate) struct Node {
     directory: PathBuf,
@@ -103,7 +102,7 @@ impl Node {
             port.into(),
         ]);
         let mut environment: Vec<(OsString, OsString)> = vec![
-            (MARK.into(), self.directory.clone().into()),
+            (NODE_VARIABLE.into(), self.directory.clone().into()),
             ("HOME".into(), home.clone().into()),
             ("LANG".into(), "C.UTF-8".into()),
         ];
@@ -181,10 +180,13 @@ impl Node {
         serde_json::from_slice(&bytes).ok()
     }
 
+    /// Those that carry the mark, and what these started: a daemon may write over its environment.
     fn processes(&self) -> Vec<ProcessId> {
-        let mut mark = format!("{MARK}=").into_bytes();
+        let mut mark = format!("{NODE_VARIABLE}=").into_bytes();
         mark.extend(self.directory.as_os_str().as_encoded_bytes());
         let mut found = process::find("environ", |words| words.split(|byte| *byte == 0).any(|word| word == mark));
+        let marked: Vec<i32> = found.iter().map(|process| process.pid).collect();
+        found.extend(process::descendants(&marked));
         found.retain(|process| process.is_alive());
         found
     }

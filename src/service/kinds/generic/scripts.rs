@@ -17,6 +17,7 @@ use crate::config::AgentConfig;
 use crate::service::reply::MethodError;
 use crate::supervise::script;
 use crate::supervise::script::{Progress, Supervised};
+use crate::sys::process::NODE_VARIABLE;
 use crate::sys::{self, file};
 
 /// The name before every line in the agent's log.
@@ -26,8 +27,6 @@ pub(crate) const LOGGER: &str = "conpaas.core.agent";
 pub(crate) const SCRIPTS: [&str; 5] = ["init.sh", "notify.sh", "run.sh", "interrupt.sh", "cleanup.sh"];
 
 const KILL_GRACE: Duration = Duration::from_secs(5);
-/// Marks the processes of one node of the process cloud; real nodes do not have it.
-const NODE_VARIABLE: &str = "CONPAAS_NODE";
 
 /// What scripts are told about their node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
