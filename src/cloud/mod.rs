@@ -5,7 +5,7 @@
 //! before it asks, and can ask again. So every operation here may be repeated.
 //!
 //! # Guarantees
-//! - [`Cloud::ensure_node`] with a tag that exists gives that node (started
+//! - [`Cloud::ensure_node`] with a tag that exists returns that node (started
 //!   again, if it was stopped, with its disk as it was).
 //! - Removing what is not there succeeds.
 //! - What a `list_` names was made by this director, and nothing that it made is missing.
@@ -143,7 +143,7 @@ pub trait Cloud: Send + Sync {
         Ok(())
     }
 
-    /// Makes the node `spec.tag` and starts it, or starts it again, or gives
+    /// Makes the node `spec.tag` and starts it, or starts it again, or returns
     /// it as it is when it runs. Does not wait for the program in it.
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError>;
 
@@ -158,7 +158,7 @@ pub trait Cloud: Send + Sync {
     /// All nodes of this director in this cloud, running or not.
     async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError>;
 
-    /// Makes the volume `spec.tag`, or gives it as it is. Never touches data in it.
+    /// Makes the volume `spec.tag`, or returns it as it is. Never touches data in it.
     async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError>;
 
     /// Attaches the volume to a running node, where it appears as

@@ -2,6 +2,11 @@
 //!
 //! Here a server is known by its host name and an authority that this machine
 //! trusts, as everywhere on the web; not by a role, as among ConPaaS's own.
+//!
+//! It stands beside the client of `client.rs`, which keeps connections and
+//! knows peers by their certificates' roles, and beside `reqwest`, which OpenStack's
+//! session shares with `osauth`. Over `reqwest` a refused certificate would be one
+//! more failure to connect, which is tried again; here it ends a call at once.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -41,7 +41,7 @@ impl Tasks {
         self.tracker.clone()
     }
 
-    /// Tells all tasks to stop and waits for them, at most `grace`. Gives
+    /// Tells all tasks to stop and waits for them, at most `grace`. Returns
     /// whether all of them ended.
     pub async fn stop(&self, grace: Duration) -> bool {
         self.stop.cancel();

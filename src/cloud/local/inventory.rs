@@ -102,7 +102,7 @@ impl Inventory {
         self.volumes_directory().join(tag.as_str())
     }
 
-    /// Gives the record of the node, made now with a free address if there is none.
+    /// Returns the record of the node, made now with a free address if there is none.
     pub(crate) fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeRecord, CloudError> {
         let mut numbers = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(record) = self.node(&spec.tag)? {
@@ -162,7 +162,7 @@ impl Inventory {
         Ok(records)
     }
 
-    /// Gives the record of the volume, made now if there is none.
+    /// Returns the record of the volume, made now if there is none.
     pub(crate) fn ensure_volume(&self, spec: &VolumeSpec) -> Result<VolumeRecord, CloudError> {
         let mut numbers = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(record) = self.volume(&spec.tag)? {

@@ -147,7 +147,7 @@ impl Project {
         Ok(self.session.fetch_if_there::<ServerFound>(&call).await?.map(|found| found.server))
     }
 
-    /// Asks for a new server and gives its id.
+    /// Asks for a new server and returns its id.
     async fn create(&self, spec: &NodeSpec, action: &str) -> Result<ServerId, CloudError> {
         let mut is_fresh = false;
         loop {

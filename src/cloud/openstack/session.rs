@@ -1,5 +1,9 @@
 //! Calls of OpenStack's services: one token for all of them, JSON in and out.
 //!
+//! Tokens and calls go over one `reqwest` client, the only one that `osauth`
+//! takes. `rpc`'s client for the web holds bodies in memory, so that no image
+//! could be uploaded over it.
+//!
 //! The crate `osauth` gets the token, renews it before it expires, and knows
 //! from the catalog where each service is. The calls are sent here, because
 //! whether one may be repeated follows from what became of it:
