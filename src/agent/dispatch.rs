@@ -44,11 +44,6 @@ impl AgentDispatch {
         methods.extend(agent.methods());
         AgentDispatch { config, methods }
     }
-
-    #[cfg(test)]
-    pub(super) fn methods(&self) -> &[BoundMethod] {
-        &self.methods
-    }
 }
 
 #[async_trait]

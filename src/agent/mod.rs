@@ -9,6 +9,3 @@ mod run;
 mod startup;
 
 pub(crate) use run::run;
-
-#[cfg(test)]
-mod tests;

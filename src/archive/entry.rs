@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::ArchiveError;
+use super::error::ArchiveError;
 
 const MAX_NAME_BYTES: usize = 4096;
 const MAX_DEPTH: usize = 64;

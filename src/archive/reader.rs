@@ -6,8 +6,9 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::entry::{Entry, Sort};
+use super::error::ArchiveError;
 use super::unpack::Sink;
-use super::{ArchiveError, ArchiveLimits};
+use crate::config::ArchiveLimits;
 
 /// Memory that unpacking xz may take; `xz -9` needs 65 MB.
 const XZ_MEMORY_BYTES: u64 = 96 * 1024 * 1024;

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use super::ArchiveError;
 use super::entry::{Entry, Sort};
+use super::error::ArchiveError;
 
 /// Takes members one by one.
 pub(crate) trait Sink {

@@ -41,7 +41,7 @@ pub(crate) enum Failure {
     Store(#[from] StoreError),
     /// A cloud failed.
     #[error(transparent)]
-    CloudFailed(#[from] CloudError),
+    Cloud(#[from] CloudError),
     /// The certificate authority failed.
     #[error(transparent)]
     Authority(#[from] AuthorityError),

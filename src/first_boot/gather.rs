@@ -79,13 +79,13 @@ fn read_card(place: &Place, mut record: Record) -> Sources {
         record.settings = entries.into_iter().map(|entry| restored(entry, &record.settings)).collect();
     }
     let mut to_take = Vec::new();
-    for name in imager::FILES {
+    for name in imager::files() {
         let Some(bytes) = read_file(place, name, &mut problems).filter(|bytes| !card::is_taken(bytes)) else {
             continue;
         };
         // Taking it may have been cut off: what is left of it then means nothing.
         if record.imager_files.iter().any(|known| known == name) {
-            to_take.push(*name);
+            to_take.push(name);
             continue;
         }
         let (mut entries, mut found) = imager::read(name, &bytes);
@@ -94,10 +94,10 @@ fn read_card(place: &Place, mut record: Record) -> Sources {
             problems.append(&mut found);
             continue;
         }
-        to_take.push(*name);
+        to_take.push(name);
         record.imager.append(&mut entries);
         record.imager_problems.append(&mut found);
-        record.imager_files.push((*name).to_owned());
+        record.imager_files.push(name.to_owned());
     }
     problems.extend(record.imager_problems.iter().cloned());
     Sources { record, problems, to_take, to_mask }

@@ -106,7 +106,7 @@ impl Director {
         self.ask("/create_nodes", form, NODES_LIMIT, self.patience).await
     }
 
-    /// Gives nodes back; those that are gone already are fine.
+    /// Returns nodes to the cloud; those that are gone already are fine.
     pub(crate) async fn remove_nodes(&self, nodes: &[NodeView]) -> Result<(), DirectorError> {
         if nodes.is_empty() {
             return Ok(());

@@ -17,6 +17,3 @@ mod operation;
 mod run;
 
 pub(crate) use run::run;
-
-#[cfg(test)]
-mod tests;

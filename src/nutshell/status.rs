@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::{NutshellError, Place, Say, daemon};
 
-/// Tells what is there. Gives whether the director runs.
+/// Tells what is there. Returns whether the director runs.
 ///
 /// # Errors
 /// The director runs, but does not answer.

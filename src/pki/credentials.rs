@@ -1,9 +1,4 @@
 //! A certificate, its private key, and the authority to check others by.
-//!
-//! # Guarantees
-//! - Whenever the power fails, a certificate with its own key is there.
-//!
-//! Must not know who asked for the certificate, nor when to renew it.
 
 use std::path::Path;
 
@@ -13,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
 use super::identity::{self, Identity, IdentityError, public_key};
-use super::names::CertificateName;
+use super::name::CertificateName;
 use crate::sys::file::{self, FileError};
 
 /// Where new credentials wait until they have replaced the old ones, file by file.
@@ -28,7 +23,7 @@ pub enum CredentialsError {
     /// A text is not PEM of the wanted sort.
     #[error("{what} is not valid PEM: {reason}")]
     Pem {
-        /// The name of the text.
+        /// Which of the three.
         what: &'static str,
         /// The parser's words.
         reason: String,
@@ -137,7 +132,7 @@ impl Credentials {
         key.is_ok_and(|key| chain.is_ok_and(|chain| public_key(&chain[0]).as_deref() == Some(key.as_slice())))
     }
 
-    /// Reads who the certificate says its holder is.
+    /// Who the certificate says its holder is.
     ///
     /// # Errors
     /// It is no certificate, or has no known role.

@@ -11,22 +11,16 @@
 
 mod authority;
 mod credentials;
-mod error;
 mod identity;
-mod lifetime;
-mod names;
-mod request;
+mod name;
 mod serial;
 mod subject;
 
-pub use authority::Authority;
+pub use authority::{Authority, Lifetime};
+pub(crate) use authority::{AuthorityError, BACKDATED_SECONDS};
 pub use credentials::{Credentials, fingerprint};
 pub(crate) use credentials::{CredentialsError, key_fingerprint};
-pub(crate) use error::AuthorityError;
 pub(crate) use identity::Identity;
-pub(crate) use lifetime::BACKDATED_SECONDS;
-pub use lifetime::Lifetime;
-pub use names::CertificateName;
-pub use request::CertificateRequest;
+pub use name::CertificateName;
 pub use serial::NodeNumber;
 pub use subject::Subject;

@@ -21,6 +21,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::io::ReaderStream;
 
+use super::call::{FileField, FormBody, RpcCall};
 use super::jsonrpc::CallKind;
 use super::tls::{PeerRule, TlsError, client_config};
 use crate::pki::Credentials;
@@ -134,91 +135,6 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// A form to be sent: texts, then files by path.
-#[derive(Debug, Clone, Default)]
-pub struct FormBody {
-    fields: Vec<(String, String)>,
-    files: Vec<(String, PathBuf, String)>,
-}
-
-impl FormBody {
-    /// Adds a text.
-    #[must_use]
-    pub fn field(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.fields.push((name.to_owned(), value.into()));
-        self
-    }
-
-    /// Adds a file, sent piece by piece, under its own name as file name.
-    #[must_use]
-    pub fn file(self, name: &str, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        let filename = path.to_string_lossy().into_owned();
-        self.file_named(name, path, &filename)
-    }
-
-    /// Adds a file under another file name.
-    #[must_use]
-    pub fn file_named(mut self, name: &str, path: impl Into<PathBuf>, filename: &str) -> Self {
-        self.files.push((name.to_owned(), path.into(), filename.to_owned()));
-        self
-    }
-}
-
-/// One call of a remote method.
-#[derive(Debug, Clone)]
-pub struct RpcCall {
-    kind: CallKind,
-    service_id: i64,
-    method: String,
-    params: Map<String, Value>,
-    files: Vec<(String, PathBuf, String)>,
-}
-
-impl RpcCall {
-    /// Returns a call of `method` of service `service_id` by GET.
-    #[must_use]
-    pub fn get(service_id: i64, method: &str) -> Self {
-        RpcCall::new(CallKind::Get, service_id, method)
-    }
-
-    /// Returns a call by POST.
-    #[must_use]
-    pub fn post(service_id: i64, method: &str) -> Self {
-        RpcCall::new(CallKind::Post, service_id, method)
-    }
-
-    /// Returns a call by upload: parameters become texts, files may be added.
-    #[must_use]
-    pub fn upload(service_id: i64, method: &str) -> Self {
-        RpcCall::new(CallKind::Upload, service_id, method)
-    }
-
-    /// Adds a parameter.
-    #[must_use]
-    pub fn param(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.params.insert(name.to_owned(), value.into());
-        self
-    }
-
-    /// Adds a file under a file name; uploads only.
-    #[must_use]
-    pub fn file(mut self, name: &str, path: impl Into<PathBuf>, filename: &str) -> Self {
-        self.files.push((name.to_owned(), path.into(), filename.to_owned()));
-        self
-    }
-
-    /// Returns the method's name.
-    #[must_use]
-    pub(crate) fn method(&self) -> &str {
-        &self.method
-    }
-
-    fn new(kind: CallKind, service_id: i64, method: &str) -> Self {
-        RpcCall { kind, service_id, method: method.to_owned(), params: Map::new(), files: Vec::new() }
-    }
-}
-
 /// Speaks with servers of one kind, showing one certificate. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
@@ -319,16 +235,6 @@ impl Client {
         let text = String::from_utf8_lossy(&answer.body).chars().take(500).collect();
         let method = call.method.clone();
         Err(CallError::Status { method, endpoint: endpoint.clone(), status: answer.status, text })
-    }
-
-    /// Returns the certificate (DER) that a server shows, for comparing fingerprints.
-    ///
-    /// # Errors
-    /// No handshake was possible.
-    pub async fn peer_certificate(&self, endpoint: &Endpoint) -> Result<Vec<u8>, ClientError> {
-        let stream = self.connect(endpoint).await?;
-        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.last());
-        Ok(certificate.map(|certificate| certificate.to_vec()).unwrap_or_default())
     }
 
     async fn send(
@@ -455,7 +361,7 @@ fn empty() -> RequestBody {
 
 async fn multipart(
     fields: &[(String, String)],
-    files: &[(String, PathBuf, String)],
+    files: &[FileField],
 ) -> Result<(String, RequestBody, u64), ClientError> {
     let boundary = format!("----conpaas-{}", crate::sys::random::alphanumeric(24));
     let mut parts: Vec<Part> = Vec::new();

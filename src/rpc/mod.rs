@@ -12,6 +12,7 @@
 //!   because ConPaaS 2.0's clients read to the end of the stream.
 //! - Reading a request is bounded in size and in time.
 
+mod call;
 mod client;
 mod form;
 mod json;
@@ -22,8 +23,9 @@ mod server;
 mod tls;
 mod unix_socket;
 
+pub use call::{FormBody, RpcCall};
 pub(crate) use client::{Answer, ClientError};
-pub use client::{CallError, Client, Endpoint, FormBody, RpcCall};
+pub use client::{CallError, Client, Endpoint};
 pub use form::Form;
 pub(crate) use form::Upload;
 pub(crate) use jsonrpc::{CallKind, RpcRequest};

@@ -14,8 +14,6 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
-
-use crate::api::ErrorView;
 use tokio_util::io::ReaderStream;
 
 use super::json::{python_json, python_json_pretty};
@@ -54,7 +52,7 @@ impl Response {
     /// Returns an error of the application: status 200 with `{"error": text}`, which clients print verbatim.
     #[must_use]
     pub fn application_error(text: &str) -> Self {
-        Response::json_pretty(&ErrorView { error: text.to_owned() })
+        Response::json_pretty(&serde_json::json!({ "error": text }))
     }
 
     /// Bytes to be saved under `filename`.

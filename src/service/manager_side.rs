@@ -68,7 +68,7 @@ pub(crate) trait ManagerKind: Send + Sync {
     /// Returns the logs of a node in this role, besides the agent's own.
     fn logs(&self, role: &str) -> &'static [LogFile];
 
-    /// Gives a new service what it begins with, such as its first code version.
+    /// Provides a new service with what it begins with, such as its first code version.
     ///
     /// # Errors
     /// Returns an error if that cannot be kept; the service is not added then.

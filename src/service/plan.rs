@@ -239,7 +239,7 @@ async fn call_agents(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
     stream::iter(calls.collect::<Vec<_>>()).buffered(CALLS_AT_ONCE).collect().await
 }
 
-/// Gives agents their code; each version is brought into the form of an archive once.
+/// Sends agents their code; each version is brought into the form of an archive once.
 async fn give_code(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
     let mut done = Vec::new();
     let mut by_version: BTreeMap<String, Vec<Step>> = BTreeMap::new();

@@ -299,7 +299,7 @@ pub(crate) enum Output<'a> {
 }
 
 /// Starts a program in a session of its own, with no signal blocked or
-/// ignored and an empty input, so that it outlives its starter. Gives its pid,
+/// ignored and an empty input, so that it outlives its starter. Returns its pid,
 /// which is also its process group. Blocking.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// Gives the OpenStack its address, a region in which it is known by it, and a time server, which has its files in
+    /// Tells the OpenStack its address, a region in which it is known by it, and a time server, which has its files in
     /// `work`.
     pub(crate) fn open(work: &Path) -> anyhow::Result<Self> {
         let directory = openstack().context("there is no OpenStack here")?;

@@ -38,7 +38,7 @@ impl Account {
         findings
     }
 
-    /// Gives the image's architecture.
+    /// Returns the image's architecture.
     async fn check_image(&self, findings: &mut Vec<Finding>) -> Option<String> {
         let image = &self.config.image_id;
         let params = Params::new().set("ImageId.1", image);

@@ -67,7 +67,7 @@ impl Project {
         Ok(own.collect())
     }
 
-    /// Gives an address back to its pool.
+    /// Returns an address to its pool.
     pub(crate) async fn release(&self, address: &FloatingIp) -> Result<(), CallError> {
         let call = Call::delete("delete_floating_ip", Service::Network, format!("floatingips/{}", address.id));
         match self.session.done(&call).await {

@@ -284,7 +284,7 @@ impl Project {
         }
     }
 
-    /// Gives the node a floating address if that is the director's task.
+    /// Attaches a floating address to the node if that is the director's task.
     async fn ensure_address(
         &self,
         server: &ServerId,

@@ -7,66 +7,46 @@
 //!
 //! Must not know: where the files lie, what becomes of the settings.
 
+mod found;
 mod network_config;
 mod plain;
 mod script;
 mod user_data;
 mod yaml;
 
-use super::settings::{Entry, Origin, Problem};
+use self::found::Found;
+use super::settings::{Entry, Problem};
+
+/// Reads the text of a file.
+type Reader = fn(&str, &mut Found);
 
 /// Every file that is read, the most important one first.
-pub(crate) const FILES: &[&str] =
-    &["user-data", "network-config", "firstrun.sh", "userconf.txt", "userconf", "wpa_supplicant.conf"];
+const FILES: [(&str, Reader); 6] = [
+    ("user-data", user_data::read),
+    ("network-config", network_config::read),
+    ("firstrun.sh", script::read),
+    ("userconf.txt", plain::userconf),
+    ("userconf", plain::userconf),
+    ("wpa_supplicant.conf", plain::wpa_supplicant),
+];
 
-/// Reads one of [`FILES`].
+/// Returns the name of every file that is read, the most important one first.
+pub(crate) fn files() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(name, _)| *name)
+}
+
+/// Reads one of [`files`]; a file of another name says nothing.
 #[must_use]
 pub(crate) fn read(name: &str, bytes: &[u8]) -> (Vec<Entry>, Vec<Problem>) {
     let mut found = Found { file: name.to_owned(), entries: Vec::new(), problems: Vec::new() };
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        found.complain("is not UTF-8 text: not used");
-        return (found.entries, found.problems);
-    };
-    if text.len() > super::settings::MAX_BYTES {
-        found.complain("is too long: not used");
-        return (found.entries, found.problems);
-    }
-    match name {
-        "user-data" => user_data::read(text, &mut found),
-        "network-config" => network_config::read(text, &mut found),
-        "firstrun.sh" => script::read(text, &mut found),
-        "wpa_supplicant.conf" => plain::wpa_supplicant(text, &mut found),
-        _ => plain::userconf(text, &mut found),
+    let reader = FILES.iter().find(|(file, _)| *file == name).map(|(_, reader)| reader);
+    match (reader, std::str::from_utf8(bytes)) {
+        (None, _) => {}
+        (_, Err(_)) => found.complain("is not UTF-8 text: not used"),
+        (_, Ok(text)) if text.len() > super::settings::MAX_BYTES => found.complain("is too long: not used"),
+        (Some(read), Ok(text)) => read(text, &mut found),
     }
     (found.entries, found.problems)
-}
-
-/// The entries and problems of one file.
-struct Found {
-    file: String,
-    entries: Vec<Entry>,
-    problems: Vec<Problem>,
-}
-
-impl Found {
-    /// An empty value says nothing.
-    fn add(&mut self, key: &str, value: impl Into<String>) {
-        let value = value.into();
-        if !value.is_empty() && !value.chars().any(char::is_control) {
-            self.entries.push(Entry { key: key.to_owned(), value, origin: Origin::file(&self.file) });
-        }
-    }
-
-    fn complain(&mut self, text: impl Into<String>) {
-        self.problems.push(Problem::at(Origin::file(&self.file), text));
-    }
-
-    /// One problem for everything that means nothing here.
-    fn ignore(&mut self, what: &[String]) {
-        if !what.is_empty() {
-            self.complain(format!("not used here: {}", what.join(", ")));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Found;
+use super::found::Found;
 use super::yaml::{others, parse, scalar, texts};
 
 pub(crate) fn read(text: &str, found: &mut Found) {

@@ -1,7 +1,7 @@
 //! The files that people put on the FAT partition of Raspberry Pi OS by hand.
 //! (`ssh`, which turns SSH on, has nothing to say: it is on.)
 
-use super::Found;
+use super::found::Found;
 
 /// `userconf.txt`: `name:hash` on one line.
 pub(crate) fn userconf(text: &str, found: &mut Found) {

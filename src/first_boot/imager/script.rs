@@ -3,7 +3,7 @@
 //! It calls two programs of Raspberry Pi OS with its settings as words. Those
 //! calls are read; the script is not run.
 
-use super::Found;
+use super::found::Found;
 
 const CUSTOM: &str = "/usr/lib/raspberrypi-sys-mods/imager_custom";
 const USERCONF: &str = "/usr/lib/userconf-pi/userconf";

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Found;
+use super::found::Found;
 use super::yaml::{others, parse, scalar, texts};
 
 /// Read here, or said by Imager on its own account and true here anyway.

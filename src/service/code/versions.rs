@@ -42,7 +42,7 @@ impl Deployment {
     }
 }
 
-/// Gives a new service its first code version: `content` under `filename`.
+/// Stores the first code version of a new service: `content` under `filename`.
 ///
 /// # Errors
 /// It cannot be kept.

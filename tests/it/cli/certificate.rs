@@ -65,7 +65,7 @@ async fn a_certificate_that_has_ended_is_named_with_the_remedy() {
     assert!(refused.stderr.ends_with("Try to run 'cps-user get_certificate' first.\n"), "{}", refused.stderr);
 }
 
-/// Gives the user a certificate in the place of his own, and waits for its end if that is now.
+/// Replaces the certificate of the user, and waits for its end if that is now.
 async fn give_certificate_that_ends(place: &Place, after: Duration) {
     let user = Subject::user(UserId(1), "test", "t@example.org");
     let short = place.authority().issue(&user, &[], Lifetime(after)).unwrap();

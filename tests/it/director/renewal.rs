@@ -22,7 +22,7 @@ fn own(world: &World) -> Credentials {
     Credentials::load(&world.path("certs")).unwrap()
 }
 
-/// Gives the director another certificate for its names, as if it had been issued long ago.
+/// Issues the director another certificate for its names, as if it had been issued long ago.
 fn place(world: &World, lifetime: Duration) {
     let authority = Authority::load(&world.path("certs")).unwrap();
     authority.issue_again(&own(world), Lifetime(lifetime)).unwrap().replace(&world.path("certs")).unwrap();

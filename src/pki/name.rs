@@ -1,4 +1,4 @@
-//! Names for which a certificate is valid besides its subject.
+//! Names that a certificate is valid for besides its subject.
 
 use std::net::IpAddr;
 
