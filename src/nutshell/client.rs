@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
-use super::{NutshellError, Place};
+use super::error::NutshellError;
+use super::place::Place;
 use crate::sys::program::{self, ProgramError};
 
 /// The longest that a command may take: starting nodes on a slow machine.
@@ -21,19 +22,19 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// The nutshell's user, or whoever asks about its director.
+    /// Returns the nutshell's user, or whoever asks about its director.
     pub(crate) fn of_nutshell(place: &Place) -> Self {
         let mut environment = place.environment();
         environment.push(("DIRECTOR_CFG".into(), place.director_cfg().into()));
         Client { program: place.program.clone(), environment: Some(environment) }
     }
 
-    /// The caller, with the director of the caller's own configuration.
+    /// Returns the caller, with the director of the caller's own configuration.
     pub(crate) fn of_caller(program: PathBuf) -> Self {
         Client { program, environment: None }
     }
 
-    /// Runs `conpaas <words>` and gives what it prints.
+    /// Runs `conpaas <words>` and returns what it prints.
     pub(crate) async fn type_command(&self, words: &[&str]) -> Result<String, NutshellError> {
         self.type_with_answers(words, "").await
     }
@@ -58,24 +59,11 @@ impl Client {
         })
     }
 
-    /// As [`Client::type_command`] with `--json`, and gives the rows of its answer.
-    pub(crate) async fn rows(&self, words: &[&str]) -> Result<Vec<Value>, NutshellError> {
-        let command = words.join(" ");
+    /// Runs `conpaas <words> --json` and returns the rows of its answer.
+    pub(crate) async fn rows<T: DeserializeOwned>(&self, words: &[&str]) -> Result<Vec<T>, NutshellError> {
         let mut with_json = words.to_vec();
         with_json.push("--json");
         let answer = self.type_command(&with_json).await?;
-        match serde_json::from_str(&answer) {
-            Ok(Value::Array(rows)) => Ok(rows),
-            _ => Err(NutshellError::Answer { command, answer }),
-        }
-    }
-}
-
-/// A field of a row as text, whether it is a number or a text; empty when it is missing.
-pub(crate) fn field(row: &Value, name: &str) -> String {
-    match row.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        None | Some(Value::Null) => String::new(),
-        Some(other) => other.to_string(),
+        serde_json::from_str(&answer).map_err(|_| NutshellError::unexpected(words, answer))
     }
 }

@@ -1,23 +1,24 @@
 //! Runs the example program on two nodes and looks at its pages.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use serde::Deserialize;
 
-use super::client::{Client, field};
-use super::{NutshellError, Place, Say, daemon, example};
+use super::client::Client;
+use super::error::NutshellError;
+use super::place::Place;
+use super::say::Say;
+use super::{daemon, example, page};
+use crate::api::ApplicationView;
+use crate::api::manager::CodeVersion;
+use crate::model::{ApplicationId, ServiceId, State};
 use crate::sys::file;
+use crate::task::poll;
 
 const APPLICATION: &str = "hello";
 const ARCHIVE: &str = "hello-web.tar";
 const N_NODES: usize = 2;
-const PORT: u16 = 8080;
-/// How long the program may take until its first page.
-const PAGE_LIMIT: Duration = Duration::from_secs(60);
+const LIST_APPLICATIONS: [&str; 2] = ["application", "list"];
 
 /// Runs the example program in the nutshell.
 ///
@@ -61,26 +62,40 @@ struct Running {
     urls: Vec<String>,
 }
 
-/// Creates and starts an application with a generic service, gives it the
-/// example program (by way of the file `archive`), runs it on two nodes and
-/// fetches its page from both. May be repeated: what is there already is used.
+/// A row of `generic list`.
+#[derive(Deserialize)]
+struct ServiceRow {
+    aid: ApplicationId,
+    sid: ServiceId,
+    status: String,
+}
+
+/// A row of `generic list_nodes`.
+#[derive(Deserialize)]
+struct NodeRow {
+    ip: String,
+}
+
+/// Creates and starts an application with a generic service, uploads the
+/// example program to it (by way of the file `archive`), runs it on two nodes
+/// and fetches its page from both. May be repeated: what is there already is used.
 ///
 /// # Errors
 /// The first step that failed.
 async fn run_example(client: &Client, archive: &Path, say: Say<'_>) -> Result<Running, NutshellError> {
     let aid = ensure_application(client, say).await?;
     let sid = ensure_service(client, say, &aid).await?;
-    let nodes = ensure_nodes(client, say, &aid, &sid).await?;
+    let ips = ensure_nodes(client, say, &aid, &sid).await?;
     ensure_code(client, archive, say, &aid, &sid).await?;
-    let urls: Vec<String> = nodes.iter().map(|node| format!("http://{}:{PORT}/", field(node, "ip"))).collect();
-    if fetch(&nodes).await.is_err() {
+    if page::fetch(&ips).await.is_err() {
         wait_for_scripts(client, &aid, &sid).await?;
-        typed(client, say, &["generic", "run", &aid, &sid, "-p", &PORT.to_string()]).await?;
-        wait_for_pages(&nodes).await?;
+        typed(client, say, &["generic", "run", &aid, &sid, "-p", &page::PORT.to_string()]).await?;
+        page::wait(&ips).await?;
     }
     say("");
     say("Your program answers from both nodes:");
-    for (url, line) in urls.iter().zip(fetch(&nodes).await?) {
+    let urls: Vec<String> = ips.iter().map(|ip| page::url(ip)).collect();
+    for (url, line) in urls.iter().zip(page::fetch(&ips).await?) {
         say(&format!("    {url}    {line}"));
     }
     Ok(Running { aid, sid, urls })
@@ -90,10 +105,10 @@ async fn ensure_application(client: &Client, say: Say<'_>) -> Result<String, Nut
     if application(client).await?.is_none() {
         typed(client, say, &["application", "create", APPLICATION]).await?;
     }
-    let found = application(client).await?;
-    let row = found.ok_or_else(|| unexpected("application list", "the new application is not in it"))?;
-    let aid = field(&row, "aid");
-    if field(&row, "status") != "RUNNING" {
+    let missing = || NutshellError::unexpected(&LIST_APPLICATIONS, "the new application is not in it");
+    let app = application(client).await?.ok_or_else(missing)?;
+    let aid = app.aid.to_string();
+    if app.status != State::Running {
         typed(client, say, &["application", "start", &aid]).await?;
     }
     Ok(aid)
@@ -103,39 +118,41 @@ async fn ensure_service(client: &Client, say: Say<'_>, aid: &str) -> Result<Stri
     if service(client, aid).await?.is_none() {
         typed(client, say, &["generic", "add", aid]).await?;
     }
-    let found = service(client, aid).await?;
-    let row = found.ok_or_else(|| unexpected("generic list", "the new service is not in it"))?;
-    let sid = field(&row, "sid");
-    if field(&row, "status") != "RUNNING" {
+    let missing = || NutshellError::unexpected(&["generic", "list"], "the new service is not in it");
+    let row = service(client, aid).await?.ok_or_else(missing)?;
+    let sid = row.sid.to_string();
+    if row.status != State::Running.as_str() {
         typed(client, say, &["generic", "start", aid, &sid]).await?;
     }
     Ok(sid)
 }
 
-async fn ensure_nodes(client: &Client, say: Say<'_>, aid: &str, sid: &str) -> Result<Vec<Value>, NutshellError> {
+/// Returns the addresses of the nodes.
+async fn ensure_nodes(client: &Client, say: Say<'_>, aid: &str, sid: &str) -> Result<Vec<String>, NutshellError> {
     let list = ["generic", "list_nodes", aid, sid];
-    let nodes = client.rows(&list).await?;
-    if nodes.len() >= N_NODES {
-        return Ok(nodes);
+    let mut nodes: Vec<NodeRow> = client.rows(&list).await?;
+    if nodes.len() < N_NODES {
+        let count = (N_NODES - nodes.len()).to_string();
+        typed(client, say, &["generic", "add_nodes", "--count", &count, aid, sid]).await?;
+        nodes = client.rows(&list).await?;
     }
-    let count = (N_NODES - nodes.len()).to_string();
-    typed(client, say, &["generic", "add_nodes", "--count", &count, aid, sid]).await?;
-    client.rows(&list).await
+    Ok(nodes.into_iter().map(|node| node.ip).collect())
 }
 
 async fn ensure_code(client: &Client, archive: &Path, say: Say<'_>, aid: &str, sid: &str) -> Result<(), NutshellError> {
-    let versions = client.rows(&["generic", "list_codes", aid, sid]).await?;
-    let is_ours = |row: &&Value| field(row, "filename") == ARCHIVE;
-    if versions.iter().filter(is_ours).any(is_current) {
+    let list = ["generic", "list_codes", aid, sid];
+    let is_example = |version: &&CodeVersion| version.filename == ARCHIVE;
+    let versions: Vec<CodeVersion> = client.rows(&list).await?;
+    if versions.iter().filter(is_example).any(|version| version.current) {
         return Ok(());
     }
     let content = example::archive().map_err(|source| file::FileError::new("write", archive, source))?;
     file::write_atomic(archive, &content, 0o644)?;
     typed(client, say, &["generic", "upload_code", aid, sid, &archive.to_string_lossy()]).await?;
-    let versions = client.rows(&["generic", "list_codes", aid, sid]).await?;
-    let version = versions.iter().find(is_ours);
-    let version = version.ok_or_else(|| unexpected("generic list_codes", "the uploaded code is not in it"))?;
-    typed(client, say, &["generic", "enable_code", aid, sid, &field(version, "codeVersionId")]).await
+    let versions: Vec<CodeVersion> = client.rows(&list).await?;
+    let missing = || NutshellError::unexpected(&list[..2], "the uploaded code is not in it");
+    let version = versions.iter().find(is_example).ok_or_else(missing)?;
+    typed(client, say, &["generic", "enable_code", aid, sid, &version.id]).await
 }
 
 /// Types a command and shows it, so that people can do the same by hand.
@@ -147,74 +164,29 @@ async fn typed(client: &Client, say: Say<'_>, words: &[&str]) -> Result<(), Nuts
     }
     // A command of ConPaaS 2.0 could fail and still end well.
     if output.contains("FAILED!") {
-        return Err(unexpected(&words.join(" "), output.trim()));
+        return Err(NutshellError::unexpected(words, output.trim()));
     }
     Ok(())
 }
 
-async fn application(client: &Client) -> Result<Option<Value>, NutshellError> {
-    let applications = client.rows(&["application", "list"]).await?;
-    Ok(applications.into_iter().find(|row| field(row, "name") == APPLICATION))
+async fn application(client: &Client) -> Result<Option<ApplicationView>, NutshellError> {
+    let applications: Vec<ApplicationView> = client.rows(&LIST_APPLICATIONS).await?;
+    Ok(applications.into_iter().find(|app| app.name == APPLICATION))
 }
 
-async fn service(client: &Client, aid: &str) -> Result<Option<Value>, NutshellError> {
-    let services = client.rows(&["generic", "list", "-a", aid]).await?;
-    Ok(services.into_iter().find(|row| field(row, "aid") == aid))
-}
-
-fn is_current(row: &Value) -> bool {
-    match row.get("current") {
-        Some(Value::Bool(is_current)) => *is_current,
-        _ => field(row, "current").contains('*'),
-    }
+async fn service(client: &Client, aid: &str) -> Result<Option<ServiceRow>, NutshellError> {
+    let services: Vec<ServiceRow> = client.rows(&["generic", "list", "-a", aid]).await?;
+    Ok(services.into_iter().find(|row| row.aid.to_string() == aid))
 }
 
 /// The code's init.sh may run yet, and until it has ended nothing else may.
 async fn wait_for_scripts(client: &Client, aid: &str, sid: &str) -> Result<(), NutshellError> {
-    let end = Instant::now() + PAGE_LIMIT;
-    while client.type_command(&["generic", "get_script_status", aid, sid]).await?.contains("RUNNING") {
-        if Instant::now() >= end {
-            return Ok(()); // The next command tells what still runs.
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let ask = async || {
+        let status = client.type_command(&["generic", "get_script_status", aid, sid]).await?;
+        Ok::<_, NutshellError>((!status.contains("RUNNING")).then_some(()))
+    };
+    let _the_next_command_tells_what_still_runs = poll::until(page::LIMIT, ask).await?;
     Ok(())
-}
-
-async fn wait_for_pages(nodes: &[Value]) -> Result<(), NutshellError> {
-    let end = Instant::now() + PAGE_LIMIT;
-    loop {
-        match fetch(nodes).await {
-            Ok(_) => return Ok(()),
-            Err(error) if Instant::now() >= end => return Err(error),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
-}
-
-/// What the page of each node says about itself.
-async fn fetch(nodes: &[Value]) -> Result<Vec<String>, NutshellError> {
-    let mut lines = Vec::new();
-    for node in nodes {
-        let ip = field(node, "ip");
-        let fail = |reason: String| NutshellError::Page { url: format!("http://{ip}:{PORT}/json"), reason };
-        let answer =
-            timeout(Duration::from_secs(5), get(&ip)).await.map_err(|_| fail("no answer in 5 s".to_owned()))?;
-        let answer = answer.map_err(|error| fail(error.to_string()))?;
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        let facts: Value = serde_json::from_str(body).map_err(|error| fail(error.to_string()))?;
-        let n_peers = facts["peers"].as_array().map_or(0, Vec::len);
-        lines.push(format!("Hello from {}, role {}, {n_peers} peer(s)", field(&facts, "ip"), field(&facts, "role")));
-    }
-    Ok(lines)
-}
-
-async fn get(ip: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect((ip, PORT)).await?;
-    stream.write_all(format!("GET /json HTTP/1.0\r\nHost: {ip}:{PORT}\r\n\r\n").as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.take(1 << 20).read_to_end(&mut answer).await?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 fn suggest(running: &Running, say: Say<'_>) {
@@ -233,8 +205,4 @@ fn program_as_typed(program: &Path) -> String {
     let is_found = std::env::split_paths(&search)
         .any(|directory| directory.join("conpaas").canonicalize().is_ok_and(|found| found == program));
     if is_found { "conpaas".to_owned() } else { program.display().to_string() }
-}
-
-fn unexpected(command: &str, answer: &str) -> NutshellError {
-    NutshellError::Answer { command: command.to_owned(), answer: answer.to_owned() }
 }

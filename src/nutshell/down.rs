@@ -2,11 +2,17 @@
 
 use std::path::Path;
 
-use super::client::{Client, field};
+use super::client::Client;
+use super::error::NutshellError;
 use super::namespace::mount_points;
-use super::{NutshellError, Place, Say, daemon, machine};
+use super::place::Place;
+use super::say::Say;
+use super::{daemon, machine};
+use crate::api::{ApplicationView, ResourceView};
+use crate::model::State;
 use crate::sys::file;
 use crate::sys::program::LIMIT;
+use crate::task::poll;
 
 /// What becomes of users, applications and certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,30 +76,26 @@ async fn stop_applications(place: &Place, say: Say<'_>) -> Result<(), NutshellEr
     if !place.home().join(".conpaas/cert.pem").exists() {
         return Ok(());
     }
-    for row in Client::of_nutshell(place).rows(&["application", "list"]).await? {
-        let (aid, status) = (field(&row, "aid"), field(&row, "status"));
-        if !["INIT", "STOPPED"].contains(&status.as_str()) {
-            say(&format!("Stopping application {} ({}).", aid, field(&row, "name")));
-            Client::of_nutshell(place).type_command(&["application", "stop", &aid]).await?;
+    let client = Client::of_nutshell(place);
+    let applications: Vec<ApplicationView> = client.rows(&["application", "list"]).await?;
+    for app in applications {
+        if ![State::Init, State::Stopped].contains(&app.status) {
+            say(&format!("Stopping application {} ({}).", app.aid, app.name));
+            client.type_command(&["application", "stop", &app.aid.to_string()]).await?;
         }
     }
-    wait_for_no_nodes(place).await
+    wait_for_no_nodes(&client).await
 }
 
 /// Stopping goes on after the command has answered.
-async fn wait_for_no_nodes(place: &Place) -> Result<(), NutshellError> {
-    let end = std::time::Instant::now() + LIMIT;
-    loop {
-        let nodes = Client::of_nutshell(place).rows(&["cloud", "list_resources"]).await?;
-        if nodes.is_empty() {
-            return Ok(());
-        }
-        if std::time::Instant::now() >= end {
-            let names: Vec<String> = nodes.iter().map(|row| field(row, "vmid")).collect();
-            return Err(NutshellError::Left(format!("nodes {}", names.join(", "))));
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+async fn wait_for_no_nodes(client: &Client) -> Result<(), NutshellError> {
+    let list = async || client.rows::<ResourceView>(&["cloud", "list_resources"]).await;
+    let ask = async || Ok::<_, NutshellError>(list().await?.is_empty().then_some(()));
+    if poll::until(LIMIT, ask).await?.is_some() {
+        return Ok(());
     }
+    let names: Vec<String> = list().await?.into_iter().map(|node| node.vmid).collect();
+    if names.is_empty() { Ok(()) } else { Err(NutshellError::Left(format!("nodes {}", names.join(", ")))) }
 }
 
 fn mounts_under(directory: &Path) -> Result<Vec<String>, NutshellError> {

@@ -1,13 +1,14 @@
 //! What the nutshell's clouds of containers have on this machine, and what
 //! must be gone after the director has ended, whatever it left.
 
-use super::{NutshellError, Place};
+use super::error::NutshellError;
+use super::place::Place;
 use crate::cloud::local::lxc::{LxcCloud, LxcSettings};
 use crate::cloud::{Cloud, CloudError};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
 
 /// Removes containers, mounts, loop devices and bridges that are still
-/// there; volumes keep their data. Goes on after a failure and gives all of them.
+/// there; volumes keep their data. Goes on after a failure and returns all of them.
 pub(crate) async fn clear(place: &Place) -> Result<Vec<String>, NutshellError> {
     let mut failures = Vec::new();
     for cloud in clouds(place)? {

@@ -9,7 +9,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{NutshellError, Place};
+use super::error::NutshellError;
+use super::place::Place;
 use crate::sys::file;
 use crate::sys::program::{self, LIMIT};
 
@@ -143,4 +144,22 @@ pub(crate) fn mount_points() -> Result<Vec<PathBuf>, NutshellError> {
 fn unescaped(text: &str) -> PathBuf {
     let table = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
     PathBuf::from(table.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_read_as_the_kernel_writes_them() {
+        assert_eq!(unescaped("/a\\040b\\011c\\012d"), Path::new("/a b\tc\nd"));
+        assert_eq!(unescaped("/plain"), Path::new("/plain"));
+        assert_eq!(unescaped("/back\\134slash"), Path::new("/back\\slash"));
+    }
+
+    #[test]
+    fn the_root_is_mounted_and_an_unknown_path_is_not() {
+        assert!(is_mounted(Path::new("/proc")).unwrap());
+        assert!(!is_mounted(Path::new("/no such directory")).unwrap());
+    }
 }

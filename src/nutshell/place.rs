@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use super::NutshellError;
+use super::error::NutshellError;
 use crate::model::Ipv4Network;
 
 /// What a nutshell's nodes are.

@@ -4,10 +4,13 @@ use std::ffi::OsString;
 
 use super::demo::demo;
 use super::down::{Data, down};
+use super::error::NutshellError;
 use super::namespace::{enter, leave_and_remove};
+use super::place::Place;
+use super::say::Say;
 use super::status::status;
 use super::up::{check_image, up};
-use super::{NutshellError, Place, Say};
+
 use crate::sys::program::attend;
 
 /// Set, by this program for itself, inside the namespace.
@@ -28,7 +31,7 @@ pub(crate) enum Action {
     Shell(Vec<OsString>),
 }
 
-/// Does `action`, and gives the exit code. With a network namespace this
+/// Does `action`, and returns the exit code. With a network namespace this
 /// program is run again inside of it, with the very same words.
 ///
 /// # Errors

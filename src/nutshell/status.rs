@@ -1,7 +1,10 @@
 //! What of a nutshell is there.
 
 use super::client::Client;
-use super::{NutshellError, Place, Say, daemon};
+use super::daemon;
+use super::error::NutshellError;
+use super::place::Place;
+use super::say::Say;
 
 /// Tells what is there. Returns whether the director runs.
 ///

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::client::Client;
-use super::{NutshellCloud, NutshellError, Place, Say, daemon};
+use super::daemon;
+use super::error::NutshellError;
+use super::place::{NutshellCloud, Place};
+use super::say::Say;
 use crate::config::{SHIPPED_DIRECTOR_CFG, with_option};
 use crate::sys::{file, random};
 
@@ -58,6 +61,21 @@ fn ensure_configuration(place: &Place, say: Say<'_>) -> Result<(), NutshellError
         return Ok(());
     }
     say(&format!("Writing the director's configuration, {}.", path.display()));
+    let given = match &place.settings.section {
+        Some(path) => read_options(&file::read_text(path)?),
+        None if place.settings.cloud == NutshellCloud::OpenStack => return Err(NutshellError::NoSection),
+        None => Vec::new(),
+    };
+    let text = plan_configuration(place, &given);
+    // Written only when it is good: a broken file would stop every later `up`.
+    crate::config::DirectorConfig::parse(&path, &text)?;
+    // A cloud's password may be in it.
+    Ok(file::write_atomic(&path, text.as_bytes(), 0o600)?)
+}
+
+/// Returns the text of `director.cfg`: the shipped one, with what this
+/// nutshell needs and, above that, the options `given` of its cloud.
+fn plan_configuration(place: &Place, given: &[(String, String)]) -> String {
     let directory = &place.directory;
     let listen = match place.settings.cloud {
         NutshellCloud::Lxc | NutshellCloud::OpenStack => format!("0.0.0.0:{}", place.settings.port),
@@ -84,24 +102,13 @@ fn ensure_configuration(place: &Place, say: Say<'_>) -> Result<(), NutshellError
     let shipped = options
         .iter()
         .fold(SHIPPED_DIRECTOR_CFG.to_owned(), |text, (section, key, value)| with_option(&text, section, key, value));
-    let text = given_options(place)?.iter().fold(shipped, |text, (key, value)| with_option(&text, "iaas", key, value));
-    // Written only when it is good: a broken file would stop every later `up`.
-    crate::config::DirectorConfig::parse(&path, &text)?;
-    // A cloud's password may be in it.
-    Ok(file::write_atomic(&path, text.as_bytes(), 0o600)?)
+    given.iter().fold(shipped, |text, (key, value)| with_option(&text, "iaas", key, value))
 }
 
-/// The options of the cloud that were given as a file.
-fn given_options(place: &Place) -> Result<Vec<(String, String)>, NutshellError> {
-    let Some(path) = &place.settings.section else {
-        return match place.settings.cloud {
-            NutshellCloud::OpenStack => Err(NutshellError::NoSection),
-            NutshellCloud::Lxc | NutshellCloud::Process => Ok(Vec::new()),
-        };
-    };
-    let text = file::read_text(path)?;
+/// Reads options as `KEY = VALUE` lines; lines of another form are passed over.
+fn read_options(text: &str) -> Vec<(String, String)> {
     let pairs = text.lines().filter_map(|line| line.split_once('='));
-    Ok(pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect())
+    pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
 async fn ensure_certificates(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
@@ -154,4 +161,50 @@ fn set_mode(path: &Path, mode: u32) -> Result<(), NutshellError> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
         .map_err(|source| file::FileError::new("set the mode of", path, source).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{DirectorConfig, DriverConfig};
+    use crate::nutshell::place::Settings;
+
+    fn planned(cloud: NutshellCloud, given: &str) -> DirectorConfig {
+        let settings = Settings {
+            cloud,
+            netns: None,
+            image: PathBuf::from("/image"),
+            section: None,
+            state_dir: Some(PathBuf::from("/state")),
+            network: None,
+            port: 5556,
+        };
+        let directory = PathBuf::from("/state");
+        let place = Place { settings, directory, program: PathBuf::from("/bin/conpaas") };
+        let text = plan_configuration(&place, &read_options(given));
+        DirectorConfig::parse(Path::new("/state/director.cfg"), &text).unwrap()
+    }
+
+    #[test]
+    fn plain_processes_are_reached_on_this_machine_alone() {
+        let config = planned(NutshellCloud::Process, "");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:5556");
+        assert_eq!(config.state_dir, Path::new("/state"));
+        assert_eq!(config.cert_dir, Path::new("/state/certs"));
+        assert!(matches!(config.clouds[0].driver, DriverConfig::Process(_)));
+    }
+
+    #[test]
+    fn containers_have_a_bridge_of_their_own_unless_options_name_another() {
+        let bridge = |config: DirectorConfig| match &config.clouds[0].driver {
+            DriverConfig::Lxc(lxc) => lxc.bridge.clone(),
+            other => panic!("{other:?}"),
+        };
+        let config = planned(NutshellCloud::Lxc, "");
+        assert_eq!(config.listen.to_string(), "0.0.0.0:5556");
+        assert_eq!(bridge(config), BRIDGE);
+        assert_eq!(bridge(planned(NutshellCloud::Lxc, "# mine\nBRIDGE = other0\n")), "other0");
+    }
 }

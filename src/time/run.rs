@@ -63,7 +63,7 @@ impl Keeper<'_> {
         }
     }
 
-    /// Writes the time down if the record is `distance` away from it; gives whether it now is there.
+    /// Writes the time down if the record is `distance` away from it; returns whether it now is there.
     fn write(&mut self, distance: Duration) -> bool {
         let outcome = clock::record_beyond(&self.memory.record, self.clock.now(), distance);
         let was_failing = std::mem::replace(&mut self.is_failing, outcome.is_err());
