@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Arg, Command, value_parser};
 use clap_complete::{Shell, generate, generate_to};
 
+use super::built_in;
 use super::output::printer::write_out;
-use super::own_words;
 use super::tree;
 
 /// The command's name.
@@ -30,7 +30,7 @@ pub(crate) fn command() -> Command {
 /// Reads `words` and prints or writes the scripts of `whole`, the program with all that it understands.
 pub(crate) fn run(program: &str, words: &[String], whole: &Command) -> ExitCode {
     let complaint = "say which shell: bash, zsh or fish";
-    let matches = match own_words::read(command(), program, words, "[-h] {bash,zsh,fish} [DIR]", complaint) {
+    let matches = match built_in::read(command(), program, words, "[-h] {bash,zsh,fish} [DIR]", complaint) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
@@ -40,7 +40,7 @@ pub(crate) fn run(program: &str, words: &[String], whole: &Command) -> ExitCode 
             print(*shell, whole);
             ExitCode::SUCCESS
         }
-        Some(directory) => own_words::written(directory, write(*shell, whole, directory)),
+        Some(directory) => built_in::written(directory, write(*shell, whole, directory)),
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! Must not know: sockets, SQL, how a cloud works. It only calls and prints.
 
+mod built_in;
 mod command;
 mod command_line;
 mod completion;
@@ -16,7 +17,6 @@ mod invocation;
 mod kind;
 mod manual;
 mod output;
-mod own_words;
 mod role;
 mod tree;
 

@@ -61,3 +61,36 @@ pub(crate) fn invalid_choice(name: &str) -> String {
     let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
     format!("argument <command>: invalid choice: '{name}' (choose from {})", names.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_tree_is_sound_and_has_every_group_kind_and_role() {
+        let command = whole("conpaas", std::iter::once(Command::new("completion")));
+        command.clone().debug_assert();
+        let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+        let registered = groups().map(|group| group.name).chain(ROLES.iter().map(|role| role.name));
+        for name in registered.chain(crate::service::kind_names()).chain(["completion", "help"]) {
+            assert_eq!(names.iter().filter(|other| **other == name).count(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_means_both_a_role_and_a_group_has_the_commands_of_both() {
+        let command = whole("conpaas", std::iter::empty());
+        let director = command.find_subcommand("director").expect("it is registered twice");
+        for name in ["init", "check", "version"] {
+            assert!(director.find_subcommand(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_told_what_there_is() {
+        let text = invalid_choice("xyz");
+        assert!(text.starts_with("argument <command>: invalid choice: 'xyz' (choose from 'user', 'cloud', "), "{text}");
+        assert!(text.contains("'generic'") && text.ends_with("'renew')"), "{text}");
+        assert!(usage("cps-tools").starts_with("usage: cps-tools [-h] [--version] {user,cloud,application,"));
+    }
+}

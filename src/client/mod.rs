@@ -7,13 +7,13 @@
 //!
 //! Must not know: how results are shown to people, what a person typed.
 
-mod answer;
 pub(crate) mod certificate;
 pub(crate) mod clock_check;
 mod director;
 pub(crate) mod error;
 pub(crate) mod lookup;
 pub(crate) mod manager;
+mod response;
 pub(crate) mod session;
 pub(crate) mod upload;
 pub(crate) mod wait;

@@ -14,9 +14,9 @@ use chrono::DateTime;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
-use super::answer::{self, Parameters, Peer};
 use super::clock_check;
 use super::error::Failure;
+use super::response::{self, Parameters, Peer};
 use crate::api::{ApplicationView, MANAGER_PORT};
 use crate::clock::Clock;
 use crate::config::{ClientConfig, DirectorUrl};
@@ -83,7 +83,7 @@ impl Session {
     /// It cannot be called, says why not, or answers with something else.
     pub(super) async fn get<T: DeserializeOwned>(&self, method: &str) -> Result<T, Failure> {
         let answer = self.get_raw(method).await?;
-        answer::read_director(method, &answer)
+        response::read_director(method, &answer)
     }
 
     /// Calls a director's method by GET and returns its answer as it is.
@@ -107,7 +107,7 @@ impl Session {
         parameters: Parameters<'_>,
     ) -> Result<T, Failure> {
         let answer = self.post_raw(method, parameters).await?;
-        answer::read_director(method, &answer)
+        response::read_director(method, &answer)
     }
 
     /// Calls a director's method by POST, whose answer tells only that it is done.
@@ -153,7 +153,7 @@ impl Session {
         let endpoint = self.manager_endpoint(application).await?;
         let method = call.method().to_owned();
         let outcome = self.manager_client()?.call(&endpoint, &call).await;
-        answer::read_manager(&method, outcome.map_err(|error| answer::manager_failure(&endpoint, error))?)
+        response::read_manager(&method, outcome.map_err(|error| response::manager_failure(&endpoint, error))?)
     }
 
     /// Calls a method of an application's manager that answers with a file.
@@ -163,7 +163,7 @@ impl Session {
     pub(crate) async fn manager_file(&self, application: ApplicationId, call: RpcCall) -> Result<Answer, Failure> {
         let endpoint = self.manager_endpoint(application).await?;
         let outcome = self.manager_client()?.call_raw(&endpoint, &call).await;
-        answer::expect_file(outcome.map_err(|error| answer::manager_failure(&endpoint, error))?)
+        response::expect_file(outcome.map_err(|error| response::manager_failure(&endpoint, error))?)
     }
 
     /// Remembers where an application's manager answers.
@@ -256,8 +256,8 @@ impl Session {
     ) -> Result<Answer, Failure> {
         let base = self.account.director_url.as_ref().map(ToString::to_string).unwrap_or_default();
         let url = format!("{base}/{method}");
-        let answer = answer.map_err(|error| answer::contact_failure(Peer::Director, &url, &error))?;
-        answer::expect_ok(method, &url, parameters, answer)
+        let answer = answer.map_err(|error| response::contact_failure(Peer::Director, &url, &error))?;
+        response::expect_ok(method, &url, parameters, answer)
     }
 }
 

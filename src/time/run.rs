@@ -89,3 +89,34 @@ fn clear_litter(record: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_litter_of_the_record_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["last-time", "last-time.ab12.new", "last-time.new.old", "other.ab12.new"] {
+            std::fs::write(directory.path().join(name), "x").unwrap();
+        }
+        clear_litter(&directory.path().join("last-time"));
+        let mut left: Vec<String> = std::fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["last-time", "last-time.new.old", "other.ab12.new"]);
+    }
+
+    #[test]
+    fn a_write_that_fails_is_told_of_until_one_succeeds() {
+        let directory = tempfile::tempdir().unwrap();
+        let memory = Memory { record: directory.path().join("missing/last-time"), ..Memory::default() };
+        let mut keeper = Keeper { memory: &memory, clock: Clock::system(), is_failing: false };
+        assert!(!keeper.write(Duration::ZERO) && keeper.is_failing);
+        std::fs::create_dir(directory.path().join("missing")).unwrap();
+        assert!(keeper.write(Duration::ZERO) && !keeper.is_failing);
+        assert!(memory.record.exists());
+    }
+}

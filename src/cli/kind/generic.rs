@@ -106,8 +106,36 @@ fn status_lines(status: &ScriptsOfNodes) -> Vec<String> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use clap::FromArgMatches;
+
     use super::*;
     use crate::api::agent::ScriptStatus;
+
+    fn parsed(line: &str) -> Result<GenericCommand, clap::Error> {
+        let command = GenericCommand::augment_subcommands(clap::Command::new("cps-generic"));
+        let matches = command.try_get_matches_from(std::iter::once("cps-generic").chain(line.split(' ')))?;
+        GenericCommand::from_arg_matches(&matches)
+    }
+
+    #[test]
+    fn parameters_need_no_quotes() {
+        let Ok(GenericCommand::Run(script)) = parsed("run -p --fast shop 1 now please") else { panic!("not run") };
+        assert_eq!(script.parameters.as_deref(), Some("--fast"));
+        assert_eq!((script.names.app_name_or_id.as_str(), script.names.serv_name_or_id.as_str()), ("shop", "1"));
+        assert_eq!(script.more, ["now", "please"]);
+        assert!(parsed("run shop 1 now").is_err(), "what is no parameter is too much");
+    }
+
+    #[test]
+    fn shared_groups_stand_between_what_all_kinds_have_and_its_own() {
+        assert!(matches!(parsed("add shop"), Ok(GenericCommand::Every(_))));
+        assert!(matches!(parsed("create_volume shop v -5 n"), Ok(GenericCommand::Volume(_))));
+        assert!(matches!(parsed("enable_code shop 1 code-x"), Ok(GenericCommand::Code(_))));
+        let command = GenericCommand::augment_subcommands(clap::Command::new("cps-generic"));
+        let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        let place = |name: &str| names.iter().position(|other| *other == name);
+        assert!(place("list_nodes") < place("create_volume") && place("delete_code") < place("run"), "{names:?}");
+    }
 
     #[test]
     fn a_script_that_a_node_does_not_tell_of_is_unknown() {

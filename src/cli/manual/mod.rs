@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, Command, value_parser};
 
-use super::own_words;
+use super::built_in;
 use crate::config::{SHIPPED_CPS_TOOLS_CONF, SHIPPED_DIRECTOR_CFG};
 
 /// The command's name.
@@ -32,9 +32,9 @@ pub(crate) fn command() -> Command {
 /// Reads `words` and writes the pages of `whole`, the program with all that it understands.
 pub(crate) fn run(program: &str, words: &[String], whole: Command) -> ExitCode {
     let complaint = "say which directory the pages shall be in";
-    match own_words::read(command(), program, words, "[-h] DIR", complaint) {
+    match built_in::read(command(), program, words, "[-h] DIR", complaint) {
         Ok(matches) => match matches.get_one::<PathBuf>("directory") {
-            Some(directory) => own_words::written(directory, write(whole, directory)),
+            Some(directory) => built_in::written(directory, write(whole, directory)),
             None => ExitCode::from(2),
         },
         Err(code) => code,

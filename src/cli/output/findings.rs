@@ -53,3 +53,18 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Bad => "ERROR",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_read_verdict_text_and_remedy() {
+        let findings = [Finding::good("all is well"), Finding::bad("the disk is full", "remove something")];
+        let lines: Vec<FindingLine<'_>> = findings.iter().map(line).collect();
+        assert_eq!(
+            value_of(&lines).to_string(),
+            r#"[{"remedy":"","text":"all is well","verdict":"ok"},{"remedy":"remove something","text":"the disk is full","verdict":"ERROR"}]"#
+        );
+    }
+}

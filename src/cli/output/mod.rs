@@ -2,6 +2,7 @@
 
 pub(crate) mod argparse;
 pub(crate) mod findings;
+pub(crate) mod moving_line;
 pub(crate) mod printer;
 pub(crate) mod prompt;
 pub(crate) mod table;

@@ -5,14 +5,17 @@
 //! error. Exit codes are the same either way.
 
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::moving_line::moving_line;
 use super::table::{table, value_of};
 use crate::client::error::Failure;
+
+/// What stands in the moving line while a command waits.
+const WAITING: &str = "{spinner} {msg} ({elapsed})";
 
 /// What a command has to say when it has done its work.
 #[derive(Debug)]
@@ -121,10 +124,12 @@ impl Printer {
             if !self.is_json {
                 write_out(words);
             }
-            let bar = is_seen.then(|| moving_line(""));
+            let bar = is_seen.then(|| moving_line(WAITING));
             return Waiting { words_left: None, bar };
         }
-        Waiting { words_left: Some(words.to_owned()), bar: Some(moving_line(words)) }
+        let bar = moving_line(WAITING);
+        bar.set_message(words.to_owned());
+        Waiting { words_left: Some(words.to_owned()), bar: Some(bar) }
     }
 
     fn error(&self, text: &str) {
@@ -173,16 +178,6 @@ pub(crate) fn harmless(text: &str) -> String {
         if c.is_control() && !matches!(c, '\n' | '\t') { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
-}
-
-fn moving_line(words: &str) -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-        bar.set_style(style);
-    }
-    bar.set_message(words.to_owned());
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
 }
 
 fn is_coloured() -> bool {

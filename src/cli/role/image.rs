@@ -1,21 +1,18 @@
 //! `conpaas image list`, `conpaas image build`.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Serialize, Serializer};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::image_progress::Progress;
 use super::line::{Outcome as RoleOutcome, RoleLine};
 use crate::cli::output::printer::{harmless, write_out};
 use crate::cli::output::table::table;
-use crate::image::{Architecture, BuildOptions, Built, Compression, Outcome, RecipeDirectory, Report, build, overview};
+use crate::image::{Architecture, BuildOptions, Built, Compression, Outcome, RecipeDirectory, build, overview};
 use crate::server;
 
 /// Make images for containers and machines
@@ -280,78 +277,6 @@ fn size_row(built: &Built) -> SizeRow<'_> {
 /// Millions of bytes, with one digit after the point.
 fn megabytes(bytes: u64) -> f64 {
     (bytes as f64 / 1e5).round() / 10.0
-}
-
-/// Shows how far it is: on a terminal one moving line, elsewhere a line for each stage.
-struct Progress {
-    bar: Option<ProgressBar>,
-    stage: Mutex<Option<(String, Instant)>>,
-}
-
-impl Progress {
-    fn new() -> Self {
-        let bar = io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new_spinner();
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} ({elapsed}) {wide_msg}") {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
-        Progress { bar, stage: Mutex::new(None) }
-    }
-
-    fn say(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
-        }
-    }
-
-    /// Ends the stage that runs, and tells how long it took.
-    fn change(&self, next: Option<String>) {
-        let next = next.map(|stage| (stage, Instant::now()));
-        let before = match self.stage.lock() {
-            Ok(mut stage) => std::mem::replace(&mut *stage, next),
-            Err(_) => None,
-        };
-        if let Some((stage, start)) = before {
-            self.say(&format!("{stage} ({:.1} s)", start.elapsed().as_secs_f32()));
-        }
-    }
-
-    fn end(&self) {
-        self.change(None);
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl Report for Progress {
-    fn begin(&self, image: &str, stage: &str) {
-        let text = format!("{image}: {stage}");
-        self.change(Some(text.clone()));
-        if let Some(bar) = &self.bar {
-            bar.set_prefix(text);
-            bar.set_message("");
-            bar.reset_elapsed();
-        }
-    }
-
-    fn line(&self, line: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(harmless(line));
-        }
-    }
-
-    fn warn(&self, image: &str, text: &str) {
-        self.say(&format!("WARNING - {image}: {}", harmless(text)));
-    }
-
-    fn done(&self, _: &Built) {
-        self.change(None);
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod director;
 mod first_boot;
 mod image;
+mod image_progress;
 mod line;
 mod node;
 mod nutshell;
