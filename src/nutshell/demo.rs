@@ -185,7 +185,7 @@ async fn wait_for_scripts(client: &Client, aid: &str, sid: &str) -> Result<(), N
         let status = client.type_command(&["generic", "get_script_status", aid, sid]).await?;
         Ok::<_, NutshellError>((!status.contains("RUNNING")).then_some(()))
     };
-    let _the_next_command_tells_what_still_runs = poll::until(page::LIMIT, ask).await?;
+    let _the_next_command_tells_what_still_runs = poll::until(page::PACE, page::LIMIT, ask).await?;
     Ok(())
 }
 

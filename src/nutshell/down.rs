@@ -1,6 +1,7 @@
 //! Ends a nutshell and leaves nothing of it behind.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::client::Client;
 use super::error::NutshellError;
@@ -12,7 +13,10 @@ use crate::api::{ApplicationView, ResourceView};
 use crate::model::State;
 use crate::sys::file;
 use crate::sys::program::LIMIT;
-use crate::task::poll;
+use crate::task::poll::{self, Pace};
+
+/// How often the director is asked for the nodes that are left.
+const PACE: Pace = Pace::every(Duration::from_millis(200));
 
 /// What becomes of users, applications and certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +95,7 @@ async fn stop_applications(place: &Place, say: Say<'_>) -> Result<(), NutshellEr
 async fn wait_for_no_nodes(client: &Client) -> Result<(), NutshellError> {
     let list = async || client.rows::<ResourceView>(&["cloud", "list_resources"]).await;
     let ask = async || Ok::<_, NutshellError>(list().await?.is_empty().then_some(()));
-    if poll::until(LIMIT, ask).await?.is_some() {
+    if poll::until(PACE, LIMIT, ask).await?.is_some() {
         return Ok(());
     }
     let names: Vec<String> = list().await?.into_iter().map(|node| node.vmid).collect();

@@ -7,13 +7,16 @@ use serde::de::IgnoredAny;
 
 use super::error::NutshellError;
 use crate::rpc::{WebClient, WebLimits, WebRequest};
-use crate::task::poll;
+use crate::task::poll::{self, Pace};
 
 /// The port that the example program is told to listen on.
 pub(crate) const PORT: u16 = 8080;
 
 /// How long the program may take until its first page.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// How often the nodes are asked while the program starts.
+pub(crate) const PACE: Pace = Pace::every(Duration::from_millis(100));
 
 const LIMITS: WebLimits =
     WebLimits { connect: Duration::from_secs(5), whole: Duration::from_secs(5), max_answer_bytes: 1 << 20 };
@@ -53,7 +56,7 @@ pub(crate) async fn fetch(ips: &[String]) -> Result<Vec<String>, NutshellError> 
 /// The first page that is not there in time.
 pub(crate) async fn wait(ips: &[String]) -> Result<(), NutshellError> {
     let ask = async || Ok::<_, NutshellError>(fetch(ips).await.ok().map(drop));
-    match poll::until(LIMIT, ask).await? {
+    match poll::until(PACE, LIMIT, ask).await? {
         Some(()) => Ok(()),
         None => fetch(ips).await.map(drop),
     }
