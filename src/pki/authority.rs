@@ -1,6 +1,5 @@
 //! The certificate authority of one director.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
