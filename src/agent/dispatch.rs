@@ -44,6 +44,11 @@ impl AgentDispatch {
         methods.extend(agent.methods());
         AgentDispatch { config, methods }
     }
+
+    #[cfg(test)]
+    pub(super) fn methods(&self) -> &[BoundMethod] {
+        &self.methods
+    }
 }
 
 #[async_trait]

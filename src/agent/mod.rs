@@ -9,3 +9,6 @@ mod run;
 mod startup;
 
 pub(crate) use run::run;
+
+#[cfg(test)]
+mod tests;

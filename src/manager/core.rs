@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::director::Director;
 use crate::config::ManagerConfig;
-use crate::model::{ServiceId, State};
+use crate::model::{ServiceEvent, ServiceId, State};
 use crate::node::{Level, LogWriter, NodeCredentials};
 use crate::service::{Agents, Kind, MethodError, ServiceContext, code, find_kind, now};
-use crate::store::manager::{self as store, ServiceRow};
+use crate::store::manager::{self as store, EventError, ServiceRow};
 use crate::store::{Store, StoreError};
 use crate::task::Tasks;
 
@@ -66,15 +66,18 @@ impl Manager {
         let begun = self.store.note(move |tx| {
             let found = store::find_service(tx, own)?;
             if found.is_none() {
-                store::insert_service(tx, Some(own), OWN_KIND)?;
-                store::add_history(tx, own, State::Init, "", at)?;
+                store::insert_service(tx, Some(own), OWN_KIND, at)?;
             }
-            if found.as_ref().is_none_or(|row| row.state != State::Running) {
-                store::set_state(tx, own, State::Running, "", at)?;
+            if found.as_ref().is_none_or(|row| !row.state.can_call_nodes()) {
+                store::record_event(tx, own, ServiceEvent::ManagerUp, "", at)?;
             }
-            Ok::<_, StoreError>(found.is_none())
+            Ok::<_, EventError>(found.is_none())
         });
-        if begun.await? {
+        let is_new = begun.await.map_err(|error| match error {
+            EventError::Store(error) => error,
+            refused => StoreError::Corrupt(refused.to_string()),
+        })?;
+        if is_new {
             self.log_state(own, State::Init, "");
         }
         self.log_state(own, State::Running, "");
@@ -133,17 +136,17 @@ impl Manager {
         self.log(sid).line(level, &logger(sid), text);
     }
 
-    /// Changes the manager's own state for the time of `work`, as upstream shows it.
+    /// Changes the manager's own state for the time of `work`, as ConPaaS 2.0 shows it.
     pub(crate) async fn adapting<T: Send + 'static>(
         &self,
         work: impl FnOnce(&store::Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, MethodError> {
         let own = ServiceId::MANAGER;
         let outcome = self.store.write(move |tx| {
-            store::add_history(tx, own, State::Adapting, "", now())?;
+            store::record_event(tx, own, ServiceEvent::Change, "", now())?;
             let value = work(tx)?;
-            store::set_state(tx, own, State::Running, "", now())?;
-            Ok::<T, StoreError>(value)
+            store::record_event(tx, own, ServiceEvent::Changed, "", now())?;
+            Ok::<T, MethodError>(value)
         });
         let value = outcome.await?;
         self.log_state(own, State::Adapting, "");

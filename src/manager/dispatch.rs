@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::core::Manager;
 use super::method::{Addressed, OF_EVERY_SERVICE, OWN};
 use super::operation::{self, Task};
-use crate::model::{CertificateRole, ServiceId, State};
+use crate::model::{CertificateRole, ServiceId};
 use crate::node::Dispatch;
 use crate::pki::Identity;
 use crate::rpc::{Response, RpcRequest};
@@ -79,7 +79,7 @@ impl ManagerDispatch {
 
     async fn adapt(&self, sid: ServiceId, reason: String, change: Change) -> Result<Reply, MethodError> {
         let task = Task::Adapt { change };
-        operation::submit(&self.manager, sid, task, &[State::Running], State::Adapting, &reason).await?;
+        operation::submit(&self.manager, sid, task, &reason).await?;
         Ok(Reply::nothing())
     }
 }

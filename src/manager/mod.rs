@@ -17,3 +17,6 @@ mod operation;
 mod run;
 
 pub(crate) use run::run;
+
+#[cfg(test)]
+mod tests;

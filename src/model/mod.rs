@@ -12,6 +12,7 @@ mod name;
 mod network;
 mod node_role;
 mod running;
+mod service_state;
 mod state;
 
 pub use certificate_role::CertificateRole;
@@ -25,4 +26,5 @@ pub use name::{CloudName, NodeTag, VolumeName};
 pub(crate) use network::{Ipv4Network, ParseNetworkError};
 pub use node_role::NodeRole;
 pub(crate) use running::{RunningMark, SinceBoot};
+pub(crate) use service_state::{ServiceEvent, WrongServiceState, next_service};
 pub(crate) use state::{ApplicationEvent, State, WrongState, next_application};

@@ -15,7 +15,7 @@ use crate::api::manager::{NodeInfo, NodeList, ServiceInfo, ServiceNode};
 use crate::api::params::python_list;
 use crate::api::texts;
 use crate::config::ManagerConfig;
-use crate::model::{ServiceId, State};
+use crate::model::{ServiceEvent, ServiceId, State};
 use crate::node::{Level, LogWriter};
 use crate::store::manager::{self as store, NodePhase, NodeRow, ServiceRow};
 use crate::store::{Store, StoreError};
@@ -60,6 +60,14 @@ impl ServiceContext {
         Err(MethodError::refused(texts::wrong_service_state(allowed, row.state)))
     }
 
+    /// Refuses a call that would lead to an event that cannot happen now.
+    ///
+    /// # Errors
+    /// The text of ConPaaS 2.0, or the database fails.
+    pub(crate) async fn expect_can(&self, event: ServiceEvent) -> Result<ServiceRow, MethodError> {
+        self.expect_state(&event.states()).await
+    }
+
     /// Its nodes that work, oldest first.
     ///
     /// # Errors
@@ -77,10 +85,7 @@ impl ServiceContext {
     /// The database fails.
     pub(crate) async fn shown_nodes(&self) -> Result<Option<Vec<NodeRow>>, MethodError> {
         let row = self.row().await?;
-        match row.state {
-            State::Running | State::Adapting => Ok(Some(self.nodes().await?)),
-            _ => Ok(None),
-        }
+        if row.state.can_show_nodes() { Ok(Some(self.nodes().await?)) } else { Ok(None) }
     }
 
     /// `list_nodes`: the nodes of each role, none unless the service works.

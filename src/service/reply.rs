@@ -7,8 +7,10 @@ use serde_json::{Map, Value};
 
 use super::change::Change;
 use crate::api::params::ParamError;
+use crate::api::texts;
 use crate::rpc::{Response, reply_error, reply_result};
 use crate::store::StoreError;
+use crate::store::manager::EventError;
 use crate::sys;
 
 /// What a method answers.
@@ -81,6 +83,18 @@ impl MethodError {
 impl From<sys::file::FileError> for MethodError {
     fn from(error: sys::file::FileError) -> Self {
         MethodError::Refused(sys::chain(&error))
+    }
+}
+
+impl From<EventError> for MethodError {
+    fn from(error: EventError) -> Self {
+        match error {
+            EventError::WrongState(wrong) => {
+                MethodError::Refused(texts::wrong_service_state(&wrong.event.states(), wrong.state))
+            }
+            EventError::Gone => MethodError::refused("Service not found"),
+            EventError::Store(error) => MethodError::Store(error),
+        }
     }
 }
 

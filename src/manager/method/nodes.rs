@@ -8,11 +8,10 @@ use super::parameters::{expect_credit, take_cloud, take_service};
 use crate::api::manager::StateView;
 use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
-use crate::model::State;
+use crate::model::ServiceEvent;
 use crate::service::{Call, Counts, Kind, MethodError, Player, Reply};
 use crate::store::manager::{self as store, NodePhase};
 
-const RUNNING: &[State] = &[State::Running];
 /// The word of ConPaaS 2.0 for "of the default role".
 const COUNT: &str = "count";
 /// More in one call is a slip of the finger.
@@ -24,12 +23,12 @@ pub(crate) async fn add_nodes(manager: Arc<Manager>, mut call: Call) -> Result<R
     let cloud = take_cloud(&mut call)?;
     call.finish()?;
     let counts = read_counts(kind, &nodes)?;
-    service.expect_state(RUNNING).await?;
+    service.expect_can(ServiceEvent::Change).await?;
     kind.manager.check_addition(&service.nodes().await?, &counts)?;
     expect_credit(&manager).await?;
     let task = Task::AddNodes { counts, cloud: cloud.to_string() };
-    operation::submit(&manager, service.sid, task, RUNNING, State::Adapting, "").await?;
-    Ok(Reply::of(&StateView { state: State::Adapting }))
+    let state = operation::submit(&manager, service.sid, task, "").await?;
+    Ok(Reply::of(&StateView { state }))
 }
 
 pub(crate) async fn remove_nodes(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
@@ -37,14 +36,14 @@ pub(crate) async fn remove_nodes(manager: Arc<Manager>, mut call: Call) -> Resul
     let nodes = call.params.object("nodes")?;
     call.finish()?;
     let counts = read_counts(kind, &nodes)?;
-    service.expect_state(RUNNING).await?;
+    service.expect_can(ServiceEvent::Change).await?;
     let roles = kind.manager.roles();
     let nodes: Vec<Player> = service.nodes().await?.iter().map(|node| Player::of(node, roles)).collect();
     let ids = roles.plan_removal(&nodes, &counts).map_err(|error| MethodError::refused(error.to_string()))?;
     let task = Task::RemoveNodes { ids: ids.clone() };
     let mark = move |tx: &store::Transaction<'_>| Ok(store::set_node_phase(tx, &ids, NodePhase::Leaving)?);
-    operation::submit_with(&manager, service.sid, task, RUNNING, State::Adapting, "", mark).await?;
-    Ok(Reply::of(&StateView { state: State::Adapting }))
+    let state = operation::submit_with(&manager, service.sid, task, "", mark).await?;
+    Ok(Reply::of(&StateView { state }))
 }
 
 /// Checks the roles and counts in the order of ConPaaS 2.0.

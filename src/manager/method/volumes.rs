@@ -9,12 +9,10 @@ use crate::api::manager::{ServiceIdView, VolumeList, VolumeView};
 use crate::api::params::{bad, python_list};
 use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
-use crate::model::{ServiceId, State, VolumeName};
+use crate::model::{ServiceEvent, ServiceId, VolumeName};
 use crate::service::{Call, MethodError, Reply, take_node};
 use crate::store::StoreError;
 use crate::store::manager::{self as store, NodePhase, VolumeRow};
-
-const RUNNING: &[State] = &[State::Running];
 
 pub(crate) async fn create_volume(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let found =
@@ -31,7 +29,7 @@ pub(crate) async fn create_volume(manager: Arc<Manager>, mut call: Call) -> Resu
     call.finish()?;
     let name: VolumeName = name.parse().map_err(|error| MethodError::refused(format!("{error}")))?;
     let Service { kind, context: service, .. } = find_owner(&manager, node.sid).await?;
-    service.expect_state(RUNNING).await?;
+    service.expect_can(ServiceEvent::Change).await?;
     kind.manager.can_change_volumes(&service, "create_volume").await?;
     let devices: Vec<&str> =
         volumes.iter().filter(|volume| volume.node_id == node.view.id).map(|volume| volume.device.as_str()).collect();
@@ -46,7 +44,7 @@ pub(crate) async fn create_volume(manager: Arc<Manager>, mut call: Call) -> Resu
     };
     let task = Task::CreateVolume { name: name.to_string() };
     let record = move |tx: &store::Transaction<'_>| Ok(store::insert_volume(tx, &volume)?);
-    operation::submit_with(&manager, node.sid, task, RUNNING, State::Adapting, "", record).await?;
+    operation::submit_with(&manager, node.sid, task, "", record).await?;
     Ok(Reply::of(&ServiceIdView { service_id: node.sid }))
 }
 
@@ -58,10 +56,10 @@ pub(crate) async fn delete_volume(manager: Arc<Manager>, mut call: Call) -> Resu
     let found = volumes.into_iter().find(|volume| name == volume.name.as_str());
     let volume = found.ok_or_else(|| MethodError::refused("no such volume"))?;
     let Service { kind, context: service, .. } = find_owner(&manager, volume.sid).await?;
-    service.expect_state(RUNNING).await?;
+    service.expect_can(ServiceEvent::Change).await?;
     kind.manager.can_change_volumes(&service, "delete_volume").await?;
     let task = Task::DeleteVolume { name: volume.name };
-    operation::submit(&manager, volume.sid, task, RUNNING, State::Adapting, "").await?;
+    operation::submit(&manager, volume.sid, task, "").await?;
     Ok(Reply::of(&ServiceIdView { service_id: volume.sid }))
 }
 

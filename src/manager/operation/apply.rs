@@ -1,10 +1,9 @@
 //! How the nodes of a service are brought to its plan.
 
-use super::{Operation, StepError};
+use super::step::{Operation, StepError};
 use crate::manager::core::{Manager, Service};
-use crate::model::State;
 use crate::service::plan::{self, NodePlan, PlanInput};
-use crate::service::{Change, Document, Player};
+use crate::service::{Change, Document, MethodError, Player};
 use crate::store::StoreError;
 use crate::store::manager::{self as store, NodeRow, Transaction};
 
@@ -52,7 +51,7 @@ impl Operation {
 /// Notes what nodes run that an older program, which kept no such notes, brought to work.
 pub(crate) async fn adopt_all(manager: &Manager) -> Result<(), StoreError> {
     for row in manager.store.read(store::list_services).await? {
-        let is_at_work = matches!(row.state, State::Running | State::Adapting);
+        let is_at_work = row.state.can_show_nodes();
         let Some(service) = manager.service(row).filter(|_| is_at_work) else { continue };
         let nodes = service.context.nodes().await?;
         let adopted = match target(&service, &nodes, None).await {
@@ -66,11 +65,7 @@ pub(crate) async fn adopt_all(manager: &Manager) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn target(
-    service: &Service,
-    nodes: &[NodeRow],
-    change: Option<&Change>,
-) -> Result<Target, crate::service::MethodError> {
+async fn target(service: &Service, nodes: &[NodeRow], change: Option<&Change>) -> Result<Target, MethodError> {
     let mut settings = settings(service).await?;
     let mut code = service.context.row().await?.active_code;
     match change {

@@ -1,10 +1,11 @@
 //! `start_service` and `add_nodes`: nodes are made, then put to work.
 
-use super::{Operation, StepError, Task};
+use super::step::{Operation, StepError};
+use super::task::{Ending, Task};
 use crate::api::{NodeRequest, NodeView};
 use crate::manager::core::Service;
 use crate::manager::director::CreateNodes;
-use crate::model::{ServiceId, State};
+use crate::model::ServiceId;
 use crate::node::Level;
 use crate::store::StoreError;
 use crate::store::manager::{self as store, NodePhase, NodeRow, Transaction, VolumeRow};
@@ -15,7 +16,7 @@ const MADE: u32 = 1;
 const WORKING: u32 = 2;
 
 impl Operation {
-    pub(crate) async fn bring_nodes_in(&mut self) -> Result<(), StepError> {
+    pub(super) async fn bring_nodes_in(&mut self) -> Result<(), StepError> {
         let service = self.service().await?;
         if !self.has_done(MADE) {
             let made = self.make_nodes(&service).await?;
@@ -32,11 +33,11 @@ impl Operation {
             self.step_done(WORKING, "agents_prepared", move |tx| target.record(tx)).await?;
         }
         self.expect_wanted().await?;
-        self.finish(State::Running, "", None, move |tx| store::set_node_phase(tx, &ids, NodePhase::Active)).await
+        self.finish(Ending::Done, move |tx| store::set_node_phase(tx, &ids, NodePhase::Active)).await
     }
 
     /// Returns the nodes of a failed operation to the cloud.
-    pub(crate) async fn take_nodes_back(&mut self, state: State, failure: &str) -> Result<(), StepError> {
+    pub(super) async fn take_nodes_back(&mut self, failure: String) -> Result<(), StepError> {
         // A crash or a failure may lie between the making and the note of it;
         // the director gives the same nodes once more, so that they can be given back.
         if !self.has_done(MADE) && self.row.attempts > 0 {
@@ -57,7 +58,7 @@ impl Operation {
         noted.await?;
         self.go_back().await;
         self.give_back(&added).await;
-        self.finish(state, failure, Some(failure.to_owned()), |_| Ok(())).await
+        self.finish(Ending::Undone(failure), |_| Ok(())).await
     }
 
     /// Brings the nodes that work to the plan without those that are given back, as well as that can be done.

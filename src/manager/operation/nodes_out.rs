@@ -1,8 +1,9 @@
 //! `remove_nodes`, `stop_service` and `remove_service`: nodes are given back.
 
-use super::{Operation, StepError};
+use super::step::{Operation, StepError};
+use super::task::Ending;
 use crate::api::NodeView;
-use crate::model::{ServiceId, State};
+use crate::model::ServiceId;
 use crate::node::Level;
 use crate::service::ServiceContext;
 use crate::store::manager::{self as store, NodePhase, NodeRow};
@@ -13,7 +14,7 @@ const TOLD: u32 = 1;
 const GIVEN_BACK: u32 = 2;
 
 impl Operation {
-    pub(crate) async fn remove_nodes(&mut self, ids: &[String]) -> Result<(), StepError> {
+    pub(super) async fn remove_nodes(&mut self, ids: &[String]) -> Result<(), StepError> {
         let service = self.service().await?;
         let nodes = self.all_nodes().await?;
         let removed: Vec<NodeRow> = nodes.iter().filter(|node| ids.contains(&node.view.id)).cloned().collect();
@@ -31,15 +32,15 @@ impl Operation {
             self.give_back(&removed).await;
             self.step_done(GIVEN_BACK, "nodes_removed", |_| Ok(())).await?;
         }
-        self.finish(State::Running, "", None, |_| Ok(())).await
+        self.finish(Ending::Done, |_| Ok(())).await
     }
 
-    pub(crate) async fn stop_service(&mut self) -> Result<(), StepError> {
+    pub(super) async fn stop_service(&mut self) -> Result<(), StepError> {
         self.end_all_nodes().await?;
-        self.finish(State::Stopped, "", None, |_| Ok(())).await
+        self.finish(Ending::Done, |_| Ok(())).await
     }
 
-    pub(crate) async fn remove_service(&mut self) -> Result<(), StepError> {
+    pub(super) async fn remove_service(&mut self) -> Result<(), StepError> {
         let service = self.service().await?;
         self.end_all_nodes().await?;
         // The record of a node must outlive the node.
@@ -54,7 +55,7 @@ impl Operation {
             self.note(Level::Warning, &format!("files of the service are left: {}", sys::chain(&error)));
         }
         let sid = self.sid();
-        self.finish(State::Stopped, "", None, move |tx| store::delete_service(tx, sid)).await?;
+        self.finish(Ending::Done, move |tx| store::delete_service(tx, sid)).await?;
         self.manager.note(ServiceId::MANAGER, Level::Info, &format!("Service {sid} is removed"));
         Ok(())
     }
@@ -81,7 +82,7 @@ impl Operation {
     /// Returns nodes to the cloud and forgets them, with the volumes that were attached
     /// to them. Nodes that the director does not take now keep the phase
     /// `Leaving`, and the sweeper gives them back later.
-    pub(crate) async fn give_back(&self, nodes: &[NodeRow]) {
+    pub(super) async fn give_back(&self, nodes: &[NodeRow]) {
         let views: Vec<NodeView> = nodes.iter().map(|node| node.view.clone()).collect();
         let ids: Vec<String> = views.iter().map(|view| view.id.clone()).collect();
         if let Err(error) = self.manager.director.remove_nodes(&views).await {
@@ -107,10 +108,5 @@ impl Operation {
         for volume in volumes.unwrap_or_default() {
             self.destroy_volume(&volume).await;
         }
-    }
-
-    pub(crate) async fn all_nodes(&self) -> Result<Vec<NodeRow>, StepError> {
-        let sid = self.sid();
-        Ok(self.manager.store.read(move |tx| store::list_nodes(tx, Some(sid))).await?)
     }
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::step::StepError;
+use super::task::Plan;
 use crate::api::NodeView;
 use crate::manager::core::Manager;
 use crate::manager::director::DirectorError;
-use crate::model::{ServiceId, State};
+use crate::model::ServiceId;
 use crate::node::Level;
 use crate::store::StoreError;
 use crate::store::manager::{self as store, NodePhase, NodeRow, VolumeRow};
 use crate::sys;
-
-use super::Plan;
 
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -52,7 +52,7 @@ impl Manager {
     }
 
     /// Destroys a volume and forgets it.
-    pub(crate) async fn give_volume_back(&self, volume: &VolumeRow) -> Result<(), super::StepError> {
+    pub(crate) async fn give_volume_back(&self, volume: &VolumeRow) -> Result<(), StepError> {
         if let Some(volume_id) = &volume.volume_id {
             let detached: Result<(), DirectorError> = self.director.detach_volume(&volume.cloud, volume_id).await;
             if let Err(error) = detached {
@@ -71,7 +71,7 @@ fn left_over(tx: &store::Transaction<'_>) -> Result<(Vec<NodeRow>, Vec<VolumeRow
     let operations = store::list_operations::<Plan>(tx, None)?;
     let is_quiet = |sid: ServiceId| !operations.iter().any(|operation| operation.sid == sid);
     let states = store::list_services(tx)?;
-    let is_stopped = |sid: ServiceId| states.iter().any(|row| row.sid == sid && row.state == State::Stopped);
+    let is_stopped = |sid: ServiceId| states.iter().any(|row| row.sid == sid && row.state.is_stopped());
     let all = store::list_nodes(tx, None)?;
     let nodes: Vec<NodeRow> =
         all.iter().filter(|node| node.phase != NodePhase::Active && is_quiet(node.sid)).cloned().collect();

@@ -1,14 +1,19 @@
 //! `create_volume` and `delete_volume`.
 
+use std::time::Duration;
+
 use serde::de::IgnoredAny;
 
-use super::{Operation, StepError};
-use crate::model::State;
+use super::step::{Operation, StepError};
+use super::task::Ending;
 use crate::node::Level;
 use crate::rpc::RpcCall;
 use crate::store::manager::{self as store, NodeRow, VolumeRow};
 use crate::sys;
 use crate::task::crash_point;
+
+/// An agent waits half a minute for a device, and formats it.
+const VOLUME_LIMIT: Duration = Duration::from_secs(180);
 
 const MADE: u32 = 1;
 const ATTACHED: u32 = 2;
@@ -19,7 +24,7 @@ const DETACHED: u32 = 2;
 const DESTROYED: u32 = 3;
 
 impl Operation {
-    pub(crate) async fn create_volume(&mut self, name: &str) -> Result<(), StepError> {
+    pub(super) async fn create_volume(&mut self, name: &str) -> Result<(), StepError> {
         let service = self.service().await?;
         let volume = self.volume(name).await?;
         let node = self.node(&volume.node_id).await?;
@@ -41,16 +46,16 @@ impl Operation {
             let call = call.param("dev_name", volume.device.as_str()).param("vol_name", name);
             let call = call.param("vol_id", volume_id.as_str());
             let agents = &service.context.agents;
-            let _nothing_to_say: IgnoredAny = agents.call_within(super::work::VOLUME_LIMIT, &node, &call).await?;
+            let _nothing_to_say: IgnoredAny = agents.call_within(VOLUME_LIMIT, &node, &call).await?;
             self.step_done(MOUNTED, "volume_mounted", |_| Ok(())).await?;
         }
-        self.finish(State::Running, "", None, |_| Ok(())).await
+        self.finish(Ending::Done, |_| Ok(())).await
     }
 
     /// Removes what a failed `create_volume` made.
-    pub(crate) async fn take_volume_back(&mut self, name: &str, failure: &str) -> Result<(), StepError> {
+    pub(super) async fn take_volume_back(&mut self, name: &str, failure: String) -> Result<(), StepError> {
         let Ok(mut volume) = self.volume(name).await else {
-            return self.finish(State::Running, failure, Some(failure.to_owned()), |_| Ok(())).await;
+            return self.finish(Ending::Undone(failure), |_| Ok(())).await;
         };
         let node = self.node(&volume.node_id).await.ok();
         if volume.volume_id.is_none()
@@ -67,10 +72,10 @@ impl Operation {
             self.note(Level::Warning, &format!("volume '{name}' is not unmounted: {error}"));
         }
         self.destroy_volume(&volume).await;
-        self.finish(State::Running, failure, Some(failure.to_owned()), |_| Ok(())).await
+        self.finish(Ending::Undone(failure), |_| Ok(())).await
     }
 
-    pub(crate) async fn delete_volume(&mut self, name: &str) -> Result<(), StepError> {
+    pub(super) async fn delete_volume(&mut self, name: &str) -> Result<(), StepError> {
         let volume = self.volume(name).await?;
         if !self.has_done(UNMOUNTED) {
             let node = self.node(&volume.node_id).await?;
@@ -88,12 +93,12 @@ impl Operation {
             }
         }
         let name = name.to_owned();
-        self.finish(State::Running, "", None, move |tx| store::delete_volume(tx, &name)).await
+        self.finish(Ending::Done, move |tx| store::delete_volume(tx, &name)).await
     }
 
     /// Detaches and destroys a volume and forgets it. One that the director
     /// does not take now stays recorded, and the sweeper tries again.
-    pub(crate) async fn destroy_volume(&self, volume: &VolumeRow) {
+    pub(super) async fn destroy_volume(&self, volume: &VolumeRow) {
         if let Err(error) = self.manager.give_volume_back(volume).await {
             let text = format!("volume '{}' could not be destroyed yet: {}", volume.name, sys::chain(&error));
             self.note(Level::Error, &text);
@@ -104,7 +109,7 @@ impl Operation {
         let service = self.service().await?;
         let call = RpcCall::post(0, "unmount_volume").param("vol_name", name);
         let agents = &service.context.agents;
-        let _nothing_to_say: IgnoredAny = agents.call_within(super::work::VOLUME_LIMIT, node, &call).await?;
+        let _nothing_to_say: IgnoredAny = agents.call_within(VOLUME_LIMIT, node, &call).await?;
         Ok(())
     }
 

@@ -23,8 +23,8 @@ where
 {
     let code = take_version(&service, &mut call).await?;
     call.finish()?;
-    let row = service.expect_state(&[State::Init, State::Stopped, State::Running]).await?;
-    if row.state != State::Running {
+    let row = service.expect_state(State::CODE_CAN_CHANGE).await?;
+    if !row.state.can_call_nodes() {
         let sid = service.sid;
         service.store.write(move |tx| store::set_active_code(tx, sid, &code.id)).await?;
         return Ok(Reply::nothing());

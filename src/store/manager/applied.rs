@@ -112,7 +112,7 @@ mod tests {
         connection.pragma_update(None, "foreign_keys", true).unwrap();
         MIGRATIONS.iter().for_each(|sql| connection.execute_batch(sql).unwrap());
         let tx = connection.transaction().unwrap();
-        let sid = insert_service(&tx, None, "generic").unwrap();
+        let sid = insert_service(&tx, None, "generic", 0.0).unwrap();
         insert_nodes(&tx, sid, &[node("a")]).unwrap();
         let rows = || list_applied::<String>(&tx, sid).unwrap();
 

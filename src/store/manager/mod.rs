@@ -19,8 +19,8 @@ pub(crate) use operation::{
     OperationRow, delete_operation, insert_operation, list_operations, save_operation, set_operation_failure,
 };
 pub(crate) use service::{
-    HistoryRow, ServiceRow, add_history, delete_service, find_service, history, insert_service, list_services,
-    service_settings, set_active_code, set_last_failure, set_service_settings, set_state,
+    EventError, HistoryRow, ServiceRow, delete_service, find_service, history, insert_service, list_services,
+    record_event, service_settings, set_active_code, set_last_failure, set_service_settings,
 };
 pub(crate) use volume::{VolumeRow, delete_volume, find_volume, insert_volume, list_volumes, set_volume_id};
 
@@ -36,3 +36,6 @@ fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError
 fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use crate::model::{ServiceId, State};
+use crate::model::{ServiceEvent, ServiceId, State, WrongServiceState, next_service};
 use crate::store::{StoreError, Transaction};
 
 /// Entries of a service's history that are kept.
@@ -34,7 +34,21 @@ pub(crate) struct HistoryRow {
     pub reason: String,
 }
 
-/// Adds a service in state `INIT` and gives its id; `sid` only for the manager itself.
+/// Why an event did not happen to a service.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EventError {
+    /// The service is in a state that does not allow it.
+    #[error(transparent)]
+    WrongState(#[from] WrongServiceState),
+    /// The service is not there any more.
+    #[error("the service is gone")]
+    Gone,
+    /// The database fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Adds a service in state `INIT` and returns its id; `sid` only for the manager itself.
 ///
 /// # Errors
 /// The database fails.
@@ -42,10 +56,13 @@ pub(crate) fn insert_service(
     tx: &Transaction<'_>,
     sid: Option<ServiceId>,
     kind: &str,
+    time: f64,
 ) -> Result<ServiceId, StoreError> {
-    let sid = sid.map(|sid| sid.0);
-    tx.execute("INSERT INTO service (sid, kind, state) VALUES (?1, ?2, ?3)", (sid, kind, State::Init.as_str()))?;
-    Ok(ServiceId(tx.last_insert_rowid()))
+    let (sid, state) = (sid.map(|sid| sid.0), State::Init);
+    tx.execute("INSERT INTO service (sid, kind, state) VALUES (?1, ?2, ?3)", (sid, kind, state.as_str()))?;
+    let sid = ServiceId(tx.last_insert_rowid());
+    add_history(tx, sid, state, "", time)?;
+    Ok(sid)
 }
 
 /// Removes a service with all that belongs to it.
@@ -77,32 +94,31 @@ pub(crate) fn list_services(tx: &Transaction<'_>) -> Result<Vec<ServiceRow>, Sto
     rows.map(|row| row?).collect()
 }
 
-/// Changes a service's state, with an entry in its history.
+/// Lets an event happen to a service: its state becomes the next one, with an entry in its history.
+/// Nothing else changes the state of a service.
 ///
 /// # Errors
-/// The database fails.
-pub(crate) fn set_state(
+/// The service is not there, its state does not allow the event, or the database fails.
+pub(crate) fn record_event(
     tx: &Transaction<'_>,
     sid: ServiceId,
-    state: State,
+    event: ServiceEvent,
     reason: &str,
     time: f64,
-) -> Result<(), StoreError> {
-    tx.execute("UPDATE service SET state = ?2 WHERE sid = ?1", (sid.0, state.as_str()))?;
-    add_history(tx, sid, state, reason, time)
+) -> Result<State, EventError> {
+    let row = find_service(tx, sid)?.ok_or(EventError::Gone)?;
+    let state = next_service(row.state, event)?;
+    set_state(tx, sid, state)?;
+    add_history(tx, sid, state, reason, time)?;
+    Ok(state)
 }
 
-/// Adds an entry to a service's history.
-///
-/// # Errors
-/// The database fails.
-pub(crate) fn add_history(
-    tx: &Transaction<'_>,
-    sid: ServiceId,
-    state: State,
-    reason: &str,
-    time: f64,
-) -> Result<(), StoreError> {
+fn set_state(tx: &Transaction<'_>, sid: ServiceId, state: State) -> Result<(), StoreError> {
+    tx.execute("UPDATE service SET state = ?2 WHERE sid = ?1", (sid.0, state.as_str()))?;
+    Ok(())
+}
+
+fn add_history(tx: &Transaction<'_>, sid: ServiceId, state: State, reason: &str, time: f64) -> Result<(), StoreError> {
     let sql = "INSERT INTO history (sid, time, state, reason) VALUES (?1, ?2, ?3, ?4)";
     tx.execute(sql, (sid.0, time, state.as_str(), reason))?;
     let sql = "DELETE FROM history WHERE sid = ?1 AND number <= \

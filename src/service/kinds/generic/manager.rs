@@ -103,7 +103,7 @@ async fn execute_script(service: ServiceContext, mut call: Call) -> Result<Reply
     let command = call.params.choice("command", &Command::OF_USERS)?;
     let parameters = call.params.string_or("parameters", "")?;
     call.finish()?;
-    service.expect_state(&[State::Running]).await?;
+    let row = service.expect_state(State::CALLABLE).await?;
     let any_run = any_script_runs(&service).await?;
     match (command, any_run) {
         (Command::Interrupt, false) => return Err(MethodError::refused(NO_SCRIPTS_RUN)),
@@ -112,12 +112,12 @@ async fn execute_script(service: ServiceContext, mut call: Call) -> Result<Reply
     }
     let nodes = service.nodes().await?;
     scripts_on_nodes::execute(&service, &nodes, command, &parameters).await?;
-    Ok(Reply::of(&StateView { state: State::Running }))
+    Ok(Reply::of(&StateView { state: row.state }))
 }
 
 async fn get_script_status(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
-    service.expect_state(&[State::Running]).await?;
+    service.expect_state(State::CALLABLE).await?;
     Ok(Reply::of(&ScriptsOfNodes { agents: scripts_on_nodes::script_status(&service).await? }))
 }
 

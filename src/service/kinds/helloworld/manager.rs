@@ -107,7 +107,7 @@ async fn get_node_info(service: ServiceContext, call: Call) -> Result<Reply, Met
 
 async fn get_helloworld(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
-    service.expect_state(&[State::Running]).await?;
+    service.expect_state(State::CALLABLE).await?;
     let nodes = service.nodes().await?;
     let texts: Vec<Greeting> = service.agents.call_all(&nodes, |_| RpcCall::get(0, "get_helloworld")).await?;
     let lines: Vec<String> = std::iter::zip(&nodes, texts)

@@ -1,21 +1,15 @@
 //! `adapt`: the code or the settings of a working service change.
 
-use std::time::Duration;
-
-use super::{Operation, StepError};
-use crate::manager::core::Service;
-use crate::model::State;
+use super::step::{Operation, StepError};
+use super::task::Ending;
 use crate::node::Level;
 use crate::service::Change;
 use crate::store::manager::{self as store, Transaction};
 
-/// An agent waits half a minute for a device, and formats it.
-pub(crate) const VOLUME_LIMIT: Duration = Duration::from_secs(180);
-
 const DONE: u32 = 1;
 
 impl Operation {
-    pub(crate) async fn adapt(&mut self, change: Change) -> Result<(), StepError> {
+    pub(super) async fn adapt(&mut self, change: Change) -> Result<(), StepError> {
         let service = self.service().await?;
         if !self.has_done(DONE) {
             let nodes = service.context.nodes().await?;
@@ -33,11 +27,11 @@ impl Operation {
             };
             self.step_done(DONE, "agents_adapted", kept).await?;
         }
-        self.finish(State::Running, "", None, |_| Ok(())).await
+        self.finish(Ending::Done, |_| Ok(())).await
     }
 
     /// Brings the nodes back to the plan without the change: what is kept still says so.
-    pub(crate) async fn undo_adapt(&mut self, failure: &str) -> Result<(), StepError> {
+    pub(super) async fn undo_adapt(&mut self, failure: String) -> Result<(), StepError> {
         if !self.is_superseded().await? {
             let service = self.service().await?;
             let nodes = service.context.nodes().await?;
@@ -49,11 +43,6 @@ impl Operation {
                 self.note(Level::Warning, &format!("some agents may not be as they were: {error}"));
             }
         }
-        self.finish(State::Running, failure, Some(failure.to_owned()), |_| Ok(())).await
-    }
-
-    pub(crate) async fn service(&self) -> Result<Service, StepError> {
-        let found = self.manager.find_service(self.sid()).await?;
-        found.ok_or_else(|| StepError::Gone("the service is gone".to_owned()))
+        self.finish(Ending::Undone(failure), |_| Ok(())).await
     }
 }

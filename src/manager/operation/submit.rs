@@ -1,0 +1,157 @@
+//! How operations come into being, and who carries them out.
+
+use std::sync::{Arc, PoisonError};
+
+use super::apply::adopt_all;
+use super::step::{Operation, STORE_PAUSE};
+use super::task::{Plan, Task};
+use crate::manager::core::Manager;
+use crate::model::{ServiceId, State, next_service};
+use crate::node::Level;
+use crate::service::{MethodError, now};
+use crate::store::StoreError;
+use crate::store::manager::{self as store, EventError, OperationRow, Transaction};
+use crate::sys::{self, random};
+use crate::task::crash_point;
+
+/// Records a task if the state of its service allows it, and has the task carried out. Returns the
+/// service's new state.
+///
+/// # Errors
+/// The service is in another state, or the database fails.
+pub(crate) async fn submit(
+    manager: &Arc<Manager>,
+    sid: ServiceId,
+    task: Task,
+    reason: &str,
+) -> Result<State, MethodError> {
+    submit_with(manager, sid, task, reason, |_| Ok(())).await
+}
+
+/// Does the same, with more that is recorded in the same transaction.
+///
+/// # Errors
+/// As [`submit`], or what `more` says.
+pub(crate) async fn submit_with(
+    manager: &Arc<Manager>,
+    sid: ServiceId,
+    task: Task,
+    reason: &str,
+    more: impl FnOnce(&Transaction<'_>) -> Result<(), MethodError> + Send + 'static,
+) -> Result<State, MethodError> {
+    let name = task.name();
+    let (plan, noted) = (Plan { task, steps_done: 0 }, reason.to_owned());
+    let outcome = manager.store.write(move |tx| {
+        let state = record(tx, sid, &plan, &noted)?;
+        more(tx)?;
+        Ok::<_, MethodError>(state)
+    });
+    let state = outcome.await?;
+    manager.log_state(sid, state, reason);
+    crash_point(&format!("{name}.recorded"));
+    wake(manager, sid);
+    Ok(state)
+}
+
+/// Stops a service: one that never had nodes at once, one that has nodes by an operation. One that is
+/// being stopped or is stopped stays as it is. Returns the service's state.
+///
+/// # Errors
+/// The service is gone, or the database fails.
+pub(crate) async fn submit_stop(manager: &Arc<Manager>, sid: ServiceId) -> Result<State, MethodError> {
+    let outcome = manager.store.write(move |tx| {
+        let row = store::find_service(tx, sid)?.ok_or(EventError::Gone)?;
+        let event = Task::StopService.begins();
+        let next = next_service(row.state, event)?;
+        if next == row.state {
+            return Ok((next, false));
+        }
+        match next.is_stopped() {
+            true => store::record_event(tx, sid, event, "", now())?,
+            false => record(tx, sid, &Plan { task: Task::StopService, steps_done: 0 }, "")?,
+        };
+        Ok::<_, EventError>((next, true))
+    });
+    let (state, is_new) = outcome.await?;
+    if is_new {
+        manager.log_state(sid, state, "");
+    }
+    if is_new && !state.is_stopped() {
+        crash_point(&format!("{}.recorded", Task::StopService.name()));
+        wake(manager, sid);
+    }
+    Ok(state)
+}
+
+fn record(tx: &Transaction<'_>, sid: ServiceId, plan: &Plan, reason: &str) -> Result<State, EventError> {
+    let state = store::record_event(tx, sid, plan.task.begins(), reason, now())?;
+    store::insert_operation(tx, &random::alphanumeric(20), sid, plan)?;
+    Ok(state)
+}
+
+/// Takes up all operations that an earlier process left.
+///
+/// # Errors
+/// The database fails.
+pub(crate) async fn resume(manager: &Arc<Manager>) -> Result<(), StoreError> {
+    adopt_all(manager).await?;
+    let left = manager.store.write(|tx| {
+        let mut left: Vec<OperationRow<Plan>> = store::list_operations(tx, None)?;
+        for operation in &mut left {
+            operation.attempts += 1;
+            store::save_operation(tx, operation)?;
+        }
+        Ok::<_, StoreError>(left)
+    });
+    for operation in left.await? {
+        let text = format!("Taking up operation {} that was broken off", operation.plan.task.name());
+        manager.note(operation.sid, Level::Info, &text);
+        wake(manager, operation.sid);
+    }
+    Ok(())
+}
+
+/// Has a task of its own carry out the service's operations, if none does.
+fn wake(manager: &Arc<Manager>, sid: ServiceId) {
+    let mut at_work = manager.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+    if !at_work.insert(sid) {
+        return;
+    }
+    let worker = Arc::clone(manager);
+    manager.tasks.spawn("operations", async move {
+        let stopping = worker.tasks.stopping();
+        // Dropped at any point, an operation goes on from its record at the next start.
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = carry_out_all(&worker, sid) => {}
+        }
+    });
+}
+
+async fn carry_out_all(manager: &Arc<Manager>, sid: ServiceId) {
+    loop {
+        let next = manager.store.read(move |tx| store::list_operations::<Plan>(tx, Some(sid))).await;
+        match next {
+            Ok(operations) => match operations.into_iter().next() {
+                Some(row) => Operation { manager: Arc::clone(manager), row }.carry_out().await,
+                None if leave(manager, sid).await => return,
+                None => {}
+            },
+            Err(error) => {
+                tracing::error!("the operations of service {sid} cannot be read: {}", sys::chain(&error));
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Ends the work on a service, unless something came in at the last moment.
+async fn leave(manager: &Arc<Manager>, sid: ServiceId) -> bool {
+    manager.at_work.lock().unwrap_or_else(PoisonError::into_inner).remove(&sid);
+    let more = manager.store.read(move |tx| store::list_operations::<Plan>(tx, Some(sid))).await;
+    if more.is_ok_and(|more| more.is_empty()) {
+        return true;
+    }
+    // Somebody else may have taken it up; if not, this task goes on.
+    !manager.at_work.lock().unwrap_or_else(PoisonError::into_inner).insert(sid)
+}

@@ -1,0 +1,273 @@
+//! Every line of the tables of methods, called in a manager that nobody else sees.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::core::Manager;
+use super::dispatch::ManagerDispatch;
+use super::method::{Addressed, OF_EVERY_SERVICE, OWN};
+use super::operation::{self, Task};
+use crate::config::{ManagerConfig, NodeBase};
+use crate::model::{ApplicationId, CertificateRole, ServiceId, State, UserId};
+use crate::node::{Dispatch, LogWriter, NodeCredentials};
+use crate::pki::{Authority, Identity, Lifetime, Subject};
+use crate::rpc::{CallKind, RpcRequest};
+use crate::service::{Call, KINDS, Method, MethodError, Reply};
+use crate::store::{Store, manager as store};
+use crate::task::Tasks;
+
+struct World {
+    manager: Arc<Manager>,
+    _root: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        crate::rpc::install_crypto();
+        let root = tempfile::tempdir().unwrap();
+        let url = "127.0.0.1:1".parse().unwrap();
+        let mut base = NodeBase::for_manager(UserId(1), ApplicationId(7), [127, 0, 0, 2].into(), url);
+        base.root = root.path().to_owned();
+        base.extra.insert("DIRECTOR_PATIENCE".to_owned(), "0".to_owned());
+        for directory in [&base.cert_dir, &base.var_tmp, &base.var_cache] {
+            std::fs::create_dir_all(base.rooted(directory)).unwrap();
+        }
+        let authority = Authority::create(root.path()).unwrap();
+        let subject = Subject::manager(UserId(1), ApplicationId(7));
+        authority.issue(&subject, &[], Lifetime::NODE).unwrap().save(&base.rooted(&base.cert_dir)).unwrap();
+        let credentials = Arc::new(NodeCredentials::load(&base).unwrap());
+        let database = Store::open(&root.path().join("manager.db"), store::MIGRATIONS).unwrap();
+        let log = LogWriter::new(root.path().join("cpsmanager.log"));
+        let config = Arc::new(ManagerConfig::new(base, "conpaas"));
+        let manager = Arc::new(Manager::new(config, database, credentials, Tasks::new(), log));
+        manager.begin().await.unwrap();
+        World { manager, _root: root }
+    }
+
+    async fn own(&self, method: &str, params: &[(&str, &str)]) -> String {
+        let method = OWN.iter().find(|line| line.name == method).unwrap();
+        said((method.handler)(Arc::clone(&self.manager), call(params)).await)
+    }
+
+    async fn states(&self) -> Vec<State> {
+        let rows = self.manager.store.read(store::list_services).await.unwrap();
+        rows.into_iter().map(|row| row.state).collect()
+    }
+
+    async fn history(&self, sid: i64) -> Vec<State> {
+        let rows = self.manager.store.read(move |tx| store::history(tx, ServiceId(sid))).await.unwrap();
+        rows.into_iter().map(|row| row.state).collect()
+    }
+}
+
+fn call(params: &[(&str, &str)]) -> Call {
+    let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
+    Call::new(params.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect(), BTreeMap::new())
+}
+
+fn said(outcome: Result<Reply, MethodError>) -> String {
+    match outcome {
+        Ok(Reply::Value(value)) => value.to_string(),
+        Ok(other) => format!("{other:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn missing(name: &str) -> String {
+    format!("Missing the mandatory parameter '{name}'.")
+}
+
+/// What each line of `table` says to a call without parameters, by its name.
+async fn all_said<S>(table: &'static [Method<S>], side: impl Fn() -> S) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    for method in table {
+        all.push((method.name, said((method.handler)(side(), call(&[])).await)));
+    }
+    all
+}
+
+#[test]
+fn every_name_stands_once() {
+    let own = OWN.iter().map(|line| line.name).chain(OF_EVERY_SERVICE.iter().map(|line| line.name));
+    let mut tables: Vec<Vec<&str>> = vec![own.collect()];
+    for kind in KINDS {
+        let methods = kind.manager.methods().iter().map(|line| line.name);
+        tables.push(methods.chain(OF_EVERY_SERVICE.iter().map(|line| line.name)).collect());
+    }
+    for mut names in tables {
+        names.sort_unstable();
+        let n = names.len();
+        names.dedup();
+        assert_eq!(names.len(), n, "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_name_of_the_manager_reaches_its_own_handler() {
+    let world = World::new().await;
+    let said = all_said(OWN, || Arc::clone(&world.manager)).await;
+    let wanted: Vec<(&str, String)> = vec![
+        ("check_process", "{}".into()),
+        ("get_app_info", r#"{"nodes":[],"states":{"0":"RUNNING"},"volumes":[]}"#.into()),
+        ("add_service", missing("service_type")),
+        ("remove_service", missing("service_id")),
+        ("start_service", missing("service_id")),
+        ("stop_service", missing("service_id")),
+        ("add_nodes", missing("service_id")),
+        ("remove_nodes", missing("service_id")),
+        ("create_volume", missing("volumeName")),
+        ("delete_volume", missing("volumeName")),
+        ("list_volumes", r#"{"volumes":[]}"#.into()),
+        ("upload_startup_script", missing("script")),
+        ("get_startup_script", missing("sid")),
+        ("git_push_hook", r#""code version: git-""#.into()),
+        ("stopall", "{}".into()),
+    ];
+    assert_eq!(said, wanted);
+    let addressed = || Addressed { manager: Arc::clone(&world.manager), sid: ServiceId::MANAGER };
+    let mut said = all_said(OF_EVERY_SERVICE, addressed).await;
+    assert!(said[0].1.starts_with(r#"{"state_log":["#), "{said:?}");
+    said[0].1.clear();
+    assert!(said[1].1.starts_with(r#"{"log":"#), "{said:?}");
+    said[1].1.clear();
+    let wanted = [
+        ("get_service_history", String::new()),
+        ("get_manager_log", String::new()),
+        ("get_agent_log", missing("agentId")),
+    ];
+    assert_eq!(said, wanted);
+}
+
+#[tokio::test]
+async fn each_name_of_a_kind_reaches_its_own_handler() {
+    let world = World::new().await;
+    let not_running = "Wrong service state: was expecting one of ['RUNNING'] but current state is 'INIT'".to_owned();
+    let wanted: [(&str, Vec<(&str, String)>); 2] = [
+        (
+            "generic",
+            vec![
+                ("get_service_info", r#"{"state":"INIT","type":"generic"}"#.into()),
+                ("list_nodes", "{}".into()),
+                ("get_node_info", missing("serviceNodeId")),
+                ("list_code_versions", String::new()),
+                ("upload_code_version", missing("code")),
+                ("download_code_version", String::new()),
+                ("enable_code", missing("codeVersionId")),
+                ("delete_code_version", missing("codeVersionId")),
+                ("list_authorized_keys", r#"{"authorizedKeys":[]}"#.into()),
+                ("upload_authorized_key", missing("key")),
+                ("execute_script", missing("command")),
+                ("get_script_status", not_running.clone()),
+            ],
+        ),
+        (
+            "helloworld",
+            vec![
+                ("get_service_info", r#"{"state":"INIT","type":"helloworld"}"#.into()),
+                ("list_nodes", "{}".into()),
+                ("get_node_info", missing("serviceNodeId")),
+                ("get_helloworld", not_running),
+            ],
+        ),
+    ];
+    for (i, (kind, wanted)) in wanted.into_iter().enumerate() {
+        let sid = i as i64 + 1;
+        assert_eq!(world.own("add_service", &[("service_type", kind)]).await, format!(r#"{{"service_id":{sid}}}"#));
+        let service = world.manager.find_service(ServiceId(sid)).await.unwrap().unwrap();
+        let mut said = all_said(service.kind.manager.methods(), || service.context.clone()).await;
+        for (name, text) in &mut said {
+            let is_its_own = match *name {
+                "list_code_versions" => text.contains(r#""codeVersionId":"code-default","current":true"#),
+                "download_code_version" => text.starts_with("Download {") && text.contains("code-default.tar"),
+                _ => continue,
+            };
+            assert!(is_its_own, "{name}: {text}");
+            text.clear();
+        }
+        assert_eq!(said, wanted, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_in_no_table_is_not_found() {
+    let world = World::new().await;
+    world.own("add_service", &[("service_type", "helloworld")]).await;
+    let dispatch = ManagerDispatch { manager: Arc::clone(&world.manager) };
+    let request = |kind, service_id, method: &str| RpcRequest {
+        kind,
+        service_id,
+        method: method.to_owned(),
+        params: Default::default(),
+        files: Default::default(),
+        id: 1.into(),
+    };
+    for (kind, sid, method, status) in [
+        (CallKind::Get, 0, "get_app_info", 200),
+        (CallKind::Get, 1, "get_service_info", 200),
+        (CallKind::Get, 1, "get_service_history", 200),
+        (CallKind::Post, 0, "get_app_info", 404),
+        (CallKind::Get, 1, "get_app_info", 404),
+        (CallKind::Get, 0, "get_service_info", 404),
+        (CallKind::Post, 1, "start_service", 404),
+        (CallKind::Get, 9, "get_service_history", 404),
+    ] {
+        assert_eq!(dispatch.dispatch(request(kind, sid, method)).await.status(), status, "{sid} {method}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_owner_the_director_and_its_own_manager_are_accepted() {
+    let world = World::new().await;
+    let dispatch = ManagerDispatch { manager: Arc::clone(&world.manager) };
+    let accepts = |subject: Subject| {
+        let role = subject.role.unwrap_or(CertificateRole::User);
+        dispatch.accepts(&Identity {
+            role,
+            subject,
+            serial: String::new(),
+            node: None,
+            not_before: 0,
+            not_after: i64::MAX,
+        })
+    };
+    assert!(accepts(Subject::director("x")));
+    assert!(accepts(Subject::user(UserId(1), "ann", "ann@example.org")));
+    assert!(!accepts(Subject::user(UserId(2), "bob", "bob@example.org")));
+    assert!(accepts(Subject::manager(UserId(1), ApplicationId(7))));
+    assert!(!accepts(Subject::manager(UserId(1), ApplicationId(8))));
+    assert!(!accepts(Subject::agent(UserId(1), ApplicationId(7))));
+}
+
+#[tokio::test]
+async fn a_service_without_nodes_is_stopped_at_once_and_only_once() {
+    let world = World::new().await;
+    world.own("add_service", &[("service_type", "helloworld")]).await;
+    for _ in 0..2 {
+        assert_eq!(world.own("stop_service", &[("service_id", "1")]).await, r#"{"state":"STOPPED"}"#);
+    }
+    assert_eq!(world.history(1).await, [State::Init, State::Stopped]);
+    assert_eq!(world.states().await, [State::Running, State::Stopped]);
+}
+
+#[tokio::test]
+async fn an_operation_that_the_state_does_not_allow_leaves_nothing_behind() {
+    let world = World::new().await;
+    world.own("add_service", &[("service_type", "helloworld")]).await;
+    let task = Task::RemoveNodes { ids: vec!["iaas1".to_owned()] };
+    let refused = operation::submit(&world.manager, ServiceId(1), task, "").await.unwrap_err().to_string();
+    assert_eq!(refused, "Wrong service state: was expecting one of ['RUNNING'] but current state is 'INIT'");
+    let gone = operation::submit(&world.manager, ServiceId(9), Task::RemoveService, "").await.unwrap_err().to_string();
+    assert_eq!(gone, "Service not found");
+    assert_eq!(world.history(1).await, [State::Init]);
+    let left = world.manager.store.read(|tx| store::list_operations::<serde_json::Value>(tx, None)).await.unwrap();
+    assert_eq!(left, []);
+}
+
+#[tokio::test]
+async fn the_manager_begins_once_and_shows_that_it_adapts() {
+    let world = World::new().await;
+    world.manager.begin().await.unwrap();
+    assert_eq!(world.history(0).await, [State::Init, State::Running]);
+    world.own("add_service", &[("service_type", "helloworld")]).await;
+    assert_eq!(world.history(0).await, [State::Init, State::Running, State::Adapting, State::Running]);
+}
