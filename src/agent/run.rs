@@ -43,7 +43,7 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     let port = options.port.unwrap_or(base.agent_port);
     node::listen(address, port, base.rooted(&base.var_tmp), &credentials, dispatch, &tasks).await?;
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
-    // Upstream's first line; whoever starts an agent may wait for it.
+    // The first line of ConPaaS 2.0; whoever starts an agent may wait for it.
     let _nobody_reads_it = writeln!(std::io::stdout(), "{address} {port}");
     Ok(())
 }

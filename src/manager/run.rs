@@ -41,7 +41,7 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     node::listen(address, port, base.rooted(&base.var_tmp), &credentials, dispatch, &tasks).await?;
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
     tasks.spawn("sweeper", operation::sweep(manager, tasks.stopping()));
-    // Upstream's first line; whoever starts a manager may wait for it.
+    // The first line of ConPaaS 2.0; whoever starts a manager may wait for it.
     let _nobody_reads_it = writeln!(std::io::stdout(), "{address} {port}");
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::task::Tasks;
 /// The logic behind a listener.
 #[async_trait]
 pub(crate) trait Dispatch: Send + Sync + 'static {
-    /// Whether the holder of this certificate may call.
+    /// Returns whether the holder of this certificate may call.
     fn accepts(&self, identity: &Identity) -> bool;
 
     /// Answers one call.

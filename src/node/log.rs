@@ -1,4 +1,4 @@
-//! Logs as upstream writes them: `2026-11-22 05:14:32,813 INFO name message`,
+//! Logs as ConPaaS 2.0 writes them: `2026-11-22 05:14:32,813 INFO name message`,
 //! in files that people and clients read whole, so they stay small.
 
 use std::fmt::{self, Write as _};

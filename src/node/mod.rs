@@ -1,5 +1,7 @@
-//! What a manager and an agent share as programs: how they are started, who
-//! they are, how they log, how they answer.
+//! What a manager and an agent share as programs: how they are started ([`start`]), who they are and
+//! how that is renewed ([`credentials`]), how they log ([`log`]), how they answer ([`listener`]).
+//!
+//! Must not know: what a call does (the role's dispatch), kinds of service, operations.
 
 mod credentials;
 mod listener;

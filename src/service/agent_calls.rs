@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
 
-use super::reply::MethodError;
+use super::error::MethodError;
 use crate::node::NodeCredentials;
 use crate::rpc::{Endpoint, RpcCall};
 use crate::store::manager::NodeRow;

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::agent_calls::Agents;
 use super::call::Call;
+use super::error::MethodError;
 use super::log_file::{AGENT_LOG, LogFile};
-use super::reply::{MethodError, Reply};
+use super::reply::Reply;
 use super::role::Roles;
 use crate::api::manager::{NodeInfo, NodeList, ServiceInfo, ServiceNode};
 use crate::api::params::python_list;
@@ -51,7 +52,7 @@ impl ServiceContext {
     /// Refuses a call in any other state.
     ///
     /// # Errors
-    /// Upstream's text, or the database fails.
+    /// The state is another one; the text is that of ConPaaS 2.0.
     pub(crate) async fn expect_state(&self, allowed: &[State]) -> Result<ServiceRow, MethodError> {
         let row = self.row().await?;
         if allowed.contains(&row.state) {

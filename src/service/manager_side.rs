@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::context::ServiceContext;
+use super::error::MethodError;
 use super::log_file::LogFile;
 use super::method::Method;
 use super::plan::{NodePlan, PlanInput};
-use super::reply::MethodError;
 use super::role::{Counts, RoleSet, Roles};
 use super::settings::Document;
 use crate::api::VolumeRequest;

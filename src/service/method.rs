@@ -12,7 +12,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::call::Call;
-use super::reply::{MethodError, Reply};
+use super::error::MethodError;
+use super::reply::Reply;
 use crate::rpc::{CallKind, Response, RpcRequest};
 
 /// What a handler returns.

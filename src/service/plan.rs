@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 
 use super::code;
 use super::context::ServiceContext;
-use super::reply::MethodError;
+use super::error::MethodError;
 use super::settings::Document;
 use crate::rpc::RpcCall;
 use crate::store::manager::{self as store, AppliedRow, NodeRow};

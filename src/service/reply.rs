@@ -1,4 +1,4 @@
-//! What a method answers, or why it does not, and the envelope of both.
+//! What a method answers, and the envelope of an answer or an error.
 
 use std::path::PathBuf;
 
@@ -6,12 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::change::Change;
-use crate::api::params::ParamError;
-use crate::api::texts;
+use super::error::MethodError;
 use crate::rpc::{Response, reply_error, reply_result};
-use crate::store::StoreError;
-use crate::store::manager::EventError;
-use crate::sys;
 
 /// What a method answers.
 #[derive(Debug)]
@@ -49,52 +45,6 @@ impl Reply {
     #[must_use]
     pub(crate) fn nothing() -> Self {
         Reply::Value(Value::Object(Map::new()))
-    }
-}
-
-/// Why a method did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MethodError {
-    /// A parameter is wrong.
-    #[error(transparent)]
-    Param(#[from] ParamError),
-    /// The method's own words, which clients print verbatim.
-    #[error("{0}")]
-    Refused(String),
-    /// The state cannot be kept.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl MethodError {
-    /// A refusal in the method's own words.
-    #[must_use]
-    pub(crate) fn refused(text: impl Into<String>) -> Self {
-        MethodError::Refused(text.into())
-    }
-
-    /// The text that ConPaaS 2.0 intended for arguments that make no sense. (It answers an empty text there.)
-    #[must_use]
-    pub(crate) fn invalid(detail: impl std::fmt::Display) -> Self {
-        MethodError::Refused(format!("Invalid arguments ({detail})"))
-    }
-}
-
-impl From<sys::file::FileError> for MethodError {
-    fn from(error: sys::file::FileError) -> Self {
-        MethodError::Refused(sys::chain(&error))
-    }
-}
-
-impl From<EventError> for MethodError {
-    fn from(error: EventError) -> Self {
-        match error {
-            EventError::WrongState(wrong) => {
-                MethodError::Refused(texts::wrong_service_state(&wrong.event.states(), wrong.state))
-            }
-            EventError::Gone => MethodError::refused("Service not found"),
-            EventError::Store(error) => MethodError::Store(error),
-        }
     }
 }
 

@@ -7,7 +7,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::reply::MethodError;
+use super::error::MethodError;
 
 /// The settings that a kind declares.
 pub(crate) trait Settings: Serialize + DeserializeOwned + Default {}

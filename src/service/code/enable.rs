@@ -5,7 +5,8 @@ use crate::model::State;
 use crate::service::call::Call;
 use crate::service::change::Change;
 use crate::service::context::ServiceContext;
-use crate::service::reply::{MethodError, Reply};
+use crate::service::error::MethodError;
+use crate::service::reply::Reply;
 use crate::store::manager as store;
 
 /// Enables a version: at once without nodes, by an operation with them. `check` refuses what the

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::NodeBase;
 use crate::model::ServiceId;
-use crate::service::reply::MethodError;
+use crate::service::error::MethodError;
 use crate::sys::{self, program};
 
 const REPOSITORY: &str = "/home/git/code";

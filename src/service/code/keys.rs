@@ -6,7 +6,8 @@ use crate::api::manager::{AuthorizedKeys, KeyOutcome};
 use crate::config::NodeBase;
 use crate::service::call::Call;
 use crate::service::context::ServiceContext;
-use crate::service::reply::{MethodError, Reply};
+use crate::service::error::MethodError;
+use crate::service::reply::Reply;
 use crate::sys::{self, file};
 
 const MAX_BYTES: u64 = 64 * 1024;

@@ -1,7 +1,7 @@
 //! Code versions: the part that all kinds with user code share.
 //!
-//! [`versions`] keeps them in the manager (upload, list, download, delete), [`enable`] and [`rollout`]
-//! bring one to the nodes, [`node`] takes it there; [`git`] and [`keys`] are the way by `git push`.
+//! [`versions`] keeps them in the manager (upload, list, download, delete), [`enable`] makes one the
+//! active one, [`node`] takes one in an agent; [`git`] and [`keys`] are the way by `git push`.
 //! Must not know: what a kind does with its code.
 
 mod enable;

@@ -8,7 +8,7 @@ use crate::config::{AgentConfig, ArchiveLimits};
 use crate::model::CodeFormat;
 use crate::rpc::Upload;
 use crate::service::call::Call;
-use crate::service::reply::MethodError;
+use crate::service::error::MethodError;
 use crate::sys;
 
 /// A code version that a call of `update_code` brought, not unpacked yet.

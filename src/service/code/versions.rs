@@ -13,7 +13,8 @@ use crate::node::Level;
 use crate::rpc::{RpcCall, Upload};
 use crate::service::call::Call;
 use crate::service::context::{ServiceContext, now};
-use crate::service::reply::{MethodError, Reply};
+use crate::service::error::MethodError;
+use crate::service::reply::Reply;
 use crate::store::manager::{self as store, CodeRow};
 use crate::sys::{self, file, random};
 

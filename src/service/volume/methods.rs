@@ -6,7 +6,8 @@
 use super::mount::Volumes;
 use crate::model::VolumeName;
 use crate::service::call::Call;
-use crate::service::reply::{MethodError, Reply};
+use crate::service::error::MethodError;
+use crate::service::reply::Reply;
 use crate::sys;
 
 /// Mounts an attached volume at `/media/<name>`.

@@ -6,6 +6,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::json_column::{from_json, to_json};
 use crate::model::ServiceId;
 use crate::store::{StoreError, Transaction};
 
@@ -40,7 +41,7 @@ pub(crate) fn list_applied<S: DeserializeOwned>(
     })?;
     rows.map(|row| {
         let (node_id, part, digest, was_first, stop) = row?;
-        let stop = stop.map(|text| super::from_json(&text)).transpose()?;
+        let stop = stop.map(|text| from_json(&text)).transpose()?;
         Ok(AppliedRow { node_id, part, digest, was_first, stop })
     })
     .collect()
@@ -69,7 +70,7 @@ pub(crate) fn end_applied<S: Serialize>(
     digest: &str,
     stop: Option<&S>,
 ) -> Result<(), StoreError> {
-    let stop = stop.map(super::to_json).transpose()?;
+    let stop = stop.map(to_json).transpose()?;
     let sql = "INSERT INTO applied (node_id, part, digest, was_first, stop) \
                SELECT id, ?2, ?3, 1, ?4 FROM node WHERE id = ?1 \
                ON CONFLICT (node_id, part) DO UPDATE SET digest = ?3, was_first = 1, stop = ?4";

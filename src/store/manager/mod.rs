@@ -3,17 +3,18 @@
 
 mod applied;
 mod code;
+mod json_column;
+mod migrations;
 mod node;
 mod operation;
 mod service;
 mod volume;
 
-use super::StoreError;
-
 pub(crate) use super::Transaction;
 
 pub(crate) use applied::{AppliedRow, begin_applied, delete_applied, end_applied, list_applied};
 pub(crate) use code::{CodeRow, delete_code, find_code, insert_code, list_codes};
+pub(crate) use migrations::MIGRATIONS;
 pub(crate) use node::{NodePhase, NodeRow, delete_nodes, insert_nodes, list_nodes, set_node_phase, set_node_role};
 pub(crate) use operation::{
     OperationRow, delete_operation, insert_operation, list_operations, save_operation, set_operation_failure,
@@ -23,19 +24,6 @@ pub(crate) use service::{
     record_event, service_settings, set_active_code, set_last_failure, set_service_settings,
 };
 pub(crate) use volume::{VolumeRow, delete_volume, find_volume, insert_volume, list_volumes, set_volume_id};
-
-/// The numbered migrations of the manager's database.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql"), include_str!("0002_plan.sql")];
-
-/// Reads a column that holds JSON.
-fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(error.to_string()))
-}
-
-/// Writes a column that holds JSON.
-fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
-}
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use rusqlite::Row;
 
+use super::json_column::{from_json, to_json};
 use crate::api::NodeView;
 use crate::model::ServiceId;
 use crate::store::{StoreError, Transaction};
@@ -53,7 +54,7 @@ pub(crate) struct NodeRow {
 pub(crate) fn insert_nodes(tx: &Transaction<'_>, sid: ServiceId, nodes: &[NodeView]) -> Result<(), StoreError> {
     let sql = "INSERT OR IGNORE INTO node (sid, id, role, phase, view) VALUES (?1, ?2, ?3, ?4, ?5)";
     for node in nodes {
-        let view = super::to_json(node)?;
+        let view = to_json(node)?;
         tx.execute(sql, (sid.0, &node.id, &node.role, NodePhase::New.as_str(), view))?;
     }
     Ok(())
@@ -104,5 +105,5 @@ pub(crate) fn delete_nodes(tx: &Transaction<'_>, ids: &[String]) -> Result<(), S
 fn read(row: &Row<'_>) -> rusqlite::Result<Result<NodeRow, StoreError>> {
     let (sid, role, phase, view): (i64, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
     Ok(NodePhase::read(&phase)
-        .and_then(|phase| Ok(NodeRow { sid: ServiceId(sid), role, phase, view: super::from_json(&view)? })))
+        .and_then(|phase| Ok(NodeRow { sid: ServiceId(sid), role, phase, view: from_json(&view)? })))
 }

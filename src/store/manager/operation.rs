@@ -4,6 +4,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::json_column::{from_json, to_json};
 use crate::model::ServiceId;
 use crate::store::{StoreError, Transaction};
 
@@ -34,7 +35,7 @@ pub(crate) fn insert_operation<P: Serialize>(
     sid: ServiceId,
     plan: &P,
 ) -> Result<i64, StoreError> {
-    let plan = super::to_json(plan)?;
+    let plan = to_json(plan)?;
     tx.execute("INSERT INTO operation (id, sid, plan) VALUES (?1, ?2, ?3)", (id, sid.0, plan))?;
     Ok(tx.last_insert_rowid())
 }
@@ -47,7 +48,7 @@ pub(crate) fn save_operation<P: Serialize>(
     tx: &Transaction<'_>,
     operation: &OperationRow<P>,
 ) -> Result<(), StoreError> {
-    let plan = super::to_json(&operation.plan)?;
+    let plan = to_json(&operation.plan)?;
     let sql = "UPDATE operation SET plan = ?2, attempts = ?3 WHERE number = ?1";
     tx.execute(sql, (operation.number, plan, operation.attempts))?;
     Ok(())
@@ -88,7 +89,7 @@ pub(crate) fn list_operations<P: DeserializeOwned>(
     })?;
     rows.map(|row| {
         let (number, id, sid, plan, failure, attempts) = row?;
-        Ok(OperationRow { number, id, sid, plan: super::from_json(&plan)?, failure, attempts })
+        Ok(OperationRow { number, id, sid, plan: from_json(&plan)?, failure, attempts })
     })
     .collect()
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::api::NodeView;
 use crate::model::{CodeFormat, ServiceEvent, ServiceId, State};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 struct Database {
     store: Store,

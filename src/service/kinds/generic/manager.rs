@@ -13,11 +13,12 @@ use crate::model::{CodeFormat, State};
 use crate::service::call::Call;
 use crate::service::code;
 use crate::service::context::ServiceContext;
+use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::manager_side::ManagerKind;
 use crate::service::method::{Method, get, post, upload};
 use crate::service::plan::{NodePlan, PlanInput};
-use crate::service::reply::{MethodError, Reply};
+use crate::service::reply::Reply;
 use crate::service::role::{Removal, Role, Roles};
 use crate::store::manager::NodeRow;
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::logs::{AGENT_ERR, AGENT_OUT};
 use crate::api::agent::ScriptStatus;
 use crate::config::AgentConfig;
-use crate::service::reply::MethodError;
+use crate::service::error::MethodError;
 use crate::supervise::script;
 use crate::supervise::script::{Progress, Supervised};
 use crate::sys::process::NODE_VARIABLE;

@@ -9,7 +9,7 @@ use super::command::Command;
 use crate::api::agent::{ScriptStatus, Scripts};
 use crate::rpc::RpcCall;
 use crate::service::context::ServiceContext;
-use crate::service::reply::MethodError;
+use crate::service::error::MethodError;
 use crate::store::manager::NodeRow;
 
 /// Has all agents run one of their scripts.

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use crate::api::agent::Greeting;
 use crate::service::agent_side::{AgentEnvironment, AgentKind};
 use crate::service::call::Call;
+use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::method::{BoundMethod, Method, bind, get, post};
-use crate::service::reply::{MethodError, Reply};
+use crate::service::reply::Reply;
 
 const METHODS: &[Method<Arc<HelloworldAgent>>] = &[
     post("startup", |agent, call| Box::pin(startup(agent, call))),
