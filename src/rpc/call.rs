@@ -1,53 +1,23 @@
-//! What a client sends: a form, or a call of a remote method. Nothing here is sent.
+//! A call of a remote method, and the three forms in which it is sent.
+//!
+//! Must not know the methods that there are.
 
 use std::path::PathBuf;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::form_body::FormBody;
 use super::jsonrpc::CallKind;
-
-/// A file of a form: the field's name, where the file is, and the file name that is told.
-pub(super) type FileField = (String, PathBuf, String);
-
-/// A form to be sent: texts, then files by path.
-#[derive(Debug, Clone, Default)]
-pub struct FormBody {
-    pub(super) fields: Vec<(String, String)>,
-    pub(super) files: Vec<FileField>,
-}
-
-impl FormBody {
-    /// Adds a text.
-    #[must_use]
-    pub fn field(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.fields.push((name.to_owned(), value.into()));
-        self
-    }
-
-    /// Adds a file, sent piece by piece, under its own name as file name.
-    #[must_use]
-    pub fn file(self, name: &str, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        let filename = path.to_string_lossy().into_owned();
-        self.file_named(name, path, &filename)
-    }
-
-    /// Adds a file under another file name.
-    #[must_use]
-    pub fn file_named(mut self, name: &str, path: impl Into<PathBuf>, filename: &str) -> Self {
-        self.files.push((name.to_owned(), path.into(), filename.to_owned()));
-        self
-    }
-}
 
 /// One call of a remote method.
 #[derive(Debug, Clone)]
 pub struct RpcCall {
-    pub(super) kind: CallKind,
-    pub(super) service_id: i64,
-    pub(super) method: String,
-    pub(super) params: Map<String, Value>,
-    pub(super) files: Vec<FileField>,
+    kind: CallKind,
+    service_id: i64,
+    method: String,
+    params: Map<String, Value>,
+    files: Vec<(String, PathBuf, String)>,
 }
 
 impl RpcCall {
@@ -92,6 +62,53 @@ impl RpcCall {
     fn new(kind: CallKind, service_id: i64, method: &str) -> Self {
         RpcCall { kind, service_id, method: method.to_owned(), params: Map::new(), files: Vec::new() }
     }
+
+    /// Returns how it is sent.
+    pub(super) fn kind(&self) -> CallKind {
+        self.kind
+    }
+
+    /// Returns its envelope as a query.
+    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
+        let mut query = vec![
+            ("service_id", self.service_id.to_string()),
+            ("method", self.method.clone()),
+            ("id", REQUEST_ID.to_owned()),
+        ];
+        if !self.params.is_empty() {
+            query.push(("params", Value::Object(self.params.clone()).to_string()));
+        }
+        query
+    }
+
+    /// Returns its envelope as JSON.
+    pub(super) fn envelope(&self) -> String {
+        let envelope =
+            Envelope { id: REQUEST_ID, method: &self.method, params: &self.params, service_id: self.service_id };
+        serde_json::to_string(&envelope).expect("texts, numbers and maps with text keys are always JSON")
+    }
+
+    /// Returns its envelope as a form; parameters become texts.
+    pub(super) fn form(&self) -> FormBody {
+        let form = FormBody::default().field("service_id", self.service_id.to_string()).field("method", &*self.method);
+        let form = self.params.iter().fold(form, |form, (name, value)| form.field(name, plain(value)));
+        self.files.iter().fold(form, |form, (name, path, filename)| form.file_named(name, path, filename))
+    }
+}
+
+/// Answers come on a connection of their own, so that all requests may have one id.
+const REQUEST_ID: &str = "1";
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    id: &'static str,
+    method: &'a str,
+    params: &'a Map<String, Value>,
+    service_id: i64,
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -99,10 +116,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_added_is_sent_in_that_order() {
-        let form = FormBody::default().field("b", "1").field("a", "2").file("code", "/tmp/x.tar");
-        assert_eq!(form.fields, [("b".to_owned(), "1".to_owned()), ("a".to_owned(), "2".to_owned())]);
-        assert_eq!(form.files, [("code".to_owned(), PathBuf::from("/tmp/x.tar"), "/tmp/x.tar".to_owned())]);
+    fn a_call_stands_whole_in_each_of_its_envelopes() {
+        let call = RpcCall::post(3, "add_nodes").param("count", 2).param("cloud", "iaas");
+        assert_eq!(
+            call.envelope(),
+            r#"{"id":"1","method":"add_nodes","params":{"cloud":"iaas","count":2},"service_id":3}"#
+        );
+        let query = RpcCall::get(0, "list").query();
+        assert_eq!(query, [("service_id", "0".to_owned()), ("method", "list".to_owned()), ("id", "1".to_owned())]);
+        let query = RpcCall::get(0, "list").param("x", "a").query();
+        assert_eq!(query[3], ("params", r#"{"x":"a"}"#.to_owned()));
+        assert_eq!((plain(&Value::from("a")), plain(&Value::from(2))), ("a".to_owned(), "2".to_owned()));
+    }
+
+    #[test]
+    fn a_parameter_that_is_added_twice_is_the_later_one() {
         let call = RpcCall::post(3, "start").param("cloud", "a").param("cloud", "b");
         assert_eq!((call.kind, call.service_id, call.method()), (CallKind::Post, 3, "start"));
         assert_eq!(Value::Object(call.params), serde_json::json!({"cloud": "b"}));

@@ -1,128 +1,34 @@
 //! The calling side: one connection a request, as the server closes it anyway.
+//!
+//! Must not know what a path or a method means.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, Limited, StreamBody};
-use hyper::body::Frame;
+use http_body_util::{BodyExt, Limited};
 use hyper::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use hyper_util::rt::TokioIo;
 use nix::sys::socket::{setsockopt, sockopt};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_util::io::ReaderStream;
 
-use super::call::{FileField, FormBody, RpcCall};
+use super::call::RpcCall;
+use super::client_error::{CallError, ClientError};
+use super::endpoint::Endpoint;
+use super::form_body::{Body, FormBody};
 use super::jsonrpc::CallKind;
-use super::tls::{PeerRule, TlsError, client_config};
+use super::peer_rule::PeerRule;
+use super::tls::{TlsError, client_config};
 use crate::pki::Credentials;
 
 const MAX_ANSWER_BYTES: usize = 1024 * 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-type RequestBody = BoxBody<Bytes, std::io::Error>;
-
-/// Where a server listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Endpoint {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "https://{}:{}", self.host, self.port)
-    }
-}
-
-/// Why no answer came.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// Nobody listens there, or the network does not lead there. Repeating is safe: nothing was sent.
-    #[error("cannot reach {endpoint}")]
-    Connect {
-        /// Where.
-        endpoint: Endpoint,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The peer's certificate is not of the authority, is not valid now, or is of a wrong role.
-    #[error("the certificate of {endpoint} failed verification: {reason}")]
-    Verification {
-        /// Who.
-        endpoint: Endpoint,
-        /// The TLS library's words.
-        reason: String,
-    },
-    /// The peer refused this side's certificate, or TLS broke otherwise.
-    #[error("cannot talk TLS with {endpoint}: {reason}")]
-    Tls {
-        /// Who.
-        endpoint: Endpoint,
-        /// The TLS library's words.
-        reason: String,
-    },
-    /// The connection broke before the whole answer was there. The request may have been carried out.
-    #[error("the connection to {endpoint} broke: {reason}")]
-    Broken {
-        /// Who.
-        endpoint: Endpoint,
-        /// What broke.
-        reason: String,
-    },
-    /// No answer in time. The request may have been carried out.
-    #[error("{endpoint} did not answer within {} s", limit.as_secs())]
-    Timeout {
-        /// Who.
-        endpoint: Endpoint,
-        /// The time it had.
-        limit: Duration,
-    },
-    /// A file to be sent cannot be read.
-    #[error("cannot read {}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-/// Why a remote method gave no result.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// No answer came.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The server refused the request: status and text.
-    #[error("call to method {method} on {endpoint} failed: HTTP status {status}: {text}")]
-    Status {
-        /// The method.
-        method: String,
-        /// Who.
-        endpoint: Endpoint,
-        /// HTTP status.
-        status: u16,
-        /// The answer's text.
-        text: String,
-    },
-    /// The method says why not; the text is for people.
-    #[error("{0}")]
-    Remote(String),
-}
 
 /// An answer.
 #[derive(Debug, Clone)]
@@ -164,8 +70,7 @@ impl Client {
     /// # Errors
     /// No answer came; any status is an answer.
     pub async fn get(&self, endpoint: &Endpoint, path: &str, query: &[(&str, &str)]) -> Result<Answer, ClientError> {
-        let target = with_query(path, query.iter().copied());
-        self.send(endpoint, "GET", &target, Some("application/json"), empty(), Some(0)).await
+        self.send(endpoint, "GET", &with_query(path, query), Body::empty()).await
     }
 
     /// Sends a form as multipart by POST.
@@ -173,11 +78,10 @@ impl Client {
     /// # Errors
     /// No answer came; any status is an answer.
     pub async fn post_form(&self, endpoint: &Endpoint, path: &str, form: &FormBody) -> Result<Answer, ClientError> {
-        let (content_type, body, length) = multipart(&form.fields, &form.files).await?;
-        self.send(endpoint, "POST", path, Some(&content_type), body, Some(length)).await
+        self.send(endpoint, "POST", path, Body::multipart(form).await?).await
     }
 
-    /// Calls a remote method and gives its result; bytes of a download come
+    /// Calls a remote method and returns its result; bytes of a download come
     /// through [`Client::call_raw`].
     ///
     /// # Errors
@@ -196,56 +100,32 @@ impl Client {
         }
     }
 
-    /// Calls a remote method and gives the whole answer of status 200.
+    /// Calls a remote method and returns the whole answer of status 200.
     ///
     /// # Errors
     /// No answer, or a refusal.
     pub async fn call_raw(&self, endpoint: &Endpoint, call: &RpcCall) -> Result<Answer, CallError> {
-        let answer = match call.kind {
+        let answer = match call.kind() {
             CallKind::Get => {
-                let service_id = call.service_id.to_string();
-                let params = Value::Object(call.params.clone()).to_string();
-                let mut query = vec![("service_id", service_id.as_str()), ("method", &call.method), ("id", "1")];
-                if !call.params.is_empty() {
-                    query.push(("params", &params));
-                }
-                self.get(endpoint, "/", &query).await?
+                self.get(
+                    endpoint,
+                    "/",
+                    &call.query().iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>(),
+                )
+                .await?
             }
-            CallKind::Post => {
-                let body = json!({
-                    "service_id": call.service_id, "method": call.method, "params": call.params, "id": "1"
-                });
-                let body = body.to_string();
-                let length = body.len() as u64;
-                self.send(endpoint, "POST", "/", Some("application/json"), full(body), Some(length)).await?
-            }
-            CallKind::Upload => {
-                let mut fields = vec![
-                    ("service_id".to_owned(), call.service_id.to_string()),
-                    ("method".to_owned(), call.method.clone()),
-                ];
-                fields.extend(call.params.iter().map(|(name, value)| (name.clone(), plain(value))));
-                let (content_type, body, length) = multipart(&fields, &call.files).await?;
-                self.send(endpoint, "POST", "/", Some(&content_type), body, Some(length)).await?
-            }
+            CallKind::Post => self.send(endpoint, "POST", "/", Body::json(call.envelope())).await?,
+            CallKind::Upload => self.post_form(endpoint, "/", &call.form()).await?,
         };
         if answer.status == 200 {
             return Ok(answer);
         }
         let text = String::from_utf8_lossy(&answer.body).chars().take(500).collect();
-        let method = call.method.clone();
+        let method = call.method().to_owned();
         Err(CallError::Status { method, endpoint: endpoint.clone(), status: answer.status, text })
     }
 
-    async fn send(
-        &self,
-        endpoint: &Endpoint,
-        method: &str,
-        target: &str,
-        content_type: Option<&str>,
-        body: RequestBody,
-        length: Option<u64>,
-    ) -> Result<Answer, ClientError> {
+    async fn send(&self, endpoint: &Endpoint, method: &str, target: &str, body: Body) -> Result<Answer, ClientError> {
         let exchange = async {
             let stream = self.connect(endpoint).await?;
             let broken = |error: &dyn fmt::Display| ClientError::Broken {
@@ -256,7 +136,7 @@ impl Client {
                 hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
             let driver = tokio::spawn(connection);
             let _ends_with_this_call = AbortOnDrop(driver.abort_handle());
-            let mut request = hyper::Request::new(body);
+            let mut request = hyper::Request::new(body.stream);
             *request.method_mut() = method.parse().map_err(|error| broken(&error))?;
             *request.uri_mut() = target.parse().map_err(|error| broken(&error))?;
             let headers = request.headers_mut();
@@ -264,11 +144,10 @@ impl Client {
             headers.insert(HOST, HeaderValue::from_str(&host).map_err(|error| broken(&error))?);
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
             headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-            if let Some(content_type) = content_type {
-                headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).map_err(|error| broken(&error))?);
-            }
-            if let Some(length) = length.filter(|length| *length > 0) {
-                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            let content_type = HeaderValue::from_str(&body.content_type).map_err(|error| broken(&error))?;
+            headers.insert(CONTENT_TYPE, content_type);
+            if body.length > 0 {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(body.length));
             }
             let response = sender.send_request(request).await.map_err(|error| refusal(endpoint, &error))?;
             read_answer(response).await.map_err(|error| broken(&error))
@@ -342,96 +221,9 @@ async fn read_answer(
     Ok(Answer { status: head.status.as_u16(), filename, body })
 }
 
-fn with_query<'a>(path: &str, query: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+fn with_query(path: &str, query: &[(&str, &str)]) -> String {
     let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     if encoded.is_empty() { path.to_owned() } else { format!("{path}?{encoded}") }
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn full(text: impl Into<Bytes>) -> RequestBody {
-    Full::from(text.into()).map_err(|never| match never {}).boxed()
-}
-
-fn empty() -> RequestBody {
-    full(Bytes::new())
-}
-
-async fn multipart(
-    fields: &[(String, String)],
-    files: &[FileField],
-) -> Result<(String, RequestBody, u64), ClientError> {
-    let boundary = format!("----conpaas-{}", crate::sys::random::alphanumeric(24));
-    let mut parts: Vec<Part> = Vec::new();
-    let mut length = 0;
-    let mut text = String::new();
-    for (name, value) in fields {
-        let name = quoted(name);
-        text += &format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-    }
-    for (name, path, filename) in files {
-        let fail = |source| ClientError::File { path: path.clone(), source };
-        let file = tokio::fs::File::open(path).await.map_err(fail)?;
-        let size = file.metadata().await.map_err(fail)?.len();
-        text += &format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\n\
-             Content-Type: application/octet-stream\r\n\r\n",
-            quoted(name),
-            quoted(filename)
-        );
-        length += text.len() as u64 + size;
-        parts.push(Part::Text(std::mem::take(&mut text).into()));
-        parts.push(Part::File(file, size));
-        text += "\r\n";
-    }
-    text += &format!("--{boundary}--\r\n");
-    length += text.len() as u64;
-    parts.push(Part::Text(text.into()));
-    let body = StreamBody::new(stream::iter(parts).flat_map(Part::into_stream).map_ok(Frame::data));
-    Ok((format!("multipart/form-data; boundary={boundary}"), BodyExt::boxed(SyncBody::new(body)), length))
-}
-
-fn quoted(text: &str) -> String {
-    text.replace(['"', '\r', '\n'], "_")
-}
-
-enum Part {
-    Text(Bytes),
-    File(tokio::fs::File, u64),
-}
-
-impl Part {
-    fn into_stream(self) -> stream::BoxStream<'static, Result<Bytes, std::io::Error>> {
-        use tokio::io::AsyncReadExt;
-        match self {
-            Part::Text(bytes) => stream::once(async { Ok(bytes) }).boxed(),
-            Part::File(file, size) => ReaderStream::with_capacity(file.take(size), 64 * 1024).boxed(),
-        }
-    }
-}
-
-/// Lets a body that is only `Send` stand where `Sync` is asked: it is never shared.
-struct SyncBody<B>(std::sync::Mutex<B>);
-
-impl<B> SyncBody<B> {
-    fn new(body: B) -> Self {
-        SyncBody(std::sync::Mutex::new(body))
-    }
-}
-
-impl<B: hyper::body::Body + Unpin> hyper::body::Body for SyncBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let body = self.get_mut().0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-        std::pin::Pin::new(body).poll_frame(context)
-    }
 }
 
 /// An answer may take minutes, and what translates addresses on the way may
@@ -448,4 +240,15 @@ fn keep_alive(stream: &TcpStream) -> nix::Result<()> {
     setsockopt(stream, sockopt::TcpKeepCount, &PROBES)?;
     setsockopt(stream, sockopt::TcpUserTimeout, &UNACKNOWLEDGED_MS)?;
     setsockopt(stream, sockopt::KeepAlive, &true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_encoded_and_none_leaves_the_path_as_it_is() {
+        assert_eq!(with_query("/x", &[]), "/x");
+        assert_eq!(with_query("/", &[("a", "1 & 2"), ("b", "ä")]), "/?a=1+%26+2&b=%C3%A4");
+    }
 }

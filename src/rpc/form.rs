@@ -10,12 +10,12 @@ use futures_util::stream;
 use tempfile::TempPath;
 use tokio::io::AsyncWriteExt;
 
-use super::server::{BodyError, Request};
+use super::request::{BodyError, Request};
 
 /// All texts of a form together: they are kept in memory.
 const MAX_TEXT_BYTES: u64 = 4 * 1024 * 1024;
 const MAX_FIELDS: usize = 256;
-/// What may come without completing the head of a part: the parser keeps it in memory.
+/// Bytes that may come without completing the head of a part: the parser keeps it in memory.
 const MAX_PENDING_BYTES: u64 = 256 * 1024;
 
 /// A file that came with a form. It lies in a temporary place and is removed
@@ -172,7 +172,7 @@ impl Form {
     }
 }
 
-/// What the parts of one form may still take.
+/// The room that the parts of one form have left.
 struct FieldLimits {
     max_bytes: u64,
     text_bytes: u64,

@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-/// One line with `", "` and `": "`, as Python's `simplejson.dumps` writes it.
+/// Writes one line with `", "` and `": "`, as Python's `simplejson.dumps` writes it.
 ///
 /// # Panics
 /// Never for the plain data of the wire: maps have text keys.
@@ -14,7 +14,7 @@ pub(crate) fn python_json(value: &impl Serialize) -> String {
     write(value, OneLine)
 }
 
-/// Indented by two, keys sorted, as Flask's `jsonify` writes it, with a final line end.
+/// Writes JSON indented by two, keys sorted, as Flask's `jsonify` writes it, with a final line end.
 ///
 /// # Panics
 /// Never for the plain data of the wire: maps have text keys.

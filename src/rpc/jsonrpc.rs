@@ -1,17 +1,19 @@
 //! The envelope of managers and agents (reference: `docs/reference/manager-api.md` §1).
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::form::{Form, Upload};
+use super::request::{BodyError, Request};
 use super::response::Response;
-use super::server::{BodyError, Request};
-use std::collections::BTreeMap;
 
 /// Parsed JSON takes up to sixteen times its text in memory. A thousand nodes need 100 KB.
 const MAX_CALL_BYTES: u64 = 1024 * 1024;
 const JSON_TYPES: [&str; 3] = ["application/json", "application/json-rpc", "application/jsonrequest"];
 
-/// Over which kind of request a method is called. A method has exactly one.
+/// The kind of request by which a method is called. A method has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CallKind {
     /// `GET` with parameters in the query.
@@ -25,9 +27,9 @@ pub enum CallKind {
 /// One call, taken out of its envelope.
 #[derive(Debug)]
 pub struct RpcRequest {
-    /// How it came.
+    /// The kind of request that it came by.
     pub kind: CallKind,
-    /// Which service of the application it is for; 0 is the manager itself, or the agent.
+    /// The service of the application that it is for; 0 is the manager itself, or the agent.
     pub service_id: i64,
     /// The method.
     pub method: String,
@@ -35,7 +37,7 @@ pub struct RpcRequest {
     pub params: Map<String, Value>,
     /// Uploaded files by name.
     pub files: BTreeMap<String, Upload>,
-    /// The caller's id of the request, given back in the reply; 1 in uploads.
+    /// The caller's id of the request, sent back in the reply; 1 in uploads.
     pub id: Value,
 }
 
@@ -107,13 +109,27 @@ pub async fn read_call(request: &mut Request) -> Result<RpcRequest, EnvelopeErro
 /// Returns a reply that carries a result; nothing is `{}`.
 #[must_use]
 pub fn reply_result(result: &Value, id: &Value) -> Response {
-    Response::json_envelope(&json!({ "result": result, "error": null, "id": id }))
+    Response::json_envelope(&ResultReply { error: (), id, result })
 }
 
 /// Returns a reply that carries an error's text, which clients print verbatim.
 #[must_use]
 pub fn reply_error(text: &str, id: &Value) -> Response {
-    Response::json_envelope(&json!({ "error": text, "id": id }))
+    Response::json_envelope(&ErrorReply { error: text, id })
+}
+
+#[derive(Serialize)]
+struct ResultReply<'a> {
+    /// `null`: upstream's clients look for it.
+    error: (),
+    id: &'a Value,
+    result: &'a Value,
+}
+
+#[derive(Serialize)]
+struct ErrorReply<'a> {
+    error: &'a str,
+    id: &'a Value,
 }
 
 fn read_get(query: &str) -> Result<RpcRequest, EnvelopeError> {
@@ -146,7 +162,7 @@ fn read_upload(form: Form) -> Result<RpcRequest, EnvelopeError> {
     let service_id = read_service_id(fields.remove("service_id").map(Value::String).as_ref())?;
     let method = fields.remove("method").ok_or(EnvelopeError::NoMethod)?;
     let params = fields.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
-    Ok(RpcRequest { kind: CallKind::Upload, service_id, method, params, files: form.files, id: json!(1) })
+    Ok(RpcRequest { kind: CallKind::Upload, service_id, method, params, files: form.files, id: Value::from(1) })
 }
 
 fn read_service_id(value: Option<&Value>) -> Result<i64, EnvelopeError> {
@@ -174,6 +190,8 @@ fn malformed(error: &serde_json::Error) -> EnvelopeError {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -23,6 +23,11 @@ const DOCTYPE: &str = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">
 
 pub(crate) type ResponseBody = BoxBody<Bytes, std::io::Error>;
 
+#[derive(Serialize)]
+struct ApplicationError<'a> {
+    error: &'a str,
+}
+
 /// An answer, ready to be sent.
 pub struct Response {
     status: StatusCode,
@@ -31,19 +36,19 @@ pub struct Response {
 }
 
 impl Response {
-    /// JSON as Flask's `jsonify` gives it (column "J" of the reference).
+    /// Returns JSON as Flask's `jsonify` writes it (column "J" of the reference).
     #[must_use]
     pub fn json_pretty(value: &impl Serialize) -> Self {
         Response::ok("application/json", python_json_pretty(value).into()).open_to_browsers()
     }
 
-    /// JSON on one line, labelled as text/html as upstream does (column "S").
+    /// Returns JSON on one line, labelled as text/html as upstream does (column "S").
     #[must_use]
     pub fn json_line(value: &impl Serialize) -> Self {
         Response::text(python_json(value))
     }
 
-    /// Plain text labelled as text/html as upstream does (column "T").
+    /// Returns plain text labelled as text/html as upstream does (column "T").
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Response::ok("text/html; charset=utf-8", text.into().into_bytes()).open_to_browsers()
@@ -52,10 +57,10 @@ impl Response {
     /// Returns an error of the application: status 200 with `{"error": text}`, which clients print verbatim.
     #[must_use]
     pub fn application_error(text: &str) -> Self {
-        Response::json_pretty(&serde_json::json!({ "error": text }))
+        Response::json_pretty(&ApplicationError { error: text })
     }
 
-    /// Bytes to be saved under `filename`.
+    /// Returns bytes to be saved under `filename`.
     #[must_use]
     pub fn attachment(content_type: &'static str, filename: &str, bytes: Vec<u8>) -> Self {
         let mut response = Response::ok(content_type, bytes);

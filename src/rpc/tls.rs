@@ -19,10 +19,11 @@ use rustls::{
     SignatureScheme,
 };
 
-use crate::model::{ApplicationId, CertificateRole, UserId};
+use super::peer_rule::PeerRule;
+use crate::model::CertificateRole;
 use crate::pki::{Credentials, CredentialsError, Identity};
 
-/// Why TLS cannot be set up.
+/// The reason why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The credentials are missing or broken.
@@ -38,41 +39,10 @@ pub enum TlsError {
 pub enum ClientAuthentication {
     /// A client may come without (the director: accounts, downloads). A node
     /// may come with one that is outdated, and is known by that as
-    /// [`Caller::outdated`](super::Caller::outdated).
+    /// [`Caller::outdated`](super::request::Caller::outdated).
     Optional,
     /// The handshake fails without one (managers and agents).
     Required,
-}
-
-/// Which servers a client talks to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PeerRule {
-    /// The director.
-    Director,
-    /// Any manager of this user.
-    ManagerOf(UserId),
-    /// Any manager or agent: what the director calls.
-    AnyNode,
-    /// A manager or an agent of this user's application.
-    NodeOf(UserId, ApplicationId),
-    /// Whoever answers, even without a known authority. Only for fetching
-    /// the first certificate and creating an account; the caller shows the fingerprint.
-    Unverified,
-}
-
-impl PeerRule {
-    fn accepts(&self, identity: &Identity) -> bool {
-        let is_node = matches!(identity.role, CertificateRole::Manager | CertificateRole::Agent);
-        match self {
-            PeerRule::Director => identity.role == CertificateRole::Frontend,
-            PeerRule::ManagerOf(uid) => identity.role == CertificateRole::Manager && identity.uid() == Some(*uid),
-            PeerRule::AnyNode => is_node,
-            PeerRule::NodeOf(uid, application) => {
-                is_node && identity.uid() == Some(*uid) && identity.application() == Some(*application)
-            }
-            PeerRule::Unverified => true,
-        }
-    }
 }
 
 /// Chooses ring as the process's cryptography. Called once, first thing; more calls are fine.
@@ -84,7 +54,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// Settings of a server that answers with `credentials`.
+/// Makes the settings of a server that answers with `credentials`.
 ///
 /// # Errors
 /// The credentials cannot be used.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
-/// Connects to the socket at `path`, says nothing, and gives what the other
+/// Connects to the socket at `path`, says nothing, and returns what the other
 /// side says until it closes.
 ///
 /// # Errors
