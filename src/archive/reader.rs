@@ -1,4 +1,6 @@
-//! Reading the formats, bounded.
+//! Reads the formats of archives, within bounds.
+//!
+//! Must not know where members go.
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -18,7 +20,7 @@ const MAX_LINK_BYTES: u64 = 4096;
 /// Names and attributes of a tar member, which the tar library keeps in memory.
 const MAX_HEAD_BYTES: u64 = 1024 * 1024;
 
-/// Reads the whole archive and gives every member to `sink`.
+/// Reads the whole archive and passes every member to `sink`.
 pub(crate) fn read(archive: &Path, limits: &ArchiveLimits, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
     let mut file = File::open(archive).map_err(|error| ArchiveError::Storage(error.to_string()))?;
     let packed_bytes = file.metadata().map_err(|error| ArchiveError::Storage(error.to_string()))?.len();

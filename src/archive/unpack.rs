@@ -1,4 +1,6 @@
-//! Where members go.
+//! Writes members below a directory, beside the one that they will replace.
+//!
+//! Must not know the formats of archives.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Read};

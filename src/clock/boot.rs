@@ -19,7 +19,7 @@ pub(crate) fn since_boot() -> SinceBoot {
     SinceBoot { boot: boot().to_owned(), seconds: i64::try_from(time.as_secs()).unwrap_or(i64::MAX) }
 }
 
-/// Returns the kernel's name of this boot; where it gives none, each process is a boot of its own.
+/// Returns the kernel's name of this boot; where it has none, each process is a boot of its own.
 fn boot() -> &'static str {
     static BOOT: OnceLock<String> = OnceLock::new();
     BOOT.get_or_init(|| match file::read_text(BOOT_ID.as_ref()) {

@@ -1,4 +1,4 @@
-//! `cps-tools.conf`: what the command line client is told.
+//! `cps-tools.conf`: the settings of the command line client.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

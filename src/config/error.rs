@@ -1,4 +1,4 @@
-//! Why a configuration is not used.
+//! The reasons why a configuration is refused, each with file, section and key.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What a node of a remote cloud finds as user-data: who it is, where its
+//! The user-data of a node of a remote cloud: who it is, where its
 //! director answers, by which authority it knows it, and a token that works
 //! once. Anybody in the node, and the cloud itself, can read it.
 //!

@@ -1,4 +1,4 @@
-//! `/root/config.cfg`: what a node is told when it boots. The director
+//! `/root/config.cfg`: the settings of a node, which it finds when it boots. The director
 //! writes it, the manager or the agent in the node reads it.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Where a director answers.
+//! The URL of a director.
 
 use std::fmt;
 use std::str::FromStr;

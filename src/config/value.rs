@@ -1,4 +1,4 @@
-//! How the values of options are written.
+//! The spelling of options' values; each function says in its refusal what would be right.
 
 use std::path::PathBuf;
 use std::str::FromStr;

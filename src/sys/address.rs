@@ -1,4 +1,6 @@
 //! The addresses that this machine has at this moment.
+//!
+//! Must not know what an address is for.
 
 use std::net::{IpAddr, SocketAddr};
 

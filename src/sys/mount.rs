@@ -1,4 +1,4 @@
-//! What is mounted where in the machine's mount namespace, see [`machine`].
+//! The mounts of the machine's mount namespace, see [`machine`].
 
 use std::ffi::OsStr;
 use std::fs;

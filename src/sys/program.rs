@@ -64,7 +64,7 @@ const TAIL: usize = 5;
 /// How long a program may run when the caller has no better number.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
-/// Runs `program` with `arguments` and an empty input, and gives its
+/// Runs `program` with `arguments` and an empty input, and returns its
 /// standard output. Arguments show in the process list: never a secret.
 ///
 /// # Errors
@@ -255,7 +255,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// Runs `program` with the terminal, input and output of this process, for
-/// as long as it likes, and gives the code it ends with (128 and the signal
+/// as long as it likes, and returns the code it ends with (128 and the signal
 /// when it is killed, as shells do). Arguments show in the process list:
 /// never a secret.
 ///
