@@ -11,7 +11,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProto
 
 use crate::sys::mount;
 
-/// Does all that can be done, and gives what could not, in words.
+/// Does all that can be done, and returns a sentence for each thing that could not.
 pub(crate) fn boot() -> Vec<String> {
     let mut complaints = Vec::new();
     // The table of mounts is read from /proc, so that one comes first and unasked.

@@ -49,10 +49,10 @@ pub(crate) async fn ensure_started(place: &Place) -> Result<(), NutshellError> {
 
 /// Stops the director: asks it, then makes it. Fine if none runs.
 pub(crate) async fn stop(place: &Place) -> Result<(), NutshellError> {
-    if let Some(process) = running(place) {
-        if !process::end(process, Signal::SIGTERM, STOP_LIMIT).await {
-            return Err(NutshellError::Left(format!("the director, process {}", process.pid)));
-        }
+    if let Some(process) = running(place)
+        && !process::end(process, Signal::SIGTERM, STOP_LIMIT).await
+    {
+        return Err(NutshellError::Left(format!("the director, process {}", process.pid)));
     }
     Ok(file::ensure_absent(&place.director_json())?)
 }
@@ -95,7 +95,7 @@ async fn says_ready(listener: &UnixDatagram) {
         }
     }
     // One that cannot be heard is not ready.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn ended(place: &Place) -> NutshellError {

@@ -22,7 +22,7 @@ pub(crate) struct SigningRequest {
     key_pem: String,
 }
 
-/// Makes the node's key and request, or gives those that were made before a
+/// Makes the node's key and request, or returns those that were made before a
 /// power cut: the director may have bound the token to them already. Blocking.
 pub(crate) fn ensure_request(root: &Path, invitation: &Invitation) -> Result<SigningRequest, JoinError> {
     let directory = beneath(root, Path::new(PENDING)).join(invitation.tag.as_str());
