@@ -21,10 +21,10 @@ pub(crate) struct ApplicationView {
     pub vmid: Option<String>,
     /// The internal name of the manager's cloud (`iaas` is the default one).
     pub cloud: Option<String>,
-    /// The manager's port, when it is not 443 (ours).
+    /// The manager's port, when it is not 443, which ConPaaS 2.0 does not tell.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manager_port: Option<u16>,
-    /// Why the last start failed, in state `ERROR` (ours).
+    /// Why the last start failed, in state `ERROR`, which ConPaaS 2.0 does not tell.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
 }

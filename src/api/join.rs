@@ -1,4 +1,4 @@
-//! What a node gets for its one-time token (ours: `POST /ca/join`).
+//! What a node gets for its one-time token (`POST /ca/join`, which ConPaaS 2.0 does not have).
 
 use serde::{Deserialize, Serialize};
 

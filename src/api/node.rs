@@ -68,7 +68,7 @@ pub struct NodeView {
     /// Volumes made with it.
     #[serde(default)]
     pub volumes: Vec<NodeVolume>,
-    /// The agent's port, when it is not 5555 (ours).
+    /// The agent's port, when it is not 5555, which ConPaaS 2.0 does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
 }

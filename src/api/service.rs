@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::application::ApplicationView;
-use crate::model::{ApplicationId, ServiceId};
+use crate::model::{ApplicationId, ServiceId, State};
 
 /// What `/list` and `/add` say of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub(crate) struct ServiceView {
     #[serde(rename = "type")]
     pub kind: String,
     /// Always `INIT`: the live state is the manager's to tell.
-    pub state: String,
+    pub state: State,
     /// UTC time of creation, ISO 8601 with microseconds.
     pub created: String,
     /// Always null, as upstream.

@@ -21,7 +21,7 @@ const SOON_SECONDS: i64 = 30 * 24 * 3600;
 /// Makes what the clouds of the director at `director_cfg` lack, as far as a
 /// program can know what it should be; `image` is the file of the image that
 /// nodes start from. Returns what was done, or could not be.
-pub(crate) async fn mend(director_cfg: &Path, image: Option<&Path>) -> Vec<Finding> {
+pub(crate) async fn repair(director_cfg: &Path, image: Option<&Path>) -> Vec<Finding> {
     // What is wrong with either is told by the check.
     let Ok(config) = DirectorConfig::read(director_cfg) else { return Vec::new() };
     let Ok(authority) = Authority::load(&config.cert_dir) else { return Vec::new() };

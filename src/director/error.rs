@@ -45,7 +45,7 @@ pub(crate) enum Failure {
     /// The certificate authority failed.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
-    /// Anything else that is ours to mend; the text goes to the log only.
+    /// Anything else that is not the caller's to fix; the text goes to the log only.
     #[error("{0}")]
     Internal(String),
 }

@@ -37,7 +37,7 @@ mod timestamp;
 mod views;
 mod volume;
 
-pub(crate) use check::{check, mend};
+pub(crate) use check::{check, repair};
 pub use http::{Access, route_table};
 pub(crate) use node::stop::stop_nodes;
 pub(crate) use renewal::{RenewAuthority, renew};

@@ -107,3 +107,22 @@ fn is_due(not_after: i64, now: i64) -> bool {
 fn day(time: i64) -> String {
     DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), |time| time.format("%Y-%m-%d").to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_due_when_a_third_of_its_life_is_left() {
+        let third = i64::try_from(Lifetime::DIRECTOR.0.as_secs() / 3).expect("years");
+        for (left, due) in [(third + 1, false), (third, false), (third - 1, true), (0, true), (-DAY, true)] {
+            assert_eq!(is_due(1_800_000_000 + left, 1_800_000_000), due, "{left} s left");
+        }
+    }
+
+    #[test]
+    fn days_are_told_without_the_time() {
+        assert_eq!(day(0), "1970-01-01");
+        assert_eq!(day(1_800_000_000), "2027-01-15");
+    }
+}

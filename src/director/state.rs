@@ -87,3 +87,24 @@ impl Wakers {
         waker.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_reconciler_is_woken_even_one_that_is_at_work() {
+        let (first, second) = (CloudName::default_cloud(), "other".parse().expect("a name"));
+        let wakers = Wakers::new([&first, &second].into_iter());
+        assert!(futures_util::poll!(Box::pin(wakers.woken(Some(&first)))).is_pending());
+        // Nobody waits now; the second call does not add to the first.
+        wakers.wake();
+        wakers.wake();
+        let gone: CloudName = "gone".parse().expect("a name");
+        for cloud in [Some(&first), Some(&second), Some(&gone)] {
+            assert!(futures_util::poll!(Box::pin(wakers.woken(cloud))).is_ready(), "{cloud:?}");
+            assert!(futures_util::poll!(Box::pin(wakers.woken(cloud))).is_pending(), "{cloud:?}");
+        }
+        assert!(futures_util::poll!(Box::pin(wakers.woken(None))).is_pending(), "as for a cloud that is gone");
+    }
+}

@@ -4,6 +4,7 @@ use chrono::{Local, TimeZone};
 
 use super::node::request::Wish;
 use crate::api::{self, ApplicationView, NodeView, ResourceView, ServiceAndApplication, ServiceView, UserView};
+use crate::model::State;
 use crate::store::director::application::Application;
 use crate::store::director::node::Node;
 use crate::store::director::service::Service;
@@ -48,7 +49,7 @@ pub(crate) fn service(service: &Service, application: ApplicationView) -> Servic
             sid: service.sid,
             name: service.name.clone(),
             kind: service.kind.clone(),
-            state: "INIT".to_owned(),
+            state: State::Init,
             created: service.created.clone(),
             cloud: None,
             subnet: None,
@@ -90,4 +91,62 @@ pub(crate) fn node(node: &Node) -> Option<NodeView> {
         volumes: wish.attached,
         port: Some(place.port).filter(|port| *port != api::AGENT_PORT),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::model::NodeRole;
+    use crate::store::director::node::{Phase, Place};
+    use crate::store::director::sample::{Sample, new_user};
+
+    fn node_at(role: NodeRole, port: u16) -> Node {
+        let place = Place {
+            vmid: "v1".into(),
+            ip: Ipv4Addr::new(10, 0, 0, 2),
+            private_ip: Ipv4Addr::new(192, 168, 0, 2),
+            port,
+        };
+        let mut wanted = Sample::new(0).new_node("n1", role);
+        wanted.request = r#"{"role": "master"}"#.into();
+        Node { rid: 7, phase: Phase::Up, wanted, place: Some(place), charged: 2, up_since: 0 }
+    }
+
+    #[test]
+    fn ports_are_told_where_they_are_not_the_usual_ones() {
+        let sample = Sample::new(0);
+        for (port, told) in [(api::MANAGER_PORT, None), (4430, Some(4430))] {
+            let view = application(&sample.application(), Some(&node_at(NodeRole::Manager, port)));
+            assert_eq!((view.manager_port, view.manager.as_deref()), (told, Some("10.0.0.2")));
+        }
+        for (port, told) in [(api::AGENT_PORT, None), (5556, Some(5556))] {
+            assert_eq!(node(&node_at(NodeRole::Agent, port)).expect("it has a place").port, told);
+        }
+        let view = application(&sample.application(), None);
+        assert_eq!((view.status, view.manager, view.vmid, view.cloud), (State::Init, None, None, None));
+    }
+
+    #[test]
+    fn a_node_has_its_role_in_its_service_and_a_resource_its_program() {
+        let row = node_at(NodeRole::Agent, api::AGENT_PORT);
+        let view = node(&row).expect("it has a place");
+        assert_eq!(
+            (view.id.as_str(), view.role.as_str(), view.private_ip.as_str()),
+            ("iaasv1", "master", "192.168.0.2")
+        );
+        let view = resource(&row, "app".into()).expect("it has a place");
+        assert_eq!((view.role, view.cloud.as_str(), view.charged), (NodeRole::Agent, "default", 2));
+        let unplaced = Node { place: None, ..row };
+        assert!(node(&unplaced).is_none() && resource(&unplaced, "app".into()).is_none());
+    }
+
+    #[test]
+    fn no_password_is_shown_but_the_md5_of_the_one_that_was_typed() {
+        let stored = User { uid: crate::model::UserId(1), details: new_user("alice", 5) };
+        assert_eq!(super::user(&stored, None).password, None);
+        let typed = super::user(&stored, Some("secret")).password;
+        assert_eq!(typed.as_deref(), Some("5ebe2294ecd0e0f08eab7690d2a6ee69"));
+    }
 }

@@ -115,7 +115,7 @@ fn check(config: Option<&Path>, is_json: bool, mend: Option<Option<&Path>>) -> O
     let config = locate_director_cfg(config);
     let work = async {
         let mut findings = match mend {
-            Some(image) => director::mend(&config, image).await,
+            Some(image) => director::repair(&config, image).await,
             None => Vec::new(),
         };
         findings.extend(director::check(&config).await);

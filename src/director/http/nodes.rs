@@ -20,7 +20,7 @@ use crate::store::director::node::NewNode;
 
 /// Answers the nodes that came up.
 ///
-/// With `operation_id` (ours) a repeated call answers the same nodes, or makes
+/// With `operation_id`, which ConPaaS 2.0 does not have, a repeated call answers the same nodes, or makes
 /// them anew if the first call was cut short.
 pub(crate) async fn create(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let made = create::create(&director, order(&director, &call)?).await?;

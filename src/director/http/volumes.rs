@@ -11,7 +11,7 @@ use crate::director::volume;
 use crate::rpc::Response;
 use crate::store::director::volume::NewVolume;
 
-/// Makes a volume. With `operation_id` (ours) a repeated call answers the same one.
+/// Makes a volume. With `operation_id`, which ConPaaS 2.0 does not have, a repeated call answers the same one.
 pub(crate) async fn create(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     call.require_own_application()?;
     let new = new_volume(&director, &call)?;

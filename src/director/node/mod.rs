@@ -1,4 +1,6 @@
 //! The nodes of applications: asked for, made, told what they need, stopped, removed.
+//!
+//! Must not know: requests and answers, and how a cloud works.
 
 pub(crate) mod bring_up;
 pub(crate) mod certificate;
