@@ -29,7 +29,7 @@ pub struct NodeRequest {
     pub inst_type: Option<String>,
 }
 
-/// A volume as the director gives it with a node.
+/// A volume as the director answers it with a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeVolume {
     /// Name.
@@ -46,7 +46,7 @@ pub struct NodeVolume {
     pub cloud: String,
 }
 
-/// A node as the director gives it, and takes it in `/remove_nodes`.
+/// A node as the director answers it, and takes it in `/remove_nodes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeView {
     /// `<cloud><vmid>`.

@@ -122,3 +122,35 @@ fn check_name(name: &str) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::State;
+    use crate::store::director::node::Phase;
+    use crate::store::director::sample::Sample;
+
+    #[test]
+    fn names_are_short_and_printable() {
+        for (name, is_good) in [("a", true), ("ü b", true), ("a\tb", false), ("\u{1b}[31m", false)] {
+            assert_eq!(check_name(name).is_ok(), is_good, "{name:?}");
+        }
+        assert!(check_name(&"ü".repeat(MAX_NAME_CHARS)).is_ok());
+        assert!(check_name(&"a".repeat(MAX_NAME_CHARS + 1)).is_err());
+    }
+
+    #[test]
+    fn a_stop_wants_nothing_any_more_and_may_be_repeated() {
+        let sample = Sample::new(0);
+        let nodes = [sample.add_node("n1", NodeRole::Manager), sample.add_node("n2", NodeRole::Agent)];
+        sample.run(|tx| service::begin_adding(tx, sample.aid, "generic", "now"));
+        for _ in 0..2 {
+            sample.write(|tx| record_stop(tx, sample.aid)).expect("a stop");
+            assert_eq!(sample.state(), Some(State::Stopped));
+            assert_eq!(nodes.map(|rid| sample.phase(rid)), [Some(Phase::Removing); 2]);
+            assert!(sample.run(service::unfinished).is_empty());
+        }
+        sample.run(|tx| application::delete(tx, sample.aid));
+        sample.write(|tx| record_stop(tx, sample.aid)).expect("what is gone is stopped");
+    }
+}

@@ -133,8 +133,8 @@ fn record_started(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::director::sample::Sample;
     use crate::model::State;
+    use crate::store::director::sample::Sample;
 
     fn begin(sample: &Sample) -> Result<i64, Failure> {
         sample.write(|tx| {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     fn finish(sample: &Sample, rid: i64, outcome: Result<(), &str>) {
-        sample.write(|tx| Ok(record_started(tx, rid, sample.aid, outcome)?)).expect("a record");
+        sample.run(|tx| record_started(tx, rid, sample.aid, outcome));
     }
 
     #[test]
@@ -185,6 +185,6 @@ mod tests {
         let sample = Sample::new(0);
         assert_eq!(begin(&sample).unwrap_err().to_string(), texts::INSUFFICIENT_CREDITS);
         assert_eq!(sample.state(), Some(State::Init));
-        assert!(sample.write(|tx| Ok(node::all(tx)?)).expect("a list").is_empty());
+        assert!(sample.run(node::all).is_empty());
     }
 }

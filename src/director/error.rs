@@ -41,7 +41,7 @@ pub(crate) enum Failure {
     Store(#[from] StoreError),
     /// A cloud failed.
     #[error(transparent)]
-    Cloud(#[from] CloudError),
+    CloudFailed(#[from] CloudError),
     /// The certificate authority failed.
     #[error(transparent)]
     Authority(#[from] AuthorityError),

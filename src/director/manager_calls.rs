@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
 use super::error::Failure;
 use super::state::Director;
@@ -16,7 +16,7 @@ use crate::sys::chain;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The application and its manager's node, in the words and the order of
+/// Returns the application and its manager's node, in the words and the order of
 /// upstream's checks; `shown` is the id as the caller wrote it.
 pub(crate) async fn find(
     director: &Director,
@@ -35,20 +35,24 @@ pub(crate) async fn find(
     }
 }
 
-/// Calls a method of service 0 of a manager.
-pub(crate) async fn call(director: &Director, node: &Node, call: &RpcCall) -> Result<Value, Failure> {
+/// Calls a method of service 0 of a manager, and reads its answer.
+pub(crate) async fn call<T: DeserializeOwned>(director: &Director, node: &Node, call: &RpcCall) -> Result<T, Failure> {
     let Some(place) = &node.place else { return Err(Failure::Internal("a node that is up has no address".into())) };
     let rule = PeerRule::NodeOf(node.wanted.uid, node.wanted.aid);
     let client = Client::new(Some(&director.certificate.credentials()), rule)
         .map_err(|error| Failure::Internal(chain(&error)))?
         .with_timeout(LIMIT);
     let endpoint = Endpoint { host: place.ip.to_string(), port: place.port };
-    client.call(&endpoint, call).await.map_err(|error| match error {
+    let answer = client.call(&endpoint, call).await.map_err(|error| match error {
         CallError::Remote(text) => Failure::Application(text),
         other => {
             let text = chain(&other);
             tracing::warn!(app.id = node.wanted.aid.0, error = text, "a manager does not answer as it should");
             Failure::Application(format!("The manager of application {} cannot be reached: {text}", node.wanted.aid))
         }
+    })?;
+    serde_json::from_value(answer).map_err(|error| {
+        let aid = node.wanted.aid;
+        Failure::Application(format!("The manager of application {aid} answered what cannot be understood: {error}"))
     })
 }

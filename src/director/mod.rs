@@ -27,8 +27,6 @@ mod reconcile;
 mod renewal;
 mod resource;
 mod run;
-#[cfg(test)]
-mod sample;
 mod service;
 mod setup;
 mod state;

@@ -31,33 +31,21 @@ use crate::store::director as store;
 use crate::store::director::application;
 use crate::store::director::node::{self, Node, Phase};
 use crate::store::director::volume::{self, Volume};
+use crate::store::{StoreError, Transaction};
 use crate::task::crash_point;
+
+/// Time for what is under way to come to a recorded point when the director stops.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Undoes what nobody waits for any more: done once, when the director starts.
 pub(crate) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
     // A node that was made may not have joined yet: the time without a director does not count.
     let expires = token::expiry(director);
-    let n_given_up = director
-        .store
-        .write(move |tx| {
-            store::token::extend(tx, expires)?;
-            let mut n_given_up = 0;
-            for node in node::all(tx)? {
-                if node.phase == Phase::Making && node.wanted.role == NodeRole::Agent {
-                    volume::set_removing_with_node(tx, &node.wanted.tag)?;
-                    node::set_removing(tx, node.rid)?;
-                    n_given_up += 1;
-                }
-            }
-            for volume in volume::all(tx)? {
-                if volume.phase == volume::Phase::Making {
-                    volume::set_removing(tx, volume.id)?;
-                    n_given_up += 1;
-                }
-            }
-            Ok::<_, Failure>(n_given_up)
-        })
-        .await?;
+    let given_up = director.store.write(move |tx| {
+        store::token::extend(tx, expires)?;
+        give_up_unfinished(tx)
+    });
+    let n_given_up = given_up.await?;
     if n_given_up > 0 {
         tracing::info!(n_given_up, "giving up nodes and volumes that were being made when the director ended");
     }
@@ -188,20 +176,7 @@ async fn give_up_lost(director: &Arc<Director>, row: &Node) {
     }
     tracing::error!(node.tag = %row.wanted.tag, app.id = row.wanted.aid.0, "a cloud has lost a node");
     let row = row.clone();
-    let recorded = director
-        .store
-        .write(move |tx| {
-            node::set_removing(tx, row.rid)?;
-            if row.wanted.role == NodeRole::Manager {
-                let cloud = &row.wanted.cloud;
-                let reason =
-                    format!("cloud {cloud} has lost the manager's node; stop the application and start it again");
-                let event = ApplicationEvent::ManagerLost;
-                let _one_that_was_stopped_stays_so = application::advance(tx, row.wanted.aid, event, Some(&reason))?;
-            }
-            Ok::<_, Failure>(())
-        })
-        .await;
+    let recorded = director.store.write(move |tx| record_lost(tx, &row)).await;
     logged(recorded, "record that a node is lost");
 }
 
@@ -211,5 +186,77 @@ async fn is_still_up(director: &Arc<Director>, row: &Node) -> bool {
     logged(phase, "read a node") == Some(Some(Phase::Up))
 }
 
-/// Time for what is under way to come to a recorded point when the director stops.
-pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
+/// Records that agents and volumes that were being made are not wanted any
+/// more: who waited for them asks again. Returns how many there were.
+fn give_up_unfinished(tx: &Transaction<'_>) -> Result<usize, StoreError> {
+    let mut n_given_up = 0;
+    for node in node::all(tx)? {
+        if node.phase == Phase::Making && node.wanted.role == NodeRole::Agent {
+            volume::set_removing_with_node(tx, &node.wanted.tag)?;
+            node::set_removing(tx, node.rid)?;
+            n_given_up += 1;
+        }
+    }
+    for volume in volume::all(tx)? {
+        if volume.phase == volume::Phase::Making {
+            volume::set_removing(tx, volume.id)?;
+            n_given_up += 1;
+        }
+    }
+    Ok(n_given_up)
+}
+
+fn record_lost(tx: &Transaction<'_>, row: &Node) -> Result<(), StoreError> {
+    node::set_removing(tx, row.rid)?;
+    if row.wanted.role == NodeRole::Manager {
+        let cloud = &row.wanted.cloud;
+        let reason = format!("cloud {cloud} has lost the manager's node; stop the application and start it again");
+        let event = ApplicationEvent::ManagerLost;
+        let _one_that_was_stopped_stays_so = application::advance(tx, row.wanted.aid, event, Some(&reason))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::State;
+    use crate::store::director::application::Advance;
+    use crate::store::director::sample::Sample;
+
+    #[test]
+    fn agents_that_were_being_made_are_given_up_and_managers_are_not() {
+        let sample = Sample::new(0);
+        let (manager, agent) = (sample.add_node("n1", NodeRole::Manager), sample.add_node("n2", NodeRole::Agent));
+        let gone = sample.add_node("n3", NodeRole::Agent);
+        sample.run(|tx| node::set_removing(tx, gone));
+        assert_eq!(sample.run(give_up_unfinished), 1);
+        assert_eq!((sample.phase(manager), sample.phase(agent)), (Some(Phase::Making), Some(Phase::Removing)));
+        assert_eq!(sample.run(give_up_unfinished), 0);
+    }
+
+    #[test]
+    fn an_application_hears_that_its_manager_is_lost_and_not_that_an_agent_is() {
+        let sample = Sample::new(0);
+        for event in [ApplicationEvent::Start, ApplicationEvent::ManagerUp] {
+            let moved = sample.run(|tx| application::advance(tx, sample.aid, event, None));
+            assert!(matches!(moved, Advance::To(_)), "{moved:?}");
+        }
+        let lose = |tag: &str, role| {
+            let rid = sample.add_node(tag, role);
+            let rows = sample.run(node::all);
+            let row = rows.iter().find(|row| row.rid == rid).expect("it was added");
+            sample.run(|tx| record_lost(tx, row));
+            assert_eq!(sample.phase(rid), Some(Phase::Removing));
+        };
+        lose("n1", NodeRole::Agent);
+        assert_eq!(sample.state(), Some(State::Running));
+        lose("n2", NodeRole::Manager);
+        assert_eq!(sample.state(), Some(State::Error));
+        assert!(sample.application().reason.is_some_and(|reason| reason.contains("has lost the manager's node")));
+        let stopped = sample.run(|tx| application::advance(tx, sample.aid, ApplicationEvent::Stop, None));
+        assert_eq!(stopped, Advance::To(State::Stopped));
+        lose("n3", NodeRole::Manager);
+        assert_eq!(sample.state(), Some(State::Stopped), "a stop stays a stop");
+    }
+}

@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
+
 use super::application::{WithManager, with_managers};
 use super::error::Failure;
 use super::manager_calls;
@@ -143,8 +145,7 @@ async fn undo_adding(director: &Director, rec_id: i64, aid: ApplicationId) -> Re
         let known = director.store.read(move |tx| Ok::<_, Failure>(service::list(tx, uid, Some(aid))?)).await?;
         for sid in service_ids(director, &node).await? {
             if !known.iter().any(|found| found.sid == sid) {
-                manager_calls::call(director, &node, &RpcCall::post(0, "remove_service").param("service_id", sid.0))
-                    .await?;
+                remove_from_manager(director, &node, sid).await?;
             }
         }
     }
@@ -160,12 +161,11 @@ async fn add_to(director: &Director, node: &Node, kind: &str) -> Result<Service,
         .write(move |tx| Ok::<_, Failure>(service::begin_adding(tx, aid, &new_kind, &utc_now())?))
         .await?;
     crash_point("add_service.recorded");
-    let answer =
-        manager_calls::call(director, node, &RpcCall::post(0, "add_service").param("service_type", kind)).await;
+    let request = RpcCall::post(0, "add_service").param("service_type", kind);
+    let answer = manager_calls::call::<ServiceIdView>(director, node, &request).await;
     crash_point("add_service.added");
-    let sid = match answer.map(serde_json::from_value::<ServiceIdView>) {
-        Ok(Ok(added)) => added.service_id,
-        Ok(Err(_)) => return Err(Failure::application("The manager did not say the new service's id")),
+    let sid = match answer {
+        Ok(added) => added.service_id,
         Err(failure) => {
             undo_adding(director, rec_id, aid).await?;
             return Err(failure);
@@ -177,8 +177,7 @@ async fn add_to(director: &Director, node: &Node, kind: &str) -> Result<Service,
 
 async fn remove_from(director: &Director, node: &Node, sid: ServiceId, rec_id: Option<i64>) -> Result<(), Failure> {
     let _one_at_a_time = director.operations.hold(&OperationKey::Services(node.wanted.aid)).await;
-    let removed =
-        manager_calls::call(director, node, &RpcCall::post(0, "remove_service").param("service_id", sid.0)).await;
+    let removed = remove_from_manager(director, node, sid).await;
     crash_point("remove_service.removed");
     if let Err(failure) = removed {
         // A repeated removal finds the service gone from the manager: only the row is left to go.
@@ -193,14 +192,14 @@ async fn remove_from(director: &Director, node: &Node, sid: ServiceId, rec_id: O
     }
 }
 
+async fn remove_from_manager(director: &Director, node: &Node, sid: ServiceId) -> Result<(), Failure> {
+    let request = RpcCall::post(0, "remove_service").param("service_id", sid.0);
+    let _says_nothing_new: IgnoredAny = manager_calls::call(director, node, &request).await?;
+    Ok(())
+}
+
 /// Returns the ids of all services that a manager has, without its own 0.
 async fn service_ids(director: &Director, node: &Node) -> Result<Vec<ServiceId>, Failure> {
-    let info = manager_calls::call(director, node, &RpcCall::get(0, "get_app_info")).await?;
-    let info: AppInfo = serde_json::from_value(info).map_err(|error| {
-        Failure::Application(format!(
-            "The manager of application {} did not say its services: {error}",
-            node.wanted.aid
-        ))
-    })?;
+    let info: AppInfo = manager_calls::call(director, node, &RpcCall::get(0, "get_app_info")).await?;
     Ok(info.states.into_keys().filter(|sid| *sid != ServiceId::MANAGER).collect())
 }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::director::sample::Sample;
 use crate::model::{ApplicationEvent, NodeRole, State};
 use crate::store::Store;
+use crate::store::director::sample::Sample;
 
 const HOUR: i64 = 3600;
 
@@ -19,7 +19,7 @@ impl House {
         let sample = Sample::new(credit);
         let events = [ApplicationEvent::Start, ApplicationEvent::ManagerUp];
         for event in events {
-            let moved = sample.write(|tx| Ok(application::advance(tx, sample.aid, event, None)?)).unwrap();
+            let moved = sample.run(|tx| application::advance(tx, sample.aid, event, None));
             assert!(matches!(moved, application::Advance::To(_)), "{moved:?}");
         }
         House { sample, n_nodes: 0, n_boots: 1, seconds: 900 }
@@ -34,9 +34,9 @@ impl House {
         let rid = self.sample.add_node(&format!("n{}", self.n_nodes), NodeRole::Agent);
         let work = |tx: &Transaction<'_>| {
             let mark = running_time::look(tx, self.now())?;
-            Ok(node::set_up(tx, rid, 0, &mark)?)
+            node::set_up(tx, rid, 0, &mark)
         };
-        assert!(self.sample.write(work).unwrap());
+        assert!(self.sample.run(work));
     }
 
     /// Runs on for some seconds, with a look at the end.
@@ -203,7 +203,7 @@ fn at_zero_the_applications_stop() {
     house.seconds += 10;
     assert_eq!(house.charge(), 1);
     assert_eq!(house.sample.state(), Some(State::Stopped));
-    let nodes = house.sample.write(|tx| Ok(node::all(tx)?)).unwrap();
+    let nodes = house.sample.run(node::all);
     assert!(nodes.iter().all(|node| node.phase == Phase::Removing));
     assert_eq!(house.sample.credit(), 0);
 }

@@ -22,7 +22,7 @@ pub(crate) fn response(failure: &Failure, path: &str) -> Response {
             log(failure, path);
             Response::status_page(507, "The director's disk is full. Free some room on it and try again.")
         }
-        Failure::Cloud(error) => {
+        Failure::CloudFailed(error) => {
             log(failure, path);
             Response::application_error(&error.to_string())
         }

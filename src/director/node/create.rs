@@ -12,6 +12,7 @@ use crate::director::error::Failure;
 use crate::director::state::{Director, OperationKey};
 use crate::director::{credit, volume};
 use crate::model::{ApplicationId, UserId};
+use crate::store::Transaction;
 use crate::store::director as store;
 use crate::store::director::node::{NewNode, Node, Phase};
 use crate::store::director::{node, user};
@@ -47,20 +48,7 @@ impl Order {
             return Ok(made_before);
         }
         let (uid, aid, new) = (self.uid, self.aid, self.new);
-        let nodes = director
-            .store
-            .write(move |tx| {
-                if user::credit(tx, uid)?.unwrap_or_default() <= 0 {
-                    return Err(Failure::application(texts::INSUFFICIENT_CREDITS));
-                }
-                let mut nodes = Vec::new();
-                for wanted in new {
-                    let rid = node::insert(tx, &wanted)?;
-                    nodes.push(Node { rid, phase: Phase::Making, wanted, place: None, charged: 0, up_since: 0 });
-                }
-                Ok(nodes)
-            })
-            .await?;
+        let nodes = director.store.write(move |tx| record_wanted(tx, uid, new)).await?;
         crash_point("create_nodes.recorded");
         tracing::info!(app.id = aid.0, n_nodes = nodes.len(), "making nodes");
         let made = join_all(nodes.iter().map(|node| make(director, node))).await;
@@ -77,18 +65,32 @@ impl Order {
     async fn made_before(&self, director: &Director) -> Result<Option<Vec<Node>>, Failure> {
         let Some(operation) = self.operation.clone() else { return Ok(None) };
         let aid = self.aid;
-        director
-            .store
-            .write(move |tx| {
-                let mut nodes = node::of_operation(tx, aid, &operation)?;
-                for node in nodes.iter().filter(|node| node.phase == Phase::Making) {
-                    node::set_removing(tx, node.rid)?;
-                }
-                nodes.retain(|node| node.phase == Phase::Up);
-                Ok(Some(nodes).filter(|nodes| !nodes.is_empty()))
-            })
-            .await
+        let made = director.store.write(move |tx| give_up_unfinished(tx, aid, &operation)).await?;
+        Ok(Some(made).filter(|nodes| !nodes.is_empty()))
     }
+}
+
+/// Records nodes that are wanted, if their owner can pay for them.
+fn record_wanted(tx: &Transaction<'_>, uid: UserId, new: Vec<NewNode>) -> Result<Vec<Node>, Failure> {
+    if user::credit(tx, uid)?.unwrap_or_default() <= 0 {
+        return Err(Failure::application(texts::INSUFFICIENT_CREDITS));
+    }
+    let mut nodes = Vec::new();
+    for wanted in new {
+        let rid = node::insert(tx, &wanted)?;
+        nodes.push(Node { rid, phase: Phase::Making, wanted, place: None, charged: 0, up_since: 0 });
+    }
+    Ok(nodes)
+}
+
+/// Returns the nodes of an operation that are up, and gives up those that are still being made.
+fn give_up_unfinished(tx: &Transaction<'_>, aid: ApplicationId, operation: &str) -> Result<Vec<Node>, Failure> {
+    let mut nodes = node::of_operation(tx, aid, operation)?;
+    for node in nodes.iter().filter(|node| node.phase == Phase::Making) {
+        node::set_removing(tx, node.rid)?;
+    }
+    nodes.retain(|node| node.phase == Phase::Up);
+    Ok(nodes)
 }
 
 /// Makes one node with its volumes; `None` if it did not come up.
@@ -124,6 +126,39 @@ async fn make(director: &Arc<Director>, node: &Node) -> Option<Node> {
                 tracing::error!(error = %chain(&error), "cannot record that a node is not wanted");
             }
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::NodeRole;
+    use crate::store::director::sample::Sample;
+
+    #[test]
+    fn nodes_are_recorded_for_those_who_have_credit() {
+        for (credit, n_rows) in [(1, 2), (0, 0)] {
+            let sample = Sample::new(credit);
+            let new = ["n1", "n2"].map(|tag| sample.new_node(tag, NodeRole::Agent));
+            let outcome = sample.write(|tx| record_wanted(tx, sample.uid, new.into()));
+            let refusal = outcome.err().map(|failure| failure.to_string());
+            assert_eq!(refusal.as_deref(), Some(texts::INSUFFICIENT_CREDITS).filter(|_| credit == 0));
+            assert_eq!(sample.run(node::all).len(), n_rows);
+        }
+    }
+
+    #[test]
+    fn a_repeated_operation_gets_what_came_up_and_gives_up_the_rest() {
+        let sample = Sample::new(1);
+        let new =
+            ["n1", "n2"].map(|tag| NewNode { operation: Some("op".into()), ..sample.new_node(tag, NodeRole::Agent) });
+        let nodes = sample.write(|tx| record_wanted(tx, sample.uid, new.into())).expect("there is credit");
+        assert!(sample.run(|tx| credit::start_counting(tx, nodes[0].rid)));
+        let again = || sample.write(|tx| give_up_unfinished(tx, sample.aid, "op")).expect("a read");
+        for _ in 0..2 {
+            assert_eq!(again().iter().map(|node| node.rid).collect::<Vec<_>>(), [nodes[0].rid]);
+            assert_eq!(sample.phase(nodes[1].rid), Some(Phase::Removing));
         }
     }
 }

@@ -53,7 +53,7 @@ impl From<Failure> for BringUpError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Store(error) => BringUpError::Store(error),
-            Failure::Cloud(error) => BringUpError::Cloud(error),
+            Failure::CloudFailed(error) => BringUpError::Cloud(error),
             other => BringUpError::Context(other.to_string()),
         }
     }

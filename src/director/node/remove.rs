@@ -8,6 +8,7 @@ use futures_util::stream;
 use crate::director::error::Failure;
 use crate::director::state::{Director, OperationKey};
 use crate::model::{ApplicationId, NodeRole};
+use crate::store::Transaction;
 use crate::store::director::node::{self, Node};
 use crate::store::director::volume;
 use crate::sys::chain;
@@ -22,24 +23,7 @@ pub(crate) async fn remove_agents(
     aid: ApplicationId,
     vmids: Vec<String>,
 ) -> Result<(), Failure> {
-    let going = director
-        .store
-        .write(move |tx| {
-            let mut going = Vec::new();
-            for vmid in &vmids {
-                match node::by_vmid(tx, aid, vmid)? {
-                    Some(found) if found.wanted.role == NodeRole::Agent => {
-                        node::set_removing(tx, found.rid)?;
-                        volume::set_removing_with_node(tx, &found.wanted.tag)?;
-                        going.push(found);
-                    }
-                    Some(_) => return Err(Failure::application("A manager cannot remove its own node")),
-                    None => tracing::info!(app.id = aid.0, node.vmid = vmid, "a node to be removed is not there"),
-                }
-            }
-            Ok(going)
-        })
-        .await?;
+    let going = director.store.write(move |tx| record_removal(tx, aid, &vmids)).await?;
     crash_point("remove_nodes.recorded");
     let worker = Arc::clone(director);
     let removing = async move {
@@ -53,6 +37,23 @@ pub(crate) async fn remove_agents(
 /// Removes nodes that were recorded as not wanted, several at once.
 pub(crate) async fn remove_nodes(director: &Arc<Director>, nodes: &[Node]) {
     stream::iter(nodes).for_each_concurrent(MAX_AT_ONCE, |node| remove_node(director, node)).await;
+}
+
+fn record_removal(tx: &Transaction<'_>, aid: ApplicationId, vmids: &[String]) -> Result<Vec<Node>, Failure> {
+    let mut going = Vec::new();
+    for vmid in vmids {
+        let Some(found) = node::by_vmid(tx, aid, vmid)? else {
+            tracing::info!(app.id = aid.0, node.vmid = vmid, "a node to be removed is not there");
+            continue;
+        };
+        if found.wanted.role == NodeRole::Manager {
+            return Err(Failure::application("A manager cannot remove its own node"));
+        }
+        node::set_removing(tx, found.rid)?;
+        volume::set_removing_with_node(tx, &found.wanted.tag)?;
+        going.push(found);
+    }
+    Ok(going)
 }
 
 async fn remove_node(director: &Arc<Director>, node: &Node) {
@@ -77,5 +78,37 @@ pub(crate) fn logged<T, E: std::error::Error>(outcome: Result<T, E>, action: &st
             tracing::error!(error = %chain(&error), "cannot {action}; trying again later");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::store::director::node::{Phase, Place};
+    use crate::store::director::sample::Sample;
+
+    #[test]
+    fn a_manager_removes_its_agents_and_neither_itself_nor_what_is_anothers() {
+        let sample = Sample::new(0);
+        let add = |tag: &str, role, vmid: &str| {
+            let rid = sample.add_node(tag, role);
+            let ip = Ipv4Addr::LOCALHOST;
+            let place = Place { vmid: vmid.into(), ip, private_ip: ip, port: 1 };
+            assert!(sample.run(|tx| node::set_place(tx, rid, &place)));
+            rid
+        };
+        let (manager, agent) = (add("n1", NodeRole::Manager, "v1"), add("n2", NodeRole::Agent, "v2"));
+        let remove = |aid, vmids: &[&str]| {
+            let vmids: Vec<String> = vmids.iter().map(|vmid| (*vmid).to_owned()).collect();
+            sample.write(|tx| record_removal(tx, aid, &vmids)).map(|going| going.len())
+        };
+        assert!(remove(sample.aid, &["v2", "v1"]).is_err());
+        assert_eq!(remove(ApplicationId(99), &["v1", "v2"]).expect("they are not its own"), 0);
+        assert_eq!(sample.phase(agent), Some(Phase::Making), "all or nothing");
+        assert_eq!(remove(sample.aid, &["v2", "gone"]).expect("an agent"), 1);
+        assert_eq!((sample.phase(manager), sample.phase(agent)), (Some(Phase::Making), Some(Phase::Removing)));
+        assert_eq!(remove(sample.aid, &["v2"]).expect("it is on its way out"), 0);
     }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::{count, optional, parsed};
+use super::row::{optional, parsed, value};
 use crate::model::{ApplicationEvent, ApplicationId, State, UserId, WrongState, next_application};
 use crate::store::{StoreError, Transaction};
 
@@ -42,29 +42,20 @@ pub(crate) fn insert(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<Ap
     Ok(ApplicationId(tx.last_insert_rowid()))
 }
 
-/// The application `aid`, if it is `uid`'s.
-///
-/// # Errors
-/// The database fails.
+/// Returns the application `aid`, if it is `uid`'s.
 pub(crate) fn owned(tx: &Transaction<'_>, aid: ApplicationId, uid: UserId) -> Result<Option<Application>, StoreError> {
     optional(tx.query_row("SELECT * FROM application WHERE aid = ?1 AND user_id = ?2", [aid.0, uid.0], read))
 }
 
-/// All applications of `uid`, by id.
-///
-/// # Errors
-/// The database fails.
+/// Returns all applications of `uid`, by id.
 pub(crate) fn list(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Application>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM application WHERE user_id = ?1 ORDER BY aid")?;
     Ok(statement.query_map([uid.0], read)?.collect::<Result<_, _>>()?)
 }
 
-/// Whether `uid` has an application of this name.
-///
-/// # Errors
-/// The database fails.
+/// Returns whether `uid` has an application of this name.
 pub(crate) fn has_name(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<bool, StoreError> {
-    count(tx, "SELECT EXISTS (SELECT 1 FROM application WHERE user_id = ?1 AND name = ?2)", params![uid.0, name])
+    value(tx, "SELECT EXISTS (SELECT 1 FROM application WHERE user_id = ?1 AND name = ?2)", params![uid.0, name])
 }
 
 /// Renames an application.
@@ -95,18 +86,12 @@ pub(crate) fn advance(
     Ok(Advance::To(next))
 }
 
-/// The state of an application; `None` if it is gone.
-///
-/// # Errors
-/// The database fails.
+/// Returns the state of an application; `None` if it is gone.
 pub(crate) fn status(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<State>, StoreError> {
     optional(tx.query_row("SELECT status FROM application WHERE aid = ?1", [aid.0], |row| parsed(row, "status")))
 }
 
 /// Removes an application and its services' rows.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn delete(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM application WHERE aid = ?1", [aid.0])?;
     Ok(())
@@ -120,4 +105,42 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Application> {
         status: parsed(row, "status")?,
         reason: row.get("reason")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{Sample, new_user};
+    use super::super::user;
+    use super::*;
+
+    #[test]
+    fn an_event_moves_an_application_on_or_changes_nothing() {
+        let sample = Sample::new(0);
+        let advance = |event, reason| sample.run(|tx| advance(tx, sample.aid, event, reason));
+        assert!(matches!(advance(ApplicationEvent::ManagerUp, Some("no")), Advance::Refused(_)));
+        assert_eq!((sample.state(), sample.application().reason), (Some(State::Init), None));
+        assert_eq!(advance(ApplicationEvent::Start, None), Advance::To(State::Prologue));
+        assert_eq!(advance(ApplicationEvent::StartFailed, Some("why")), Advance::To(State::Error));
+        assert_eq!(sample.application().reason.as_deref(), Some("why"));
+        assert_eq!(advance(ApplicationEvent::Stop, None), Advance::To(State::Stopped));
+        assert_eq!(sample.application().reason, None, "a reason belongs to an error");
+        sample.run(|tx| delete(tx, sample.aid));
+        assert_eq!(advance(ApplicationEvent::Start, None), Advance::Gone);
+    }
+
+    #[test]
+    fn names_are_unique_among_an_owners_and_applications_are_their_owners() {
+        let sample = Sample::new(0);
+        let bob = sample.run(|tx| user::insert(tx, &new_user("bob", 0)));
+        let other = sample.run(|tx| insert(tx, bob, "app"));
+        assert!(sample.run(|tx| has_name(tx, bob, "app")) && !sample.run(|tx| has_name(tx, bob, "App")));
+        assert!(sample.run(|tx| owned(tx, other, sample.uid)).is_none());
+        assert_eq!(sample.run(|tx| owned(tx, other, bob)).map(|found| found.name).as_deref(), Some("app"));
+        assert!(matches!(sample.write(|tx| insert(tx, bob, "app")), Err(StoreError::Exists(_))));
+        let second = sample.run(|tx| insert(tx, bob, "b"));
+        assert!(matches!(sample.write(|tx| rename(tx, second, "app")), Err(StoreError::Exists(_))));
+        sample.run(|tx| rename(tx, second, "c"));
+        let names: Vec<String> = sample.run(|tx| list(tx, bob)).into_iter().map(|found| found.name).collect();
+        assert_eq!(names, ["app", "c"]);
+    }
 }

@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 
 use rusqlite::{Row, params};
 
-use super::{count, optional, parsed, parsed_option, running_time};
+use super::row::{optional, parsed, parsed_option, value};
+use super::running_time;
 use crate::model::{ApplicationId, CloudName, NodeRole, NodeTag, RunningMark, ServiceId, UserId};
 use crate::store::{StoreError, Transaction};
 
@@ -73,9 +74,6 @@ pub(crate) struct Node {
 }
 
 /// Records that a node is wanted.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn insert(tx: &Transaction<'_>, node: &NewNode) -> Result<i64, StoreError> {
     tx.execute(
         "INSERT INTO node (tag, phase, cloud, program, user_id, app_id, service_id, operation, request, created)
@@ -108,9 +106,6 @@ pub(crate) fn set_place(tx: &Transaction<'_>, rid: i64, place: &Place) -> Result
 }
 
 /// Records what is known of a node's wishes now.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_request(tx: &Transaction<'_>, rid: i64, request: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE node SET request = ?2 WHERE rid = ?1", params![rid, request])?;
     Ok(())
@@ -119,9 +114,6 @@ pub(crate) fn set_request(tx: &Transaction<'_>, rid: i64, request: &str) -> Resu
 /// Records that a node that is still wanted answered, at `now` (seconds since
 /// 1970, for people to see); it costs from `mark` on, which is written too.
 /// Returns whether it is still wanted.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_up(tx: &Transaction<'_>, rid: i64, now: i64, mark: &RunningMark) -> Result<bool, StoreError> {
     let n_changed = tx.execute(
         "UPDATE node SET phase = 'up', created = ?2, up_since = ?3 WHERE rid = ?1 AND phase = 'making'",
@@ -132,62 +124,41 @@ pub(crate) fn set_up(tx: &Transaction<'_>, rid: i64, now: i64, mark: &RunningMar
 }
 
 /// Records that a node is not wanted any more.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_removing(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
     tx.execute("UPDATE node SET phase = 'removing', operation = NULL WHERE rid = ?1", [rid])?;
     Ok(())
 }
 
 /// Records that no node of an application is wanted any more.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
     tx.execute("UPDATE node SET phase = 'removing', operation = NULL WHERE app_id = ?1", [aid.0])?;
     Ok(())
 }
 
 /// Takes out a node that its cloud has removed.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn delete(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
     tx.execute("DELETE FROM node WHERE rid = ?1 AND phase = 'removing'", [rid])?;
     Ok(())
 }
 
-/// Where a node is; `None` when it is taken out.
-///
-/// # Errors
-/// The database fails.
+/// Returns where a node is; `None` when it is taken out.
 pub(crate) fn phase(tx: &Transaction<'_>, rid: i64) -> Result<Option<Phase>, StoreError> {
     Ok(optional(tx.query_row("SELECT * FROM node WHERE rid = ?1", [rid], read))?.map(|node| node.phase))
 }
 
-/// Every node.
-///
-/// # Errors
-/// The database fails.
+/// Returns every node.
 pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Node>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM node ORDER BY rid")?;
     Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
 }
 
-/// The nodes of one user that answer, by row number.
-///
-/// # Errors
-/// The database fails.
+/// Returns the nodes of one user that answer, by row number.
 pub(crate) fn up_of_user(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Node>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM node WHERE user_id = ?1 AND phase = 'up' ORDER BY rid")?;
     Ok(statement.query_map([uid.0], read)?.collect::<Result<_, _>>()?)
 }
 
-/// The manager's node of an application, once it answers.
-///
-/// # Errors
-/// The database fails.
+/// Returns the manager's node of an application, once it answers.
 pub(crate) fn manager(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<Node>, StoreError> {
     optional(tx.query_row(
         "SELECT * FROM node WHERE app_id = ?1 AND program = 'manager' AND phase = 'up' ORDER BY rid DESC LIMIT 1",
@@ -196,19 +167,13 @@ pub(crate) fn manager(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option
     ))
 }
 
-/// The nodes that one operation of a manager asked for, by row number.
-///
-/// # Errors
-/// The database fails.
+/// Returns the nodes that one operation of a manager asked for, by row number.
 pub(crate) fn of_operation(tx: &Transaction<'_>, aid: ApplicationId, operation: &str) -> Result<Vec<Node>, StoreError> {
     let mut statement = tx.prepare("SELECT * FROM node WHERE app_id = ?1 AND operation = ?2 ORDER BY rid")?;
     Ok(statement.query_map(params![aid.0, operation], read)?.collect::<Result<_, _>>()?)
 }
 
-/// A node of an application by the cloud's id, unless it is on its way out.
-///
-/// # Errors
-/// The database fails.
+/// Returns a node of an application by the cloud's id, unless it is on its way out.
 pub(crate) fn by_vmid(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> Result<Option<Node>, StoreError> {
     optional(tx.query_row(
         "SELECT * FROM node WHERE app_id = ?1 AND vmid = ?2 AND phase <> 'removing'",
@@ -217,27 +182,18 @@ pub(crate) fn by_vmid(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> R
     ))
 }
 
-/// A node by its tag.
-///
-/// # Errors
-/// The database fails.
+/// Returns a node by its tag.
 pub(crate) fn by_tag(tx: &Transaction<'_>, tag: &NodeTag) -> Result<Option<Node>, StoreError> {
     optional(tx.query_row("SELECT * FROM node WHERE tag = ?1", [tag.as_str()], read))
 }
 
-/// Whether an application has a node of this role that is still wanted.
-///
-/// # Errors
-/// The database fails.
+/// Returns whether an application has a node of this role that is still wanted.
 pub(crate) fn has_role(tx: &Transaction<'_>, aid: ApplicationId, role: NodeRole) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM node WHERE app_id = ?1 AND program = ?2 AND phase <> 'removing')";
-    count(tx, sql, params![aid.0, role.as_str()])
+    value(tx, sql, params![aid.0, role.as_str()])
 }
 
-/// Whether a node is still wanted and has this role and this application.
-///
-/// # Errors
-/// The database fails.
+/// Returns whether a node is still wanted and has this role and this application.
 pub(crate) fn is_wanted(
     tx: &Transaction<'_>,
     rid: i64,
@@ -246,13 +202,10 @@ pub(crate) fn is_wanted(
 ) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM node
                WHERE rid = ?1 AND app_id = ?2 AND program = ?3 AND phase <> 'removing')";
-    count(tx, sql, params![rid, aid.0, role.as_str()])
+    value(tx, sql, params![rid, aid.0, role.as_str()])
 }
 
 /// Records credits that were charged for a node.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_charged(tx: &Transaction<'_>, rid: i64, charged: i64) -> Result<(), StoreError> {
     tx.execute("UPDATE node SET charged = ?2 WHERE rid = ?1", [rid, charged])?;
     Ok(())
@@ -287,4 +240,95 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Node> {
         charged: row.get("charged")?,
         up_since: row.get("up_since")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::Sample;
+    use super::*;
+    use crate::model::SinceBoot;
+
+    fn place(vmid: &str) -> Place {
+        let (ip, private_ip) = (Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(192, 168, 0, 2));
+        Place { vmid: vmid.into(), ip, private_ip, port: 5555 }
+    }
+
+    fn come_up(sample: &Sample, rid: i64) -> bool {
+        let mark = RunningMark { at: SinceBoot { boot: "a".into(), seconds: 7 }, total_seconds: 7 };
+        sample.run(|tx| set_up(tx, rid, 100, &mark))
+    }
+
+    fn rids(nodes: Vec<Node>) -> Vec<i64> {
+        nodes.into_iter().map(|node| node.rid).collect()
+    }
+
+    #[test]
+    fn a_node_reads_back_as_it_was_wanted_and_placed() {
+        let sample = Sample::new(0);
+        let wanted = NewNode { operation: Some("op".into()), ..sample.new_node("n1", NodeRole::Agent) };
+        let rid = sample.run(|tx| insert(tx, &wanted));
+        let read = || sample.run(all).pop().expect("a row");
+        assert_eq!((read().phase, read().place.clone(), read().wanted.role), (Phase::Making, None, NodeRole::Agent));
+        assert!(sample.run(|tx| set_place(tx, rid, &place("v1"))) && come_up(&sample, rid));
+        let node = read();
+        assert_eq!((node.phase, node.place, node.up_since), (Phase::Up, Some(place("v1")), 7));
+        assert_eq!((node.wanted.tag, node.wanted.operation.as_deref()), (wanted.tag, Some("op")));
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_neither_comes_up_nor_is_placed() {
+        let sample = Sample::new(0);
+        let rid = sample.add_node("n1", NodeRole::Agent);
+        sample.run(|tx| set_removing(tx, rid));
+        assert!(!sample.run(|tx| set_place(tx, rid, &place("v1"))));
+        assert!(!come_up(&sample, rid));
+        assert_eq!(sample.phase(rid), Some(Phase::Removing));
+    }
+
+    #[test]
+    fn only_what_is_not_wanted_any_more_can_be_taken_out() {
+        let sample = Sample::new(0);
+        let rid = sample.add_node("n1", NodeRole::Agent);
+        sample.run(|tx| delete(tx, rid));
+        assert_eq!(sample.phase(rid), Some(Phase::Making));
+        sample.run(|tx| set_all_removing(tx, sample.aid));
+        sample.run(|tx| delete(tx, rid));
+        assert_eq!(sample.phase(rid), None);
+    }
+
+    #[test]
+    fn nodes_are_found_while_they_are_wanted() {
+        let sample = Sample::new(0);
+        let (manager_rid, agent) = (sample.add_node("n1", NodeRole::Manager), sample.add_node("n2", NodeRole::Agent));
+        let aid = sample.aid;
+        assert_eq!(sample.run(|tx| manager(tx, aid)).map(|node| node.rid), None, "it does not answer yet");
+        for (rid, vmid) in [(manager_rid, "v1"), (agent, "v2")] {
+            assert!(sample.run(|tx| set_place(tx, rid, &place(vmid))) && come_up(&sample, rid));
+        }
+        assert_eq!(sample.run(|tx| manager(tx, aid)).map(|node| node.rid), Some(manager_rid));
+        assert_eq!(rids(sample.run(|tx| up_of_user(tx, sample.uid))), [manager_rid, agent]);
+        assert_eq!(sample.run(|tx| by_vmid(tx, aid, "v2")).map(|node| node.rid), Some(agent));
+        assert!(sample.run(|tx| by_vmid(tx, ApplicationId(99), "v2")).is_none(), "of another application");
+        assert!(sample.run(|tx| is_wanted(tx, agent, aid, NodeRole::Agent)));
+        assert!(!sample.run(|tx| is_wanted(tx, agent, aid, NodeRole::Manager)));
+        assert!(matches!(sample.write(|tx| set_place(tx, agent, &place("v1"))), Err(StoreError::Exists(_))));
+        sample.run(|tx| set_removing(tx, agent));
+        assert!(sample.run(|tx| by_vmid(tx, aid, "v2")).is_none());
+        assert!(sample.run(|tx| has_role(tx, aid, NodeRole::Manager)));
+        assert!(!sample.run(|tx| has_role(tx, aid, NodeRole::Agent)));
+    }
+
+    #[test]
+    fn an_operation_finds_its_nodes_until_they_are_given_up() {
+        let sample = Sample::new(0);
+        let add = |tag: &str, operation: &str| {
+            let wanted = NewNode { operation: Some(operation.into()), ..sample.new_node(tag, NodeRole::Agent) };
+            sample.run(|tx| insert(tx, &wanted))
+        };
+        let (first, second, _other) = (add("n1", "a"), add("n2", "a"), add("n3", "b"));
+        let of = |operation| rids(sample.run(|tx| of_operation(tx, sample.aid, operation)));
+        assert_eq!(of("a"), [first, second]);
+        sample.run(|tx| set_removing(tx, first));
+        assert_eq!(of("a"), [second]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::optional;
+use super::row::optional;
 use crate::model::{ApplicationId, ServiceId, UserId};
 use crate::store::{StoreError, Transaction};
 
@@ -24,9 +24,6 @@ pub(crate) struct Service {
 }
 
 /// Records that a service is about to be added. Returns the row number.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn begin_adding(
     tx: &Transaction<'_>,
     aid: ApplicationId,
@@ -43,43 +40,28 @@ pub(crate) fn begin_adding(
 
 /// Records the id that the manager gave. Returns the service, or `None` when
 /// its application was stopped meanwhile.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn finish_adding(tx: &Transaction<'_>, rec_id: i64, sid: ServiceId) -> Result<Option<Service>, StoreError> {
     optional(tx.query_row("UPDATE service SET sid = ?2 WHERE rec_id = ?1 RETURNING *", [rec_id, sid.0], read))
 }
 
 /// Takes out a row by its number.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn delete(tx: &Transaction<'_>, rec_id: i64) -> Result<(), StoreError> {
     tx.execute("DELETE FROM service WHERE rec_id = ?1", [rec_id])?;
     Ok(())
 }
 
 /// Takes out all rows of an application.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn delete_all(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM service WHERE application_id = ?1", [aid.0])?;
     Ok(())
 }
 
-/// A service of an application.
-///
-/// # Errors
-/// The database fails.
+/// Returns a service of an application.
 pub(crate) fn get(tx: &Transaction<'_>, aid: ApplicationId, sid: ServiceId) -> Result<Option<Service>, StoreError> {
     optional(tx.query_row("SELECT * FROM service WHERE application_id = ?1 AND sid = ?2", [aid.0, sid.0], read))
 }
 
-/// All services of all applications of a user, or of one of them, by row number.
-///
-/// # Errors
-/// The database fails.
+/// Returns all services of all applications of a user, or of one of them, by row number.
 pub(crate) fn list(tx: &Transaction<'_>, uid: UserId, only: Option<ApplicationId>) -> Result<Vec<Service>, StoreError> {
     let mut statement = tx.prepare_cached(
         "SELECT service.* FROM service JOIN application ON aid = application_id
@@ -89,10 +71,7 @@ pub(crate) fn list(tx: &Transaction<'_>, uid: UserId, only: Option<ApplicationId
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Rows whose adding was never finished: (row number, application).
-///
-/// # Errors
-/// The database fails.
+/// Returns rows whose adding was never finished: (row number, application).
 pub(crate) fn unfinished(tx: &Transaction<'_>) -> Result<Vec<(i64, ApplicationId)>, StoreError> {
     let mut statement = tx.prepare("SELECT rec_id, application_id FROM service WHERE sid IS NULL")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, ApplicationId(row.get(1)?))))?;
@@ -100,9 +79,6 @@ pub(crate) fn unfinished(tx: &Transaction<'_>) -> Result<Vec<(i64, ApplicationId
 }
 
 /// Renames a service.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn rename(tx: &Transaction<'_>, rec_id: i64, name: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE service SET name = ?2 WHERE rec_id = ?1", params![rec_id, name])?;
     Ok(())
@@ -117,4 +93,36 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Service> {
         kind: row.get("type")?,
         created: row.get("created")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::Sample;
+    use super::*;
+
+    #[test]
+    fn a_service_shows_once_its_manager_has_said_its_id() {
+        let sample = Sample::new(0);
+        let rec_id = sample.run(|tx| begin_adding(tx, sample.aid, "generic", "now"));
+        let shown = || sample.run(|tx| list(tx, sample.uid, None));
+        assert!(shown().is_empty());
+        assert_eq!(sample.run(unfinished), [(rec_id, sample.aid)]);
+        let added = sample.run(|tx| finish_adding(tx, rec_id, ServiceId(3))).expect("a row");
+        assert_eq!(
+            (added.name.as_str(), added.kind.as_str(), added.sid),
+            ("New generic service", "generic", ServiceId(3))
+        );
+        assert_eq!(sample.run(unfinished), []);
+        sample.run(|tx| rename(tx, rec_id, "mine"));
+        assert_eq!(sample.run(|tx| get(tx, sample.aid, ServiceId(3))).expect("a row").name, "mine");
+        assert_eq!((shown().len(), sample.run(|tx| list(tx, sample.uid, Some(ApplicationId(99)))).len()), (1, 0));
+    }
+
+    #[test]
+    fn a_service_that_was_added_to_a_stopped_application_is_nowhere() {
+        let sample = Sample::new(0);
+        let rec_id = sample.run(|tx| begin_adding(tx, sample.aid, "generic", "now"));
+        sample.run(|tx| delete_all(tx, sample.aid));
+        assert!(sample.run(|tx| finish_adding(tx, rec_id, ServiceId(1))).is_none());
+    }
 }

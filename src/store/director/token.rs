@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::node::{self, Node, Phase};
-use super::optional;
+use super::row::optional;
 use crate::model::NodeTag;
 use crate::store::{StoreError, Transaction};
 
@@ -36,7 +36,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The words for the log.
+    /// Returns the text for the log.
     #[must_use]
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -51,9 +51,6 @@ impl Refusal {
 
 /// Records a token of a node, good until `expires` (seconds since 1970), and
 /// forgets those that can be of no use any more.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn insert(
     tx: &Transaction<'_>,
     hash: &str,
@@ -70,10 +67,7 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// Extends the tokens of nodes that are still being made until `expires`.
-///
-/// # Errors
-/// The database fails.
+/// Lets the tokens of nodes that are still being made be good until `expires`.
 pub(crate) fn extend(tx: &Transaction<'_>, expires: i64) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE node_token SET expires = max(expires, ?1) WHERE tag IN (SELECT tag FROM node WHERE phase = 'making')",
@@ -85,9 +79,6 @@ pub(crate) fn extend(tx: &Transaction<'_>, expires: i64) -> Result<(), StoreErro
 /// Looks at a claim. The first key that is shown with a token is bound to it,
 /// and all other tokens of that node are void from then on; the same key may
 /// come again. Returns the node.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn claim(tx: &Transaction<'_>, claim: &Claim) -> Result<Result<Node, Refusal>, StoreError> {
     let sql = "SELECT tag, expires, key FROM node_token WHERE hash = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get("tag")?, row.get("expires")?, row.get("key")?));
@@ -109,4 +100,56 @@ pub(crate) fn claim(tx: &Transaction<'_>, claim: &Claim) -> Result<Result<Node, 
         tx.execute("DELETE FROM node_token WHERE tag = ?1 AND hash <> ?2", [&tag, &claim.hash])?;
     }
     Ok(Ok(node))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::Sample;
+    use super::*;
+    use crate::model::NodeRole;
+
+    const NOW: i64 = 1000;
+
+    fn show(sample: &Sample, hash: &str, tag: &str, key: &str, now: i64) -> Result<String, Refusal> {
+        let shown = Claim { hash: hash.into(), tag: tag.parse().expect("a tag"), key: key.into(), now };
+        sample.run(|tx| claim(tx, &shown)).map(|node| node.wanted.tag.to_string())
+    }
+
+    /// Nodes `n1` and `n2`, and a token of `n1` that is good for ten seconds.
+    fn with_token() -> (Sample, i64) {
+        let sample = Sample::new(0);
+        let rid = sample.add_node("n1", NodeRole::Agent);
+        sample.add_node("n2", NodeRole::Agent);
+        give(&sample, "h1", "n1");
+        (sample, rid)
+    }
+
+    fn give(sample: &Sample, hash: &str, tag: &str) {
+        sample.run(|tx| insert(tx, hash, &tag.parse().expect("a tag"), NOW + 10, NOW));
+    }
+
+    #[test]
+    fn the_first_key_binds_a_token_and_may_come_again() {
+        let (sample, _) = with_token();
+        give(&sample, "h2", "n1");
+        for _ in 0..2 {
+            assert_eq!(show(&sample, "h1", "n1", "key", NOW), Ok("n1".into()));
+        }
+        assert_eq!(show(&sample, "h1", "n1", "other key", NOW), Err(Refusal::OtherKey));
+        assert_eq!(show(&sample, "h2", "n1", "key", NOW), Err(Refusal::Unknown), "another one of the node was used");
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_node_while_that_is_wanted_and_for_a_short_time() {
+        let (sample, rid) = with_token();
+        assert_eq!(show(&sample, "h0", "n1", "key", NOW), Err(Refusal::Unknown));
+        assert_eq!(show(&sample, "h1", "n2", "key", NOW), Err(Refusal::OtherNode));
+        assert_eq!(show(&sample, "h1", "n1", "key", NOW + 11), Err(Refusal::Expired));
+        sample.run(|tx| extend(tx, NOW + 20));
+        assert_eq!(show(&sample, "h1", "n1", "key", NOW + 11), Ok("n1".into()), "the time without a director");
+        sample.run(|tx| node::set_removing(tx, rid));
+        assert_eq!(show(&sample, "h1", "n1", "key", NOW), Err(Refusal::NodeGone));
+        give(&sample, "h3", "n2");
+        assert_eq!(show(&sample, "h1", "n1", "key", NOW), Err(Refusal::Unknown), "it is forgotten");
+    }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, named_params};
 
-use super::{count, optional};
+use super::row::{optional, value};
 use crate::model::UserId;
 use crate::store::{StoreError, Transaction};
 
@@ -57,34 +57,22 @@ pub(crate) fn insert(tx: &Transaction<'_>, user: &NewUser) -> Result<UserId, Sto
     Ok(UserId(tx.last_insert_rowid()))
 }
 
-/// The user `uid`.
-///
-/// # Errors
-/// The database fails.
+/// Returns the user `uid`.
 pub(crate) fn get(tx: &Transaction<'_>, uid: UserId) -> Result<Option<User>, StoreError> {
     optional(tx.query_row("SELECT * FROM user WHERE uid = ?1", [uid.0], read))
 }
 
-/// The user with this login name.
-///
-/// # Errors
-/// The database fails.
+/// Returns the user with this login name.
 pub(crate) fn by_username(tx: &Transaction<'_>, username: &str) -> Result<Option<User>, StoreError> {
     optional(tx.query_row("SELECT * FROM user WHERE username = ?1", [username], read))
 }
 
-/// The user with this external id, which must not be empty.
-///
-/// # Errors
-/// The database fails.
+/// Returns the user with this external id, which must not be empty.
 pub(crate) fn by_uuid(tx: &Transaction<'_>, uuid: &str) -> Result<Option<User>, StoreError> {
     optional(tx.query_row("SELECT * FROM user WHERE uuid = ?1 AND uuid <> '' LIMIT 1", [uuid], read))
 }
 
-/// The user with this OpenID identity.
-///
-/// # Errors
-/// The database fails.
+/// Returns the user with this OpenID identity.
 pub(crate) fn by_openid(tx: &Transaction<'_>, openid: &str) -> Result<Option<User>, StoreError> {
     optional(tx.query_row(
         "SELECT * FROM user WHERE openid = ?1 AND openid NOT IN ('', '<none>') LIMIT 1",
@@ -93,35 +81,23 @@ pub(crate) fn by_openid(tx: &Transaction<'_>, openid: &str) -> Result<Option<Use
     ))
 }
 
-/// Whether an e-mail address is registered.
-///
-/// # Errors
-/// The database fails.
+/// Returns whether an e-mail address is registered.
 pub(crate) fn has_email(tx: &Transaction<'_>, email: &str) -> Result<bool, StoreError> {
-    count(tx, "SELECT EXISTS (SELECT 1 FROM user WHERE email = ?1)", [email])
+    value(tx, "SELECT EXISTS (SELECT 1 FROM user WHERE email = ?1)", [email])
 }
 
-/// All users, by name.
-///
-/// # Errors
-/// The database fails.
+/// Returns all users, by name.
 pub(crate) fn list(tx: &Transaction<'_>) -> Result<Vec<User>, StoreError> {
     let mut statement = tx.prepare("SELECT * FROM user ORDER BY username")?;
     Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
 }
 
-/// Credits of a user; `None` if there is no such user.
-///
-/// # Errors
-/// The database fails.
+/// Returns the credits of a user; `None` if there is no such user.
 pub(crate) fn credit(tx: &Transaction<'_>, uid: UserId) -> Result<Option<i64>, StoreError> {
     optional(tx.query_row("SELECT credit FROM user WHERE uid = ?1", [uid.0], |row| row.get(0)))
 }
 
 /// Adds to (or, below zero, takes from) a user's credit, which stops at 0. Returns the new credit.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn add_credit(tx: &Transaction<'_>, uid: UserId, amount: i64) -> Result<Option<i64>, StoreError> {
     let Some(before) = credit(tx, uid)? else { return Ok(None) };
     // SQLite's own sum would become a floating-point number where it does not fit.
@@ -130,10 +106,7 @@ pub(crate) fn add_credit(tx: &Transaction<'_>, uid: UserId, amount: i64) -> Resu
     Ok(Some(after))
 }
 
-/// Users whose credit is used up and who have an application that costs.
-///
-/// # Errors
-/// The database fails.
+/// Returns the users whose credit is used up and who have an application that costs.
 pub(crate) fn without_credit(tx: &Transaction<'_>) -> Result<Vec<UserId>, StoreError> {
     let mut statement = tx.prepare(
         "SELECT uid FROM user WHERE credit <= 0 AND EXISTS (
@@ -158,4 +131,56 @@ fn read(row: &Row<'_>) -> rusqlite::Result<User> {
             openid: row.get("openid")?,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::node;
+    use super::super::sample::{Sample, new_user};
+    use super::*;
+    use crate::model::NodeRole;
+
+    #[test]
+    fn credit_stops_at_0_and_at_the_largest_number() {
+        let sample = Sample::new(5);
+        for (amount, left) in [(3, 8), (-9, 0), (-1, 0), (i64::MAX, i64::MAX), (1, i64::MAX), (i64::MIN, 0)] {
+            assert_eq!(sample.run(|tx| add_credit(tx, sample.uid, amount)), Some(left), "{amount}");
+            assert_eq!(sample.credit(), left);
+        }
+        assert_eq!(sample.run(|tx| add_credit(tx, UserId(99), 1)), None);
+    }
+
+    #[test]
+    fn users_are_found_by_what_is_theirs_and_by_nothing_that_is_empty() {
+        let sample = Sample::new(0);
+        let add = |name: &str, uuid: &str, openid: Option<&str>| {
+            let new = NewUser { uuid: uuid.into(), openid: openid.map(str::to_owned), ..new_user(name, 0) };
+            sample.run(|tx| insert(tx, &new))
+        };
+        let (bob, eve) = (add("bob", "u1", Some("o1")), add("eve", "", Some("<none>")));
+        let found = |user: Option<User>| user.map(|user| user.uid);
+        assert_eq!(found(sample.run(|tx| by_username(tx, "eve"))), Some(eve));
+        assert_eq!(found(sample.run(|tx| by_uuid(tx, "u1"))), Some(bob));
+        assert_eq!(found(sample.run(|tx| by_openid(tx, "o1"))), Some(bob));
+        for nothing in ["", "<none>"] {
+            assert_eq!(found(sample.run(|tx| by_uuid(tx, nothing))), None, "{nothing}");
+            assert_eq!(found(sample.run(|tx| by_openid(tx, nothing))), None, "{nothing}");
+        }
+        assert!(sample.run(|tx| has_email(tx, "bob@example.org")) && !sample.run(|tx| has_email(tx, "bob")));
+        let names: Vec<String> = sample.run(list).into_iter().map(|user| user.details.username).collect();
+        assert_eq!(names, ["alice", "bob", "eve"]);
+    }
+
+    #[test]
+    fn only_those_whose_nodes_cost_are_without_credit() {
+        let sample = Sample::new(0);
+        assert_eq!(sample.run(without_credit), []);
+        let rid = sample.add_node("n1", NodeRole::Agent);
+        assert_eq!(sample.run(without_credit), [sample.uid]);
+        sample.run(|tx| add_credit(tx, sample.uid, 1));
+        assert_eq!(sample.run(without_credit), []);
+        sample.run(|tx| add_credit(tx, sample.uid, -1));
+        sample.run(|tx| node::set_removing(tx, rid));
+        assert_eq!(sample.run(without_credit), []);
+    }
 }

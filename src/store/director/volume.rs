@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::{optional, parsed};
+use super::row::{optional, parsed};
 use crate::model::{ApplicationId, CloudName, NodeTag, UserId, VolumeTag};
 use crate::store::{StoreError, Transaction};
 
@@ -50,9 +50,6 @@ pub(crate) struct Volume {
 }
 
 /// Records that a volume is wanted.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn insert(tx: &Transaction<'_>, volume: &NewVolume) -> Result<i64, StoreError> {
     tx.execute(
         "INSERT INTO volume (tag, phase, cloud, user_id, app_id, operation, name, size_mb)
@@ -83,9 +80,6 @@ pub(crate) fn set_ready(tx: &Transaction<'_>, id: i64, volume_id: &str) -> Resul
 }
 
 /// Records where a volume is, or is about to be, attached.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_attached(tx: &Transaction<'_>, id: i64, node: Option<(&NodeTag, &str)>) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE volume SET attached_tag = ?2, device = ?3 WHERE id = ?1",
@@ -95,54 +89,36 @@ pub(crate) fn set_attached(tx: &Transaction<'_>, id: i64, node: Option<(&NodeTag
 }
 
 /// Records that a volume is not wanted any more.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_removing(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
     tx.execute("UPDATE volume SET phase = 'removing', operation = NULL WHERE id = ?1", [id])?;
     Ok(())
 }
 
 /// Records that no volume of an application is wanted any more.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
     tx.execute("UPDATE volume SET phase = 'removing', operation = NULL WHERE app_id = ?1", [aid.0])?;
     Ok(())
 }
 
 /// Records that the volumes attached to a node are not wanted any more: they go with it, as upstream.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_removing_with_node(tx: &Transaction<'_>, node: &NodeTag) -> Result<(), StoreError> {
     tx.execute("UPDATE volume SET phase = 'removing', operation = NULL WHERE attached_tag = ?1", [node.as_str()])?;
     Ok(())
 }
 
 /// Takes out a volume that its cloud has removed.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn delete(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
     tx.execute("DELETE FROM volume WHERE id = ?1 AND phase = 'removing'", [id])?;
     Ok(())
 }
 
-/// Every volume.
-///
-/// # Errors
-/// The database fails.
+/// Returns every volume.
 pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Volume>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM volume ORDER BY id")?;
     Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
 }
 
-/// A volume of an application by the cloud's id, unless it is on its way out.
-///
-/// # Errors
-/// The database fails.
+/// Returns a volume of an application by the cloud's id, unless it is on its way out.
 pub(crate) fn by_volume_id(tx: &Transaction<'_>, aid: ApplicationId, id: &str) -> Result<Option<Volume>, StoreError> {
     optional(tx.query_row(
         "SELECT * FROM volume WHERE app_id = ?1 AND volume_id = ?2 AND phase = 'ready'",
@@ -151,10 +127,7 @@ pub(crate) fn by_volume_id(tx: &Transaction<'_>, aid: ApplicationId, id: &str) -
     ))
 }
 
-/// The volume that one operation of a manager asked for.
-///
-/// # Errors
-/// The database fails.
+/// Returns the volume that one operation of a manager asked for.
 pub(crate) fn of_operation(
     tx: &Transaction<'_>,
     aid: ApplicationId,
@@ -188,4 +161,60 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Volume> {
         },
         volume_id: row.get("volume_id")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::Sample;
+    use super::*;
+
+    fn add(sample: &Sample, tag: &str) -> i64 {
+        let new = NewVolume {
+            tag: tag.parse().expect("a tag"),
+            cloud: CloudName::default_cloud(),
+            uid: sample.uid,
+            aid: sample.aid,
+            operation: Some(tag.into()),
+            name: "v".into(),
+            size_mb: 5,
+        };
+        sample.run(|tx| insert(tx, &new))
+    }
+
+    fn phases(sample: &Sample) -> Vec<Phase> {
+        sample.run(all).into_iter().map(|volume| volume.phase).collect()
+    }
+
+    #[test]
+    fn a_volume_is_found_by_its_clouds_id_while_it_is_ready() {
+        let sample = Sample::new(0);
+        let id = add(&sample, "v1");
+        let found = || sample.run(|tx| by_volume_id(tx, sample.aid, "x")).map(|volume| volume.id);
+        assert_eq!(found(), None);
+        assert!(sample.run(|tx| set_ready(tx, id, "x")));
+        assert_eq!(found(), Some(id));
+        assert!(sample.run(|tx| by_volume_id(tx, ApplicationId(99), "x")).is_none(), "of another application");
+        sample.run(|tx| set_removing(tx, id));
+        assert_eq!(found(), None);
+        assert!(!sample.run(|tx| set_ready(tx, id, "x")), "it is not wanted any more");
+        assert!(sample.run(|tx| of_operation(tx, sample.aid, "v1")).is_none());
+    }
+
+    #[test]
+    fn volumes_go_with_the_node_that_they_are_attached_to() {
+        let sample = Sample::new(0);
+        let (first, second) = (add(&sample, "v1"), add(&sample, "v2"));
+        let node: NodeTag = "n1".parse().expect("a tag");
+        sample.run(|tx| set_attached(tx, first, Some((&node, "sdb"))));
+        sample.run(|tx| set_attached(tx, second, Some((&node, "sdc"))));
+        sample.run(|tx| set_attached(tx, second, None));
+        sample.run(|tx| set_removing_with_node(tx, &node));
+        assert_eq!(phases(&sample), [Phase::Removing, Phase::Making]);
+        for id in [first, second] {
+            sample.run(|tx| delete(tx, id));
+        }
+        assert_eq!(phases(&sample), [Phase::Making], "only what is not wanted any more is taken out");
+        sample.run(|tx| set_all_removing(tx, sample.aid));
+        assert_eq!(phases(&sample), [Phase::Removing]);
+    }
 }

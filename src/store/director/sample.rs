@@ -1,12 +1,11 @@
-//! A database with one user and one application, for the tests of this room.
+//! A database with one user and one application, for tests of this room and of the director.
 
-use super::error::Failure;
+use super::application::Application;
+use super::node::{NewNode, Phase};
+use super::user::NewUser;
+use super::{application, node, user};
 use crate::model::{ApplicationId, CloudName, NodeRole, ServiceId, State, UserId};
-use crate::store::director::application::Application;
-use crate::store::director::node::{NewNode, Phase};
-use crate::store::director::user::NewUser;
-use crate::store::director::{application, node, user};
-use crate::store::{Store, Transaction};
+use crate::store::{Store, StoreError, Transaction};
 
 /// The database, and who is in it.
 pub(crate) struct Sample {
@@ -19,24 +18,33 @@ pub(crate) struct Sample {
 impl Sample {
     pub(crate) fn new(credit: i64) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = crate::store::director::open(&directory.path().join("director.db")).expect("a database");
+        let store = super::open(&directory.path().join("director.db")).expect("a database");
         let (uid, aid) = store
             .write_blocking(|tx| {
                 let uid = user::insert(tx, &new_user("alice", credit))?;
-                Ok::<_, Failure>((uid, application::insert(tx, uid, "app")?))
+                Ok::<_, StoreError>((uid, application::insert(tx, uid, "app")?))
             })
             .expect("rows");
         Sample { store, uid, aid, directory }
     }
 
-    pub(crate) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
+    /// Runs `work` in one transaction.
+    pub(crate) fn write<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.store.write_blocking(work)
+    }
+
+    /// Runs `work`, which does not fail, in one transaction.
+    pub(crate) fn run<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> T {
+        self.store.write_blocking(work).expect("the database works")
     }
 
     /// Records a node that is being made; returns its row.
     pub(crate) fn add_node(&self, tag: &str, role: NodeRole) -> i64 {
         let node = self.new_node(tag, role);
-        self.write(|tx| Ok(node::insert(tx, &node)?)).expect("a row")
+        self.run(|tx| node::insert(tx, &node))
     }
 
     pub(crate) fn new_node(&self, tag: &str, role: NodeRole) -> NewNode {
@@ -54,19 +62,19 @@ impl Sample {
     }
 
     pub(crate) fn application(&self) -> Application {
-        self.write(|tx| Ok(application::owned(tx, self.aid, self.uid)?)).expect("a read").expect("an application")
+        self.run(|tx| application::owned(tx, self.aid, self.uid)).expect("an application")
     }
 
     pub(crate) fn state(&self) -> Option<State> {
-        self.write(|tx| Ok(application::status(tx, self.aid)?)).expect("a read")
+        self.run(|tx| application::status(tx, self.aid))
     }
 
     pub(crate) fn phase(&self, rid: i64) -> Option<Phase> {
-        self.write(|tx| Ok(node::phase(tx, rid)?)).expect("a read")
+        self.run(|tx| node::phase(tx, rid))
     }
 
     pub(crate) fn credit(&self) -> i64 {
-        self.write(|tx| Ok(user::credit(tx, self.uid)?)).expect("a read").expect("a user")
+        self.run(|tx| user::credit(tx, self.uid)).expect("a user")
     }
 
     /// How much SQLite has appended so far, in bytes.
