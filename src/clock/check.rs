@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{Clock, ClockError, ClockVerdict, Floor, Unchecked, build_time, record, recorded_time, sntp};
+use super::floor::{build_time, record, recorded_time};
+use super::sntp;
+use super::source::Clock;
+use super::verdict::{ClockError, ClockVerdict, Floor, Unchecked};
 use crate::sys::blocking;
 
 /// How the clock is judged.

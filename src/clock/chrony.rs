@@ -13,7 +13,7 @@ const MAX_NAME_CHARS: usize = 253;
 /// A text that cannot name a time server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a time server: write a host name or an address, and :port behind it if it is not 123")]
-pub struct TimeServerError(pub String);
+pub(crate) struct TimeServerError(pub String);
 
 /// Writes the text of `/etc/chrony/conf.d/conpaas.conf`: chronyd asks `servers`
 /// (`host` or `host:port`, as `TIME_SERVERS`) and answers machines of

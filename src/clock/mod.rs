@@ -25,81 +25,17 @@ mod chrony;
 mod floor;
 mod restore;
 mod sntp;
+mod source;
 mod verdict;
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
-use chrono::{DateTime, TimeDelta, Utc};
-use rustix::time::{ClockId, Timespec, clock_settime};
 
 pub(crate) use boot::since_boot;
 pub(crate) use check::{ClockSettings, check, enforce, expect_plausible};
 pub(crate) use chrony::{TimeServerError, chrony_conf};
 pub use floor::build_time;
-pub(crate) use floor::{RECORD_INTERVAL, ceiling, record, record_beyond, recorded_time};
+pub(crate) use floor::{RECORD_INTERVAL, ceiling, record, record_beyond};
 pub(crate) use restore::{Memory, RECORD_NAME, restore};
-pub(crate) use verdict::{ClockError, ClockVerdict, Floor, Unchecked};
-
-/// Tells the time. Cheap to clone; clones of a shifted clock share their shift.
-#[derive(Debug, Clone)]
-pub struct Clock {
-    /// Microseconds that are added to the machine's time; `None` for the machine's own clock.
-    shift: Option<Arc<AtomicI64>>,
-}
-
-impl Clock {
-    /// Returns the machine's clock.
-    #[must_use]
-    pub fn system() -> Self {
-        Clock { shift: None }
-    }
-
-    /// Returns a clock that differs from the machine's by `offset`, for tests.
-    /// Setting it changes only this clock.
-    #[must_use]
-    pub fn with_offset(offset: TimeDelta) -> Self {
-        Clock { shift: Some(Arc::new(AtomicI64::new(microseconds(offset)))) }
-    }
-
-    /// What it says.
-    #[must_use]
-    pub fn now(&self) -> DateTime<Utc> {
-        match &self.shift {
-            None => Utc::now(),
-            Some(shift) => Utc::now() + TimeDelta::microseconds(shift.load(Ordering::Relaxed)),
-        }
-    }
-
-    /// What it says, in whole seconds since 1970.
-    #[must_use]
-    pub fn unix_seconds(&self) -> i64 {
-        self.now().timestamp()
-    }
-
-    /// Moves it by `offset` at once.
-    ///
-    /// # Errors
-    /// The machine's clock may not be set by this process, or not to that time.
-    pub fn step(&self, offset: TimeDelta) -> std::io::Result<()> {
-        match &self.shift {
-            Some(shift) => {
-                shift.fetch_add(microseconds(offset), Ordering::Relaxed);
-                Ok(())
-            }
-            None => {
-                let target = (Utc::now() + offset).signed_duration_since(DateTime::UNIX_EPOCH);
-                let seconds = target.to_std().map_err(|_| std::io::ErrorKind::InvalidInput)?;
-                let time = Timespec::try_from(seconds).map_err(|_| std::io::ErrorKind::InvalidInput)?;
-                Ok(clock_settime(ClockId::Realtime, time)?)
-            }
-        }
-    }
-}
-
-fn microseconds(offset: TimeDelta) -> i64 {
-    offset.num_microseconds().unwrap_or(if offset < TimeDelta::zero() { i64::MIN } else { i64::MAX })
-}
+pub use source::Clock;
+pub(crate) use verdict::{ClockError, ClockVerdict};
 
 #[cfg(test)]
 mod chronyd_tests;

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
+use super::floor::{build_time, ceiling, recorded_time};
+use super::source::Clock;
 use super::verdict::shown_time;
-use super::{Clock, ClockError, ClockVerdict, Floor, build_time, ceiling, recorded_time};
+use super::verdict::{ClockError, ClockVerdict, Floor};
 
 /// The name of the file that remembers the time, in the state directory.
 pub(crate) const RECORD_NAME: &str = "last-time";

@@ -8,7 +8,7 @@ use sntpc::{NtpContext, NtpTimestampGenerator, NtpUdpSocket};
 use tokio::net::{UdpSocket, lookup_host};
 use tokio::time::timeout;
 
-use super::Clock;
+use super::source::Clock;
 
 /// How many good answers are wanted; the one with the shortest way wins.
 const N_SAMPLES: usize = 2;

@@ -33,8 +33,6 @@ pub struct DirectorConfig {
     pub debug_levels: BTreeMap<String, u32>,
     /// The most credit that `/new_user` gives.
     pub max_credit: i64,
-    /// Upstream's VPN settings, kept as text: nothing uses them, as in upstream's 2.0.
-    pub vpn: VpnConfig,
     /// The SQLite file of `DATABASE_URI`.
     pub database: PathBuf,
     /// `USERDATA_DIR`: files of manifests.
@@ -69,19 +67,6 @@ pub struct DirectorConfig {
     pub clock: ClockConfig,
     /// The clouds, the default one first.
     pub clouds: Vec<CloudConfig>,
-}
-
-/// `VPN_BASE_NETWORK`, `VPN_NETMASK`, `VPN_SERVICE_BITS`, `VPN_BOOTSTRAP_NODES`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct VpnConfig {
-    /// First address of the network.
-    pub base_network: Option<String>,
-    /// Its netmask.
-    pub netmask: Option<String>,
-    /// How many bits number the services.
-    pub service_bits: Option<u32>,
-    /// Where the VPN starts from.
-    pub bootstrap_nodes: Option<String>,
 }
 
 /// What one client may ask for.
@@ -198,6 +183,7 @@ impl DirectorConfig {
         let external_idps = conpaas.given("EXTERNAL_IDPS").map(value::list).unwrap_or_default();
         check_section_names(&document, &external_idps)?;
         let state_dir = director.value("STATE_DIR", value::absolute_path)?;
+        check_vpn(&conpaas)?;
         Ok(DirectorConfig {
             file: file.to_owned(),
             conf_dir: conpaas.value("CONF_DIR", value::absolute_path)?,
@@ -208,7 +194,6 @@ impl DirectorConfig {
             external_idps,
             debug_levels: read_debug_levels(&document, &conpaas)?,
             max_credit: i64::from(conpaas.value("MAX_CREDIT", value::whole(0..=1_000_000_000))?),
-            vpn: read_vpn(&conpaas)?,
             database: director.value("DATABASE_URI", sqlite_path)?,
             userdata_dir: director.value("USERDATA_DIR", value::absolute_path)?,
             director_url: director.optional("DIRECTOR_URL", value::parsed)?,
@@ -241,13 +226,9 @@ impl DirectorConfig {
     }
 }
 
-fn read_vpn(conpaas: &Section<'_>) -> Result<VpnConfig, ConfigError> {
-    Ok(VpnConfig {
-        base_network: conpaas.text("VPN_BASE_NETWORK"),
-        netmask: conpaas.text("VPN_NETMASK"),
-        service_bits: conpaas.optional("VPN_SERVICE_BITS", value::whole(1..=30))?,
-        bootstrap_nodes: conpaas.text("VPN_BOOTSTRAP_NODES"),
-    })
+/// Checks upstream's VPN settings. Nothing reads them, as in upstream's 2.0, but files that have them stay good.
+fn check_vpn(conpaas: &Section<'_>) -> Result<(), ConfigError> {
+    conpaas.optional("VPN_SERVICE_BITS", value::whole(1..=30)).map(drop)
 }
 
 fn read_limits(director: &Section<'_>) -> Result<LimitConfig, ConfigError> {

@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{DirectorUrl, NodeBase};
-use crate::pki::{Authority, AuthorityError, BACKDATED_SECONDS, Credentials, CredentialsError, Identity};
+use crate::pki::{AuthorityError, BACKDATED_SECONDS, CertificateRequest, Credentials, CredentialsError, Identity};
 use crate::rpc::{Client, ClientAuthentication, ClientError, Endpoint, FormBody, PeerRule, TlsError, server_config};
 use crate::sys;
 use crate::sys::file::{self, FileError};
@@ -152,7 +152,7 @@ impl NodeCredentials {
     /// The director does not answer or refuses; the old certificate stays in use.
     pub async fn renew(&self) -> Result<(), NodeCredentialsError> {
         let subject = self.in_use.read().unwrap_or_else(PoisonError::into_inner).identity.subject.clone();
-        let (request, key_pem) = Authority::new_request(&subject)?;
+        let (request, key_pem) = CertificateRequest::make(&subject)?;
         let request_file = self.directory.join("request.pem");
         file::write_atomic(&request_file, request.as_bytes(), 0o600)?;
         let form = FormBody::default().file_named("csr", &request_file, "csr.pem");
@@ -219,7 +219,7 @@ fn endpoint(url: &DirectorUrl) -> Endpoint {
 mod tests {
     use super::*;
     use crate::model::{ApplicationId, UserId};
-    use crate::pki::{Lifetime, Subject};
+    use crate::pki::{Authority, Lifetime, Subject};
 
     const WEEK: i64 = 7 * 24 * 3600;
 

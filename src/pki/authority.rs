@@ -1,66 +1,24 @@
-//! The certificate authority of one director.
+//! The certificate authority of one director: its own certificate, and those that it issues.
+//!
+//! Must not know who may ask for a certificate; the director decides that before it calls.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PublicKeyData, SanType, SerialNumber,
 };
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use x509_parser::certification_request::X509CertificationRequest;
-use x509_parser::prelude::FromDer;
 
 use super::credentials::Credentials;
-use super::identity::read_subject;
-use super::name::CertificateName;
+use super::error::{AuthorityError, crypto};
+use super::lifetime::{BACKDATED_SECONDS, Lifetime, begin};
+use super::names::CertificateName;
+use super::request::{CertificateRequest, new_key};
 use super::serial::{NodeNumber, serial};
 use super::subject::Subject;
-use crate::clock;
 use crate::model::CertificateRole;
 use crate::sys::file::{self, FileError};
-
-/// By how much the begin of a node's certificate's validity lies before its
-/// issue, so that a peer whose clock is a little behind takes it.
-pub(crate) const BACKDATED_SECONDS: i64 = 24 * 3600;
-
-/// How long a certificate is valid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lifetime(pub Duration);
-
-impl Lifetime {
-    /// The authority's own: ten years.
-    pub const AUTHORITY: Lifetime = Lifetime(Duration::from_secs(3650 * 24 * 3600));
-    /// The director's: five years, as upstream.
-    pub const DIRECTOR: Lifetime = Lifetime(Duration::from_secs(1826 * 24 * 3600));
-    /// A user's: one year, as upstream.
-    pub const USER: Lifetime = Lifetime(Duration::from_secs(365 * 24 * 3600));
-    /// A node's: thirty days, renewed while it runs.
-    pub const NODE: Lifetime = Lifetime(Duration::from_secs(30 * 24 * 3600));
-}
-
-/// Why the authority did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthorityError {
-    /// A file is missing, unreadable or cannot be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The key or certificate could not be made or read.
-    #[error("cannot {action}: {reason}")]
-    Crypto {
-        /// The deed that was tried.
-        action: &'static str,
-        /// The library's words.
-        reason: String,
-    },
-    /// A signing request that is not one.
-    #[error("not a certificate signing request in PEM: {0}")]
-    MalformedRequest(String),
-    /// A signing request for somebody else.
-    #[error("the signing request asks for another subject than {0}")]
-    WrongSubject(String),
-}
 
 /// The authority: its certificate and its key.
 pub struct Authority {
@@ -89,7 +47,7 @@ impl Authority {
         Authority::load(directory)
     }
 
-    /// Issues the authority in `directory` a new certificate for its old key:
+    /// Makes a new certificate for the old key of the authority in `directory`:
     /// whatever it has issued stays good, also for those who know its old
     /// certificate. Blocking.
     ///
@@ -103,7 +61,7 @@ impl Authority {
         Authority::load(directory)
     }
 
-    /// When its own certificate ends, in seconds since 1970.
+    /// Returns when its own certificate ends, in seconds since 1970.
     ///
     /// # Errors
     /// The certificate cannot be read.
@@ -191,11 +149,8 @@ impl Authority {
         node: Option<NodeNumber>,
         lifetime: Lifetime,
     ) -> Result<String, AuthorityError> {
-        let malformed = |error: &dyn std::fmt::Display| AuthorityError::MalformedRequest(error.to_string());
-        let request = CertificateSigningRequestParams::from_pem(pem).map_err(|error| malformed(&error))?;
-        let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).map_err(|error| malformed(&error))?;
-        let (_, parsed) = X509CertificationRequest::from_der(&block.contents).map_err(|error| malformed(&error))?;
-        if read_subject(&parsed.certification_request_info.subject) != *subject {
+        let request = CertificateRequest::read(pem)?;
+        if request.subject != *subject {
             return Err(AuthorityError::WrongSubject(format!(
                 "role={} UID={} serviceLocator={}",
                 subject.role.map_or("none", CertificateRole::as_str),
@@ -204,20 +159,6 @@ impl Authority {
             )));
         }
         self.certify(&request.public_key, subject, node, &[], lifetime)
-    }
-
-    /// Returns the SHA-256 fingerprint, hexadecimal, of the key that a request (PEM) is
-    /// for. Its holder has it: the request's own signature is checked.
-    ///
-    /// # Errors
-    /// It is no request, or its signature is wrong.
-    pub fn request_key(pem: &str) -> Result<String, AuthorityError> {
-        let malformed = |error: &dyn std::fmt::Display| AuthorityError::MalformedRequest(error.to_string());
-        CertificateSigningRequestParams::from_pem(pem).map_err(|error| malformed(&error))?;
-        let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).map_err(|error| malformed(&error))?;
-        let (_, parsed) = X509CertificationRequest::from_der(&block.contents).map_err(|error| malformed(&error))?;
-        let digest = Sha256::digest(parsed.certification_request_info.subject_pki.raw);
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     fn certify(
@@ -256,22 +197,6 @@ impl Authority {
     }
 }
 
-impl Authority {
-    /// Makes a key and a signing request for `subject`, both PEM: what a node
-    /// sends to have its certificate renewed. Returns the request, then the key.
-    ///
-    /// # Errors
-    /// The subject cannot be written in a request.
-    pub fn new_request(subject: &Subject) -> Result<(String, String), AuthorityError> {
-        let key = new_key()?;
-        let mut params = CertificateParams::default();
-        params.distinguished_name = subject.to_distinguished_name();
-        let request = params.serialize_request(&key).map_err(|error| crypto("make a signing request", &error))?;
-        let pem = request.pem().map_err(|error| crypto("write a signing request", &error))?;
-        Ok((pem, key.serialize_pem()))
-    }
-}
-
 fn own_certificate(key: &KeyPair) -> Result<String, AuthorityError> {
     let mut params = parameters(&Subject::authority(), None, Lifetime::AUTHORITY);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -289,28 +214,10 @@ fn parameters(subject: &Subject, node: Option<NodeNumber>, lifetime: Lifetime) -
     params
 }
 
-/// From when on a certificate is good. A machine without a clock may go back
-/// to a time before the one at which it was issued, but never to one before
-/// its program was built; what lives for years is good from then on. A node
-/// gets a new one whenever it starts.
-fn begin(subject: &Subject, now: OffsetDateTime) -> OffsetDateTime {
-    match subject.role {
-        Some(CertificateRole::Manager | CertificateRole::Agent) => now,
-        _ => OffsetDateTime::from_unix_timestamp(clock::build_time().timestamp()).map_or(now, |built| built.min(now)),
-    }
-}
-
-fn new_key() -> Result<KeyPair, AuthorityError> {
-    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|error| crypto("make a key", &error))
-}
-
-fn crypto(action: &'static str, error: &dyn std::fmt::Display) -> AuthorityError {
-    AuthorityError::Crypto { action, reason: error.to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
     use crate::model::{ApplicationId, UserId};
 
     #[test]
@@ -332,28 +239,11 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_one_fingerprint_and_a_forged_request_has_none() {
-        let subject = Subject::agent(UserId(7), ApplicationId(3));
-        let (request, _) = Authority::new_request(&subject).unwrap();
-        let (other, _) = Authority::new_request(&subject).unwrap();
-        let key = Authority::request_key(&request).unwrap();
-        assert_eq!(key.len(), 64);
-        assert_eq!(Authority::request_key(&request).unwrap(), key);
-        assert_ne!(Authority::request_key(&other).unwrap(), key);
-        let (_, block) = x509_parser::pem::parse_x509_pem(request.as_bytes()).unwrap();
-        let mut forged = block.contents;
-        *forged.last_mut().unwrap() ^= 1;
-        let body = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, forged);
-        let pem = format!("-----BEGIN CERTIFICATE REQUEST-----\n{body}\n-----END CERTIFICATE REQUEST-----\n");
-        assert!(matches!(Authority::request_key(&pem), Err(AuthorityError::MalformedRequest(_))));
-    }
-
-    #[test]
     fn a_request_is_signed_for_its_own_subject_only() {
         let directory = tempfile::tempdir().unwrap();
         let authority = Authority::create(directory.path()).unwrap();
         let wanted = Subject::agent(UserId(7), ApplicationId(3));
-        let (request, _) = Authority::new_request(&wanted).unwrap();
+        let (request, _) = CertificateRequest::make(&wanted).unwrap();
         let pem = authority.sign_request(&request, &wanted, None, Lifetime::NODE).unwrap();
         assert!(pem.contains("BEGIN CERTIFICATE"));
         for other in [
@@ -362,7 +252,7 @@ mod tests {
             Subject::agent(UserId(7), ApplicationId(4)),
             Subject::director("x"),
         ] {
-            let (request, _) = Authority::new_request(&other).unwrap();
+            let (request, _) = CertificateRequest::make(&other).unwrap();
             let error = authority.sign_request(&request, &wanted, None, Lifetime::NODE).unwrap_err();
             assert!(matches!(error, AuthorityError::WrongSubject(_)), "{error}");
         }
@@ -380,7 +270,7 @@ mod tests {
         let node = NodeNumber::new(4711).unwrap();
         let issued = authority.issue_to_node(&subject, node, Lifetime::NODE).unwrap();
         assert_eq!(issued.identity().unwrap().node, Some(node));
-        let (request, _) = Authority::new_request(&subject).unwrap();
+        let (request, _) = CertificateRequest::make(&subject).unwrap();
         for node in [Some(node), None] {
             let pem = authority.sign_request(&request, &subject, node, Lifetime::NODE).unwrap();
             let signed = Credentials { certificate_pem: pem, ..issued.clone() };

@@ -1,4 +1,9 @@
 //! A certificate, its private key, and the authority to check others by.
+//!
+//! # Guarantees
+//! - Whenever the power fails, a certificate with its own key is there.
+//!
+//! Must not know who asked for the certificate, nor when to renew it.
 
 use std::path::Path;
 
@@ -8,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
 use super::identity::{self, Identity, IdentityError, public_key};
-use super::name::CertificateName;
+use super::names::CertificateName;
 use crate::sys::file::{self, FileError};
 
 /// Where new credentials wait until they have replaced the old ones, file by file.
@@ -23,7 +28,7 @@ pub enum CredentialsError {
     /// A text is not PEM of the wanted sort.
     #[error("{what} is not valid PEM: {reason}")]
     Pem {
-        /// Which of the three.
+        /// The name of the text.
         what: &'static str,
         /// The parser's words.
         reason: String,
@@ -132,7 +137,7 @@ impl Credentials {
         key.is_ok_and(|key| chain.is_ok_and(|chain| public_key(&chain[0]).as_deref() == Some(key.as_slice())))
     }
 
-    /// Who the certificate says its holder is.
+    /// Reads who the certificate says its holder is.
     ///
     /// # Errors
     /// It is no certificate, or has no known role.

@@ -1,9 +1,11 @@
-//! What a certificate says of its holder.
+//! The holder of a certificate, as the certificate names it.
+//!
+//! Must not know whether the holder may do something.
 
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::x509::X509Name;
 
-use super::name::CertificateName;
+use super::names::CertificateName;
 use super::serial::{NodeNumber, node_of};
 use super::subject::{OID_EMAIL, OID_ROLE, OID_SERVICE_LOCATOR, OID_UID, Subject};
 use crate::model::{ApplicationId, UserId};
@@ -129,4 +131,34 @@ pub(crate) fn read_subject(name: &X509Name<'_>) -> Subject {
         }
     }
     subject
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(role: crate::model::CertificateRole) -> Identity {
+        let subject = Subject { role: Some(role), ..Subject::agent(UserId(7), ApplicationId(3)) };
+        Identity { subject, role, serial: "1".to_owned(), node: None, not_before: 100, not_after: 200 }
+    }
+
+    #[test]
+    fn only_nodes_belong_to_an_application() {
+        use crate::model::CertificateRole::{Agent, Frontend, Manager, User};
+        for (role, application) in [(Manager, Some(3)), (Agent, Some(3)), (User, None), (Frontend, None)] {
+            assert_eq!(identity(role).application(), application.map(ApplicationId), "{role:?}");
+        }
+    }
+
+    #[test]
+    fn both_ends_of_validity_belong_to_it() {
+        let is_current = |time| identity(crate::model::CertificateRole::User).is_current(time);
+        assert_eq!([99, 100, 200, 201].map(is_current), [false, true, true, false]);
+    }
+
+    #[test]
+    fn what_is_no_certificate_names_nobody() {
+        assert!(matches!(Identity::from_der(b"nonsense"), Err(IdentityError::Malformed(_))));
+        assert!(read_names(b"").is_err() && public_key(b"x").is_none());
+    }
 }

@@ -11,16 +11,22 @@
 
 mod authority;
 mod credentials;
+mod error;
 mod identity;
-mod name;
+mod lifetime;
+mod names;
+mod request;
 mod serial;
 mod subject;
 
-pub use authority::{Authority, Lifetime};
-pub(crate) use authority::{AuthorityError, BACKDATED_SECONDS};
+pub use authority::Authority;
 pub use credentials::{Credentials, fingerprint};
 pub(crate) use credentials::{CredentialsError, key_fingerprint};
+pub(crate) use error::AuthorityError;
 pub(crate) use identity::Identity;
-pub use name::CertificateName;
+pub(crate) use lifetime::BACKDATED_SECONDS;
+pub use lifetime::Lifetime;
+pub use names::CertificateName;
+pub use request::CertificateRequest;
 pub use serial::NodeNumber;
 pub use subject::Subject;

@@ -15,7 +15,7 @@ use crate::cloud::ContextError;
 use crate::director::error::Failure;
 use crate::director::state::Director;
 use crate::model::{ApplicationId, NodeTag};
-use crate::pki::Authority;
+use crate::pki::CertificateRequest;
 use crate::store::director::node::Node;
 use crate::store::director::token::{self, Claim};
 use crate::task::crash_point;
@@ -39,7 +39,8 @@ pub(crate) async fn join(director: &Arc<Director>, joining: Joining) -> Result<J
     let Joining { token, tag, request, peer } = joining;
     let tag: NodeTag = tag.parse().map_err(|_| refused())?;
     let now = chrono::Utc::now().timestamp();
-    let claim = Claim { hash: hash(&token), tag: tag.clone(), key: Authority::request_key(&request)?, now };
+    let claim =
+        Claim { hash: hash(&token), tag: tag.clone(), key: CertificateRequest::read(&request)?.key_fingerprint(), now };
     let worker = Arc::clone(director);
     let outcome = director.store.write(move |tx| match token::claim(tx, &claim)? {
         Ok(node) => view(&worker, &node, &request).map(Ok),

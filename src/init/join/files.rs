@@ -7,7 +7,7 @@ use super::place::beneath;
 use crate::api::JoinView;
 use crate::config::{Invitation, NODE_CONFIG_PATH};
 use crate::model::CertificateRole;
-use crate::pki::{Authority, Credentials, Subject};
+use crate::pki::{CertificateRequest, Credentials, Subject};
 use crate::rpc::{ClientAuthentication, server_config};
 use crate::sys::file;
 use crate::task::crash_point;
@@ -36,7 +36,7 @@ pub(crate) fn ensure_request(root: &Path, invitation: &Invitation) -> Result<Sig
         CertificateRole::Manager => Subject::manager(uid, aid),
         _ => Subject::agent(uid, aid),
     };
-    let (request_pem, key_pem) = Authority::new_request(&subject)?;
+    let (request_pem, key_pem) = CertificateRequest::make(&subject)?;
     file::ensure_private_directory(&directory)?;
     file::write_atomic(&key, key_pem.as_bytes(), 0o600)?;
     crash_point("join.key_kept");

@@ -60,7 +60,7 @@ async fn invitation(world: &World, aid: i64) -> (String, Invitation) {
 
 /// A signing request for a subject; its key stays here.
 fn request(subject: &Subject) -> String {
-    Authority::new_request(subject).unwrap().0
+    conpaas::pki::CertificateRequest::make(subject).unwrap().0
 }
 
 async fn join(world: &World, tag: &str, token: &str, request: &str) -> Answer {

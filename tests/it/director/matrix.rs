@@ -156,7 +156,7 @@ async fn the_authority_signs_for_the_callers_own_application_only() {
         ("a director", Subject::director("x"), 403),
     ];
     for (name, subject, status) in table {
-        let (request, _) = Authority::new_request(&subject).unwrap();
+        let (request, _) = conpaas::pki::CertificateRequest::make(&subject).unwrap();
         let path = world.path("request.pem");
         std::fs::write(&path, request).unwrap();
         let form = conpaas::rpc::FormBody::default().file("csr", &path);
@@ -174,7 +174,7 @@ async fn a_certificate_is_renewed_only_while_its_node_is_wanted() {
     let alice = world.certificate(&Subject::user(ALICE, "alice", "alice@example.org"), Lifetime::USER);
     let (manager, agent) = (Subject::manager(ALICE, ApplicationId(1)), Subject::agent(ALICE, ApplicationId(1)));
     let renew = async |subject: &Subject, node: Option<i64>, lifetime: Lifetime| {
-        let (request, _) = Authority::new_request(subject).unwrap();
+        let (request, _) = conpaas::pki::CertificateRequest::make(subject).unwrap();
         let path = world.path("request.pem");
         std::fs::write(&path, request).unwrap();
         let form = conpaas::rpc::FormBody::default().file("csr", &path);

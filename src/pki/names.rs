@@ -1,4 +1,4 @@
-//! Names that a certificate is valid for besides its subject.
+//! Names for which a certificate is valid besides its subject.
 
 use std::net::IpAddr;
 
