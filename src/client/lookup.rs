@@ -128,7 +128,7 @@ mod tests {
             sid: ServiceId(sid),
             name: name.to_owned(),
             kind: kind.to_owned(),
-            state: crate::model::State::Init,
+            state: State::Init,
             created: String::new(),
             cloud: None,
             subnet: None,
