@@ -14,7 +14,7 @@ use crate::node::{
     NodeCredentials, NodeError, Options, check_clock, ensure_directories, install_log, run_until_stopped,
 };
 use crate::service::{AgentEnvironment, find_agent_type};
-use crate::sys::file;
+use crate::sys::{self, file};
 use crate::task::Tasks;
 
 /// Runs an agent until it is asked to stop.
@@ -35,7 +35,9 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
         target: "conpaas.core.agent",
         "'{}' agent started (uid={}, sid={})", config.agent_type, base.user_id, config.service_id
     );
-    let agent = (kind.agent)(&AgentEnvironment { config: Arc::clone(&config), tasks: tasks.clone() });
+    let environment = AgentEnvironment { config: Arc::clone(&config), tasks: tasks.clone() };
+    let agent = sys::blocking(move || (kind.agent)(&environment)).await;
+    let agent = agent.map_err(|error| NodeError::Kind { kind: kind.name, reason: error.to_string() })?;
     Arc::clone(&agent).resume().await;
     tasks.spawn("outputs", outputs::keep_small(base.clone(), agent.logs(), tasks.stopping()));
     let dispatch = Arc::new(AgentDispatch::new(Arc::clone(&config), agent, log));

@@ -55,6 +55,14 @@ pub(crate) enum NodeError {
     /// What it should be is not built in.
     #[error("unknown agent type '{0}'")]
     UnknownType(String),
+    /// What is built in cannot work here.
+    #[error("the agent of a {kind} service cannot start: {reason}")]
+    Kind {
+        /// The kind's name.
+        kind: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// The clock is wrong.
     #[error(transparent)]
     Clock(#[from] ClockError),

@@ -12,6 +12,7 @@ use super::error::MethodError;
 use super::log_file::{AGENT_LOG, LogFile};
 use super::reply::Reply;
 use super::role::Roles;
+use super::settings::Document;
 use crate::api::manager::{NodeInfo, NodeList, ServiceInfo, ServiceNode};
 use crate::api::params::python_list;
 use crate::api::texts;
@@ -67,6 +68,15 @@ impl ServiceContext {
     /// The text of ConPaaS 2.0, or the database fails.
     pub(crate) async fn expect_can(&self, event: ServiceEvent) -> Result<ServiceRow, MethodError> {
         self.expect_state(&event.states()).await
+    }
+
+    /// Returns its settings.
+    ///
+    /// # Errors
+    /// Returns an error if the store fails.
+    pub(crate) async fn settings(&self) -> Result<Document, StoreError> {
+        let sid = self.sid;
+        Ok(Document::new(self.store.read(move |tx| store::service_settings(tx, sid)).await?))
     }
 
     /// Its nodes that work, oldest first.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::agent_side::{AgentEnvironment, AgentKind};
 use super::manager_side::ManagerKind;
+use super::reply::MethodError;
 
 /// One kind of service.
 pub(crate) struct Kind {
@@ -13,6 +14,6 @@ pub(crate) struct Kind {
     pub agent_type: &'static str,
     /// Its side in the manager.
     pub manager: &'static dyn ManagerKind,
-    /// Makes its side in a node.
-    pub agent: fn(&AgentEnvironment) -> Arc<dyn AgentKind>,
+    /// Makes its side in a node; an error keeps the agent from starting. Blocking.
+    pub agent: fn(&AgentEnvironment) -> Result<Arc<dyn AgentKind>, MethodError>,
 }

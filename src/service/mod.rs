@@ -42,4 +42,3 @@ pub use registry::kind_names;
 pub(crate) use registry::{KINDS, find_agent_type, find_kind};
 pub(crate) use reply::{Reply, respond};
 pub(crate) use role::{Counts, Player};
-pub(crate) use settings::Document;

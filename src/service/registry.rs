@@ -1,9 +1,14 @@
 //! All kinds of service. A new one is one line here.
 
 use super::kind::Kind;
+use super::kinds;
 
 /// Every kind, in the order in which ConPaaS 2.0 lists them.
-pub(crate) static KINDS: &[&Kind] = &[&super::kinds::generic::KIND, &super::kinds::helloworld::KIND];
+pub(crate) static KINDS: &[&Kind] = &[
+    // One line a kind.
+    &kinds::generic::KIND,
+    &kinds::helloworld::KIND,
+];
 
 /// Returns the kind of this name (`service_type` on the wire).
 #[must_use]

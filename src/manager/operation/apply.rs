@@ -3,7 +3,7 @@
 use super::step::{Operation, StepError};
 use crate::manager::core::{Manager, Service};
 use crate::service::plan::{self, NodePlan, PlanInput};
-use crate::service::{Change, Document, MethodError, Player};
+use crate::service::{Change, MethodError, Player};
 use crate::store::StoreError;
 use crate::store::manager::{self as store, NodeRow, Transaction};
 
@@ -41,11 +41,6 @@ impl Operation {
     pub(crate) async fn apply_nothing(&self, service: &Service, nodes: &[NodeRow]) -> Result<(), StepError> {
         Ok(plan::apply(&service.context, nodes, &[]).await?)
     }
-
-    /// Returns the service's settings.
-    pub(crate) async fn settings(&self, service: &Service) -> Result<Document, StepError> {
-        Ok(settings(service).await?)
-    }
 }
 
 /// Notes what nodes run that an older program, which kept no such notes, brought to work.
@@ -66,7 +61,7 @@ pub(crate) async fn adopt_all(manager: &Manager) -> Result<(), StoreError> {
 }
 
 async fn target(service: &Service, nodes: &[NodeRow], change: Option<&Change>) -> Result<Target, MethodError> {
-    let mut settings = settings(service).await?;
+    let mut settings = service.context.settings().await?;
     let mut code = service.context.row().await?.active_code;
     match change {
         Some(Change::Code { version }) => code = Some(version.clone()),
@@ -85,9 +80,4 @@ async fn target(service: &Service, nodes: &[NodeRow], change: Option<&Change>) -
     }
     let plans = kind.plan(&PlanInput { settings: &settings, nodes: &nodes, code: code.as_deref() })?;
     Ok(Target { plans, roles })
-}
-
-async fn settings(service: &Service) -> Result<Document, StoreError> {
-    let sid = service.row.sid;
-    Ok(Document::new(service.context.store.read(move |tx| store::service_settings(tx, sid)).await?))
 }

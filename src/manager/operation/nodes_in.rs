@@ -77,7 +77,7 @@ impl Operation {
 
     async fn make_nodes(&self, service: &Service) -> Result<Vec<NodeView>, StepError> {
         let kind = service.kind.manager;
-        let settings = self.settings(service).await?;
+        let settings = service.context.settings().await?;
         let (roles, cloud) = match &self.row.plan.task {
             Task::StartService { cloud } => (kind.roles().plan_start(&kind.start_counts(&settings)?), cloud.clone()),
             Task::AddNodes { counts, cloud } => {

@@ -41,13 +41,13 @@ struct GenericAgent {
     change: Mutex<()>,
 }
 
-pub(super) fn make(environment: &AgentEnvironment) -> Arc<dyn AgentKind> {
-    Arc::new(GenericAgent {
+pub(super) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>, MethodError> {
+    Ok(Arc::new(GenericAgent {
         scripts: Scripts::new(&environment.config),
         volumes: Volumes::new(&environment.config.base),
         environment: environment.clone(),
         change: Mutex::new(()),
-    })
+    }))
 }
 
 #[async_trait]

@@ -21,9 +21,9 @@ struct HelloworldAgent {
     text: String,
 }
 
-pub(super) fn make(environment: &AgentEnvironment) -> Arc<dyn AgentKind> {
+pub(super) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>, MethodError> {
     let text = environment.config.base.extra.get("STRING_TO_GENERATE").cloned().unwrap_or_default();
-    Arc::new(HelloworldAgent { text })
+    Ok(Arc::new(HelloworldAgent { text }))
 }
 
 #[async_trait]
