@@ -9,6 +9,7 @@ mod dist;
 mod ec2;
 mod first_boot;
 mod machines;
+mod new_kind;
 mod node;
 mod nutshell;
 mod recipes;

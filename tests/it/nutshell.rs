@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::support::nutshell::{Nutshell, play};
 
 /// A /24 of 127.0.0.0/8 that no other test run uses at this moment.
-fn free_network() -> (String, TcpListener) {
+pub(crate) fn free_network() -> (String, TcpListener) {
     let first = std::process::id();
     for step in 0..200 {
         let (second, third) = (100 + (first + step) % 100, (first / 100) % 250);
@@ -17,7 +17,7 @@ fn free_network() -> (String, TcpListener) {
     panic!("200 networks are taken");
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

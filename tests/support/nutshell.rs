@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 /// A nutshell that is gone when the test ends, however it ends.
 pub(crate) struct Nutshell {
+    program: PathBuf,
     options: Vec<String>,
     directory: PathBuf,
 }
@@ -13,14 +14,19 @@ pub(crate) struct Nutshell {
 impl Nutshell {
     /// `directory` holds everything; `options` say what nutshell it is.
     pub(crate) fn new(directory: &Path, options: &[&str]) -> Self {
+        Nutshell::with_program(Path::new(env!("CARGO_BIN_EXE_conpaas")), directory, options)
+    }
+
+    /// The same with another program.
+    pub(crate) fn with_program(program: &Path, directory: &Path, options: &[&str]) -> Self {
         let mut options: Vec<String> = options.iter().map(|&word| word.to_owned()).collect();
         options.push("--state-dir".to_owned());
         options.push(directory.to_str().expect("the test chose plain names").to_owned());
-        Nutshell { options, directory: directory.to_owned() }
+        Nutshell { program: program.to_owned(), options, directory: directory.to_owned() }
     }
 
     fn run(&self, word: &str, rest: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_conpaas"));
+        let mut command = Command::new(&self.program);
         command.args(["nutshell", word]).args(&self.options).args(rest).stdin(Stdio::null()).env_remove("NETNS");
         command.output().expect("the program is there")
     }
@@ -39,7 +45,7 @@ impl Nutshell {
     }
 
     /// Runs a command in the nutshell's shell.
-    fn type_command(&self, words: &[&str]) -> String {
+    pub(crate) fn type_command(&self, words: &[&str]) -> String {
         let rest: Vec<&str> = std::iter::once("--").chain(words.iter().copied()).collect();
         self.succeed("shell", &rest)
     }
