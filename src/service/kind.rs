@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::agent_side::{AgentEnvironment, AgentKind};
+use super::error::MethodError;
 use super::manager_side::ManagerKind;
-use super::reply::MethodError;
 
 /// One kind of service.
 pub(crate) struct Kind {
