@@ -60,6 +60,10 @@ fn known_files() -> BTreeSet<String> {
         let files = if path.is_dir() { files_below(&path) } else { vec![path] };
         known.extend(files.iter().map(|file| file.strip_prefix(top()).unwrap().to_str().unwrap().to_owned()));
     }
+    // The page about a new kind has its reader make some.
+    let page = std::fs::read_to_string(top().join("docs/new-service.md")).unwrap();
+    let made = page.lines().filter_map(|line| line.strip_prefix("Make `")?.strip_suffix("`:"));
+    known.extend(made.map(str::to_owned));
     known
 }
 
