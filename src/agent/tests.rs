@@ -32,7 +32,7 @@ impl World {
         });
         let log = LogWriter::new(root.path().join("cpsagent.log"));
         log.line(crate::node::Level::Info, "n", "a line");
-        let agent = (kind.agent)(&AgentEnvironment { config: Arc::clone(&config), tasks: Tasks::new() });
+        let agent = (kind.agent)(&AgentEnvironment { config: Arc::clone(&config), tasks: Tasks::new() }).unwrap();
         World { dispatch: AgentDispatch::new(config, agent, log), _root: root }
     }
 

@@ -2,6 +2,7 @@
 //! [`KindCommand`] among its own, and says which roles its nodes have.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -235,11 +236,14 @@ async fn list(session: &Session, kind: Option<&str>, application: Option<&str>) 
     let mut rows: Vec<ServiceRow> = Vec::new();
     for found in services {
         let (aid, sid) = (found.service.application_id, found.service.sid);
-        if !infos.contains_key(&aid) {
-            session.learn_manager(&found.application);
-            infos.insert(aid, session.app_info(aid).await.ok());
-        }
-        let state = infos.get(&aid).and_then(|info| info.as_ref()?.states.get(&sid));
+        let info = match infos.entry(aid) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                session.learn_manager(&found.application);
+                unknown.insert(session.app_info(aid).await.ok())
+            }
+        };
+        let state = info.as_ref().and_then(|info| info.states.get(&sid));
         rows.push(ServiceRow {
             aid,
             sid,

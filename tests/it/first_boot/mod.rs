@@ -1,8 +1,8 @@
 //! The first boot below a directory that stands for a board, and its welcome
 //! page: real programs, killed at every step.
 
+mod card;
 mod crash;
-mod first_boot;
 mod login;
 mod network;
 mod units;
