@@ -83,3 +83,21 @@ pub(crate) struct VolumeIdView {
 fn full_weight() -> i64 {
     100
 }
+
+#[cfg(test)]
+impl NodeView {
+    /// Returns a node of the role `node` with this id.
+    pub(crate) fn sample(id: &str) -> Self {
+        NodeView {
+            id: id.to_owned(),
+            vmid: id.to_owned(),
+            ip: "127.0.0.2".to_owned(),
+            private_ip: "127.0.0.2".to_owned(),
+            cloud_name: "iaas".to_owned(),
+            weight_backend: 100,
+            role: "node".to_owned(),
+            volumes: Vec::new(),
+            port: None,
+        }
+    }
+}

@@ -71,18 +71,12 @@ impl ServiceContext {
     }
 
     /// Returns its settings.
-    ///
-    /// # Errors
-    /// Returns an error if the store fails.
     pub(crate) async fn settings(&self) -> Result<Document, StoreError> {
         let sid = self.sid;
         Ok(Document::new(self.store.read(move |tx| store::service_settings(tx, sid)).await?))
     }
 
     /// Its nodes that work, oldest first.
-    ///
-    /// # Errors
-    /// The database fails.
     pub(crate) async fn nodes(&self) -> Result<Vec<NodeRow>, StoreError> {
         let sid = self.sid;
         let mut nodes = self.store.read(move |tx| store::list_nodes(tx, Some(sid))).await?;
@@ -91,9 +85,6 @@ impl ServiceContext {
     }
 
     /// Its nodes as `list_nodes` shows them: none unless it works.
-    ///
-    /// # Errors
-    /// The database fails.
     pub(crate) async fn shown_nodes(&self) -> Result<Option<Vec<NodeRow>>, MethodError> {
         let row = self.row().await?;
         if row.state.can_show_nodes() { Ok(Some(self.nodes().await?)) } else { Ok(None) }

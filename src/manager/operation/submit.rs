@@ -90,9 +90,6 @@ fn record(tx: &Transaction<'_>, sid: ServiceId, plan: &Plan, reason: &str) -> Re
 }
 
 /// Takes up all operations that an earlier process left.
-///
-/// # Errors
-/// The database fails.
 pub(crate) async fn resume(manager: &Arc<Manager>) -> Result<(), StoreError> {
     adopt_all(manager).await?;
     let left = manager.store.write(|tx| {

@@ -178,9 +178,6 @@ pub(crate) async fn deployment(service: &ServiceContext, version: Option<&str>) 
 
 /// Removes files of the code repository that no version needs: those of
 /// uploads that a crash broke off.
-///
-/// # Errors
-/// The database fails.
 pub(crate) async fn remove_leftovers(service: &ServiceContext) -> Result<(), MethodError> {
     let known: Vec<String> = all(service).await?.into_iter().map(|code| code.id).collect();
     let directory = service.code_repository();

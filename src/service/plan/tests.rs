@@ -6,22 +6,7 @@ use crate::model::ServiceId;
 use crate::store::manager::NodePhase;
 
 fn node(id: &str) -> NodeRow {
-    NodeRow {
-        sid: ServiceId(1),
-        role: "node".to_owned(),
-        phase: NodePhase::Active,
-        view: NodeView {
-            id: id.to_owned(),
-            vmid: id.to_owned(),
-            ip: "127.0.0.2".to_owned(),
-            private_ip: "127.0.0.2".to_owned(),
-            cloud_name: "iaas".to_owned(),
-            weight_backend: 100,
-            role: "node".to_owned(),
-            volumes: Vec::new(),
-            port: None,
-        },
-    }
+    NodeRow { sid: ServiceId(1), role: "node".to_owned(), phase: NodePhase::Active, view: NodeView::sample(id) }
 }
 
 fn part(name: &'static str, wanted: &str, stop: Option<&str>) -> Part {

@@ -26,9 +26,6 @@ pub(crate) struct AppliedRow<S> {
 }
 
 /// Returns the parts of all nodes of a service.
-///
-/// # Errors
-/// Returns an error if a row cannot be read.
 pub(crate) fn list_applied<S: DeserializeOwned>(
     tx: &Transaction<'_>,
     sid: ServiceId,
@@ -48,9 +45,6 @@ pub(crate) fn list_applied<S: DeserializeOwned>(
 }
 
 /// Notes that a part is about to change, so that a crash leaves it unknown.
-///
-/// # Errors
-/// Returns an error if the row cannot be written.
 pub(crate) fn begin_applied(tx: &Transaction<'_>, node_id: &str, part: &str) -> Result<(), StoreError> {
     // A node that went meanwhile has no parts.
     let sql = "INSERT INTO applied (node_id, part) SELECT id, ?2 FROM node WHERE id = ?1 \
@@ -60,9 +54,6 @@ pub(crate) fn begin_applied(tx: &Transaction<'_>, node_id: &str, part: &str) -> 
 }
 
 /// Notes what a part was brought to.
-///
-/// # Errors
-/// Returns an error if the row cannot be written.
 pub(crate) fn end_applied<S: Serialize>(
     tx: &Transaction<'_>,
     node_id: &str,
@@ -79,9 +70,6 @@ pub(crate) fn end_applied<S: Serialize>(
 }
 
 /// Forgets a part that was taken back.
-///
-/// # Errors
-/// Returns an error if the row cannot be removed.
 pub(crate) fn delete_applied(tx: &Transaction<'_>, node_id: &str, part: &str) -> Result<(), StoreError> {
     tx.execute("DELETE FROM applied WHERE node_id = ?1 AND part = ?2", (node_id, part))?;
     Ok(())
@@ -93,20 +81,6 @@ mod tests {
     use crate::api::NodeView;
     use crate::store::manager::{MIGRATIONS, delete_nodes, insert_nodes, insert_service};
 
-    fn node(id: &str) -> NodeView {
-        NodeView {
-            id: id.to_owned(),
-            vmid: id.to_owned(),
-            ip: "127.0.0.2".to_owned(),
-            private_ip: "127.0.0.2".to_owned(),
-            cloud_name: "iaas".to_owned(),
-            weight_backend: 100,
-            role: "node".to_owned(),
-            volumes: Vec::new(),
-            port: None,
-        }
-    }
-
     #[test]
     fn a_part_is_unknown_between_its_beginning_and_its_end_and_goes_with_its_node() {
         let mut connection = rusqlite::Connection::open_in_memory().unwrap();
@@ -114,7 +88,7 @@ mod tests {
         MIGRATIONS.iter().for_each(|sql| connection.execute_batch(sql).unwrap());
         let tx = connection.transaction().unwrap();
         let sid = insert_service(&tx, None, "generic", 0.0).unwrap();
-        insert_nodes(&tx, sid, &[node("a")]).unwrap();
+        insert_nodes(&tx, sid, &[NodeView::sample("a")]).unwrap();
         let rows = || list_applied::<String>(&tx, sid).unwrap();
 
         begin_applied(&tx, "a", "code").unwrap();

@@ -21,9 +21,6 @@ pub(crate) struct CodeRow {
 }
 
 /// Adds a code version; one with the same id is replaced.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn insert_code(tx: &Transaction<'_>, sid: ServiceId, code: &CodeRow) -> Result<(), StoreError> {
     let sql = "INSERT OR REPLACE INTO code (sid, id, filename, description, filetype, time) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -32,27 +29,18 @@ pub(crate) fn insert_code(tx: &Transaction<'_>, sid: ServiceId, code: &CodeRow) 
 }
 
 /// Forgets a code version.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn delete_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<(), StoreError> {
     tx.execute("DELETE FROM code WHERE sid = ?1 AND id = ?2", (sid.0, id))?;
     Ok(())
 }
 
-/// A code version, if it is there.
-///
-/// # Errors
-/// The database fails.
+/// Returns a code version, if it is there.
 pub(crate) fn find_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<Option<CodeRow>, StoreError> {
     let sql = "SELECT id, filename, description, filetype, time FROM code WHERE sid = ?1 AND id = ?2";
     tx.query_row(sql, (sid.0, id), read).optional()?.transpose()
 }
 
-/// All code versions of a service, newest first.
-///
-/// # Errors
-/// The database fails.
+/// Returns all code versions of a service, newest first.
 pub(crate) fn list_codes(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<CodeRow>, StoreError> {
     let sql =
         "SELECT id, filename, description, filetype, time FROM code WHERE sid = ?1 ORDER BY time DESC, rowid DESC";

@@ -1,5 +1,7 @@
 //! What the manager of an application keeps: services, their nodes, code
 //! versions, volumes and history, and the operations under way.
+//!
+//! A function fails where the database does; what else it refuses stands with it.
 
 mod applied;
 mod code;

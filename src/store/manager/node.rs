@@ -48,9 +48,6 @@ pub(crate) struct NodeRow {
 }
 
 /// Adds nodes in phase `New`; those that are there already stay as they are.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn insert_nodes(tx: &Transaction<'_>, sid: ServiceId, nodes: &[NodeView]) -> Result<(), StoreError> {
     let sql = "INSERT OR IGNORE INTO node (sid, id, role, phase, view) VALUES (?1, ?2, ?3, ?4, ?5)";
     for node in nodes {
@@ -60,10 +57,7 @@ pub(crate) fn insert_nodes(tx: &Transaction<'_>, sid: ServiceId, nodes: &[NodeVi
     Ok(())
 }
 
-/// The nodes of a service, or of all services, oldest first.
-///
-/// # Errors
-/// The database fails.
+/// Returns the nodes of a service, or of all services, oldest first.
 pub(crate) fn list_nodes(tx: &Transaction<'_>, sid: Option<ServiceId>) -> Result<Vec<NodeRow>, StoreError> {
     let sql = "SELECT sid, role, phase, view FROM node WHERE ?1 IS NULL OR sid = ?1 ORDER BY number";
     let mut statement = tx.prepare(sql)?;
@@ -72,9 +66,6 @@ pub(crate) fn list_nodes(tx: &Transaction<'_>, sid: Option<ServiceId>) -> Result
 }
 
 /// Says how far nodes have come.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_node_phase(tx: &Transaction<'_>, ids: &[String], phase: NodePhase) -> Result<(), StoreError> {
     for id in ids {
         tx.execute("UPDATE node SET phase = ?2 WHERE id = ?1", (id, phase.as_str()))?;
@@ -83,18 +74,12 @@ pub(crate) fn set_node_phase(tx: &Transaction<'_>, ids: &[String], phase: NodePh
 }
 
 /// Says which roles a node plays, by the one name for them.
-///
-/// # Errors
-/// Returns an error if the row cannot be written.
 pub(crate) fn set_node_role(tx: &Transaction<'_>, id: &str, role: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE node SET role = ?2 WHERE id = ?1", (id, role))?;
     Ok(())
 }
 
 /// Forgets nodes.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn delete_nodes(tx: &Transaction<'_>, ids: &[String]) -> Result<(), StoreError> {
     for id in ids {
         tx.execute("DELETE FROM node WHERE id = ?1", [id])?;

@@ -26,9 +26,6 @@ pub(crate) struct OperationRow<P> {
 }
 
 /// Records an operation before it acts, and gives its number.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn insert_operation<P: Serialize>(
     tx: &Transaction<'_>,
     id: &str,
@@ -41,9 +38,6 @@ pub(crate) fn insert_operation<P: Serialize>(
 }
 
 /// Records how far an operation has come, and how often it was taken up.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn save_operation<P: Serialize>(
     tx: &Transaction<'_>,
     operation: &OperationRow<P>,
@@ -55,27 +49,21 @@ pub(crate) fn save_operation<P: Serialize>(
 }
 
 /// Records that an operation is to be undone, and why.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_operation_failure(tx: &Transaction<'_>, number: i64, failure: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE operation SET failure = ?2 WHERE number = ?1", (number, failure))?;
     Ok(())
 }
 
 /// Forgets an operation that is done or undone.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn delete_operation(tx: &Transaction<'_>, number: i64) -> Result<(), StoreError> {
     tx.execute("DELETE FROM operation WHERE number = ?1", [number])?;
     Ok(())
 }
 
-/// The operations of a service, or of all services, in their order.
+/// Returns the operations of a service, or of all services, in their order.
 ///
 /// # Errors
-/// The database fails, or holds a plan that this program does not know.
+/// The database holds a plan that this program does not know.
 pub(crate) fn list_operations<P: DeserializeOwned>(
     tx: &Transaction<'_>,
     sid: Option<ServiceId>,

@@ -49,9 +49,6 @@ pub(crate) enum EventError {
 }
 
 /// Adds a service in state `INIT` and returns its id; `sid` only for the manager itself.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn insert_service(
     tx: &Transaction<'_>,
     sid: Option<ServiceId>,
@@ -66,28 +63,19 @@ pub(crate) fn insert_service(
 }
 
 /// Removes a service with all that belongs to it.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn delete_service(tx: &Transaction<'_>, sid: ServiceId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM service WHERE sid = ?1", [sid.0])?;
     Ok(())
 }
 
-/// A service, if it is there.
-///
-/// # Errors
-/// The database fails.
+/// Returns a service, if it is there.
 pub(crate) fn find_service(tx: &Transaction<'_>, sid: ServiceId) -> Result<Option<ServiceRow>, StoreError> {
     let sql = "SELECT sid, kind, state, active_code, last_failure FROM service WHERE sid = ?1";
     let found = tx.query_row(sql, [sid.0], read_service).optional()?;
     found.transpose()
 }
 
-/// All services by id, the manager itself first.
-///
-/// # Errors
-/// The database fails.
+/// Returns all services by id, the manager itself first.
 pub(crate) fn list_services(tx: &Transaction<'_>) -> Result<Vec<ServiceRow>, StoreError> {
     let mut statement = tx.prepare("SELECT sid, kind, state, active_code, last_failure FROM service ORDER BY sid")?;
     let rows = statement.query_map([], read_service)?;
@@ -127,10 +115,7 @@ fn add_history(tx: &Transaction<'_>, sid: ServiceId, state: State, reason: &str,
     Ok(())
 }
 
-/// A service's history, oldest first.
-///
-/// # Errors
-/// The database fails.
+/// Returns a service's history, oldest first.
 pub(crate) fn history(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<HistoryRow>, StoreError> {
     let mut statement = tx.prepare("SELECT time, state, reason FROM history WHERE sid = ?1 ORDER BY number")?;
     let rows = statement
@@ -143,27 +128,18 @@ pub(crate) fn history(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<Histor
 }
 
 /// Says which code version is active.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_active_code(tx: &Transaction<'_>, sid: ServiceId, code: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE service SET active_code = ?2 WHERE sid = ?1", (sid.0, code))?;
     Ok(())
 }
 
 /// Returns a service's settings as its kind wrote them; `None` while nothing was ever set.
-///
-/// # Errors
-/// Returns an error if the row cannot be read.
 pub(crate) fn service_settings(tx: &Transaction<'_>, sid: ServiceId) -> Result<Option<String>, StoreError> {
     let found = tx.query_row("SELECT settings FROM service WHERE sid = ?1", [sid.0], |row| row.get(0)).optional()?;
     Ok(found.flatten())
 }
 
 /// Writes a service's settings.
-///
-/// # Errors
-/// Returns an error if the row cannot be written.
 pub(crate) fn set_service_settings(
     tx: &Transaction<'_>,
     sid: ServiceId,
@@ -174,9 +150,6 @@ pub(crate) fn set_service_settings(
 }
 
 /// Says why the last operation was undone, or that it was not.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_last_failure(tx: &Transaction<'_>, sid: ServiceId, failure: Option<&str>) -> Result<(), StoreError> {
     tx.execute("UPDATE service SET last_failure = ?2 WHERE sid = ?1", (sid.0, failure))?;
     Ok(())

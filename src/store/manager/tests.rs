@@ -22,20 +22,6 @@ impl Database {
     }
 }
 
-fn view(id: &str) -> NodeView {
-    NodeView {
-        id: id.to_owned(),
-        vmid: id.to_owned(),
-        ip: "127.0.0.2".to_owned(),
-        private_ip: "127.0.0.2".to_owned(),
-        cloud_name: "iaas".to_owned(),
-        weight_backend: 100,
-        role: "node".to_owned(),
-        volumes: Vec::new(),
-        port: None,
-    }
-}
-
 fn volume(name: &str, sid: ServiceId) -> VolumeRow {
     VolumeRow {
         name: name.to_owned(),
@@ -86,7 +72,7 @@ fn an_id_is_never_used_again_and_a_service_takes_everything_with_it() {
     let database = Database::new();
     let sid = database.run(|tx| {
         let sid = insert_service(tx, None, "generic", 0.0)?;
-        insert_nodes(tx, sid, &[view("iaas1")])?;
+        insert_nodes(tx, sid, &[NodeView::sample("iaas1")])?;
         insert_volume(tx, &volume("v", sid))?;
         insert_code(tx, sid, &code("code-a", CodeFormat::Tar, 1.0))?;
         Ok::<_, StoreError>(sid)
@@ -131,10 +117,10 @@ fn nodes_keep_their_order_and_a_repetition_changes_none() {
     database.run(|tx| {
         let sid = insert_service(tx, None, "generic", 0.0)?;
         let other = insert_service(tx, None, "generic", 0.0)?;
-        insert_nodes(tx, sid, &[view("b"), view("a")])?;
-        insert_nodes(tx, other, &[view("c")])?;
+        insert_nodes(tx, sid, &[NodeView::sample("b"), NodeView::sample("a")])?;
+        insert_nodes(tx, other, &[NodeView::sample("c")])?;
         set_node_phase(tx, &["b".to_owned()], NodePhase::Active)?;
-        insert_nodes(tx, sid, &[view("b")])?;
+        insert_nodes(tx, sid, &[NodeView::sample("b")])?;
         let shown = |rows: Vec<NodeRow>| rows.into_iter().map(|row| (row.view.id, row.phase)).collect::<Vec<_>>();
         let (b, a) = (("b".to_owned(), NodePhase::Active), ("a".to_owned(), NodePhase::New));
         assert_eq!(shown(list_nodes(tx, Some(sid))?), [b.clone(), a.clone()]);

@@ -25,9 +25,6 @@ pub(crate) struct VolumeRow {
 }
 
 /// Adds a volume; one that is there stays as it is.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn insert_volume(tx: &Transaction<'_>, volume: &VolumeRow) -> Result<(), StoreError> {
     let sql = "INSERT OR IGNORE INTO volume (name, sid, size_mb, node_id, cloud, device, volume_id) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -37,36 +34,24 @@ pub(crate) fn insert_volume(tx: &Transaction<'_>, volume: &VolumeRow) -> Result<
 }
 
 /// Notes the cloud's id of a volume.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn set_volume_id(tx: &Transaction<'_>, name: &str, volume_id: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE volume SET volume_id = ?2 WHERE name = ?1", (name, volume_id))?;
     Ok(())
 }
 
 /// Forgets a volume.
-///
-/// # Errors
-/// The database fails.
 pub(crate) fn delete_volume(tx: &Transaction<'_>, name: &str) -> Result<(), StoreError> {
     tx.execute("DELETE FROM volume WHERE name = ?1", [name])?;
     Ok(())
 }
 
-/// A volume, if it is there.
-///
-/// # Errors
-/// The database fails.
+/// Returns a volume, if it is there.
 pub(crate) fn find_volume(tx: &Transaction<'_>, name: &str) -> Result<Option<VolumeRow>, StoreError> {
     let sql = "SELECT name, sid, size_mb, node_id, cloud, device, volume_id FROM volume WHERE name = ?1";
     Ok(tx.query_row(sql, [name], read).optional()?)
 }
 
-/// The volumes of a service, or of all services, oldest first.
-///
-/// # Errors
-/// The database fails.
+/// Returns the volumes of a service, or of all services, oldest first.
 pub(crate) fn list_volumes(tx: &Transaction<'_>, sid: Option<ServiceId>) -> Result<Vec<VolumeRow>, StoreError> {
     let sql = "SELECT name, sid, size_mb, node_id, cloud, device, volume_id FROM volume \
                WHERE ?1 IS NULL OR sid = ?1 ORDER BY rowid";

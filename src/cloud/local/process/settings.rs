@@ -9,7 +9,7 @@ use crate::model::CloudName;
 /// Disk that volumes must leave free, in bytes.
 pub(crate) const DISK_RESERVE: u64 = 64 << 20;
 
-/// What a cloud of plain programs is told. Checked by [`ProcessCloud::new`].
+/// What a cloud of plain programs is told. Checked by `ProcessCloud::new`.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessSettings {
     /// Its name in the configuration.
