@@ -190,6 +190,7 @@ fn the_package_depends_on_every_program_that_is_called() {
         ("dumpe2fs", "e2fsprogs"),
         ("blkid", ""),
         ("nsenter", ""),
+        ("setpriv", ""),
         ("unshare", ""),
         ("taskset", ""),
         ("env", ""),
@@ -218,6 +219,10 @@ fn the_package_depends_on_every_program_that_is_called() {
         for call in ["program::run(\"", "run_in_machine(\"", "run_with_input(\"", "run_into(\"", "program::find(\""] {
             for program in source.split(call).skip(1).map(|rest| rest.split('"').next().unwrap()) {
                 let package = packages.iter().find(|(known, _)| *known == program);
+                // What the nodes of a kind run is in their image: images/services/kinds.
+                if package.is_none() && name.starts_with("service/kinds/") {
+                    continue;
+                }
                 let (_, package) = package.unwrap_or_else(|| panic!("{name} calls {program}: of which package is it?"));
                 assert!(package.is_empty() || depends.contains(&format!("\"{package}\"")), "{program}: {package}");
                 seen.insert(program.to_owned());
