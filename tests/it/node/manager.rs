@@ -328,6 +328,27 @@ async fn everything_is_still_there_after_a_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_an_older_program_brought_to_work_are_taken_over() {
+    let mut world = World::start(&[]).await;
+    let sid = world.add("generic").await;
+    world.start_service(sid).await;
+    world.await_no_scripts(sid).await;
+    let master = world.node_ids().await.remove(0);
+    world.bench.kill(world.pid);
+    // An older program kept no notes of what nodes were brought to.
+    let database = rusqlite::Connection::open(world.root.join("var/cache/cpsmanager/manager.db")).unwrap();
+    assert_eq!(database.execute("DELETE FROM applied", []).unwrap(), 2);
+    drop(database);
+    world.restart(&[]).await;
+    world.ok(add_nodes(sid, json!({"count": 1}))).await;
+    world.await_state(sid, "RUNNING").await;
+    world.await_no_scripts(sid).await;
+    let out = fs::read_to_string(world.director.node(&master).1.join("root/generic.out")).unwrap();
+    let ran = |script: &str| out.matches(&format!("Executing script {script}\n")).count();
+    assert_eq!((ran("init.sh"), ran("notify.sh")), (1, 1), "the code did not come again: {out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_idle_manager_and_agent_are_small_and_stop_quickly() {
     let world = World::start(&[]).await;
     let sid = world.add("helloworld").await;
