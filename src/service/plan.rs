@@ -113,6 +113,8 @@ struct Step {
     part: String,
     deed: Deed,
     outcome: Outcome,
+    /// Whether the store says something of the part that is about to become untrue.
+    is_recorded: bool,
 }
 
 /// What is recorded when a step is done.
@@ -171,13 +173,14 @@ fn differences(nodes: &[NodeRow], plans: &[NodePlan], applied: &[AppliedRow<Stop
         if row.is_some_and(|row| row.digest.as_ref() == Some(&digest)) {
             continue;
         }
-        let action = if row.is_some_and(|row| row.was_first) { &part.change } else { &part.first };
+        let action = if row.is_some() { &part.change } else { &part.first };
         steps.push(Step {
             stage: action.stage,
             node: plan.node.clone(),
             part: part.name.to_owned(),
             deed: action.deed.clone(),
             outcome: Outcome::Applied { digest, stop: part.stop.clone() },
+            is_recorded: row.is_some(),
         });
     }
     let is_planned = |row: &AppliedRow<StopCall>| {
@@ -193,17 +196,22 @@ fn differences(nodes: &[NodeRow], plans: &[NodePlan], applied: &[AppliedRow<Stop
             part: row.part.clone(),
             deed: Deed::Call(stop_call(stop)),
             outcome: Outcome::TakenBack,
+            is_recorded: true,
         });
     }
     steps
 }
 
 async fn carry_out(service: &ServiceContext, steps: Vec<Step>) -> Result<(), MethodError> {
-    let begun: Vec<(String, String)> =
-        steps.iter().map(|step| (step.node.view.id.clone(), step.part.clone())).collect();
-    let noted =
-        service.store.write(move |tx| begun.iter().try_for_each(|(node, part)| store::begin_applied(tx, node, part)));
-    noted.await?;
+    let recorded = steps.iter().filter(|step| step.is_recorded);
+    let begun: Vec<(String, String)> = recorded.map(|step| (step.node.view.id.clone(), step.part.clone())).collect();
+    // What was never brought anywhere needs no forgetting, and no wait for the disk.
+    if !begun.is_empty() {
+        let forgotten = move |tx: &store::Transaction<'_>| {
+            begun.iter().try_for_each(|(node, part)| store::begin_applied(tx, node, part))
+        };
+        service.store.write(forgotten).await?;
+    }
     let (calls, codes): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| matches!(step.deed, Deed::Call(_)));
     let mut done = Vec::new();
     let mut failures = Vec::new();

@@ -24,10 +24,10 @@ fn plan(id: &str, parts: &[Part]) -> NodePlan {
     NodePlan { node: node(id), parts: parts.to_vec() }
 }
 
-fn applied(id: &str, part: &str, wanted: Option<&str>, was_first: bool) -> AppliedRow<StopCall> {
+fn applied(id: &str, part: &str, wanted: Option<&str>) -> AppliedRow<StopCall> {
     let stop = StopCall { method: "stop".to_owned(), params: Map::new() };
     let digest = wanted.map(digest);
-    AppliedRow { node_id: id.to_owned(), part: part.to_owned(), digest, was_first, stop: Some(stop) }
+    AppliedRow { node_id: id.to_owned(), part: part.to_owned(), digest, stop: Some(stop) }
 }
 
 /// Steps as (node, part, method, stage).
@@ -49,29 +49,27 @@ fn step(node: &str, part: &str, method: &str, stage: u8) -> (String, String, Str
 #[test]
 fn a_node_that_is_where_it_should_be_is_left_alone() {
     let plans = [plan("a", &[part("web", "v1", None)])];
-    assert_eq!(steps(&[node("a")], &plans, &[applied("a", "web", Some("v1"), true)]), []);
+    assert_eq!(steps(&[node("a")], &plans, &[applied("a", "web", Some("v1"))]), []);
 }
 
 #[test]
 fn a_new_part_is_made_and_another_wish_changes_it() {
     let plans = [plan("a", &[part("web", "v2", None)]), plan("b", &[part("web", "v2", None)])];
-    let known = [applied("a", "web", Some("v1"), true)];
+    let known = [applied("a", "web", Some("v1"))];
     let wanted = [step("a", "web", "update", 2), step("b", "web", "create", 1)];
     assert_eq!(steps(&[node("a"), node("b")], &plans, &known), wanted);
 }
 
 #[test]
-fn a_part_that_nobody_knows_is_brought_again_by_the_first_call_until_that_succeeded() {
+fn a_part_that_was_begun_and_not_seen_to_end_is_brought_again() {
     let plans = [plan("a", &[part("web", "v1", None)])];
-    let never = [applied("a", "web", None, false)];
-    assert_eq!(steps(&[node("a")], &plans, &never), [step("a", "web", "create", 1)]);
-    let once = [applied("a", "web", None, true)];
-    assert_eq!(steps(&[node("a")], &plans, &once), [step("a", "web", "update", 2)]);
+    let begun = [applied("a", "web", None)];
+    assert_eq!(steps(&[node("a")], &plans, &begun), [step("a", "web", "update", 2)]);
 }
 
 #[test]
 fn a_part_that_is_not_planned_any_more_is_taken_back_last_where_the_node_answers() {
-    let known = [applied("a", "proxy", Some("v1"), true), applied("gone", "proxy", Some("v1"), true)];
+    let known = [applied("a", "proxy", Some("v1")), applied("gone", "proxy", Some("v1"))];
     assert_eq!(steps(&[node("a")], &[plan("a", &[])], &known), [step("a", "proxy", "stop", u8::MAX)]);
     assert_eq!(steps(&[node("a")], &[], &known), [step("a", "proxy", "stop", u8::MAX)]);
 }

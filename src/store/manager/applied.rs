@@ -1,7 +1,7 @@
 //! What nodes were brought to, part by part: the memory of a plan's `apply`.
 //!
-//! A part whose digest is unknown was begun and not seen to end. It is brought
-//! there again, by the call for a first time until one succeeded.
+//! A part without a row was never seen there. A part whose digest is unknown
+//! was about to change, and nobody saw that end: it is brought there again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,8 +19,6 @@ pub(crate) struct AppliedRow<S> {
     pub part: String,
     /// What the node was brought to; `None` while nobody knows.
     pub digest: Option<String>,
-    /// Whether the part was ever brought there.
-    pub was_first: bool,
     /// How the part is taken back, if it has to be.
     pub stop: Option<S>,
 }
@@ -30,26 +28,22 @@ pub(crate) fn list_applied<S: DeserializeOwned>(
     tx: &Transaction<'_>,
     sid: ServiceId,
 ) -> Result<Vec<AppliedRow<S>>, StoreError> {
-    let sql = "SELECT node_id, part, digest, was_first, applied.stop FROM applied \
+    let sql = "SELECT node_id, part, digest, applied.stop FROM applied \
                JOIN node ON node.id = node_id WHERE sid = ?1 ORDER BY number, part";
     let mut statement = tx.prepare(sql)?;
-    let rows = statement.query_map([sid.0], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get::<_, Option<String>>(4)?))
-    })?;
+    let rows = statement
+        .query_map([sid.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, Option<String>>(3)?)))?;
     rows.map(|row| {
-        let (node_id, part, digest, was_first, stop) = row?;
+        let (node_id, part, digest, stop) = row?;
         let stop = stop.map(|text| from_json(&text)).transpose()?;
-        Ok(AppliedRow { node_id, part, digest, was_first, stop })
+        Ok(AppliedRow { node_id, part, digest, stop })
     })
     .collect()
 }
 
 /// Notes that a part is about to change, so that a crash leaves it unknown.
 pub(crate) fn begin_applied(tx: &Transaction<'_>, node_id: &str, part: &str) -> Result<(), StoreError> {
-    // A node that went meanwhile has no parts.
-    let sql = "INSERT INTO applied (node_id, part) SELECT id, ?2 FROM node WHERE id = ?1 \
-               ON CONFLICT (node_id, part) DO UPDATE SET digest = NULL";
-    tx.execute(sql, (node_id, part))?;
+    tx.execute("UPDATE applied SET digest = NULL WHERE node_id = ?1 AND part = ?2", (node_id, part))?;
     Ok(())
 }
 
@@ -62,9 +56,9 @@ pub(crate) fn end_applied<S: Serialize>(
     stop: Option<&S>,
 ) -> Result<(), StoreError> {
     let stop = stop.map(to_json).transpose()?;
-    let sql = "INSERT INTO applied (node_id, part, digest, was_first, stop) \
-               SELECT id, ?2, ?3, 1, ?4 FROM node WHERE id = ?1 \
-               ON CONFLICT (node_id, part) DO UPDATE SET digest = ?3, was_first = 1, stop = ?4";
+    let sql = "INSERT INTO applied (node_id, part, digest, stop) \
+               SELECT id, ?2, ?3, ?4 FROM node WHERE id = ?1 \
+               ON CONFLICT (node_id, part) DO UPDATE SET digest = ?3, stop = ?4";
     tx.execute(sql, (node_id, part, digest, stop))?;
     Ok(())
 }
@@ -91,14 +85,10 @@ mod tests {
         insert_nodes(&tx, sid, &[NodeView::sample("a")]).unwrap();
         let rows = || list_applied::<String>(&tx, sid).unwrap();
 
-        begin_applied(&tx, "a", "code").unwrap();
-        assert_eq!((rows()[0].digest.as_deref(), rows()[0].was_first), (None, false));
         end_applied(&tx, "a", "code", "d1", Some(&"end it".to_owned())).unwrap();
-        assert_eq!((rows()[0].digest.as_deref(), rows()[0].was_first), (Some("d1"), true));
-        assert_eq!(rows()[0].stop.as_deref(), Some("end it"));
+        assert_eq!((rows()[0].digest.as_deref(), rows()[0].stop.as_deref()), (Some("d1"), Some("end it")));
         begin_applied(&tx, "a", "code").unwrap();
-        assert_eq!((rows()[0].digest.as_deref(), rows()[0].was_first), (None, true));
-        assert_eq!(rows()[0].stop.as_deref(), Some("end it"));
+        assert_eq!((rows()[0].digest.as_deref(), rows()[0].stop.as_deref()), (None, Some("end it")));
 
         begin_applied(&tx, "gone", "code").unwrap();
         end_applied::<String>(&tx, "gone", "code", "d1", None).unwrap();
