@@ -9,7 +9,8 @@ use crate::model::{ApplicationId, CertificateRole, ServiceId, UserId};
 use crate::node::{Dispatch, LogWriter};
 use crate::pki::{Identity, Subject};
 use crate::rpc::{CallKind, RpcRequest};
-use crate::service::{AgentEnvironment, Call, KINDS, Kind, MethodError, Reply, find_kind};
+use crate::service::reply::tests::{missing, said};
+use crate::service::{AgentEnvironment, Call, KINDS, Kind, find_kind};
 use crate::task::Tasks;
 
 struct World {
@@ -41,18 +42,6 @@ impl World {
         let params = params.iter().map(|(name, text)| ((*name).to_owned(), (*text).into())).collect();
         said(method.call(Call::new(params, BTreeMap::new())).await)
     }
-}
-
-fn said(outcome: Result<Reply, MethodError>) -> String {
-    match outcome {
-        Ok(Reply::Value(value)) => value.to_string(),
-        Ok(other) => format!("{other:?}"),
-        Err(error) => error.to_string(),
-    }
-}
-
-fn missing(name: &str) -> String {
-    format!("Missing the mandatory parameter '{name}'.")
 }
 
 #[test]

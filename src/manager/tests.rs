@@ -12,7 +12,8 @@ use crate::model::{ApplicationId, CertificateRole, ServiceId, State, UserId};
 use crate::node::{Dispatch, LogWriter, NodeCredentials};
 use crate::pki::{Authority, Identity, Lifetime, Subject};
 use crate::rpc::{CallKind, RpcRequest};
-use crate::service::{Call, KINDS, Method, MethodError, Reply};
+use crate::service::reply::tests::{missing, said};
+use crate::service::{Call, KINDS, Method};
 use crate::store::{Store, manager as store};
 use crate::task::Tasks;
 
@@ -63,18 +64,6 @@ impl World {
 fn call(params: &[(&str, &str)]) -> Call {
     let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
     Call::new(params.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect(), BTreeMap::new())
-}
-
-fn said(outcome: Result<Reply, MethodError>) -> String {
-    match outcome {
-        Ok(Reply::Value(value)) => value.to_string(),
-        Ok(other) => format!("{other:?}"),
-        Err(error) => error.to_string(),
-    }
-}
-
-fn missing(name: &str) -> String {
-    format!("Missing the mandatory parameter '{name}'.")
 }
 
 /// What each line of `table` says to a call without parameters, by its name.

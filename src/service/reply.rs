@@ -68,3 +68,22 @@ pub(crate) async fn respond(outcome: Result<Reply, MethodError>, method: &str, i
         Err(error) => reply_error(&error.to_string(), id),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Returns what a caller reads of an outcome.
+    pub(crate) fn said(outcome: Result<Reply, MethodError>) -> String {
+        match outcome {
+            Ok(Reply::Value(value)) => value.to_string(),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Returns what a caller reads who forgot a parameter.
+    pub(crate) fn missing(name: &str) -> String {
+        format!("Missing the mandatory parameter '{name}'.")
+    }
+}

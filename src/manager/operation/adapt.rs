@@ -1,5 +1,6 @@
 //! `adapt`: the code or the settings of a working service change.
 
+use super::apply::{Target, go_back};
 use super::step::{Operation, StepError};
 use super::task::Ending;
 use crate::node::Level;
@@ -13,8 +14,8 @@ impl Operation {
         let service = self.service().await?;
         if !self.has_done(DONE) {
             let nodes = service.context.nodes().await?;
-            let target = self.target(&service, &nodes, Some(&change)).await?;
-            self.apply(&service, &nodes, &target).await?;
+            let target = Target::of(&service, &nodes, Some(&change)).await?;
+            target.apply(&service, &nodes).await?;
             let sid = self.sid();
             let kept = move |tx: &Transaction<'_>| {
                 target.record(tx)?;
@@ -34,12 +35,7 @@ impl Operation {
     pub(super) async fn undo_adapt(&mut self, failure: String) -> Result<(), StepError> {
         if !self.is_superseded().await? {
             let service = self.service().await?;
-            let nodes = service.context.nodes().await?;
-            let outcome = async {
-                let target = self.target(&service, &nodes, None).await?;
-                self.apply(&service, &nodes, &target).await
-            };
-            if let Err(error) = outcome.await {
+            if let Err(error) = go_back(&service).await {
                 self.note(Level::Warning, &format!("some agents may not be as they were: {error}"));
             }
         }

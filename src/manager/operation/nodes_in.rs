@@ -1,5 +1,6 @@
 //! `start_service` and `add_nodes`: nodes are made, then put to work.
 
+use super::apply::{Target, go_back};
 use super::step::{Operation, StepError};
 use super::task::{Ending, Task};
 use crate::api::{NodeRequest, NodeView};
@@ -28,8 +29,8 @@ impl Operation {
         let ids: Vec<String> = added.iter().map(|node| node.view.id.clone()).collect();
         if !self.has_done(WORKING) {
             let all = [before, added].concat();
-            let target = self.target(&service, &all, None).await?;
-            self.apply(&service, &all, &target).await?;
+            let target = Target::of(&service, &all, None).await?;
+            target.apply(&service, &all).await?;
             self.step_done(WORKING, "agents_prepared", move |tx| target.record(tx)).await?;
         }
         self.expect_wanted().await?;
@@ -56,23 +57,16 @@ impl Operation {
         let leaving = ids.clone();
         let noted = self.manager.store.write(move |tx| store::set_node_phase(tx, &leaving, NodePhase::Leaving));
         noted.await?;
-        self.go_back().await;
+        if let Err(error) = self.tell_of_return().await {
+            self.note(Level::Warning, &format!("not every agent was told: {error}"));
+        }
         self.give_back(&added).await;
         self.finish(Ending::Undone(failure), |_| Ok(())).await
     }
 
-    /// Brings the nodes that work to the plan without those that are given back, as well as that can be done.
-    async fn go_back(&self) {
-        let outcome = async {
-            let service = self.service().await?;
-            let (working, _) = self.nodes_by_phase().await?;
-            let target = self.target(&service, &working, None).await?;
-            self.apply(&service, &working, &target).await?;
-            Ok::<_, StepError>(self.manager.store.write(move |tx| target.record(tx)).await?)
-        };
-        if let Err(error) = outcome.await {
-            self.note(Level::Warning, &format!("not every agent was told: {error}"));
-        }
+    /// Tells the nodes that work of those that are given back, as well as that can be done.
+    async fn tell_of_return(&self) -> Result<(), StepError> {
+        Ok(go_back(&self.service().await?).await?)
     }
 
     async fn make_nodes(&self, service: &Service) -> Result<Vec<NodeView>, StepError> {

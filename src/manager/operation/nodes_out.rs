@@ -1,11 +1,12 @@
 //! `remove_nodes`, `stop_service` and `remove_service`: nodes are given back.
 
+use super::apply::Target;
 use super::step::{Operation, StepError};
 use super::task::Ending;
 use crate::api::NodeView;
 use crate::model::ServiceId;
 use crate::node::Level;
-use crate::service::ServiceContext;
+use crate::service::{ServiceContext, plan};
 use crate::store::manager::{self as store, NodePhase, NodeRow};
 use crate::sys::{self, file};
 use crate::task::crash_point;
@@ -21,9 +22,9 @@ impl Operation {
         if !self.has_done(TOLD) {
             let left: Vec<NodeRow> = nodes.into_iter().filter(|node| node.phase == NodePhase::Active).collect();
             let answering: Vec<NodeRow> = left.iter().chain(&removed).cloned().collect();
-            let target = self.target(&service, &left, None).await?;
+            let target = Target::of(&service, &left, None).await?;
             // A node that does not answer must not keep others from going.
-            if let Err(error) = self.apply(&service, &answering, &target).await {
+            if let Err(error) = target.apply(&service, &answering).await {
                 self.note(Level::Warning, &format!("not every agent was told of the removal: {error}"));
             }
             self.step_done(TOLD, "agents_told", move |tx| target.record(tx)).await?;
@@ -65,7 +66,7 @@ impl Operation {
         let nodes = self.all_nodes().await?;
         if !self.has_done(TOLD) {
             let at_work: Vec<NodeRow> = nodes.iter().filter(|node| node.phase == NodePhase::Active).cloned().collect();
-            if let Err(error) = self.apply_nothing(&service, &at_work).await {
+            if let Err(error) = plan::apply(&service.context, &at_work, &[]).await {
                 self.note(Level::Warning, &format!("not every agent stopped well: {error}"));
             }
             let ids: Vec<String> = nodes.iter().map(|node| node.view.id.clone()).collect();

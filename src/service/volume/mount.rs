@@ -23,6 +23,7 @@ use super::device;
 use crate::config::NodeBase;
 use crate::model::VolumeName;
 use crate::sys::file::{self, FileError};
+use crate::sys::process::NODE_VARIABLE;
 use crate::sys::program::{self, ProgramError};
 use crate::sys::{self, process};
 use crate::task::poll::{Pace, until};
@@ -116,13 +117,13 @@ impl Volumes {
     /// The volumes of the node whose configuration this is.
     #[must_use]
     pub fn new(base: &NodeBase) -> Self {
-        let tag = std::env::var("CONPAAS_NODE").ok().filter(|_| base.root != Path::new("/"));
+        let tag = std::env::var(NODE_VARIABLE).ok().filter(|_| base.root != Path::new("/"));
         Volumes {
             root: base.root.clone(),
             media: base.rooted("/media"),
             directories: base.rooted("/run/conpaas/volumes"),
             record: base.rooted(&base.var_tmp).join("volumes.json"),
-            node_variable: tag.map(|tag| format!("CONPAAS_NODE={tag}")),
+            node_variable: tag.map(|tag| format!("{NODE_VARIABLE}={tag}")),
             device_limit: DEVICE_LIMIT,
         }
     }
@@ -353,7 +354,7 @@ mod tests {
             media: root.join("media"),
             directories: root.join("run/conpaas/volumes"),
             record: root.join("volumes.json"),
-            node_variable: Some("CONPAAS_NODE=none-has-this".to_owned()),
+            node_variable: Some(format!("{NODE_VARIABLE}=none-has-this")),
             device_limit: Duration::from_millis(50),
         }
     }
