@@ -90,7 +90,7 @@ async fn get_log(logs: Arc<OwnLogs>, mut call: Call) -> Result<Reply, MethodErro
     let path = if filename == own { Some(logs.own.path().to_owned()) } else { logs.offered(&filename) };
     let unreadable = || MethodError::refused(format!("Failed to read log file: '{filename}'"));
     let path = path.ok_or_else(unreadable)?;
-    let log = sys::blocking(move || file::read_tail(&path, MAX_LOG_BYTES)).await.map_err(|_| unreadable())?;
+    let log = sys::blocking(move || file::read_log(&path, MAX_LOG_BYTES)).await.map_err(|_| unreadable())?;
     Ok(Reply::of(&LogText { log }))
 }
 

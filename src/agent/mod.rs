@@ -4,7 +4,6 @@
 //! Must not know: what other nodes there are, beyond what its manager tells it.
 
 mod dispatch;
-mod outputs;
 mod run;
 mod startup;
 

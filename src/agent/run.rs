@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::dispatch::AgentDispatch;
-use super::{outputs, startup};
+use super::startup;
 use crate::config::AgentConfig;
 use crate::node;
 use crate::node::{
@@ -39,7 +39,6 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     let agent = sys::blocking(move || (kind.agent)(&environment)).await;
     let agent = agent.map_err(|error| NodeError::Kind { kind: kind.name, reason: error.to_string() })?;
     Arc::clone(&agent).resume().await;
-    tasks.spawn("outputs", outputs::keep_small(base.clone(), agent.logs(), tasks.stopping()));
     let dispatch = Arc::new(AgentDispatch::new(Arc::clone(&config), agent, log));
     let address = options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);
     let port = options.port.unwrap_or(base.agent_port);

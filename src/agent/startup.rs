@@ -1,6 +1,10 @@
 //! The user's startup script: run once in a node's life, before its agent listens.
+//!
+//! What it prints goes where the agent's own output goes: to the node's console.
 
-use std::fs::OpenOptions;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,13 +26,9 @@ pub(crate) async fn run_once(base: &NodeBase) -> Result<(), NodeError> {
         return Ok(());
     }
     let home = base.rooted("/root");
-    let open = |name: &str| {
-        let path = home.join(name);
-        OpenOptions::new().append(true).create(true).open(&path).map_err(|error| FileError::new("open", &path, error))
-    };
+    let (stdout, stderr) = (console(&io::stdout(), &script)?, console(&io::stderr(), &script)?);
     tracing::info!(target: "conpaas.core.agent", "Running the startup script");
-    let outcome =
-        program::run_into("bash", &[script.as_path()], &home, open("agent.out")?, open("agent.err")?, LIMIT).await;
+    let outcome = program::run_into("bash", &[script.as_path()], &home, stdout, stderr, LIMIT).await;
     let text = match outcome {
         Ok(()) => "ended well".to_owned(),
         Err(error) => crate::sys::chain(&error),
@@ -36,4 +36,10 @@ pub(crate) async fn run_once(base: &NodeBase) -> Result<(), NodeError> {
     tracing::info!(target: "conpaas.core.agent", "Startup script: {text}");
     file::write_atomic(Path::new(&marker), text.as_bytes(), 0o600)?;
     Ok(())
+}
+
+/// Returns this process's own stream for the script.
+fn console(stream: &impl AsFd, script: &Path) -> Result<File, FileError> {
+    let fail = |error| FileError::new("print the output of", script, error);
+    Ok(File::from(stream.as_fd().try_clone_to_owned().map_err(fail)?))
 }

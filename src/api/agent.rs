@@ -27,6 +27,23 @@ pub(crate) struct Scripts {
     pub scripts: BTreeMap<String, ScriptStatus>,
 }
 
+/// `execute_script` of a generic agent: empty, unless the active code lacks the script.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Executed {
+    /// The script that was not run because the code does not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<MissingScript>,
+}
+
+/// A script that the active code does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MissingScript {
+    /// Its name.
+    pub name: String,
+    /// Files of the code that may be meant, by their paths in it.
+    pub similar: Vec<String>,
+}
+
 /// How far a script has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

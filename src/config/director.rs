@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::archive::{self, ArchiveLimits};
 use super::cloud::{CloudConfig, cloud_names, read_clouds};
 use super::ini::{Document, Key, Section};
+use super::output;
 use super::value;
 use super::{ConfigError, DirectorUrl};
 use crate::sys::file;
@@ -61,6 +62,8 @@ pub struct DirectorConfig {
     pub limits: LimitConfig,
     /// Bounds of archives with code, told to the nodes.
     pub archive: ArchiveLimits,
+    /// How many bytes of each stream of the scripts' output nodes keep, told to them.
+    pub script_output_bytes: u64,
     /// How often a password may be tried.
     pub login: LoginConfig,
     /// The clock.
@@ -141,6 +144,7 @@ pub(crate) const DIRECTOR_KEYS: &[Key] = &[
     archive::MAX_ENTRIES,
     archive::MAX_SIZE,
     archive::MAX_RATIO,
+    output::MAX_SIZE,
     Key::new("HEADER_TIMEOUT", "15s"),
     Key::new("REQUEST_TIMEOUT", "5m"),
     Key::new("LOGIN_ATTEMPTS_PER_MINUTE", "12"),
@@ -211,6 +215,7 @@ impl DirectorConfig {
                 burst: director.value("LOGIN_BURST", value::whole(1..=60_000))?,
             },
             archive: ArchiveLimits::read(&director)?,
+            script_output_bytes: output::read(&director)?,
             clock: read_clock(&director)?,
             clouds: read_clouds(&document, &state_dir)?,
             state_dir,

@@ -27,6 +27,7 @@ mod ini;
 mod invitation;
 mod node;
 mod openstack;
+mod output;
 mod secret;
 mod url;
 mod value;

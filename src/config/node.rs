@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive::{self, ArchiveLimits};
 use super::ini::{Document, Key, Section};
+use super::output;
 use super::{ConfigError, DirectorUrl, value};
 use crate::model::{ApplicationId, ServiceId, UserId};
 use crate::sys::file;
@@ -58,6 +59,8 @@ pub struct NodeBase {
     pub extra: BTreeMap<String, String>,
     /// Bounds of archives with code.
     pub archive: ArchiveLimits,
+    /// How many bytes of each stream of the scripts' output are kept.
+    pub script_output_bytes: u64,
 }
 
 /// Context of a manager: section `[manager]`.
@@ -108,6 +111,7 @@ const MANAGER_KEYS: &[Key] = &[
     archive::MAX_ENTRIES,
     archive::MAX_SIZE,
     archive::MAX_RATIO,
+    output::MAX_SIZE,
 ];
 
 const AGENT_KEYS: &[Key] = &[
@@ -132,6 +136,7 @@ const AGENT_KEYS: &[Key] = &[
     archive::MAX_ENTRIES,
     archive::MAX_SIZE,
     archive::MAX_RATIO,
+    output::MAX_SIZE,
 ];
 
 impl NodeBase {
@@ -174,6 +179,7 @@ impl NodeBase {
             var_run: path("/var/run", ""),
             conpaas_home: PathBuf::from("/root/ConPaaS"),
             archive: ArchiveLimits::default(),
+            script_output_bytes: output::DEFAULT_BYTES,
             extra: BTreeMap::new(),
         }
     }
@@ -200,6 +206,7 @@ impl NodeBase {
             var_run: section.value("VAR_RUN", value::absolute_path)?,
             conpaas_home: section.value("CONPAAS_HOME", value::absolute_path)?,
             archive: ArchiveLimits::read(section)?,
+            script_output_bytes: output::read(section)?,
             extra: options.filter(|(key, _)| is_extra(key)).map(|(key, value)| (key.clone(), value.clone())).collect(),
         })
     }
@@ -230,6 +237,7 @@ impl NodeBase {
             }
         }
         lines.extend(self.archive.lines());
+        lines.extend(output::line(self.script_output_bytes));
         lines.extend(self.extra.iter().map(|(key, value)| (key.as_str(), value.clone())));
         lines
     }

@@ -6,8 +6,10 @@
 //! # Guarantees
 //! - Whoever called [`start`] may be killed and started again meanwhile: the [`Record`] and `/proc` say how far the
 //!   program has come.
-//! - A keeper that rotates output adopts every process that the program leaves behind, and ends after
-//!   the last of them. So its descendants are all processes of the program, also of one that went to the background.
+//! - It adopts every process that the program leaves behind, and ends after the last of them. So its
+//!   descendants are all processes of the program, also those that went to the background.
+//! - It rotates the program's output.
+//! - An end while the node stops is not written down: the record then says that the program was broken off.
 //!
 //! # Caveats
 //! - A keeper that is killed takes the reading end of the output with it. Its program then has to be started again.
@@ -18,12 +20,11 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::signal::Signal;
 use nix::unistd::{Pid, Uid, fchown};
 use tokio::io::AsyncReadExt;
 
@@ -39,11 +40,15 @@ use crate::sys::program::{self, Output, Session};
 pub(crate) const SUPERVISE: &str = "supervise-program";
 
 const ROTATE: &str = "--rotate=";
-const BACKGROUND: &str = "--background";
+const LASTS: &str = "--lasts=";
 /// Lines of the output that are written down with the end.
 const N_LAST_LINES: usize = 8;
 /// What a pipe holds.
 const PIPE_BYTES: usize = 64 * 1024;
+/// Ends within this time of a `SIGTERM` to the keeper belong to the stop of its node.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+/// A node that stops signals its processes one after the other; the keeper's turn comes within this time.
+const STOP_SPREAD: Duration = Duration::from_millis(50);
 
 /// What is to run.
 #[derive(Debug, Clone)]
@@ -66,18 +71,36 @@ pub(crate) struct Supervised {
 
 /// What a keeper does with its program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Care {
-    /// It waits for its end; the program writes to its files itself.
-    UntilItsEnd,
-    /// It waits for the end of all its processes, and rotates its output.
-    Family {
-        /// How much output is kept.
-        limits: OutputLimits,
-        /// Whether the program goes to the background: one of its children serves when the first process has ended well.
-        in_background: bool,
-        /// To whom the output belongs, so that a program which gave up its rights may open `/dev/stderr`.
-        owner: Option<u32>,
-    },
+pub(crate) struct Care {
+    /// How much output is kept.
+    pub limits: OutputLimits,
+    /// When the program counts as ended.
+    pub lasts: Lasts,
+    /// To whom the output belongs, so that a program which gave up its rights may open `/dev/stderr`.
+    pub owner: Option<u32>,
+}
+
+/// How long a program lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lasts {
+    /// As long as its first process.
+    First,
+    /// The same, but when its first process has ended well one of its children serves in its place.
+    Successor,
+    /// As long as any of its processes; its code is that of the first.
+    All,
+}
+
+impl Lasts {
+    const ALL: [(&str, Lasts); 3] = [("first", Lasts::First), ("successor", Lasts::Successor), ("all", Lasts::All)];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Lasts::First => "first",
+            Lasts::Successor => "successor",
+            Lasts::All => "all",
+        }
+    }
 }
 
 /// Starts a program, and returns once its process is written down. A task of
@@ -120,19 +143,18 @@ pub(crate) async fn start(keeper: &Path, wanted: &Supervised, care: Care) -> io:
 }
 
 fn care_arguments(care: Care) -> Vec<String> {
-    let Care::Family { limits, in_background, owner } = care else { return Vec::new() };
-    let OutputLimits { file_bytes, n_files, bytes_per_second } = limits;
-    let owner = owner.map(|owner| format!(":{owner}")).unwrap_or_default();
-    let mut arguments = vec![format!("{ROTATE}{file_bytes}:{n_files}:{bytes_per_second}{owner}")];
-    arguments.extend(in_background.then(|| BACKGROUND.to_owned()));
-    arguments
+    let OutputLimits { file_bytes, n_files, bytes_per_second } = care.limits;
+    let owner = care.owner.map(|owner| format!(":{owner}")).unwrap_or_default();
+    let rotate = format!("{ROTATE}{file_bytes}:{n_files}:{bytes_per_second}{owner}");
+    vec![rotate, format!("{LASTS}{}", care.lasts.as_str())]
 }
 
 /// Reads what [`care_arguments`] wrote, and returns the other arguments too.
 fn read_care(arguments: &[OsString]) -> Option<(Care, &[OsString])> {
-    let Some(numbers) = arguments.first()?.to_str().and_then(|word| word.strip_prefix(ROTATE)) else {
-        return Some((Care::UntilItsEnd, arguments));
-    };
+    let [rotate, lasts, rest @ ..] = arguments else { return None };
+    let numbers = rotate.to_str()?.strip_prefix(ROTATE)?;
+    let lasts = lasts.to_str()?.strip_prefix(LASTS)?;
+    let lasts = Lasts::ALL.into_iter().find(|(name, _)| *name == lasts)?.1;
     let numbers = numbers.split(':').map(|number| number.parse().ok()).collect::<Option<Vec<u64>>>()?;
     let [file_bytes, n_files, bytes_per_second, owner @ ..] = numbers.as_slice() else { return None };
     let limits = OutputLimits {
@@ -141,12 +163,10 @@ fn read_care(arguments: &[OsString]) -> Option<(Care, &[OsString])> {
         bytes_per_second: *bytes_per_second,
     };
     let owner = owner.first().map(|owner| u32::try_from(*owner).ok());
-    let in_background = arguments.get(1).is_some_and(|word| word == BACKGROUND);
-    let rest = &arguments[1 + usize::from(in_background)..];
-    Some((Care::Family { limits, in_background, owner: owner.flatten() }, rest))
+    Some((Care { limits, lasts, owner: owner.flatten() }, rest))
 }
 
-/// The keeper's own `main`: `[--rotate=… [--background]] record stdout stderr program argv0 arguments…`.
+/// The keeper's own `main`: `--rotate=… --lasts=… record stdout stderr program argv0 arguments…`.
 #[must_use]
 pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
     let Some((care, arguments)) = read_care(arguments) else { return ExitCode::from(2) };
@@ -167,28 +187,24 @@ fn keep(care: Care, arguments: &[OsString]) -> io::Result<()> {
     let (stdout, stderr) = (Path::new(stdout), Path::new(stderr));
     // A signal to whoever started this one must not reach it.
     let _leads_one_already = nix::unistd::setsid();
-    match care {
-        Care::UntilItsEnd => {
-            let (stdout, stderr) = (Output::Appended(stdout), Output::Appended(stderr));
-            let pid = start_program(program, name, arguments, stdout, stderr)?;
-            let mut record = written_down(pid, record_path)?;
-            record.code = Some(wait(pid)?);
-            record.write(record_path)
-        }
-        Care::Family { limits, in_background, owner } => {
-            let signals = Signals::hold()?;
-            nix::sys::prctl::set_child_subreaper(true)?;
-            let (out, out_pipe) = Stream::open(stdout, limits, owner)?;
-            let (err, err_pipe) = Stream::open(stderr, limits, owner)?;
-            let (stdout, stderr) = (Output::Pipe(out_pipe.as_fd()), Output::Pipe(err_pipe.as_fd()));
-            let pid = start_program(program, name, arguments, stdout, stderr)?;
-            drop((out_pipe, err_pipe));
-            let record = written_down(pid, record_path)?;
-            let pace = Pace::new(limits.bytes_per_second, Instant::now());
-            let last = LastLines::new(N_LAST_LINES);
-            Family { record_path, record, in_background, streams: [out, err], pace, last }.attend(&signals)
-        }
-    }
+    let signals = Signals::hold()?;
+    nix::sys::prctl::set_child_subreaper(true)?;
+    let (out, out_pipe) = Stream::open(stdout, care.limits, care.owner)?;
+    let (err, err_pipe) = Stream::open(stderr, care.limits, care.owner)?;
+    let (stdout, stderr) = (Output::Pipe(out_pipe.as_fd()), Output::Pipe(err_pipe.as_fd()));
+    let pid = start_program(program, name, arguments, stdout, stderr)?;
+    drop((out_pipe, err_pipe));
+    let family = Family {
+        record_path,
+        record: written_down(pid, record_path)?,
+        lasts: care.lasts,
+        first: None,
+        stops_until: None,
+        streams: [out, err],
+        pace: Pace::new(care.limits.bytes_per_second, Instant::now()),
+        last: LastLines::new(N_LAST_LINES),
+    };
+    family.attend(&signals)
 }
 
 fn start_program(
@@ -214,17 +230,6 @@ fn written_down(pid: i32, record_path: &Path) -> io::Result<Record> {
     let mut out = io::stdout();
     let _the_starter_may_be_gone = out.write_all(b"\n").and_then(|()| out.flush());
     Ok(record)
-}
-
-fn wait(pid: i32) -> io::Result<i32> {
-    loop {
-        match waitpid(Pid::from_raw(pid), None) {
-            Ok(WaitStatus::Exited(_, code)) => return Ok(code),
-            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(Ending::Killed(signal).code()),
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
 }
 
 /// One stream of the program's output.
@@ -267,47 +272,86 @@ impl Stream {
 struct Family<'a> {
     record_path: &'a Path,
     record: Record,
-    in_background: bool,
+    lasts: Lasts,
+    /// How the first process ended, once it has.
+    first: Option<Ending>,
+    /// Until when an end belongs to the stop of the node.
+    stops_until: Option<Instant>,
     streams: [Stream; 2],
     pace: Pace,
     last: LastLines,
 }
 
 impl Family<'_> {
-    /// Stays until the last process has ended. Signals to the keeper itself do nothing: who wants it
-    /// to end ends its program.
+    /// Stays until the last process has ended. Signals do not end the keeper: who wants it to end ends its program.
     fn attend(mut self, signals: &Signals) -> io::Result<()> {
         let mut paused_until = Instant::now();
         loop {
-            while signals.next(Some(Instant::now())).is_some() {}
+            self.listen(signals, Instant::now());
             let reaped = reap();
             for (pid, ending) in &reaped.ended {
-                self.note_end(*pid, *ending)?;
+                self.note_end(*pid, *ending, signals)?;
             }
             if !reaped.others_run {
                 while self.take() > 0 {}
-                return Ok(());
+                return self.note_last_end(signals);
             }
             let now = Instant::now();
             if paused_until <= now {
                 let taken = self.take();
                 paused_until = if taken > 0 { now + self.pace.take(taken, now) } else { now };
             }
-            self.wait(signals, paused_until);
+            // A signal of another end may have been taken meanwhile.
+            if reaped.ended.is_empty() {
+                self.wait(signals, paused_until);
+            }
         }
     }
 
-    /// Writes down the end of the program's main process.
-    fn note_end(&mut self, pid: Pid, ending: Ending) -> io::Result<()> {
-        if pid.as_raw() != self.record.program.pid || self.record.code.is_some() {
+    /// Takes signals until `end`. `SIGTERM` says that the node stops.
+    fn listen(&mut self, signals: &Signals, end: Instant) {
+        while let Some(signal) = signals.next(Some(end)) {
+            if signal == Signal::SIGTERM {
+                self.stops_until = Some(Instant::now() + STOP_LIMIT);
+            }
+        }
+    }
+
+    /// Takes note of the end of a process; that of the program's main process may be the end of the program.
+    fn note_end(&mut self, pid: Pid, ending: Ending, signals: &Signals) -> io::Result<()> {
+        if pid.as_raw() != self.record.program.pid || self.record.code.is_some() || self.first.is_some() {
             return Ok(());
         }
-        if self.in_background
-            && ending == Ending::Code(0)
-            && let Some(successor) = successor()
-        {
-            self.record.program = successor;
-            return self.record.write(self.record_path);
+        match self.lasts {
+            Lasts::All => {
+                self.first = Some(ending);
+                Ok(())
+            }
+            Lasts::Successor if ending == Ending::Code(0) => match successor() {
+                Some(successor) => {
+                    self.record.program = successor;
+                    self.record.write(self.record_path)
+                }
+                None => self.write_end(ending, signals),
+            },
+            Lasts::First | Lasts::Successor => self.write_end(ending, signals),
+        }
+    }
+
+    fn note_last_end(&mut self, signals: &Signals) -> io::Result<()> {
+        match self.first {
+            Some(ending) if self.record.code.is_none() => self.write_end(ending, signals),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes down the end of the program, unless its node stops.
+    fn write_end(&mut self, ending: Ending, signals: &Signals) -> io::Result<()> {
+        if matches!(ending, Ending::Killed(_)) {
+            self.listen(signals, Instant::now() + STOP_SPREAD);
+        }
+        if self.stops_until.is_some_and(|end| Instant::now() < end) {
+            return Ok(());
         }
         // What it said at last may still be in the pipes.
         self.take();
@@ -349,16 +393,17 @@ mod tests {
     fn what_a_keeper_is_told_comes_back_from_its_arguments() {
         let limits = OutputLimits { file_bytes: 1, n_files: 2, bytes_per_second: 3 };
         for care in [
-            Care::UntilItsEnd,
-            Care::Family { limits, in_background: false, owner: None },
-            Care::Family { limits, in_background: true, owner: Some(33) },
+            Care { limits, lasts: Lasts::First, owner: None },
+            Care { limits, lasts: Lasts::Successor, owner: Some(33) },
+            Care { limits, lasts: Lasts::All, owner: None },
         ] {
             let mut arguments: Vec<OsString> = care_arguments(care).into_iter().map(OsString::from).collect();
             arguments.push("record".into());
             let (read, rest) = read_care(&arguments).unwrap();
             assert_eq!((read, rest), (care, &[OsString::from("record")][..]));
         }
-        assert!(read_care(&["--rotate=1:2".into(), "record".into()]).is_none());
+        assert!(read_care(&["--rotate=1:2".into(), "--lasts=all".into()]).is_none());
+        assert!(read_care(&["--rotate=1:2:3".into(), "--lasts=x".into()]).is_none());
         assert!(read_care(&[]).is_none());
     }
 }

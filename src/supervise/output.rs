@@ -3,11 +3,12 @@
 //! # Guarantees
 //! - The files of one stream take at most `file_bytes` × `n_files` on disk.
 //! - No line is lost between two files, and none is torn that fits into one.
+//! - Several processes may write to files of one name: each write locks the file that has the name then.
 //! - A full disk loses output, never the program that says it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,9 @@ impl Default for OutputLimits {
         OutputLimits { file_bytes: 4 << 20, n_files: 3, bytes_per_second: 4 << 20 }
     }
 }
+
+/// How often a file that others move is looked for.
+const MOST_LOOKS: u32 = 100;
 
 /// The file that is written now, and those before it.
 #[derive(Debug)]
@@ -56,7 +60,28 @@ impl RotatedFile {
     ///
     /// # Errors
     /// The disk is full, or the directory is gone; the rest of `bytes` is lost.
-    pub(crate) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.lock()?;
+        let written = self.write_locked(bytes);
+        written.and(self.file.unlock())
+    }
+
+    /// Locks the file that has the name now: others may have written to it, moved or removed it.
+    fn lock(&mut self) -> io::Result<()> {
+        for _ in 0..MOST_LOOKS {
+            self.file.lock()?;
+            let own = self.file.metadata()?;
+            let named = fs::metadata(&self.path).map(|named| (named.dev(), named.ino()));
+            if named.is_ok_and(|named| named == (own.dev(), own.ino())) {
+                self.n_bytes = own.len();
+                return Ok(());
+            }
+            self.file = open(&self.path)?;
+        }
+        Err(io::Error::other("the file is moved again and again"))
+    }
+
+    fn write_locked(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let room = self.limits.file_bytes.max(1).saturating_sub(self.n_bytes);
             let room = usize::try_from(room).unwrap_or(usize::MAX);
@@ -95,7 +120,8 @@ impl RotatedFile {
             let _there_may_be_fewer = fs::rename(numbered(&self.path, number), numbered(&self.path, number + 1));
         }
         self.file = open(&self.path)?;
-        self.n_bytes = 0;
+        self.file.lock()?;
+        self.n_bytes = self.file.metadata()?.len();
         Ok(())
     }
 }
@@ -202,6 +228,44 @@ mod tests {
         let mut file = RotatedFile::open(&path, limits(4, 1)).unwrap();
         file.write(b"abc\ndef\n").unwrap();
         assert_eq!(content(&path), ["def\n"]);
+    }
+
+    #[test]
+    fn several_writers_of_one_file_stay_within_its_bounds_together() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stdout");
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = &path;
+                scope.spawn(move || {
+                    let mut file = RotatedFile::open(path, limits(2000, 1000)).unwrap();
+                    for number in 0..250 {
+                        file.write(format!("writer {writer} line {number}\n").as_bytes()).unwrap();
+                    }
+                });
+            }
+        });
+        let all: Vec<String> =
+            (0..1000).filter_map(|number| fs::read_to_string(numbered(&path, number)).ok()).collect();
+        assert!(all.iter().all(|content| content.len() <= 2000), "no file grows beyond its bound");
+        let mut lines: Vec<&str> = all.iter().flat_map(|content| content.lines()).collect();
+        lines.sort_unstable();
+        lines.dedup();
+        assert_eq!(lines.len(), 1000, "no line is lost or torn");
+    }
+
+    #[test]
+    fn a_file_that_somebody_removed_or_emptied_is_gone_on_with() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stdout");
+        let mut file = RotatedFile::open(&path, limits(100, 2)).unwrap();
+        file.write(b"one\n").unwrap();
+        fs::remove_file(&path).unwrap();
+        file.write(b"two\n").unwrap();
+        assert_eq!(content(&path), ["two\n"]);
+        fs::write(&path, b"").unwrap();
+        file.write(b"three\n").unwrap();
+        assert_eq!(content(&path), ["three\n"]);
     }
 
     #[test]

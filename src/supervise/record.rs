@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::sys::file::{self, FileError};
-use crate::sys::process::ProcessId;
+use crate::sys::process::{self, ProcessId};
 
 /// What a program counts as having ended with when its supervisor was killed together with it.
 const LOST: i32 = -9;
@@ -64,6 +64,26 @@ impl Record {
     #[must_use]
     pub(crate) fn is_of_this_boot(&self) -> bool {
         self.boot == boot()
+    }
+
+    /// All live processes of the program, without its keeper. Blocking.
+    #[must_use]
+    pub(crate) fn family(&self) -> Vec<ProcessId> {
+        if !self.is_of_this_boot() {
+            return Vec::new();
+        }
+        if self.supervisor.is_alive() {
+            return process::descendants(&[self.supervisor.pid]);
+        }
+        // Without the keeper who belongs to whom is known by the main process and its session alone.
+        let mut found = process::session_of(self.program);
+        if self.program.is_alive() {
+            found.extend(process::descendants(&[self.program.pid]));
+            found.push(self.program);
+        }
+        found.sort_unstable_by_key(|process| process.pid);
+        found.dedup();
+        found
     }
 }
 

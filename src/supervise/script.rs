@@ -9,10 +9,13 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::keeper::{self, Care};
+use super::record::Record;
+use crate::sys::blocking;
 use crate::sys::process::{self, ProcessId};
 use crate::task::poll;
 
-pub(crate) use super::keeper::Supervised;
+pub(crate) use super::keeper::{Lasts, Supervised};
+pub(crate) use super::output::OutputLimits;
 pub(crate) use super::record::{Progress, progress};
 
 const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -21,27 +24,35 @@ const THIS_PROGRAM: &str = "/proc/self/exe";
 ///
 /// # Errors
 /// The program or the process beside it cannot be started; the reason is in the file that `stderr` names.
-pub(crate) async fn start(wanted: &Supervised) -> io::Result<()> {
-    keeper::start(Path::new(THIS_PROGRAM), wanted, Care::UntilItsEnd).await
+pub(crate) async fn start(wanted: &Supervised, limits: OutputLimits, lasts: Lasts) -> io::Result<()> {
+    keeper::start(Path::new(THIS_PROGRAM), wanted, Care { limits, lasts, owner: None }).await
 }
 
-/// Asks the process groups of all running programs of `records` to end,
-/// and kills what is left of them after `grace`. Returns when the ends
-/// are written down.
+/// Returns whether the program of the record at `path` was broken off, so that nobody saw its end: its node
+/// stopped, or lost power. Blocking.
+pub(crate) fn was_broken_off(path: &Path) -> bool {
+    matches!(progress(path), Progress::Ended(_)) && Record::read(path).is_some_and(|record| record.code.is_none())
+}
+
+/// Asks all processes of the programs of `records` to end, also those that a program left behind when it
+/// ended, and kills what is left of them after `grace`. Returns when the ends are written down.
 pub(crate) async fn terminate(records: Vec<PathBuf>, grace: Duration) {
-    let leaders = running(&records);
-    leaders.iter().for_each(|leader| process::signal_group(leader.pid, Signal::SIGTERM));
-    let all_gone = || !leaders.iter().any(|leader| process::group_is_alive(leader.pid));
-    if !poll::holds_within(grace, all_gone).await {
-        leaders.iter().for_each(|leader| process::signal_group(leader.pid, Signal::SIGKILL));
-        poll::holds_within(grace, all_gone).await;
+    let found: Vec<Record> = blocking(move || {
+        records.iter().filter_map(|record| Record::read(record)).filter(Record::is_of_this_boot).collect()
+    })
+    .await;
+    let family = {
+        let found = found.clone();
+        move || found.iter().flat_map(Record::family).collect::<Vec<ProcessId>>()
+    };
+    let asked = blocking(family.clone()).await;
+    asked.iter().for_each(|process| process.signal(Signal::SIGTERM));
+    if !poll::holds_within(grace, || family().is_empty()).await {
+        let all_gone = blocking(move || process::kill_all(family, grace)).await;
+        if !all_gone {
+            tracing::warn!("processes of scripts are left, although they were killed");
+        }
     }
-    poll::holds_within(grace, || running(&records).is_empty()).await;
-}
-
-fn running(records: &[PathBuf]) -> Vec<ProcessId> {
-    let progress = records.iter().map(|record| progress(record));
-    progress
-        .filter_map(|progress| if let Progress::Running(process) = progress { Some(process) } else { None })
-        .collect()
+    let keepers = found.iter().map(|record| record.supervisor).collect::<Vec<ProcessId>>();
+    poll::holds_within(grace, || !keepers.iter().any(|keeper| keeper.is_alive())).await;
 }

@@ -138,12 +138,34 @@ pub(crate) fn ensure_absent(path: &Path) -> Result<(), FileError> {
 pub(crate) fn read_tail(path: &Path, max_bytes: u64) -> Result<String, FileError> {
     use std::io::{Read, Seek, SeekFrom};
     let fail = |source| FileError::new("read", path, source);
-    let mut file = File::open(path).map_err(fail)?;
-    let length = file.metadata().map_err(fail)?.len();
+    // A pipe of that name must not make its reader wait.
+    let mut options = OpenOptions::new();
+    let mut file = options.read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(fail)?;
+    let metadata = file.metadata().map_err(fail)?;
+    if !metadata.is_file() {
+        return Err(fail(io::Error::other("it is no regular file")));
+    }
+    let length = metadata.len();
     file.seek(SeekFrom::Start(length.saturating_sub(max_bytes))).map_err(fail)?;
     let mut bytes = Vec::new();
     file.take(max_bytes).read_to_end(&mut bytes).map_err(fail)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Reads the last `max_bytes` of a log, also those in `<name>.1`, to which its older part was moved. Blocking.
+///
+/// # Errors
+/// Neither file is readable.
+pub(crate) fn read_log(path: &Path, max_bytes: u64) -> Result<String, FileError> {
+    let mut older = path.as_os_str().to_owned();
+    older.push(".1");
+    let read_older = |max_bytes| read_tail(Path::new(&older), max_bytes);
+    match read_tail(path, max_bytes) {
+        Ok(text) if text.len() as u64 >= max_bytes => Ok(text),
+        Ok(text) => Ok(read_older(max_bytes - text.len() as u64).unwrap_or_default() + &text),
+        // It was moved just now.
+        Err(error) => read_older(max_bytes).map_err(|_| error),
+    }
 }
 
 /// Bytes that this process may still write to the file system of `path`. Blocking.
@@ -196,5 +218,26 @@ mod tests {
         write_atomic(&path, b"0123456789", 0o600).unwrap();
         assert_eq!(read_tail(&path, 4).unwrap(), "6789");
         assert_eq!(read_tail(&path, 40).unwrap(), "0123456789");
+    }
+
+    #[test]
+    fn the_end_of_a_log_goes_on_in_its_older_part() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        assert!(read_log(&path, 4).is_err());
+        write_atomic(&directory.path().join("log.1"), b"old", 0o600).unwrap();
+        assert_eq!(read_log(&path, 4).unwrap(), "old");
+        write_atomic(&path, b"new", 0o600).unwrap();
+        assert_eq!(read_log(&path, 4).unwrap(), "dnew");
+        assert_eq!(read_log(&path, 3).unwrap(), "new");
+        assert_eq!(read_log(&path, 40).unwrap(), "oldnew");
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_log_is_refused_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(read_tail(&path, 4).is_err());
     }
 }

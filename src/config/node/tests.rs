@@ -25,6 +25,7 @@ fn what_a_manager_is_told_comes_back_the_same() {
     config.base.manager_port = 10443;
     config.base.agent_port = 10555;
     config.base.archive.max_entries = 3;
+    config.base.script_output_bytes = 1 << 20;
     config.base.extra.insert("NEW_KEY".to_owned(), "a = b # c".to_owned());
     let read = ManagerConfig::parse(Path::new("/x"), &config.to_text().unwrap(), Path::new("/srv/node1")).unwrap();
     assert_eq!(read, config);

@@ -140,6 +140,7 @@ impl Context {
         base.hostname = Some(self.name.clone());
         base.time_servers = self.director.config.clock.node_time_servers.clone();
         base.archive = self.director.config.archive.clone();
+        base.script_output_bytes = self.director.config.script_output_bytes;
         base
     }
 }

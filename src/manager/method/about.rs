@@ -48,7 +48,7 @@ pub(crate) async fn get_service_history(
 pub(crate) async fn get_manager_log(manager: Arc<Manager>, sid: ServiceId, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let path = manager.log(sid).path().to_owned();
-    let text = sys::blocking(move || file::read_tail(&path, MAX_LOG_BYTES)).await;
+    let text = sys::blocking(move || file::read_log(&path, MAX_LOG_BYTES)).await;
     let log = text.map_err(|_| MethodError::refused("Failed to read log"))?;
     Ok(Reply::of(&LogText { log }))
 }

@@ -4,7 +4,7 @@ use super::command;
 use super::error::DaemonError;
 use super::place::DaemonPlace;
 use super::spec::{Daemon, Running, Style};
-use crate::supervise::keeper::{Care, Supervised};
+use crate::supervise::keeper::{Care, Lasts, Supervised};
 use crate::sys::file;
 
 /// Writes down what is started, and returns how. Blocking.
@@ -25,9 +25,9 @@ pub(crate) fn prepare(place: &DaemonPlace, daemon: &Daemon) -> Result<(Supervise
         stdout: place.stdout(),
         stderr: place.stderr(),
     };
-    let care = Care::Family {
+    let care = Care {
         limits: launch.output,
-        in_background: launch.style == Style::Background,
+        lasts: if launch.style == Style::Background { Lasts::Successor } else { Lasts::First },
         owner: account.map(|account| account.uid.as_raw()),
     };
     Ok((wanted, care))

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use super::spec::Stop;
 use crate::supervise::record::Record;
 use crate::sys::blocking;
-use crate::sys::process::{self, ProcessId};
+use crate::sys::process;
 use crate::task::poll;
 
 /// How long a keeper may take to write down an end, and to end itself.
@@ -55,7 +55,7 @@ pub(crate) async fn end(record: &Path, stop: Stop) -> Result<(), Left> {
     }
     let family = {
         let found = found.clone();
-        move || family(&found)
+        move || found.family()
     };
     let left = blocking(family.clone()).await;
     left.iter().for_each(|process| process.signal(Signal::SIGTERM));
@@ -71,20 +71,4 @@ pub(crate) async fn end(record: &Path, stop: Stop) -> Result<(), Left> {
         process::end(found.supervisor, Signal::SIGKILL, KEEPER_LIMIT).await;
     }
     Ok(())
-}
-
-/// All live processes of the daemon, without its keeper. Blocking.
-fn family(record: &Record) -> Vec<ProcessId> {
-    if record.supervisor.is_alive() {
-        return process::descendants(&[record.supervisor.pid]);
-    }
-    // Without the keeper who belongs to whom is known by the main process and its session alone.
-    let mut found = process::session_of(record.program);
-    if record.program.is_alive() {
-        found.extend(process::descendants(&[record.program.pid]));
-        found.push(record.program);
-    }
-    found.sort_unstable_by_key(|process| process.pid);
-    found.dedup();
-    found
 }

@@ -139,3 +139,26 @@ async fn code_comes_by_git_as_well() {
     let out = fs::read_to_string(world.director.node(&node).1.join("root/agent.out")).unwrap();
     assert_eq!(out, "from git\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_without_its_script_is_refused_and_names_what_may_be_meant() {
+    let world = World::start(&[]).await;
+    let sid = world.add("generic").await;
+    world.start_service(sid).await;
+    world.await_no_scripts(sid).await;
+    let enable = async |scripts: &[(&str, &str)]| {
+        let path = world.file("code.tar", &tar_of(scripts));
+        let answer = world.ok(RpcCall::upload(sid, "upload_code_version").file("code", path, "code.tar")).await;
+        world.ok(RpcCall::post(sid, "enable_code").param("codeVersionId", answer["codeVersionId"].clone())).await;
+        world.await_state(sid, "RUNNING").await;
+        world.await_no_scripts(sid).await;
+    };
+    let execute = |command: &str| RpcCall::post(sid, "execute_script").param("command", command);
+    enable(&[("init.sh", "exit 0")]).await;
+    let error = world.refused(execute("run")).await;
+    assert!(error.starts_with("Script 'run.sh' does not exist at the top of the active code version."), "{error}");
+    enable(&[("init.sh", "exit 0"), ("Run.sh", "exit 0"), ("app/run.sh", "exit 0"), ("cleanup.sh", "exit 0")]).await;
+    let error = world.refused(execute("run")).await;
+    assert!(error.contains("there is 'Run.sh', 'app/run.sh'"), "{error}");
+    assert_eq!(world.ok(execute("cleanup")).await, json!({"state": "RUNNING"}));
+}

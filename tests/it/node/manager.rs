@@ -99,8 +99,8 @@ async fn a_generic_service_lives_its_whole_life() {
     world.start_service(sid).await;
     world.await_no_scripts(sid).await;
     let master = world.node_ids().await.remove(0);
-    let out = fs::read_to_string(world.director.node(&master).1.join("root/agent.out")).unwrap();
-    assert_eq!(out, "startup ran\n");
+    let console = fs::read_to_string(world.director.node(&master).1.join("root/console")).unwrap();
+    assert!(console.starts_with("startup ran\n"), "{console}");
     let nodes = world.ok(RpcCall::get(sid, "list_nodes")).await;
     assert_eq!(nodes, json!({"master": [master], "node": []}));
     let node = world.ok(RpcCall::get(sid, "get_node_info").param("serviceNodeId", master.as_str())).await;

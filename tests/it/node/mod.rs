@@ -7,4 +7,5 @@ mod code;
 mod crash;
 mod director;
 mod manager;
+mod program;
 mod world;

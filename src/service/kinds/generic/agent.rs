@@ -8,8 +8,8 @@ use tokio::sync::Mutex;
 
 use super::command::Command;
 use super::logs::LOGS;
-use super::scripts::{Environment, LOGGER, Scripts, status};
-use crate::api::agent::{self as api, AgentInfo};
+use super::scripts::{Environment, LOGGER, Scripts, WantedProgram, status};
+use crate::api::agent::{self as api, AgentInfo, Executed};
 use crate::api::params::{ParamError, bad};
 use crate::archive;
 use crate::service::agent_side::{AgentEnvironment, AgentKind};
@@ -70,10 +70,23 @@ impl AgentKind for GenericAgent {
             let agent = Arc::clone(&self);
             self.environment.tasks.spawn("interrupt", async move { agent.finish_interrupt().await });
         }
+        self.go_on().await;
     }
 }
 
 impl GenericAgent {
+    /// Starts again what was broken off when the node stopped or lost power.
+    async fn go_on(&self) {
+        let _change = self.change.lock().await;
+        let scripts = self.scripts.clone();
+        let Some((script, parameters)) = sys::blocking(move || scripts.broken_off()).await else { return };
+        tracing::info!(target: LOGGER, "Script '{script}' was broken off when the node stopped, so it runs again");
+        self.scripts.kill_all().await;
+        if let Err(error) = self.scripts.start(script, &parameters).await {
+            tracing::error!(target: LOGGER, "Failed to run a script again: {error}");
+        }
+    }
+
     async fn init_agent(self: Arc<Self>, mut call: Call) -> Result<Reply, MethodError> {
         let agents_info = call.params.string("agents_info")?;
         let ip = call.params.string("ip")?;
@@ -136,19 +149,51 @@ impl GenericAgent {
             Ok::<_, file::FileError>((agent.scripts.any_is_running(), agent.scripts.is_running("interrupt.sh")))
         })
         .await?;
-        match (command, any_runs, interrupt_runs) {
+        let missing = match (command, any_runs, interrupt_runs) {
             (Command::Interrupt, false, _) => {
+                self.want(None).await?;
                 tracing::warn!(target: LOGGER, "No scripts are currently running, nothing to interrupt");
+                None
             }
-            (Command::Interrupt, true, true) => self.scripts.kill_all().await,
-            (Command::Interrupt, true, false) => self.interrupt(&parameters).await?,
+            (Command::Interrupt, true, true) => {
+                self.want(None).await?;
+                self.scripts.kill_running().await;
+                None
+            }
+            (Command::Interrupt, true, false) => {
+                self.want(None).await?;
+                self.interrupt(&parameters).await?;
+                None
+            }
             (_, true, _) => {
                 let command = command.as_str();
                 tracing::warn!(target: LOGGER, "Scripts are already running, '{command}' is not executed");
+                None
             }
-            (_, false, _) => self.scripts.start(command.script(), &parameters).await?,
+            (Command::Notify, false, _) => self.scripts.start(command.script(), &parameters).await?,
+            (Command::Cleanup, false, _) => {
+                self.want(None).await?;
+                self.scripts.start(command.script(), &parameters).await?
+            }
+            (Command::Run, false, _) => self.run(parameters).await?,
+        };
+        Ok(Reply::of(&Executed { missing }))
+    }
+
+    /// Starts `run.sh`, which is wanted from now on.
+    async fn run(&self, parameters: String) -> Result<Option<api::MissingScript>, MethodError> {
+        let program = WantedProgram { parameters };
+        self.want(Some(program.clone())).await?;
+        let started = self.scripts.start(Command::Run.script(), &program.parameters).await;
+        if !matches!(started, Ok(None)) {
+            self.want(None).await?;
         }
-        Ok(Reply::nothing())
+        started
+    }
+
+    async fn want(&self, program: Option<WantedProgram>) -> Result<(), file::FileError> {
+        let scripts = self.scripts.clone();
+        sys::blocking(move || scripts.want(program.as_ref())).await
     }
 
     /// Runs `interrupt.sh`, then ends what still runs.
@@ -174,7 +219,7 @@ impl GenericAgent {
         }
         let _change = self.change.lock().await;
         if self.scripts.any_is_running() {
-            self.scripts.kill_all().await;
+            self.scripts.kill_running().await;
         }
         if let Err(error) = self.scripts.set_interrupting(false) {
             tracing::error!(target: LOGGER, "Failed to note the end of an interrupt: {}", sys::chain(&error));

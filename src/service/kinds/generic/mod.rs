@@ -9,6 +9,7 @@ mod manager;
 mod plan;
 mod scripts;
 mod scripts_on_nodes;
+mod similar;
 
 use crate::service::kind::Kind;
 

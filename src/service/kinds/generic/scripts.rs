@@ -2,8 +2,9 @@
 //!
 //! What is known of them lies in files, so that an agent that was killed and
 //! started again knows as much as before: one record per script in
-//! `<VAR_TMP>/scripts`, the environment in `<VAR_TMP>/environment.json`. Both
-//! survive a power cut, which `<VAR_RUN>` does not.
+//! `<VAR_TMP>/scripts`, the environment in `<VAR_TMP>/environment.json`, and in
+//! `<VAR_TMP>/program.json` the wanted run of `run.sh`. All of them survive a
+//! power cut, which `<VAR_RUN>` does not.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,12 +12,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::command::Command;
 use super::logs::{AGENT_ERR, AGENT_OUT};
-use crate::api::agent::ScriptStatus;
+use super::similar;
+use crate::api::agent::{MissingScript, ScriptStatus};
 use crate::config::AgentConfig;
 use crate::service::error::MethodError;
 use crate::supervise::script;
-use crate::supervise::script::{Progress, Supervised};
+use crate::supervise::script::{Lasts, OutputLimits, Progress, Supervised};
 use crate::sys::process::NODE_VARIABLE;
 use crate::sys::{self, file};
 
@@ -27,6 +30,10 @@ pub(crate) const LOGGER: &str = "conpaas.core.agent";
 pub(crate) const SCRIPTS: [&str; 5] = ["init.sh", "notify.sh", "run.sh", "interrupt.sh", "cleanup.sh"];
 
 const KILL_GRACE: Duration = Duration::from_secs(5);
+/// A script that prints faster waits; its node has other work too.
+const OUTPUT_BYTES_PER_SECOND: u64 = 32 << 20;
+/// The newest output, and what was before it.
+const N_OUTPUT_FILES: u32 = 2;
 
 /// What scripts are told about their node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +41,13 @@ pub(crate) struct Environment {
     pub(crate) my_ip: String,
     pub(crate) my_role: String,
     pub(crate) master_ip: String,
+}
+
+/// What a node is to run until somebody says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WantedProgram {
+    /// The parameters of `run.sh`.
+    pub(crate) parameters: String,
 }
 
 /// The places of one node's scripts. Cheap to clone.
@@ -46,9 +60,11 @@ pub(crate) struct Scripts {
     records: PathBuf,
     environment: PathBuf,
     interrupting: PathBuf,
+    program: PathBuf,
     home: PathBuf,
     stdout: PathBuf,
     stderr: PathBuf,
+    output: OutputLimits,
     /// Set where the node shares its machine's processes with others.
     node_tag: Option<String>,
 }
@@ -64,9 +80,15 @@ impl Scripts {
             records: base.rooted(&base.var_tmp).join("scripts"),
             environment: base.rooted(&base.var_tmp).join("environment.json"),
             interrupting: base.rooted(&base.var_tmp).join("interrupting"),
+            program: base.rooted(&base.var_tmp).join("program.json"),
             home: base.rooted(&base.conpaas_home),
             stdout: base.rooted(AGENT_OUT.path),
             stderr: base.rooted(AGENT_ERR.path),
+            output: OutputLimits {
+                file_bytes: base.script_output_bytes / u64::from(N_OUTPUT_FILES),
+                n_files: N_OUTPUT_FILES,
+                bytes_per_second: OUTPUT_BYTES_PER_SECOND,
+            },
             node_tag: if is_own_machine { None } else { std::env::var(NODE_VARIABLE).ok() },
         }
     }
@@ -94,12 +116,14 @@ impl Scripts {
         matches!(script::progress(&self.record(name)), Progress::Running(_))
     }
 
-    /// Starts a script of the active code, if the code has it.
-    pub(crate) async fn start(&self, name: &str, parameters: &str) -> Result<(), MethodError> {
+    /// Starts a script of the active code; returns what is known of it if the code does not have it.
+    pub(crate) async fn start(&self, name: &str, parameters: &str) -> Result<Option<MissingScript>, MethodError> {
         let script = self.code.join(name);
         if !script.is_file() {
             tracing::error!(target: LOGGER, "Script '{name}' does not exist in the active code tarball");
-            return Ok(());
+            let (code, script) = (self.code.clone(), name.to_owned());
+            let similar = sys::blocking(move || similar::find(&code, &script)).await;
+            return Ok(Some(MissingScript { name: name.to_owned(), similar }));
         }
         let mut arguments = vec![OsString::from("bash"), script.into_os_string()];
         arguments.extend(parameters.split_whitespace().map(OsString::from));
@@ -112,22 +136,68 @@ impl Scripts {
             stdout: self.stdout.clone(),
             stderr: self.stderr.clone(),
         };
-        let started = script::start(&wanted).await;
+        // What run.sh leaves in the background serves in its place. What another script leaves there, such as
+        // a server of the system that init.sh installed, does not keep run.sh from being run.
+        let lasts = if name == Command::Run.script() { Lasts::All } else { Lasts::First };
+        let started = script::start(&wanted, self.output, lasts).await;
         started.map_err(|error| MethodError::refused(format!("cannot run script '{name}': {error}")))?;
         tracing::info!(target: LOGGER, "Script '{name}' is running");
-        Ok(())
+        Ok(None)
     }
 
-    /// Ends all running scripts with everything in their process groups.
-    pub(crate) async fn kill_all(&self) {
-        let records = SCRIPTS.iter().map(|name| self.record(name)).collect();
+    /// Ends all running scripts with everything that they started.
+    pub(crate) async fn kill_running(&self) {
+        let scripts = self.clone();
+        let running = sys::blocking(move || {
+            let progress = scripts.progress().into_iter();
+            let running = progress.filter(|(_, progress)| matches!(progress, Progress::Running(_)));
+            running.map(|(name, _)| scripts.record(name)).collect()
+        })
+        .await;
         tracing::info!(target: LOGGER, "Killing all running processes");
-        script::terminate(records, KILL_GRACE).await;
+        script::terminate(running, KILL_GRACE).await;
     }
 
-    /// Forgets how scripts ended, as after new code. Blocking.
+    /// Ends everything that scripts of the active code started, also what those left behind that have ended.
+    pub(crate) async fn kill_all(&self) {
+        tracing::info!(target: LOGGER, "Killing all running processes");
+        script::terminate(SCRIPTS.map(|name| self.record(name)).to_vec(), KILL_GRACE).await;
+    }
+
+    /// Forgets how scripts ended, and what is wanted of them, as after new code. Blocking.
     pub(crate) fn forget(&self) -> Result<(), file::FileError> {
+        self.want(None)?;
         SCRIPTS.iter().try_for_each(|name| file::ensure_absent(&self.record(name)))
+    }
+
+    /// Writes down whether `run.sh` is to run, also after the node was without power. Blocking.
+    pub(crate) fn want(&self, program: Option<&WantedProgram>) -> Result<(), file::FileError> {
+        match program {
+            Some(program) => {
+                let bytes = serde_json::to_vec(program).expect("a text is plain data");
+                file::write_atomic(&self.program, &bytes, 0o600)
+            }
+            None => file::ensure_absent(&self.program),
+        }
+    }
+
+    /// Returns what has to be started again, and its parameters: `run.sh`, if it is wanted and did not end by itself,
+    /// or an `init.sh` that was broken off. Blocking.
+    pub(crate) fn broken_off(&self) -> Option<(&'static str, String)> {
+        if self.any_is_running() {
+            return None;
+        }
+        let init = self.record("init.sh");
+        if script::was_broken_off(&init) {
+            return Some(("init.sh", String::new()));
+        }
+        let run = Command::Run.script();
+        let wanted: WantedProgram = serde_json::from_slice(&file::read(&self.program).ok()?).ok()?;
+        let is_over = match script::progress(&self.record(run)) {
+            Progress::Ended(code) => !was_killed(code),
+            Progress::NeverStarted | Progress::Running(_) => false,
+        };
+        if is_over { None } else { Some((run, wanted.parameters)) }
     }
 
     /// Keeps what scripts are told about their node. Blocking.
@@ -165,6 +235,12 @@ impl Scripts {
         variables.extend(self.node_tag.clone().map(|tag| (NODE_VARIABLE.to_owned(), tag)));
         variables
     }
+}
+
+/// Returns whether a signal ended a script: `bash` says so of what it waited for by a code above 128.
+fn was_killed(code: i32) -> bool {
+    const HIGHEST_SIGNAL: i32 = 64;
+    code < 0 || (129..=128 + HIGHEST_SIGNAL).contains(&code)
 }
 
 /// Returns a script's progress as the wire has it.
