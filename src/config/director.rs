@@ -58,6 +58,8 @@ pub struct DirectorConfig {
     pub credit_interval: Duration,
     /// How often clouds are compared with the records.
     pub reconcile_interval: Duration,
+    /// How long a volume stays that no record names any more.
+    pub volume_quarantine: Duration,
     /// What a client may ask for.
     pub limits: LimitConfig,
     /// Bounds of archives with code, told to the nodes.
@@ -138,6 +140,7 @@ pub(crate) const DIRECTOR_KEYS: &[Key] = &[
     Key::new("USER_CERTIFICATE_LIFETIME", "365d"),
     Key::new("CREDIT_INTERVAL", "1m"),
     Key::new("RECONCILE_INTERVAL", "30s"),
+    Key::new("VOLUME_QUARANTINE", "1d"),
     Key::new("MAX_CONNECTIONS", "256"),
     Key::new("MAX_UPLOAD", "256M"),
     Key::new("MAX_BODY", "1M"),
@@ -209,6 +212,7 @@ impl DirectorConfig {
             user_certificate_lifetime: director.value("USER_CERTIFICATE_LIFETIME", value::positive_duration)?,
             credit_interval: director.value("CREDIT_INTERVAL", value::positive_duration)?,
             reconcile_interval: director.value("RECONCILE_INTERVAL", value::positive_duration)?,
+            volume_quarantine: director.value("VOLUME_QUARANTINE", value::duration)?,
             limits: read_limits(&director)?,
             login: LoginConfig {
                 attempts_per_minute: director.value("LOGIN_ATTEMPTS_PER_MINUTE", value::whole(1..=60_000))?,

@@ -6,6 +6,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::clouds::Clouds;
+use super::orphan;
 use super::renewal::authority_end;
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict};
 use crate::cloud::{Cloud, RepairOptions};
@@ -47,7 +48,7 @@ pub(crate) async fn check(director_cfg: &Path) -> Vec<Finding> {
     findings.extend(secrecy(&config));
     findings.extend(certificates(&config));
     findings.push(clock_verdict(&config).await);
-    findings.push(database(&config));
+    findings.extend(database(&config));
     findings.push(port(&config).await);
     findings.push(disk(&config.state_dir));
     // Without an authority, which is told above, the clouds are looked at all the same.
@@ -140,17 +141,28 @@ async fn clock_verdict(config: &DirectorConfig) -> Finding {
     }
 }
 
-fn database(config: &DirectorConfig) -> Finding {
+fn database(config: &DirectorConfig) -> Vec<Finding> {
     if !config.database.exists() {
-        return Finding::bad(
+        return vec![Finding::bad(
             format!("there is no database {}", config.database.display()),
-            "run 'conpaas director init --hostname <name>'",
-        );
+            "put a backup back with 'conpaas director restore FILE', or run 'conpaas director init --hostname <name>'",
+        )];
     }
-    match store::director::open(&config.database) {
-        Ok(_) => Finding::good(format!("the database {} is usable", config.database.display())),
-        Err(error) => Finding::bad(chain(&error), "check the file and its owner"),
+    let store = match store::director::open(&config.database) {
+        Ok(store) => store,
+        Err(error) => return vec![Finding::bad(chain(&error), "check the file and its owner")],
+    };
+    let restore = "put a backup back with 'conpaas director restore FILE'";
+    let mut findings = vec![match store.check() {
+        Ok(()) => Finding::good(format!("the database {} is usable", config.database.display())),
+        Err(error) => Finding::bad(chain(&error), restore),
+    }];
+    match store.write_blocking(store::director::unreadable) {
+        Ok(rows) => findings.extend(rows.into_iter().map(|row| Finding::bad(row, restore))),
+        Err(error) => findings.push(Finding::bad(chain(&error), restore)),
     }
+    findings.extend(orphan::findings(config, &store));
+    findings
 }
 
 /// Either nobody listens there, so that a director can, or a director does.

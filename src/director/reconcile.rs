@@ -6,7 +6,7 @@
 //!
 //! # Guarantees
 //! - A node or volume that is not wanted is removed, and its row after it.
-//! - A node or volume that a cloud has and no row names is removed.
+//! - What a cloud has and no row names is `orphan`'s to judge.
 //! - A node that is up and was stopped from outside (a power cut) is started again.
 //!
 //! # Assumptions
@@ -24,12 +24,13 @@ use super::node::bring_up::place_of;
 use super::node::remove::{MAX_AT_ONCE, logged, remove_nodes};
 use super::node::{context, token};
 use super::state::Director;
-use super::{application_start, service};
-use crate::cloud::{Cloud, CloudNode, CloudVolume};
+use super::{application_start, mark, orphan, service};
+use crate::cloud::{Cloud, CloudNode};
 use crate::model::{ApplicationEvent, ApplicationId, NodeRole};
 use crate::store::director as store;
 use crate::store::director::application;
 use crate::store::director::node::{self, Node, Phase};
+use crate::store::director::orphan::{Found, Kind};
 use crate::store::director::volume::{self, Volume};
 use crate::store::{StoreError, Transaction};
 use crate::task::crash_point;
@@ -38,12 +39,13 @@ use crate::task::crash_point;
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Undoes what nobody waits for any more: done once, when the director starts.
-pub(crate) async fn resume(director: &Arc<Director>) -> Result<(), Failure> {
+/// `is_own` says whether the database knows what the clouds hold; if not, nothing is given up.
+pub(crate) async fn resume(director: &Arc<Director>, is_own: bool) -> Result<(), Failure> {
     // A node that was made may not have joined yet: the time without a director does not count.
     let expires = token::expiry(director);
     let given_up = director.store.write(move |tx| {
         store::token::extend(tx, expires)?;
-        give_up_unfinished(tx)
+        if is_own { give_up_unfinished(tx) } else { Ok(0) }
     });
     let n_given_up = given_up.await?;
     if n_given_up > 0 {
@@ -83,16 +85,19 @@ async fn reconcile(director: &Arc<Director>, cloud: &Arc<dyn Cloud>) {
     let (listed_nodes, listed_volumes) = tokio::join!(cloud.list_nodes(), cloud.list_volumes());
     let listed_nodes = logged(listed_nodes, "list the nodes of a cloud");
     let listed_volumes = logged(listed_volumes, "list the volumes of a cloud");
+    let is_own = mark::is_own(director).await;
     let Some((mut nodes, mut volumes)) = rows(director).await else { return };
     nodes.retain(|row| row.wanted.cloud == *cloud.name());
     volumes.retain(|row| row.wanted.cloud == *cloud.name());
     remove_unwanted(director, &nodes, &volumes).await;
     if let Some(listed) = listed_nodes {
-        remove_orphan_nodes(&**cloud, &listed, &nodes).await;
-        restart_stopped(director, cloud, &listed, &nodes).await;
+        let found = listed.iter().map(|node| Found { tag: node.tag.to_string(), shown_id: node.vmid.clone() });
+        orphan::settle(director, cloud, Kind::Node, found.collect(), is_own).await;
+        restart_stopped(director, cloud, &listed, &nodes, is_own).await;
     }
     if let Some(listed) = listed_volumes {
-        remove_orphan_volumes(&**cloud, &listed, &volumes).await;
+        let found = listed.into_iter().map(|volume| Found { tag: volume.tag.to_string(), shown_id: volume.volume_id });
+        orphan::settle(director, cloud, Kind::Volume, found.collect(), is_own).await;
     }
 }
 
@@ -129,23 +134,16 @@ async fn remove_volume(director: &Arc<Director>, volume: &Volume) {
     }
 }
 
-async fn remove_orphan_nodes(cloud: &dyn Cloud, listed: &[CloudNode], rows: &[Node]) {
-    for orphan in listed.iter().filter(|listed| !rows.iter().any(|row| row.wanted.tag == listed.tag)) {
-        tracing::warn!(node.tag = %orphan.tag, cloud = %cloud.name(), "removing a node that no record names");
-        logged(cloud.remove_node(&orphan.tag).await, "remove a node that no record names");
-    }
-}
-
-async fn remove_orphan_volumes(cloud: &dyn Cloud, listed: &[CloudVolume], rows: &[Volume]) {
-    for orphan in listed.iter().filter(|listed| !rows.iter().any(|row| row.wanted.tag == listed.tag)) {
-        tracing::warn!(volume.tag = %orphan.tag, cloud = %cloud.name(), "removing a volume that no record names");
-        logged(cloud.remove_volume(&orphan.tag).await, "remove a volume that no record names");
-    }
-}
-
 /// Starts nodes again that are up on record and do not run; a node that its
 /// cloud has lost cannot come back, and its application is told so.
-async fn restart_stopped(director: &Arc<Director>, cloud: &Arc<dyn Cloud>, listed: &[CloudNode], rows: &[Node]) {
+/// An older copy of a database may name what was removed since: that is no loss.
+async fn restart_stopped(
+    director: &Arc<Director>,
+    cloud: &Arc<dyn Cloud>,
+    listed: &[CloudNode],
+    rows: &[Node],
+    is_own: bool,
+) {
     let of_cloud = rows.iter().filter(|row| row.phase == Phase::Up);
     let stopped = of_cloud.filter_map(|row| match listed.iter().find(|listed| listed.tag == row.wanted.tag) {
         Some(found) if found.is_running => None,
@@ -153,7 +151,11 @@ async fn restart_stopped(director: &Arc<Director>, cloud: &Arc<dyn Cloud>, liste
     });
     stream::iter(stopped)
         .for_each_concurrent(MAX_AT_ONCE, |(row, is_there)| async move {
-            if is_there { restart(director, cloud, row).await } else { give_up_lost(director, row).await }
+            if is_there {
+                restart(director, cloud, row).await;
+            } else if is_own {
+                give_up_lost(director, row).await;
+            }
         })
         .await;
 }

@@ -13,6 +13,8 @@ use tracing_subscriber::filter::LevelFilter;
 use super::clouds::Clouds;
 use super::credit;
 use super::http;
+use super::lock::{self, DirectorLock};
+use super::orphan;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
@@ -27,6 +29,7 @@ use crate::rpc::{Handler, Limits, serve};
 use crate::server::log::{self, Times};
 use crate::server::{self, Process, Threads};
 use crate::store;
+use crate::store::director::orphan::Fate;
 use crate::sys::chain;
 use crate::sys::file;
 use crate::task::Tasks;
@@ -39,6 +42,8 @@ pub struct RunOptions {
     pub config: Option<PathBuf>,
     /// Sets a wrong clock right, whatever the configuration says.
     pub step_clock: bool,
+    /// What becomes of all that the clouds hold and no record names.
+    pub(crate) orphans: Option<Fate>,
 }
 
 const PROCESS: Process = Process {
@@ -60,14 +65,24 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
     log::start(if config.is_debug { LevelFilter::DEBUG } else { LevelFilter::INFO }, Times::Shown);
     file::ensure_passable_directory(&config.state_dir)?;
     check_clock(&config, options.step_clock).await?;
-    let director = compose(config, tasks)?;
+    // Before anything is touched.
+    let lock = lock::hold(&config)?;
+    let director = compose(config, tasks, lock)?;
     join_all(director.clouds.all().map(|cloud| prepare(&**cloud))).await;
     let listener = TcpListener::bind(director.config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: is another director running?", director.config.listen))?;
     let left = "cannot take up what an earlier run left";
-    let unfinished = Arc::new(service::unfinished(&director).await.context(left)?);
-    reconcile::resume(&director).await.context(left)?;
+    if let Some(fate) = options.orphans {
+        let (config, clouds) = (&director.config, &director.clouds);
+        let decided = orphan::decide_with(config, clouds, &director.store, fate, &[]).await?;
+        tracing::warn!(n_orphans = decided.orphans.len(), fate = fate.as_str(), "decided about what no record names");
+    }
+    let is_own = orphan::take_over(&director).await.context(left)?;
+    // A database that does not know what the clouds hold cannot tell what was left unfinished.
+    let unfinished = if is_own { service::unfinished(&director).await.context(left)? } else { Vec::new() };
+    let unfinished = Arc::new(unfinished);
+    reconcile::resume(&director, is_own).await.context(left)?;
 
     let tasks = &director.tasks;
     for cloud in director.clouds.all() {
@@ -94,19 +109,23 @@ async fn prepare(cloud: &dyn Cloud) {
 }
 
 /// Makes all parts. Blocking, but nothing runs yet.
-fn compose(config: DirectorConfig, tasks: Tasks) -> anyhow::Result<Arc<Director>> {
+fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::Result<Arc<Director>> {
     if config.director_url.is_none() {
         anyhow::bail!(
             "{}: [director] DIRECTOR_URL is not set: run 'conpaas director init --hostname <name>'",
             config.file.display()
         );
     }
-    file::ensure_directory(&config.userdata_dir)?;
+    for directory in [&config.userdata_dir, &config.cert_dir] {
+        file::ensure_private_directory(directory)?;
+    }
     let hint = "run 'conpaas director init --hostname <name>'";
     let store = store::director::open(&config.database)?;
+    store.check()?;
     let authority = Authority::load(&config.cert_dir).context(hint)?;
     let clouds = Clouds::new(&config, authority.certificate_pem())?;
     Ok(Arc::new(Director {
+        _lock: lock,
         store,
         authority,
         certificate: Arc::new(OwnCertificate::load(&config.cert_dir).context(hint)?),
@@ -152,7 +171,7 @@ fn limits(config: &DirectorConfig) -> anyhow::Result<Limits> {
 /// An upload that a crash left is of no use to anyone.
 fn clear(directory: &Path) -> anyhow::Result<()> {
     file::ensure_absent(directory)?;
-    file::ensure_directory(directory)?;
+    file::ensure_private_directory(directory)?;
     Ok(())
 }
 

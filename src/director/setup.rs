@@ -44,8 +44,10 @@ pub(crate) struct SetupReport {
 pub(crate) fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
     let mut lines = Vec::new();
     let config = write_config(options, &mut lines)?;
-    for directory in [&config.conf_dir, &config.cert_dir, &config.userdata_dir] {
-        file::ensure_directory(directory)?;
+    file::ensure_directory(&config.conf_dir)?;
+    // Keys, and what users uploaded.
+    for directory in [&config.cert_dir, &config.userdata_dir] {
+        file::ensure_private_directory(directory)?;
     }
     // Nodes walk through it.
     file::ensure_passable_directory(&config.state_dir)?;

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::clouds::Clouds;
 use super::error::Failure;
+use super::lock::DirectorLock;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use crate::config::DirectorConfig;
@@ -18,6 +19,8 @@ use crate::task::keyed_lock::KeyedLocks;
 
 /// The director's parts. Shared by all handlers and tasks.
 pub(crate) struct Director {
+    /// No other director has this one's database and state directory.
+    pub(crate) _lock: DirectorLock,
     pub(crate) config: DirectorConfig,
     pub(crate) store: Store,
     pub(crate) authority: Authority,

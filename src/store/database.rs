@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +22,14 @@ pub(crate) struct Store {
     connection: Arc<Mutex<Connection>>,
     /// Where SQLite keeps what was committed last.
     log: Arc<Path>,
+    file: Arc<OpenedFile>,
+}
+
+/// The file that was opened. What is written to one that was removed meanwhile is lost.
+struct OpenedFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
 }
 
 impl Store {
@@ -45,7 +54,36 @@ impl Store {
         migrate(&mut connection, path, migrations)?;
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
-        Ok(Store { connection: Arc::new(Mutex::new(connection)), log: PathBuf::from(log).into() })
+        let file = Arc::new(OpenedFile::look(path)?);
+        Ok(Store { connection: Arc::new(Mutex::new(connection)), log: PathBuf::from(log).into(), file })
+    }
+
+    /// Looks whether the file is sound: pages that a bit flip or a bad card changed. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with SQLite's first words on what is wrong.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let found: rusqlite::Result<String> = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        let damaged = |words: String| StoreError::Damaged { path: self.file.path.clone(), words };
+        match found {
+            Ok(words) if words == "ok" => Ok(()),
+            Ok(words) => Err(damaged(words)),
+            Err(error) => Err(damaged(error.to_string())),
+        }
+    }
+
+    /// Writes a copy of the whole database to `path`, which must not be there:
+    /// as it is at one moment, also while others write. Blocking.
+    ///
+    /// # Errors
+    /// The database is damaged, or the copy cannot be written.
+    pub(crate) fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = path.to_str().ok_or_else(|| StoreError::Corrupt(format!("{} is no UTF-8", path.display())))?;
+        connection.execute("VACUUM INTO ?1", [text])?;
+        restrict(path);
+        Ok(())
     }
 
     /// Runs `work` in one transaction off the async workers, and commits if
@@ -82,10 +120,13 @@ impl Store {
         let store = self.clone();
         sys::blocking(move || {
             let mut connection = store.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            store.file.expect_there()?;
             connection.pragma_update(None, "synchronous", "NORMAL").map_err(StoreError::from)?;
             let outcome = run(&mut connection, TransactionBehavior::Immediate, work);
             connection.pragma_update(None, "synchronous", "FULL").map_err(StoreError::from)?;
-            outcome
+            let value = outcome?;
+            store.file.expect_there()?;
+            Ok(value)
         })
         .await
     }
@@ -132,7 +173,27 @@ impl Store {
         behavior: TransactionBehavior,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        run(&mut self.connection.lock().unwrap_or_else(PoisonError::into_inner), behavior, work)
+        self.file.expect_there()?;
+        let value = run(&mut self.connection.lock().unwrap_or_else(PoisonError::into_inner), behavior, work)?;
+        // What was removed between the two looks took the change with it.
+        self.file.expect_there()?;
+        Ok(value)
+    }
+}
+
+impl OpenedFile {
+    fn look(path: &Path) -> Result<Self, StoreError> {
+        let gone = |_| StoreError::Gone { path: path.to_owned() };
+        let found = std::fs::metadata(path).map_err(gone)?;
+        Ok(OpenedFile { path: path.to_owned(), device: found.dev(), inode: found.ino() })
+    }
+
+    fn expect_there(&self) -> Result<(), StoreError> {
+        let found = Self::look(&self.path)?;
+        if (found.device, found.inode) == (self.device, self.inode) {
+            return Ok(());
+        }
+        Err(StoreError::Gone { path: self.path.clone() })
     }
 }
 
@@ -262,6 +323,56 @@ mod tests {
         let connection = store.connection.lock().unwrap();
         let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
         assert_eq!(synchronous, 2, "FULL");
+    }
+
+    #[test]
+    fn nothing_is_acknowledged_once_the_file_is_removed_or_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let store = Store::open(&path, &["CREATE TABLE a (x INTEGER)"]).unwrap();
+        let insert =
+            || store.write_blocking(|tx| Ok::<_, StoreError>(tx.execute("INSERT INTO a VALUES (1)", []).map(drop)?));
+        insert().unwrap();
+        let aside = directory.path().join("aside.db");
+        std::fs::rename(&path, &aside).unwrap();
+        assert!(matches!(insert(), Err(StoreError::Gone { .. })));
+        std::fs::copy(&aside, &path).unwrap();
+        assert!(matches!(insert(), Err(StoreError::Gone { .. })), "another file of the same name");
+        std::fs::rename(&aside, &path).unwrap();
+        insert().unwrap();
+        let during = store.write_blocking(|tx| {
+            tx.execute("INSERT INTO a VALUES (1)", [])?;
+            std::fs::remove_file(&path).unwrap();
+            Ok::<_, StoreError>(())
+        });
+        assert!(matches!(during, Err(StoreError::Gone { .. })));
+    }
+
+    #[test]
+    fn a_damaged_page_is_noticed_and_a_copy_is_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, copy) = (directory.path().join("a.db"), directory.path().join("copy.db"));
+        let scripts = ["CREATE TABLE a (x TEXT)"];
+        let store = Store::open(&path, &scripts).unwrap();
+        for _ in 0..200 {
+            store
+                .write_blocking(|tx| Ok::<_, StoreError>(tx.execute("INSERT INTO a VALUES (?1)", ["x".repeat(500)])?))
+                .unwrap();
+        }
+        store.check().unwrap();
+        store.copy_to(&copy).unwrap();
+        assert!(store.copy_to(&copy).is_err(), "what is there is not written over");
+        let copied = Store::open(&copy, &scripts).unwrap();
+        copied.check().unwrap();
+        let count =
+            |tx: &Transaction<'_>| Ok::<i64, StoreError>(tx.query_row("SELECT count(*) FROM a", [], |row| row.get(0))?);
+        assert_eq!(copied.write_blocking(count).unwrap(), 200);
+        drop((store, copied));
+        let mut bytes = std::fs::read(&copy).unwrap();
+        bytes[4096 * 3..4096 * 3 + 64].fill(0xff);
+        std::fs::write(&copy, bytes).unwrap();
+        let damaged = Store::open(&copy, &scripts).unwrap();
+        assert!(matches!(damaged.check(), Err(StoreError::Damaged { .. })));
     }
 
     #[test]

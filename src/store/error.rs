@@ -42,6 +42,20 @@ pub(crate) enum StoreError {
         /// Ours.
         known: usize,
     },
+    /// The file was removed or replaced while it was open.
+    #[error("the database {} was removed or replaced while this program uses it: nothing is recorded any more; stop the program, put the file back, start the program again", path.display())]
+    Gone {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A page of the file is not what SQLite wrote.
+    #[error("the database {} is damaged ({words}): put a backup in its place", path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// SQLite's words.
+        words: String,
+    },
     /// A row that must be unique is there already.
     #[error("it is there already: {0}")]
     Exists(String),

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::line::{Outcome, RoleLine};
+use super::orphans;
 use crate::cli::output::findings;
 use crate::cli::output::printer::write_out;
 use crate::config::locate_director_cfg;
-use crate::director::{self, RunOptions, SetupOptions};
+use crate::director::{self, Fate, RunOptions, SetupOptions};
 use crate::rpc::install_crypto;
 use crate::server;
 
@@ -22,6 +23,12 @@ pub(crate) struct DirectorLine {
     /// Set a wrong clock right before starting
     #[arg(long)]
     step_clock: bool,
+    /// Start, and keep all nodes and volumes that no record names
+    #[arg(long, conflicts_with = "discard")]
+    adopt: bool,
+    /// Start, and remove all nodes and volumes that no record names
+    #[arg(long)]
+    discard: bool,
     #[command(subcommand)]
     command: Option<DirectorRoleCommand>,
 }
@@ -59,6 +66,36 @@ enum DirectorRoleCommand {
         #[arg(long, value_name = "FILE", requires = "fix")]
         image: Option<PathBuf>,
     },
+    /// List the nodes and volumes that clouds have and no record names
+    Orphans {
+        /// Print one JSON value
+        #[arg(long)]
+        json: bool,
+    },
+    /// Keep nodes and volumes that no record names, and take the database for this director's
+    Adopt {
+        /// Their tags, as 'orphans' lists them [default: all]
+        #[arg(value_name = "TAG")]
+        tags: Vec<String>,
+    },
+    /// Remove nodes and volumes that no record names, with all data in them
+    Discard {
+        /// Their tags, as 'orphans' lists them [default: all]
+        #[arg(value_name = "TAG")]
+        tags: Vec<String>,
+    },
+    /// Write database, certificates and configuration into one file; the director may run
+    Backup {
+        /// The file to write; it must not be there
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put back what 'backup' wrote; the director must not run
+    Restore {
+        /// The file that 'backup' wrote
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// End all nodes and keep their data; a director that starts, or still runs, starts them again
     StopNodes,
 }
@@ -66,7 +103,8 @@ enum DirectorRoleCommand {
 /// Whether these words are the role's, and not the client group's.
 pub(crate) fn takes(words: &[String]) -> bool {
     match words.first().map(String::as_str) {
-        None | Some("init" | "check" | "stop-nodes" | "--config" | "--step-clock") => true,
+        None | Some("init" | "check" | "stop-nodes" | "orphans" | "adopt" | "discard" | "backup" | "restore") => true,
+        Some("--config" | "--step-clock" | "--adopt" | "--discard") => true,
         Some(word) => word.starts_with("--config="),
     }
 }
@@ -75,13 +113,29 @@ impl RoleLine for DirectorLine {
     fn run(self) -> Outcome {
         let config = self.place.config;
         match self.command {
-            None => Ok(director::run(&RunOptions { config, step_clock: self.step_clock })),
+            None => {
+                let orphans = match (self.adopt, self.discard) {
+                    (true, _) => Some(Fate::Kept),
+                    (_, true) => Some(Fate::Discarded),
+                    _ => None,
+                };
+                Ok(director::run(&RunOptions { config, step_clock: self.step_clock, orphans }))
+            }
             Some(DirectorRoleCommand::Init { hostname, names, set }) => {
                 init(&SetupOptions { config: locate_director_cfg(config.as_deref()), hostname, names, set })
             }
             Some(DirectorRoleCommand::Check { json, fix, image }) => {
                 check(config.as_deref(), json, fix.then_some(image.as_deref()))
             }
+            Some(DirectorRoleCommand::Orphans { json }) => orphans::list(&locate_director_cfg(config.as_deref()), json),
+            Some(DirectorRoleCommand::Adopt { tags }) => {
+                orphans::decide(&locate_director_cfg(config.as_deref()), Fate::Kept, &tags)
+            }
+            Some(DirectorRoleCommand::Discard { tags }) => {
+                orphans::decide(&locate_director_cfg(config.as_deref()), Fate::Discarded, &tags)
+            }
+            Some(DirectorRoleCommand::Backup { file }) => backup(&locate_director_cfg(config.as_deref()), &file),
+            Some(DirectorRoleCommand::Restore { file }) => restore(&locate_director_cfg(config.as_deref()), &file),
             Some(DirectorRoleCommand::StopNodes) => stop_nodes(config.as_deref()),
         }
     }
@@ -95,6 +149,22 @@ fn init(options: &SetupOptions) -> Outcome {
     }
     println!("The authority's fingerprint (SHA-256), for users to compare:\n  {}", report.fingerprint);
     println!("Next: 'conpaas director check', then 'conpaas director', then 'conpaas user create NAME'");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn backup(config: &Path, file: &Path) -> Outcome {
+    install_crypto();
+    director::backup(config, file)?;
+    println!("wrote {}: it holds the authority's key, keep it safe", file.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn restore(config: &Path, file: &Path) -> Outcome {
+    install_crypto();
+    for line in director::restore(config, file)? {
+        println!("{line}");
+    }
+    println!("Next: start the director; 'conpaas director orphans' lists what was made after the backup");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,6 +11,7 @@ mod image_progress;
 mod line;
 mod node;
 mod nutshell;
+mod orphans;
 mod renew;
 mod time;
 mod welcome;

@@ -175,7 +175,10 @@ impl Inventory {
             size_mb: spec.size_mb,
             attached: None,
         };
-        self.place(&self.volumes_directory(), record.tag.as_str(), VOLUME_FILE, &record)?;
+        let volumes = self.volumes_directory();
+        // Users' data.
+        file::ensure_private_directory(&volumes).map_err(|error| self.failed("make a volume", &error))?;
+        self.place(&volumes, record.tag.as_str(), VOLUME_FILE, &record)?;
         drop(numbers);
         self.settle(&self.volumes_directory(), record.tag.as_str(), VOLUME_FILE)?;
         Ok(record)

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::row::{optional, parsed, value};
+use super::row::{optional, parsed, readable, value};
 use crate::model::{ApplicationEvent, ApplicationId, State, UserId, WrongState, next_application};
 use crate::store::{StoreError, Transaction};
 
@@ -50,7 +50,7 @@ pub(crate) fn owned(tx: &Transaction<'_>, aid: ApplicationId, uid: UserId) -> Re
 /// Returns all applications of `uid`, by id.
 pub(crate) fn list(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Application>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM application WHERE user_id = ?1 ORDER BY aid")?;
-    Ok(statement.query_map([uid.0], read)?.collect::<Result<_, _>>()?)
+    readable("application", statement.query_map([uid.0], read)?)
 }
 
 /// Returns whether `uid` has an application of this name.
@@ -88,7 +88,9 @@ pub(crate) fn advance(
 
 /// Returns the state of an application; `None` if it is gone.
 pub(crate) fn status(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<State>, StoreError> {
-    optional(tx.query_row("SELECT status FROM application WHERE aid = ?1", [aid.0], |row| parsed(row, "status")))
+    let sql = "SELECT status FROM application WHERE aid = ?1";
+    // One that cannot be read is shown as an error, out of which a stop leads.
+    optional(tx.query_row(sql, [aid.0], |row| Ok(parsed(row, "status").unwrap_or(State::Error))))
 }
 
 /// Removes an application and its services' rows.
@@ -97,13 +99,27 @@ pub(crate) fn delete(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), Sto
     Ok(())
 }
 
+/// Reads a row that is as it should be.
+pub(super) fn read_sound(row: &Row<'_>) -> rusqlite::Result<()> {
+    let (_, _): (State, String) = (parsed(row, "status")?, row.get("name")?);
+    read(row).map(drop)
+}
+
+/// Reads also a damaged row: its owner sees that it is.
 fn read(row: &Row<'_>) -> rusqlite::Result<Application> {
+    let (status, reason) = match parsed(row, "status") {
+        Ok(status) => (status, row.get("reason")?),
+        Err(error) => {
+            let text = format!("its record is damaged ({error}); stop the application and start it again");
+            (State::Error, Some(text))
+        }
+    };
     Ok(Application {
         aid: ApplicationId(row.get("aid")?),
         uid: UserId(row.get("user_id")?),
-        name: row.get("name")?,
-        status: parsed(row, "status")?,
-        reason: row.get("reason")?,
+        name: String::from_utf8_lossy(row.get_ref("name")?.as_bytes()?).into_owned(),
+        status,
+        reason,
     })
 }
 
@@ -126,6 +142,20 @@ mod tests {
         assert_eq!(sample.application().reason, None, "a reason belongs to an error");
         sample.run(|tx| delete(tx, sample.aid));
         assert_eq!(advance(ApplicationEvent::Start, None), Advance::Gone);
+    }
+
+    #[test]
+    fn a_damaged_row_is_shown_as_an_error_that_a_stop_mends() {
+        let sample = Sample::new(0);
+        let damage = |sql: &str| sample.run(|tx| Ok(tx.execute(sql, []).map(drop)?));
+        damage("UPDATE application SET status = 'RUNNIMG', name = CAST(x'61ff62' AS TEXT)");
+        let shown = sample.run(|tx| list(tx, sample.uid)).pop().expect("it is listed");
+        assert_eq!((shown.status, shown.name.as_str()), (State::Error, "a\u{fffd}b"));
+        assert!(shown.reason.is_some_and(|reason| reason.contains("damaged") && reason.contains("RUNNIMG")));
+        let lines = sample.run(super::super::unreadable);
+        assert!(lines.len() == 1 && lines[0].contains("row 1 of table application"), "{lines:?}");
+        let stopped = sample.run(|tx| advance(tx, sample.aid, ApplicationEvent::Stop, None));
+        assert_eq!((stopped, sample.state()), (Advance::To(State::Stopped), Some(State::Stopped)));
     }
 
     #[test]

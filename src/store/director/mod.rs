@@ -5,7 +5,9 @@
 //! wrong is said beside it. Must not know: what the rows are for.
 
 pub(crate) mod application;
+pub(crate) mod mark;
 pub(crate) mod node;
+pub(crate) mod orphan;
 mod row;
 pub(crate) mod running_time;
 #[cfg(test)]
@@ -17,11 +19,25 @@ pub(crate) mod volume;
 
 use std::path::Path;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, Transaction};
 
 /// All migrations, oldest first.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("001.sql"), include_str!("002_running_time.sql"), include_str!("003_node_token.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("001.sql"),
+    include_str!("002_running_time.sql"),
+    include_str!("003_node_token.sql"),
+    include_str!("004_orphan.sql"),
+];
+
+/// Returns a line for each row that cannot be read.
+pub(crate) fn unreadable(tx: &Transaction<'_>) -> Result<Vec<String>, StoreError> {
+    let mut lines = row::unreadable(tx, "user", user::read)?;
+    lines.extend(row::unreadable(tx, "application", application::read_sound)?);
+    lines.extend(row::unreadable(tx, "service", service::read)?);
+    lines.extend(row::unreadable(tx, "node", node::read)?);
+    lines.extend(row::unreadable(tx, "volume", volume::read)?);
+    Ok(lines)
+}
 
 /// Opens the director's database. Blocking.
 ///

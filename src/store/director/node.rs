@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use rusqlite::{Row, params};
 
-use super::row::{optional, parsed, parsed_option, value};
-use super::running_time;
+use super::row::{optional, parsed, parsed_option, readable, unknown, value};
+use super::{orphan, running_time};
 use crate::model::{ApplicationId, CloudName, NodeRole, NodeTag, RunningMark, ServiceId, UserId};
 use crate::store::{StoreError, Transaction};
 
@@ -137,8 +137,9 @@ pub(crate) fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Resu
 
 /// Takes out a node that its cloud has removed.
 pub(crate) fn delete(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM node WHERE rid = ?1 AND phase = 'removing'", [rid])?;
-    Ok(())
+    let sql = "DELETE FROM node WHERE rid = ?1 AND phase = 'removing' RETURNING tag";
+    let tag: Option<String> = optional(tx.query_row(sql, [rid], |row| row.get(0)))?;
+    tag.map_or(Ok(()), |tag| orphan::remember_removed(tx, &tag))
 }
 
 /// Returns where a node is; `None` when it is taken out.
@@ -149,13 +150,13 @@ pub(crate) fn phase(tx: &Transaction<'_>, rid: i64) -> Result<Option<Phase>, Sto
 /// Returns every node.
 pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Node>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM node ORDER BY rid")?;
-    Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+    readable("node", statement.query_map([], read)?)
 }
 
 /// Returns the nodes of one user that answer, by row number.
 pub(crate) fn up_of_user(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Node>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM node WHERE user_id = ?1 AND phase = 'up' ORDER BY rid")?;
-    Ok(statement.query_map([uid.0], read)?.collect::<Result<_, _>>()?)
+    readable("node", statement.query_map([uid.0], read)?)
 }
 
 /// Returns the manager's node of an application, once it answers.
@@ -211,7 +212,7 @@ pub(crate) fn set_charged(tx: &Transaction<'_>, rid: i64, charged: i64) -> Resul
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Node> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Node> {
     let phase: String = row.get("phase")?;
     let vmid: Option<String> = row.get("vmid")?;
     let place = match (vmid, parsed_option(row, "ip")?, parsed_option(row, "private_ip")?, row.get("port")?) {
@@ -223,7 +224,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Node> {
         phase: match phase.as_str() {
             "making" => Phase::Making,
             "up" => Phase::Up,
-            _ => Phase::Removing,
+            "removing" => Phase::Removing,
+            // Taken for one of them, a damaged row would end a node that is wanted.
+            _ => return Err(unknown(&phase)),
         },
         wanted: NewNode {
             tag: parsed(row, "tag")?,

@@ -27,6 +27,12 @@ where
     text.map(|text| parse(column, &text)).transpose()
 }
 
+/// Returns the error of a column `phase` that holds no phase.
+pub(super) fn unknown(phase: &str) -> rusqlite::Error {
+    let text = format!("column phase: '{}' is no phase", phase.escape_debug());
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, text.into())
+}
+
 fn parse<T>(column: &str, text: &str) -> rusqlite::Result<T>
 where
     T: FromStr,
@@ -36,6 +42,52 @@ where
         let text = format!("column {column}: {error}");
         rusqlite::Error::FromSqlConversionFailure(0, Type::Text, text.into())
     })
+}
+
+/// Returns the rows of a table that can be read, and says in the log that one
+/// cannot: a damaged row is not to hide all others.
+pub(super) fn readable<T>(table: &str, rows: impl Iterator<Item = rusqlite::Result<T>>) -> Result<Vec<T>, StoreError> {
+    let mut readable = Vec::new();
+    for row in rows {
+        match row {
+            Ok(row) => readable.push(row),
+            Err(error) if is_unreadable(&error) => {
+                tracing::error!(table, error = %error, "a row of the database cannot be read; 'conpaas director check' says which");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(readable)
+}
+
+/// Returns a line for each row of a table that cannot be read.
+pub(super) fn unreadable<T>(
+    tx: &Transaction<'_>,
+    table: &str,
+    read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<String>, StoreError> {
+    let mut statement = tx.prepare(&format!("SELECT rowid AS number_of_row, * FROM {table}"))?;
+    let mut rows = statement.query([])?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Err(error) = read(row) {
+            let number: i64 = row.get("number_of_row")?;
+            lines.push(format!("row {number} of table {table} cannot be read: {error}"));
+        }
+    }
+    Ok(lines)
+}
+
+/// Whether only this row is damaged, and not the database.
+fn is_unreadable(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    matches!(
+        error,
+        Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnType(..)
+            | Error::Utf8Error(..)
+    )
 }
 
 /// Returns the one row that a query answers, if any.

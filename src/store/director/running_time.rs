@@ -26,6 +26,17 @@ pub(crate) fn write(tx: &Transaction<'_>, mark: &RunningMark) -> Result<(), Stor
     Ok(())
 }
 
+/// Writes a mark down if the last one is an hour old, for what counts days of
+/// a machine that is switched off every night.
+pub(crate) fn keep(tx: &Transaction<'_>, now: SinceBoot) -> Result<(), StoreError> {
+    const SECONDS: i64 = 3600;
+    let mark = look(tx, now)?;
+    if last(tx)?.is_none_or(|last| mark.total_seconds - last.total_seconds >= SECONDS) {
+        write(tx, &mark)?;
+    }
+    Ok(())
+}
+
 fn last(tx: &Transaction<'_>) -> Result<Option<RunningMark>, StoreError> {
     optional(tx.query_row("SELECT boot, since_boot, total FROM running_time", [], |row| {
         let at = SinceBoot { boot: row.get("boot")?, seconds: row.get("since_boot")? };
@@ -37,6 +48,18 @@ fn last(tx: &Transaction<'_>) -> Result<Option<RunningMark>, StoreError> {
 mod tests {
     use super::super::sample::Sample;
     use super::*;
+
+    #[test]
+    fn an_hour_is_kept_and_less_is_not_written() {
+        let sample = Sample::new(0);
+        let now = |boot: &str, seconds| SinceBoot { boot: boot.into(), seconds };
+        sample.run(|tx| look(tx, now("a", 0)));
+        let before = sample.n_written();
+        sample.run(|tx| keep(tx, now("a", 3599)));
+        assert_eq!(sample.n_written(), before);
+        sample.run(|tx| keep(tx, now("a", 3600)));
+        assert_eq!(sample.run(|tx| look(tx, now("b", 0))).total_seconds, 3600);
+    }
 
     #[test]
     fn a_look_counts_and_only_a_new_boot_is_written() {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::row::optional;
+use super::row::{optional, readable};
 use crate::model::{ApplicationId, ServiceId, UserId};
 use crate::store::{StoreError, Transaction};
 
@@ -67,8 +67,7 @@ pub(crate) fn list(tx: &Transaction<'_>, uid: UserId, only: Option<ApplicationId
         "SELECT service.* FROM service JOIN application ON aid = application_id
          WHERE user_id = ?1 AND sid IS NOT NULL AND (?2 IS NULL OR aid = ?2) ORDER BY rec_id",
     )?;
-    let rows = statement.query_map(params![uid.0, only.map(|aid| aid.0)], read)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    readable("service", statement.query_map(params![uid.0, only.map(|aid| aid.0)], read)?)
 }
 
 /// Returns rows whose adding was never finished: (row number, application).
@@ -84,7 +83,7 @@ pub(crate) fn rename(tx: &Transaction<'_>, rec_id: i64, name: &str) -> Result<()
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Service> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Service> {
     Ok(Service {
         rec_id: row.get("rec_id")?,
         aid: ApplicationId(row.get("application_id")?),

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, named_params};
 
-use super::row::{optional, value};
+use super::row::{optional, readable, value};
 use crate::model::UserId;
 use crate::store::{StoreError, Transaction};
 
@@ -89,7 +89,7 @@ pub(crate) fn has_email(tx: &Transaction<'_>, email: &str) -> Result<bool, Store
 /// Returns all users, by name.
 pub(crate) fn list(tx: &Transaction<'_>) -> Result<Vec<User>, StoreError> {
     let mut statement = tx.prepare("SELECT * FROM user ORDER BY username")?;
-    Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+    readable("user", statement.query_map([], read)?)
 }
 
 /// Returns the credits of a user; `None` if there is no such user.
@@ -115,7 +115,7 @@ pub(crate) fn without_credit(tx: &Transaction<'_>) -> Result<Vec<UserId>, StoreE
     Ok(statement.query_map([], |row| Ok(UserId(row.get(0)?)))?.collect::<Result<_, _>>()?)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
         uid: UserId(row.get("uid")?),
         details: NewUser {

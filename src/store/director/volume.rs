@@ -2,7 +2,8 @@
 
 use rusqlite::{Row, params};
 
-use super::row::{optional, parsed};
+use super::orphan;
+use super::row::{optional, parsed, readable, unknown};
 use crate::model::{ApplicationId, CloudName, NodeTag, UserId, VolumeTag};
 use crate::store::{StoreError, Transaction};
 
@@ -108,14 +109,15 @@ pub(crate) fn set_removing_with_node(tx: &Transaction<'_>, node: &NodeTag) -> Re
 
 /// Takes out a volume that its cloud has removed.
 pub(crate) fn delete(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM volume WHERE id = ?1 AND phase = 'removing'", [id])?;
-    Ok(())
+    let sql = "DELETE FROM volume WHERE id = ?1 AND phase = 'removing' RETURNING tag";
+    let tag: Option<String> = optional(tx.query_row(sql, [id], |row| row.get(0)))?;
+    tag.map_or(Ok(()), |tag| orphan::remember_removed(tx, &tag))
 }
 
 /// Returns every volume.
 pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Volume>, StoreError> {
     let mut statement = tx.prepare_cached("SELECT * FROM volume ORDER BY id")?;
-    Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+    readable("volume", statement.query_map([], read)?)
 }
 
 /// Returns a volume of an application by the cloud's id, unless it is on its way out.
@@ -140,7 +142,7 @@ pub(crate) fn of_operation(
     ))
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Volume> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Volume> {
     let phase: String = row.get("phase")?;
     let size: i64 = row.get("size_mb")?;
     Ok(Volume {
@@ -148,7 +150,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Volume> {
         phase: match phase.as_str() {
             "making" => Phase::Making,
             "ready" => Phase::Ready,
-            _ => Phase::Removing,
+            "removing" => Phase::Removing,
+            // Taken for one of them, a damaged row would end a volume that is wanted.
+            _ => return Err(unknown(&phase)),
         },
         wanted: NewVolume {
             tag: parsed(row, "tag")?,

@@ -8,6 +8,7 @@ mod full_disk;
 mod join;
 mod matrix;
 mod old_client;
+mod orphan;
 mod reconcile;
 mod recorded;
 mod renewal;
