@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::sys::removal;
+
 /// A file operation that failed: what was tried, on which path.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}", path.display())]
@@ -114,14 +116,14 @@ pub(crate) fn ensure_private_directory(path: &Path) -> Result<(), FileError> {
         .map_err(|source| FileError::new("close to others", path, source))
 }
 
-/// Removes a file or a whole tree (links are not followed); fine if it is
-/// not there. Blocking.
+/// Removes a file or a whole tree, however deep and wide (links are not followed);
+/// fine if it is not there. Blocking.
 ///
 /// # Errors
-/// Something in it cannot be removed.
+/// Something in it cannot be removed, or is mounted in it.
 pub(crate) fn ensure_absent(path: &Path) -> Result<(), FileError> {
     let outcome = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(metadata) if metadata.is_dir() => removal::remove_tree(path),
         Ok(_) => fs::remove_file(path),
         Err(error) => Err(error),
     };
@@ -131,10 +133,11 @@ pub(crate) fn ensure_absent(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Reads the last `max_bytes` of a file as text; broken UTF-8 becomes `U+FFFD`. Blocking.
+/// Reads the last `max_bytes` of a file as text; broken UTF-8 becomes `U+FFFD`. Blocking, but never for a writer: a pipe in the
+/// file's place is refused.
 ///
 /// # Errors
-/// The file is missing or not readable.
+/// The file is missing, not readable or no file.
 pub(crate) fn read_tail(path: &Path, max_bytes: u64) -> Result<String, FileError> {
     use std::io::{Read, Seek, SeekFrom};
     let fail = |source| FileError::new("read", path, source);

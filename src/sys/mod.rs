@@ -14,6 +14,7 @@ pub mod mount;
 pub mod process;
 pub(crate) mod program;
 pub(crate) mod random;
+mod removal;
 pub mod tree;
 
 use std::panic;

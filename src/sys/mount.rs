@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,9 @@ use nix::mount::{MntFlags, MsFlags};
 
 use crate::sys::file::FileError;
 use crate::sys::machine;
+
+/// Ten thousands of mounts. Whoever is root in a container decides how many it has, and how long their names are.
+const MAX_TABLE_BYTES: u64 = 8 << 20;
 
 /// One line of `/proc/<pid>/mountinfo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +39,7 @@ pub fn all() -> Result<Vec<Mount>, FileError> {
 /// Returns all mounts that another process sees; its targets count from its own root. Blocking.
 ///
 /// # Errors
-/// There is no such process.
+/// There is no such process, or it sees too many.
 pub fn of_process(pid: i32) -> Result<Vec<Mount>, FileError> {
     of_table(Path::new(&format!("/proc/{pid}/mountinfo")))
 }
@@ -115,8 +118,16 @@ fn in_machine(work: impl FnOnce() -> Result<(), Errno> + Send) -> io::Result<()>
 }
 
 fn of_table(path: &Path) -> Result<Vec<Mount>, FileError> {
-    let table = machine::inside(|| fs::read(path)).and_then(|outcome| outcome);
+    let read = || {
+        let mut table = Vec::new();
+        fs::File::open(path)?.take(MAX_TABLE_BYTES + 1).read_to_end(&mut table)?;
+        Ok(table)
+    };
+    let table = machine::inside(read).and_then(|outcome: io::Result<Vec<u8>>| outcome);
     let table = table.map_err(|source| FileError::new("read", path, source))?;
+    if table.len() as u64 > MAX_TABLE_BYTES {
+        return Err(FileError::new("read", path, io::Error::other("it names more mounts than a machine needs")));
+    }
     Ok(table.split(|byte| *byte == b'\n').filter_map(line).collect())
 }
 

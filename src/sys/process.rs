@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -155,16 +156,26 @@ pub(crate) fn session_of(leader: ProcessId) -> Vec<ProcessId> {
 }
 
 /// Returns all processes of which `is_wanted` is true of the content of
-/// `/proc/<pid>/<file>` (`cmdline` or `environ`: words ended by NUL).
+/// `/proc/<pid>/<file>` (`cmdline` or `environ`: words ended by NUL), of which [`MAX_WORDS_BYTES`] are looked at.
 /// Processes whose file may not be read are left out. Blocking.
 #[must_use]
 pub fn find(file: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<ProcessId> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()));
-    pids.filter(|pid| fs::read(format!("/proc/{pid}/{file}")).is_ok_and(|content| is_wanted(&content)))
-        .filter_map(ProcessId::of)
-        .collect()
+    let mut content = Vec::new();
+    pids.filter(|pid| {
+        content.clear();
+        let opened = fs::File::open(format!("/proc/{pid}/{file}"));
+        let read = opened.and_then(|opened| opened.take(MAX_WORDS_BYTES).read_to_end(&mut content));
+        read.is_ok() && is_wanted(&content)
+    })
+    .filter_map(ProcessId::of)
+    .collect()
 }
+
+/// The kernel takes no more arguments and environment than this for a program that is started with the usual stack.
+/// A program that was given a larger one decides how much a look at it would read.
+const MAX_WORDS_BYTES: u64 = 2 << 20;
 
 /// Returns whether a live process is in a process group. Blocking.
 #[must_use]
