@@ -54,6 +54,9 @@ PROOFS ?=
 PROOF_ARCH := $(sort $(HOST_ARCH) arm64 $(if $(PROOFS),$(filter armhf,$(PROOFS)),armhf))
 
 RELEASE := target/release/conpaas
+# The program of the nutshell is built in a few minutes; what is shipped takes its time to become small.
+QUICK := target/nutshell/conpaas
+BEGAN := $(shell date +%s)
 IS_ROOT := $(filter 0,$(shell id -u))
 
 .PHONY: help
@@ -62,13 +65,22 @@ help: ## this list
 		printf '  make %-12s %s\n' "$$word" "$$meaning"; done
 
 .PHONY: nutshell
-nutshell: nutshell-may-run deps build $(if $(filter lxc openstack,$(CLOUD)),image) ## a whole ConPaaS on this machine, with a program running in it
-ifeq ($(CLOUD),openstack)
-	images/nutshell-openstack/nutshell --directory $(OPENSTACK) up --mode $(MODE) --program $(RELEASE) --image $(IMAGE)
-else
-	$(RELEASE) nutshell up --cloud $(CLOUD) $(if $(NETNS),--netns $(NETNS)) $(if $(filter lxc,$(CLOUD)),--image $(IMAGE))
-	$(RELEASE) nutshell demo --cloud $(CLOUD) $(if $(NETNS),--netns $(NETNS))
+nutshell: nutshell-may-run ## a whole ConPaaS on this machine, with a program running in it
+	@.ci/stage 'Debian packages' .ci/deps build $(CLOUD) $(if $(filter lxc openstack,$(CLOUD)),image)
+	@.ci/stage 'the program' $(CARGO) build --profile nutshell --locked
+ifneq ($(filter lxc openstack,$(CLOUD)),)
+	@.ci/stage 'the root file system of containers' \
+		$(QUICK) image build services --service generic,helloworld,development --to $(IMAGE)
 endif
+ifeq ($(CLOUD),openstack)
+	@.ci/stage 'OpenStack, director and example' \
+		images/nutshell-openstack/nutshell --directory $(OPENSTACK) up --mode $(MODE) --program $(QUICK) --image $(IMAGE)
+else
+	@.ci/stage 'the director' \
+		$(QUICK) nutshell up --cloud $(CLOUD) $(if $(NETNS),--netns $(NETNS)) $(if $(filter lxc,$(CLOUD)),--image $(IMAGE))
+	@.ci/stage 'the example' $(QUICK) nutshell demo --cloud $(CLOUD) $(if $(NETNS),--netns $(NETNS))
+endif
+	@.ci/stage --since $(BEGAN) 'all of it'
 
 .PHONY: nutshell-may-run
 nutshell-may-run:
@@ -81,17 +93,19 @@ endif
 .PHONY: nutshell-down
 nutshell-down: ## end the nutshell and leave nothing of it but its data
 ifeq ($(CLOUD),openstack)
-	images/nutshell-openstack/nutshell --directory $(OPENSTACK) down --program $(RELEASE) $(if $(PURGE),--purge)
+	images/nutshell-openstack/nutshell --directory $(OPENSTACK) down --program $(QUICK) $(if $(PURGE),--purge)
 else
-	$(RELEASE) nutshell down --cloud $(CLOUD) $(if $(NETNS),--netns $(NETNS))
+	$(QUICK) nutshell down --cloud $(CLOUD) $(if $(NETNS),--netns $(NETNS))
 endif
 
 .PHONY: build
-build: deps ## the program, as it is shipped
+build: ## the program, as it is shipped
+	@.ci/deps build
 	$(CARGO) build --release --locked
 
 .PHONY: image
 image: build ## the root file system of the containers (root)
+	@.ci/deps image
 	$(RELEASE) image build services --service generic,helloworld,development --to $(IMAGE)
 
 .PHONY: deps
@@ -126,7 +140,7 @@ doc: ## the documentation of the code, in target/doc
 
 .PHONY: cross
 cross: ## the program for every board: static, in target/cross/ARCH (ARCH="amd64 arm64 armhf")
-	@.ci/deps test cross
+	@.ci/deps build cross
 	cross/build $(ARCH)
 
 .PHONY: dist
@@ -137,6 +151,7 @@ dist: cross ## Debian packages and archives of it, in target/dist
 .PHONY: test-dist
 test-dist: ## tries the package on a machine of its own: installed, used, upgraded, removed, purged (root)
 	$(MAKE) dist ARCH=$(HOST_ARCH)
+	@.ci/deps test
 	lintian --allow-root --fail-on error target/dist/conpaas_*_$(HOST_ARCH).deb
 	CONPAAS_PACKAGE="$$(ls $(CURDIR)/target/dist/conpaas_*_$(HOST_ARCH).deb | tail -n 1)" \
 		$(CARGO) test --locked --test e2e -- package::
@@ -145,19 +160,19 @@ test-dist: ## tries the package on a machine of its own: installed, used, upgrad
 .PHONY: images
 images: ## what is flashed, imported and uploaded: services, rpi-standalone, nutshell (root; IMAGE_ARCH="arm64 amd64 armhf")
 	$(MAKE) dist ARCH="$(sort $(HOST_ARCH) $(IMAGE_ARCH))"
-	@.ci/deps test images
+	@.ci/deps image images
 	$(IMAGER) image build $(IMAGES) --arch $(subst $(SPACE),$(COMMA),$(strip $(IMAGE_ARCH))) --compress $(COMPRESS)
 
 .PHONY: test-images
 test-images: ## boots the images in QEMU and looks whether they work (root; PROOFS="arm64 pi3 …" for some of it)
 	$(MAKE) images COMPRESS=none IMAGE_ARCH="$(PROOF_ARCH)" IMAGES="rpi-standalone nutshell"
-	@.ci/deps boot
+	@.ci/deps test boot
 	$(CARGO) test --locked --test images -- $(PROOFS)
 
 .PHONY: test-compute
 test-compute: ## boots the image of a compute node, which joins a real OpenStack that is started for it (root)
 	$(MAKE) images COMPRESS=none IMAGE_ARCH=arm64 IMAGES="services rpi-compute"
-	@.ci/deps boot
+	@.ci/deps test boot
 	$(CARGO) test --locked --no-run --test images
 	@trap 'images/nutshell-openstack/openstack --directory $(OPENSTACK)-backend down --purge' EXIT; set -x; \
 	images/nutshell-openstack/openstack --directory $(OPENSTACK)-backend up --mode full; \

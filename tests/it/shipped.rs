@@ -97,13 +97,56 @@ fn make_knows_the_words_that_the_readme_promises() {
         assert!(makefile.contains(&format!("\n{word}: ")), "Makefile has no {word}");
         assert!(readme.contains(&format!("make {word}")), "README.md does not name make {word}");
     }
-    let listed = Command::new(shipped(".ci/deps")).arg("--list").output().unwrap();
-    assert!(listed.status.success());
+}
+
+/// The packages that `.ci/deps --list` names for these groups.
+fn packages(groups: &[&str]) -> Vec<String> {
+    let listed = Command::new(shipped(".ci/deps")).arg("--list").args(groups).output().unwrap();
+    assert!(listed.status.success() && listed.stderr.is_empty(), "{}", String::from_utf8_lossy(&listed.stderr));
     let listed = String::from_utf8(listed.stdout).unwrap();
     for line in listed.lines() {
         assert!(line.split_whitespace().count() > 1, "no purpose: {line}");
     }
-    assert!(listed.contains("lxc-dev ") && listed.contains("mmdebstrap "));
+    listed.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_nutshell_installs_what_its_own_work_needs_and_nothing_else() {
+    let tests_only = ["chrony", "faketime", "nginx", "php-fpm", "python3-venv", "genimage", "man-db", "psmisc"];
+    let all = packages(&[]);
+    for package in ["lxc-dev", "mmdebstrap", "git"].iter().chain(&tests_only) {
+        assert!(all.iter().any(|name| name == package), "{package} is needed for the tests: {all:?}");
+    }
+    for (cloud, needed, foreign) in
+        [("lxc", ["mmdebstrap", "nftables"], "git"), ("process", ["git", "python3"], "mmdebstrap")]
+    {
+        let mut make = Command::new("make");
+        make.args(["-n", "nutshell", &format!("CLOUD={cloud}"), "IS_ROOT=0"]);
+        let planned = make.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        let planned = String::from_utf8(planned.stdout).unwrap();
+        let calls: Vec<&str> =
+            planned.lines().filter_map(|line| line.split_once(".ci/deps")).map(|(_, rest)| rest).collect();
+        let [groups] = &calls[..] else { panic!("one call of .ci/deps: {planned}") };
+        let installed = packages(&groups.split_whitespace().collect::<Vec<_>>());
+        let has = |package: &str| installed.iter().any(|name| name == package);
+        assert!(needed.iter().all(|package| has(package)) && has("lxc-dev") && has("gcc"), "{cloud}: {installed:?}");
+        let surplus: Vec<_> = tests_only.iter().chain(&[foreign]).filter(|package| has(package)).collect();
+        assert!(surplus.is_empty(), "{cloud}: {surplus:?}");
+        assert!(planned.contains("--profile nutshell") && !planned.contains("--release"), "{planned}");
+        let n_stages = planned.matches(".ci/stage").count();
+        assert!(n_stages >= 5, "each stage is timed: {planned}");
+    }
+}
+
+#[test]
+fn a_stage_says_how_long_it_took_and_how_it_ended() {
+    let stage = |words: &[&str]| Command::new(shipped(".ci/stage")).args(words).output().unwrap();
+    let good = stage(&["the program", "true"]);
+    assert!(good.status.success());
+    assert_eq!(String::from_utf8(good.stderr).unwrap(), "stage: the program took 0 min 0 s\n");
+    let bad = stage(&["the program", "sh", "-c", "exit 7"]);
+    assert_eq!(bad.status.code(), Some(7));
+    assert!(String::from_utf8(bad.stderr).unwrap().starts_with("stage: the program failed after "));
 }
 
 /// A node as an agent would run the example on it: the code, agents.json
