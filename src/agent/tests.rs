@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::dispatch::AgentDispatch;
+use crate::api::params::Params;
 use crate::config::{AgentConfig, NodeBase};
 use crate::model::{ApplicationId, CertificateRole, ServiceId, UserId};
 use crate::node::{Dispatch, LogWriter};
@@ -40,7 +41,7 @@ impl World {
     async fn said(&self, method: &str, params: &[(&str, &str)]) -> String {
         let method = self.dispatch.methods().iter().find(|line| line.name == method).unwrap();
         let params = params.iter().map(|(name, text)| ((*name).to_owned(), (*text).into())).collect();
-        said(method.call(Call::new(params, BTreeMap::new())).await)
+        said(method.call(Call::new(Params::new(params), BTreeMap::new())).await)
     }
 }
 
@@ -58,7 +59,7 @@ fn every_name_stands_once() {
 
 #[tokio::test]
 async fn each_name_reaches_its_own_handler() {
-    let idle = r#"{"scripts":{"cleanup.sh":"NEVER STARTED","init.sh":"NEVER STARTED","interrupt.sh":"NEVER STARTED","notify.sh":"NEVER STARTED","run.sh":"NEVER STARTED"}}"#;
+    let idle = r#"{"scripts":{"run.sh":"NEVER STARTED","interrupt.sh":"NEVER STARTED","init.sh":"NEVER STARTED","notify.sh":"NEVER STARTED","cleanup.sh":"NEVER STARTED"}}"#;
     let wanted: [(&str, Vec<(&str, String)>); 2] = [
         (
             "generic",

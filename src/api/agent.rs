@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::python::dict_order;
 
 /// One node of a service as its agents and scripts see it: an element of the list in `agents_info`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,7 @@ pub(crate) struct AgentInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Scripts {
     /// By the script's name.
+    #[serde(serialize_with = "serialize_scripts")]
     pub scripts: BTreeMap<String, ScriptStatus>,
 }
 
@@ -42,6 +45,27 @@ pub(crate) struct MissingScript {
     pub name: String,
     /// Files of the code that may be meant, by their paths in it.
     pub similar: Vec<String>,
+}
+
+/// Scripts as agents of ConPaaS 2.0 list them.
+pub(super) struct InOrder<'a>(pub(super) &'a BTreeMap<String, ScriptStatus>);
+
+/// The order in which their dictionary was filled: two of the names have one place in it.
+const FILLED: [&str; 5] = ["init.sh", "notify.sh", "run.sh", "interrupt.sh", "cleanup.sh"];
+
+impl Serialize for InOrder<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut scripts: Vec<(&String, &ScriptStatus)> = self.0.iter().collect();
+        scripts.sort_by_key(|(name, _)| FILLED.iter().position(|known| known == name).unwrap_or(FILLED.len()));
+        serializer.collect_map(dict_order(scripts, |(name, _)| *name))
+    }
+}
+
+fn serialize_scripts<S: Serializer>(
+    scripts: &BTreeMap<String, ScriptStatus>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    InOrder(scripts).serialize(serializer)
 }
 
 /// How far a script has come.

@@ -7,20 +7,20 @@ use crate::model::{ApplicationId, State, UserId};
 /// What `/listapp` and `/createapp` say of an application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ApplicationView {
-    /// The application's id.
-    pub aid: ApplicationId,
-    /// Its name.
-    pub name: String,
-    /// Its owner.
-    pub uid: UserId,
     /// Its state.
     pub status: State,
-    /// The manager's address, once it is up.
-    pub manager: Option<String>,
+    /// Its name.
+    pub name: String,
     /// The cloud's id of the manager's node.
     pub vmid: Option<String>,
+    /// The manager's address, once it is up.
+    pub manager: Option<String>,
+    /// The application's id.
+    pub aid: ApplicationId,
     /// The internal name of the manager's cloud (`iaas` is the default one).
     pub cloud: Option<String>,
+    /// Its owner.
+    pub uid: UserId,
     /// The manager's port, when it is not 443, which ConPaaS 2.0 does not tell.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manager_port: Option<u16>,

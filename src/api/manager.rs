@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::agent::ScriptStatus;
+use super::agent::{InOrder, ScriptStatus};
+use super::python::{dict_order, serialize_dict};
 use crate::model::{ServiceId, State};
 
 /// The state that a call leads to: `start_service`, `stop_service`, `add_nodes`, `remove_nodes`, `execute_script`.
@@ -28,6 +29,7 @@ pub(crate) struct ServiceIdView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AppInfo {
     /// The state of each service; that of 0 is the manager's own.
+    #[serde(serialize_with = "serialize_dict")]
     pub states: BTreeMap<ServiceId, State>,
     /// Ids of all nodes that work.
     pub nodes: Vec<String>,
@@ -58,12 +60,12 @@ pub(crate) struct ServiceHistory {
 /// One change of a service's state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StateChange {
-    /// Seconds since 1970.
-    pub time: f64,
     /// The new state.
     pub state: State,
     /// Why; may be empty.
     pub reason: String,
+    /// Seconds since 1970.
+    pub time: f64,
 }
 
 /// The end of a log: `get_manager_log`, `get_agent_log`, and an agent's `get_log`.
@@ -78,6 +80,7 @@ pub(crate) struct LogText {
 #[serde(transparent)]
 pub(crate) struct NodeList {
     /// Ids in the order in which the nodes came, by the kind's word for their role.
+    #[serde(serialize_with = "serialize_dict")]
     pub by_role: BTreeMap<String, Vec<String>>,
 }
 
@@ -92,34 +95,34 @@ pub(crate) struct NodeInfo {
 /// A node of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ServiceNode {
-    /// `<cloud><vmid>`.
-    pub id: String,
+    /// The logs that may be read; the agent's own is the first.
+    #[serde(default)]
+    pub logs: Vec<LogView>,
     /// Its address.
     pub ip: String,
     /// The cloud's id.
     pub vmid: String,
-    /// The internal name of the cloud.
-    pub cloud: String,
     /// Its role in the service; absent for kinds of ConPaaS 2.0 that show flags instead.
     #[serde(default)]
     pub role: String,
-    /// The logs that may be read; the agent's own is the first.
-    #[serde(default)]
-    pub logs: Vec<LogView>,
     /// What the node is, in its kind's own words (`is_master`).
     #[serde(flatten)]
     pub flags: BTreeMap<String, bool>,
+    /// `<cloud><vmid>`.
+    pub id: String,
+    /// The internal name of the cloud.
+    pub cloud: String,
 }
 
 /// A log that a node offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LogView {
-    /// How callers name it.
-    pub filename: String,
-    /// What is in it.
-    pub description: String,
     /// Where it is, inside the node.
     pub path: String,
+    /// What is in it.
+    pub description: String,
+    /// How callers name it.
+    pub filename: String,
 }
 
 /// `list_volumes`, oldest first.
@@ -134,20 +137,20 @@ pub(crate) struct VolumeList {
 pub(crate) struct VolumeView {
     /// The user's name for it.
     pub vol_name: String,
-    /// The cloud's id of it; empty while it is not known.
-    pub vol_id: String,
     /// Its size in MB.
     pub vol_size: i64,
-    /// The id of the node that it is attached to.
-    pub vm_id: String,
     /// Its device in the node, such as `sdb`.
     pub dev_name: String,
-    /// The internal name of its cloud.
-    pub cloud: String,
-    /// Its service.
-    pub service_id: ServiceId,
     /// The kind of its service.
     pub service_name: String,
+    /// Its service.
+    pub service_id: ServiceId,
+    /// The cloud's id of it; empty while it is not known.
+    pub vol_id: String,
+    /// The id of the node that it is attached to.
+    pub vm_id: String,
+    /// The internal name of its cloud.
+    pub cloud: String,
 }
 
 /// `upload_startup_script`.
@@ -168,19 +171,19 @@ pub(crate) struct CodeVersions {
 /// A code version of a service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CodeVersion {
-    /// Its id.
-    #[serde(rename = "codeVersionId")]
-    pub id: String,
-    /// The name that its file was uploaded under, or a git revision.
-    pub filename: String,
-    /// The user's words.
-    pub description: String,
     /// When it came, seconds since 1970.
     #[serde(default)]
     pub time: f64,
     /// True for the active version, absent for all others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub current: bool,
+    /// Its id.
+    #[serde(rename = "codeVersionId")]
+    pub id: String,
+    /// The user's words.
+    pub description: String,
+    /// The name that its file was uploaded under, or a git revision.
+    pub filename: String,
 }
 
 /// `upload_code_version`.
@@ -210,6 +213,7 @@ pub(crate) struct KeyOutcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ScriptsOfNodes {
     /// By node id, then by script.
+    #[serde(serialize_with = "serialize_agents")]
     pub agents: BTreeMap<String, BTreeMap<String, ScriptStatus>>,
 }
 
@@ -218,6 +222,14 @@ pub(crate) struct ScriptsOfNodes {
 pub(crate) struct Greetings {
     /// One line for each node.
     pub helloworld: String,
+}
+
+fn serialize_agents<S: Serializer>(
+    agents: &BTreeMap<String, BTreeMap<String, ScriptStatus>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let agents = dict_order(agents.iter().collect(), |(id, _)| *id);
+    serializer.collect_map(agents.into_iter().map(|(id, scripts)| (id, InOrder(scripts))))
 }
 
 #[cfg(test)]

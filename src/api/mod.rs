@@ -12,7 +12,7 @@ pub(crate) mod manager;
 mod node;
 mod outcome;
 pub(crate) mod params;
-mod python;
+pub(crate) mod python;
 mod resource;
 mod service;
 pub(crate) mod texts;

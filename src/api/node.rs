@@ -49,14 +49,6 @@ pub struct NodeVolume {
 /// A node as the director answers it, and takes it in `/remove_nodes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeView {
-    /// `<cloud><vmid>`.
-    pub id: String,
-    /// The cloud's id.
-    pub vmid: String,
-    /// Address for the director and users.
-    pub ip: String,
-    /// Address for other nodes.
-    pub private_ip: String,
     /// The internal name of the cloud.
     pub cloud_name: String,
     /// Always 100.
@@ -65,9 +57,17 @@ pub struct NodeView {
     /// Its role in its service.
     #[serde(default)]
     pub role: String,
+    /// Address for other nodes.
+    pub private_ip: String,
     /// Volumes made with it.
     #[serde(default)]
     pub volumes: Vec<NodeVolume>,
+    /// Address for the director and users.
+    pub ip: String,
+    /// The cloud's id.
+    pub vmid: String,
+    /// `<cloud><vmid>`.
+    pub id: String,
     /// The agent's port, when it is not 5555, which ConPaaS 2.0 does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,

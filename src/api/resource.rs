@@ -7,24 +7,24 @@ use crate::model::{ApplicationId, NodeRole, ServiceId};
 /// What `/list_resources` says of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ResourceView {
-    /// Row number.
-    pub rid: i64,
+    /// The application's name.
+    pub app_name: String,
+    /// Local time of creation, `YYYY-MM-DD HH:MM:SS.ffffff`.
+    pub created: String,
+    /// Its address.
+    pub ip: String,
     /// The cloud's id of the node; unique.
     pub vmid: String,
     /// The application.
     pub app_id: ApplicationId,
-    /// The application's name.
-    pub app_name: String,
-    /// The service, 0 for the manager.
-    pub service_id: ServiceId,
-    /// Credits charged for it so far.
-    pub charged: i64,
-    /// Its address.
-    pub ip: String,
     /// The program in it.
     pub role: NodeRole,
+    /// The service, 0 for the manager.
+    pub service_id: ServiceId,
+    /// Row number.
+    pub rid: i64,
     /// The cloud as users know it (`default`).
     pub cloud: String,
-    /// Local time of creation, `YYYY-MM-DD HH:MM:SS.ffffff`.
-    pub created: String,
+    /// Credits charged for it so far.
+    pub charged: i64,
 }

@@ -9,28 +9,28 @@ use crate::model::UserId;
 pub(crate) struct UserView {
     /// Login name.
     pub username: String,
-    /// First name.
-    pub fname: String,
-    /// Last name.
-    pub lname: String,
-    /// E-mail address.
-    pub email: String,
+    /// OpenID identity.
+    pub openid: Option<String>,
+    /// The user's id.
+    pub uid: UserId,
     /// Affiliation.
     pub affiliation: String,
     /// The md5 (hex) of what the caller typed, in answers of `/login` and
     /// `/new_user` only; never anything that is stored.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub password: Option<String>,
-    /// The user's id.
-    pub uid: UserId,
-    /// Credits left.
-    pub credit: i64,
-    /// Local time of creation, ISO 8601 with microseconds.
-    pub created: String,
     /// External id.
     pub uuid: Option<String>,
-    /// OpenID identity.
-    pub openid: Option<String>,
+    /// Local time of creation, ISO 8601 with microseconds.
+    pub created: String,
+    /// Last name.
+    pub lname: String,
+    /// Credits left.
+    pub credit: i64,
+    /// First name.
+    pub fname: String,
+    /// E-mail address.
+    pub email: String,
 }
 
 /// What `/credit` says.

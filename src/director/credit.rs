@@ -19,11 +19,18 @@ pub(crate) async fn of_user(director: &Director, uid: UserId) -> Result<i64, Fai
     director.store.read(move |tx| user::credit(tx, uid)?.ok_or(Failure::False)).await
 }
 
-/// Takes credits from a user. What he has stops at 0.
-pub(crate) async fn take(director: &Director, uid: UserId, amount: i64) -> Result<(), Failure> {
-    director.store.write(move |tx| Ok::<_, Failure>(user::add_credit(tx, uid, -amount)?)).await?;
+/// Takes credits from a user. Returns whether there were so many; if not, none is taken.
+pub(crate) async fn take(director: &Director, uid: UserId, amount: i64) -> Result<bool, Failure> {
+    let taken = director.store.write(move |tx| {
+        let is_enough = user::credit(tx, uid)?.is_some_and(|credit| credit >= amount);
+        if is_enough {
+            user::add_credit(tx, uid, -amount)?;
+        }
+        Ok::<_, Failure>(is_enough)
+    });
+    let is_taken = taken.await?;
     charge(director).await;
-    Ok(())
+    Ok(is_taken)
 }
 
 /// Charges credit every now and then, until the director stops.

@@ -7,6 +7,7 @@ use super::core::Manager;
 use super::dispatch::ManagerDispatch;
 use super::method::{Addressed, OF_EVERY_SERVICE, OWN};
 use super::operation::{self, Task};
+use crate::api::params::Params;
 use crate::config::{ManagerConfig, NodeBase};
 use crate::model::{ApplicationId, CertificateRole, ServiceId, State, UserId};
 use crate::node::{Dispatch, LogWriter, NodeCredentials};
@@ -50,6 +51,13 @@ impl World {
         said((method.handler)(Arc::clone(&self.manager), call(params)).await)
     }
 
+    /// Calls a method of service 1.
+    async fn of_first(&self, method: &str, params: &[(&str, &str)]) -> String {
+        let service = self.manager.find_service(ServiceId(1)).await.unwrap().unwrap();
+        let method = service.kind.manager.methods().iter().find(|line| line.name == method).unwrap();
+        said((method.handler)(service.context, call(params)).await)
+    }
+
     async fn states(&self) -> Vec<State> {
         let rows = self.manager.store.read(store::list_services).await.unwrap();
         rows.into_iter().map(|row| row.state).collect()
@@ -63,7 +71,8 @@ impl World {
 
 fn call(params: &[(&str, &str)]) -> Call {
     let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
-    Call::new(params.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect(), BTreeMap::new())
+    let params = params.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect();
+    Call::new(Params::new(params), BTreeMap::new())
 }
 
 /// What each line of `table` says to a call without parameters, by its name.
@@ -97,7 +106,7 @@ async fn each_name_of_the_manager_reaches_its_own_handler() {
     let said = all_said(OWN, || Arc::clone(&world.manager)).await;
     let wanted: Vec<(&str, String)> = vec![
         ("check_process", "{}".into()),
-        ("get_app_info", r#"{"nodes":[],"states":{"0":"RUNNING"},"volumes":[]}"#.into()),
+        ("get_app_info", r#"{"states":{"0":"RUNNING"},"nodes":[],"volumes":[]}"#.into()),
         ("add_service", missing("service_type")),
         ("remove_service", missing("service_id")),
         ("start_service", missing("service_id")),
@@ -166,7 +175,7 @@ async fn each_name_of_a_kind_reaches_its_own_handler() {
         let mut said = all_said(service.kind.manager.methods(), || service.context.clone()).await;
         for (name, text) in &mut said {
             let is_its_own = match *name {
-                "list_code_versions" => text.contains(r#""codeVersionId":"code-default","current":true"#),
+                "list_code_versions" => text.contains(r#""current":true,"codeVersionId":"code-default""#),
                 "download_code_version" => text.starts_with("Download {") && text.contains("code-default.tar"),
                 _ => continue,
             };
@@ -259,4 +268,49 @@ async fn the_manager_begins_once_and_shows_that_it_adapts() {
     assert_eq!(world.history(0).await, [State::Init, State::Running]);
     world.own("add_service", &[("service_type", "helloworld")]).await;
     assert_eq!(world.history(0).await, [State::Init, State::Running, State::Adapting, State::Running]);
+}
+
+#[tokio::test]
+async fn a_text_of_digits_is_no_service() {
+    let world = World::new().await;
+    world.own("add_service", &[("service_type", "generic")]).await;
+    for (method, name) in [
+        ("remove_service", "service_id"),
+        ("start_service", "service_id"),
+        ("stop_service", "service_id"),
+        ("add_nodes", "service_id"),
+        ("remove_nodes", "service_id"),
+        ("list_volumes", "service_id"),
+        ("get_startup_script", "sid"),
+    ] {
+        let further = [("cloud", "default"), ("nodes", r#"{"count": 1}"#)];
+        for (given, shown) in [(r#""1""#, "1"), ("[1]", "[1]"), ("null", "None"), ("1.5", "1.5"), ("7", "7")] {
+            let params: Vec<(&str, &str)> = further.into_iter().chain([(name, given)]).collect();
+            let refused = format!("Parameter '{name}': '{shown}' must be one of [0, 1].");
+            assert_eq!(world.own(method, &params).await, refused, "{method} {given}");
+        }
+    }
+    assert_eq!(world.states().await, [State::Running, State::Init], "nothing was done");
+}
+
+#[tokio::test]
+async fn a_call_is_refused_for_what_upstream_looks_at_first() {
+    let world = World::new().await;
+    world.own("add_service", &[("service_type", "generic")]).await;
+    let download = world.of_first("download_code_version", &[("codeVersionId", "nope"), ("x", "1")]).await;
+    let wanted = "Parameter 'codeVersionId': 'nope' must be one of {'code-default': CodeVersion(id=code-default, \
+                  filename=code-default.tar)}.";
+    assert_eq!(download, wanted);
+    let download = world.of_first("download_code_version", &[("codeVersionId", "[1]")]).await;
+    assert_eq!(download, "Parameter 'codeVersionId': unhashable type: 'list'.");
+    let volume = world.own("create_volume", &[("volumeName", "7"), ("volumeSize", "x"), ("agentId", "a")]).await;
+    assert_eq!(volume, "Parameter 'volumeSize': 'x' has type 'unicode', should be integer.");
+    let nodes = [("service_id", "1"), ("nodes", r#"{"node": "1"}"#)];
+    assert_eq!(world.own("remove_nodes", &nodes).await, "Invalid number of nodes 1");
+    let nodes = [("service_id", "1"), ("nodes", r#"{"node": 1, "zoo": 1}"#)];
+    let wanted = "Wrong node type 'zoo' for service type 'generic'.";
+    assert_eq!(world.own("remove_nodes", &nodes).await, wanted);
+    let wrong_state = "Wrong service state: was expecting one of ['RUNNING'] but current state is 'INIT'";
+    let nodes = [("service_id", "1"), ("nodes", r#"{"master": 5}"#)];
+    assert_eq!(world.own("remove_nodes", &nodes).await, wrong_state);
 }

@@ -120,7 +120,7 @@ mod tests {
         let call = RpcCall::post(3, "add_nodes").param("count", 2).param("cloud", "iaas");
         assert_eq!(
             call.envelope(),
-            r#"{"id":"1","method":"add_nodes","params":{"cloud":"iaas","count":2},"service_id":3}"#
+            r#"{"id":"1","method":"add_nodes","params":{"count":2,"cloud":"iaas"},"service_id":3}"#
         );
         let query = RpcCall::get(0, "list").query();
         assert_eq!(query, [("service_id", "0".to_owned()), ("method", "list".to_owned()), ("id", "1".to_owned())]);

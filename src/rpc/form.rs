@@ -157,7 +157,7 @@ impl Form {
             self.fields.entry(name).or_insert(text);
             return Ok(());
         };
-        let directory = directory.ok_or_else(|| BodyError::Malformed("no files are taken here".to_owned()))?;
+        let directory = directory.ok_or(BodyError::NoFiles)?;
         let (file, path) =
             tempfile::Builder::new().prefix("upload-").tempfile_in(directory).map_err(BodyError::Storage)?.into_parts();
         let mut file = tokio::fs::File::from_std(file);

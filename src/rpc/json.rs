@@ -1,9 +1,12 @@
-//! JSON as ConPaaS 2.0 spaces it. Clients do not care; recorded exchanges compare equal.
+//! JSON as ConPaaS 2.0 writes it, byte for byte: spaces, escapes and numbers. Fields stand in the order of
+//! the structs of `api/`, which is the recorded one.
 
 use std::io;
 
 use serde::Serialize;
 use serde_json::ser::Formatter;
+
+use crate::api::python::float_repr;
 
 /// Writes one line with `", "` and `": "`, as Python's `simplejson.dumps` writes it.
 ///
@@ -20,7 +23,8 @@ pub(crate) fn python_json(value: &impl Serialize) -> String {
 /// Never for the plain data of the wire: maps have text keys.
 #[must_use]
 pub(crate) fn python_json_pretty(value: &impl Serialize) -> String {
-    let sorted = serde_json::to_value(value).expect("wire types are plain data with text keys");
+    let mut sorted = serde_json::to_value(value).expect("wire types are plain data with text keys");
+    sorted.sort_all_objects();
     let mut text = write(&sorted, Indented { depth: 0, has_value: false });
     text.push('\n');
     text
@@ -33,9 +37,33 @@ fn write<F: Formatter>(value: &impl Serialize, formatter: F) -> String {
     String::from_utf8(bytes).expect("serde_json writes UTF-8")
 }
 
+/// Writes the rest of a text as Python does: everything but printable ASCII escaped.
+fn write_ascii<W: ?Sized + io::Write>(writer: &mut W, fragment: &str) -> io::Result<()> {
+    let is_plain = |c: char| (' '..='~').contains(&c);
+    let mut rest = fragment;
+    while let Some(at) = rest.find(|c| !is_plain(c)) {
+        let (plain, other) = rest.split_at(at);
+        writer.write_all(plain.as_bytes())?;
+        let end = other.find(is_plain).unwrap_or(other.len());
+        for unit in other[..end].encode_utf16() {
+            write!(writer, "\\u{unit:04x}")?;
+        }
+        rest = &other[end..];
+    }
+    writer.write_all(rest.as_bytes())
+}
+
 struct OneLine;
 
 impl Formatter for OneLine {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        write_ascii(writer, fragment)
+    }
+
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        writer.write_all(float_repr(value).as_bytes())
+    }
+
     fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
         writer.write_all(if first { b"" } else { b", " })
     }
@@ -81,6 +109,14 @@ impl Indented {
 }
 
 impl Formatter for Indented {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        write_ascii(writer, fragment)
+    }
+
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        writer.write_all(float_repr(value).as_bytes())
+    }
+
     fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.open(writer, b"[")
     }
@@ -128,6 +164,11 @@ mod tests {
     #[test]
     fn both_forms_are_as_recorded() {
         assert_eq!(python_json(&json!({"a": [1, 2], "b": null})), r#"{"a": [1, 2], "b": null}"#);
+        assert_eq!(python_json(&json!({"b": 1, "a": 2})), r#"{"b": 1, "a": 2}"#, "as it came");
+        let text = json!("é\u{7f}😀/\"\\\n\u{1}");
+        assert_eq!(python_json(&text), r#""\u00e9\u007f\ud83d\ude00/\"\\\n\u0001""#);
+        assert_eq!(python_json_pretty(&text).trim_end(), python_json(&text));
+        assert_eq!(python_json(&json!([1e16, 1.5, 1e-5, 2.0])), "[1e+16, 1.5, 1e-05, 2.0]");
         assert_eq!(python_json_pretty(&json!({})), "{}\n");
         assert_eq!(
             python_json_pretty(&json!({"b": {"c": []}, "a": 1})),

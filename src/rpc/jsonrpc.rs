@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::form::{Form, Upload};
 use super::request::{BodyError, Request};
 use super::response::Response;
+use crate::api::params::{Params, to_int};
 
 /// Parsed JSON takes up to sixteen times its text in memory. A thousand nodes need 100 KB.
 const MAX_CALL_BYTES: u64 = 1024 * 1024;
@@ -34,11 +35,19 @@ pub struct RpcRequest {
     /// The method.
     pub method: String,
     /// Parameters by name: JSON values, in uploads always texts.
-    pub params: Map<String, Value>,
+    pub(crate) params: Params,
     /// Uploaded files by name.
     pub files: BTreeMap<String, Upload>,
     /// The caller's id of the request, sent back in the reply; 1 in uploads.
     pub id: Value,
+}
+
+impl RpcRequest {
+    /// Returns the parameters by name.
+    #[must_use]
+    pub fn values(&self) -> &Map<String, Value> {
+        self.params.values()
+    }
 }
 
 /// A request that is no call.
@@ -102,6 +111,7 @@ pub async fn read_call(request: &mut Request) -> Result<RpcRequest, EnvelopeErro
             read_upload(Form::read(request).await?)
         }
         "GET" | "POST" => Err(EnvelopeError::MediaType),
+        _ if request.content_type.is_none() => Err(EnvelopeError::MediaType),
         _ => Err(EnvelopeError::Verb),
     }
 }
@@ -109,27 +119,27 @@ pub async fn read_call(request: &mut Request) -> Result<RpcRequest, EnvelopeErro
 /// Returns a reply that carries a result; nothing is `{}`.
 #[must_use]
 pub fn reply_result(result: &Value, id: &Value) -> Response {
-    Response::json_envelope(&ResultReply { error: (), id, result })
+    Response::json_envelope(&ResultReply { id, result, error: () })
 }
 
 /// Returns a reply that carries an error's text, which clients print verbatim.
 #[must_use]
 pub fn reply_error(text: &str, id: &Value) -> Response {
-    Response::json_envelope(&ErrorReply { error: text, id })
+    Response::json_envelope(&ErrorReply { id, error: text })
 }
 
 #[derive(Serialize)]
 struct ResultReply<'a> {
-    /// `null`: upstream's clients look for it.
-    error: (),
     id: &'a Value,
     result: &'a Value,
+    /// `null`: upstream's clients look for it.
+    error: (),
 }
 
 #[derive(Serialize)]
 struct ErrorReply<'a> {
-    error: &'a str,
     id: &'a Value,
+    error: &'a str,
 }
 
 fn read_get(query: &str) -> Result<RpcRequest, EnvelopeError> {
@@ -138,8 +148,8 @@ fn read_get(query: &str) -> Result<RpcRequest, EnvelopeError> {
     let method = pairs.remove("method").ok_or(EnvelopeError::NoMethod)?;
     let id = pairs.remove("id").ok_or_else(|| EnvelopeError::Malformed("Did not specify id".into()))?;
     let params = match pairs.remove("params") {
-        None => Map::new(),
-        Some(text) => read_params(serde_json::from_str(&text).map_err(|error| malformed(&error))?)?,
+        None => Params::default(),
+        Some(text) => Params::of_json(serde_json::from_str(&text).map_err(|error| malformed(&error))?),
     };
     Ok(RpcRequest { kind: CallKind::Get, service_id, method, params, files: BTreeMap::new(), id: Value::String(id) })
 }
@@ -153,7 +163,7 @@ fn read_post(body: &[u8]) -> Result<RpcRequest, EnvelopeError> {
         Some(_) => return Err(EnvelopeError::Malformed("the method is not a text".into())),
     };
     let id = call.remove("id").ok_or_else(|| EnvelopeError::Malformed("Did not specify id".into()))?;
-    let params = read_params(call.remove("params").unwrap_or(Value::Null))?;
+    let params = Params::of_json(call.remove("params").unwrap_or(Value::Null));
     Ok(RpcRequest { kind: CallKind::Post, service_id, method, params, files: BTreeMap::new(), id })
 }
 
@@ -161,27 +171,13 @@ fn read_upload(form: Form) -> Result<RpcRequest, EnvelopeError> {
     let mut fields = form.fields;
     let service_id = read_service_id(fields.remove("service_id").map(Value::String).as_ref())?;
     let method = fields.remove("method").ok_or(EnvelopeError::NoMethod)?;
-    let params = fields.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
+    let params = Params::of_form(fields.into_iter().map(|(name, text)| (name, Value::String(text))).collect());
     Ok(RpcRequest { kind: CallKind::Upload, service_id, method, params, files: form.files, id: Value::from(1) })
 }
 
 fn read_service_id(value: Option<&Value>) -> Result<i64, EnvelopeError> {
-    let number = match value {
-        None => return Err(EnvelopeError::NoService),
-        Some(Value::String(text)) => text.trim().parse().ok(),
-        Some(other) => other.as_i64(),
-    };
-    number.ok_or_else(|| EnvelopeError::Malformed("service_id is not a whole number".into()))
-}
-
-/// The web frontend sends `[]` for no parameters.
-fn read_params(value: Value) -> Result<Map<String, Value>, EnvelopeError> {
-    match value {
-        Value::Null => Ok(Map::new()),
-        Value::Array(items) if items.is_empty() => Ok(Map::new()),
-        Value::Object(params) => Ok(params),
-        _ => Err(EnvelopeError::Malformed("params is not an object".into())),
-    }
+    let value = value.ok_or(EnvelopeError::NoService)?;
+    to_int(value).ok_or_else(|| EnvelopeError::Malformed("service_id is not a whole number".into()))
 }
 
 fn malformed(error: &serde_json::Error) -> EnvelopeError {
@@ -198,9 +194,13 @@ mod tests {
     fn a_get_call_is_read_as_upstream_reads_it() {
         let call = read_get("service_id=0&method=get_app_info&params=%5B%5D&id=1").unwrap();
         assert_eq!((call.service_id, call.method.as_str(), call.id), (0, "get_app_info", json!("1")));
-        assert!(call.params.is_empty());
-        let call = read_get("service_id=2&method=m&id=1&params=%7B%22x%22%3A+1%7D").unwrap();
-        assert_eq!(call.params.get("x"), Some(&json!(1)));
+        assert!(call.params.finish().is_ok(), "the web frontend sends [] for no parameters");
+        let mut call = read_get("service_id=2&method=m&id=1&params=%7B%22x%22%3A+1%7D").unwrap();
+        assert_eq!(call.params.optional("x"), Some(json!(1)));
+        for service_id in ["2", "2.0", "\"2\"", "2.9"] {
+            let body = format!("{{\"service_id\": {service_id}, \"method\": \"m\", \"id\": 1}}");
+            assert_eq!(read_post(body.as_bytes()).unwrap().service_id, 2, "{body}");
+        }
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
             ("service_id=0&id=1", "Did not specify method"),
             ("service_id=0&method=m", "Did not specify id"),
             ("service_id=x&method=m&id=1", "service_id is not a whole number"),
-            ("service_id=0&method=m&id=1&params=7", "params is not an object"),
+            ("service_id=0&method=m&id=1&params=%7B", "malformed JSON: EOF while parsing an object at line 1 column 1"),
         ];
         for (query, text) in table {
             assert_eq!(read_get(query).unwrap_err().to_string(), text, "{query}");

@@ -24,6 +24,8 @@ mod limits;
 mod peer_rule;
 mod per_address;
 mod public_http;
+#[cfg(test)]
+mod recorded_json;
 mod request;
 mod response;
 mod server;

@@ -54,6 +54,9 @@ pub enum BodyError {
     /// It stopped in the middle, or is not what it says it is.
     #[error("the request is malformed: {0}")]
     Malformed(String),
+    /// It has a file where none is taken.
+    #[error("no files are taken here")]
+    NoFiles,
     /// It could not be kept.
     #[error("the uploaded file cannot be kept: {0}")]
     Storage(std::io::Error),
@@ -66,7 +69,7 @@ impl BodyError {
         let status = match self {
             BodyError::TooLarge(_) => 413,
             BodyError::TooSlow => 408,
-            BodyError::Malformed(_) => 400,
+            BodyError::Malformed(_) | BodyError::NoFiles => 400,
             BodyError::Storage(_) => 507,
         };
         Response::status_page(status, &self.to_string())

@@ -17,6 +17,7 @@ use serde::Serialize;
 use tokio_util::io::ReaderStream;
 
 use super::json::{python_json, python_json_pretty};
+use crate::api::python::dict_order;
 
 /// As upstream's framework begins its pages.
 const DOCTYPE: &str = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">";
@@ -107,11 +108,24 @@ impl Response {
     /// Returns a page that refuses a verb and names those that the path has.
     #[must_use]
     pub fn verb_page(verbs: &[&str]) -> Self {
-        let mut response = Response::status_page(405, "The method is not allowed for the requested URL.");
-        if let Ok(value) = HeaderValue::from_str(&verbs.join(", ")) {
-            response.headers.insert(ALLOW, value);
+        Response::status_page(405, "The method is not allowed for the requested URL.").allowing(verbs)
+    }
+
+    /// Returns nothing but the verbs that a path has, which answers `OPTIONS`.
+    #[must_use]
+    pub fn verbs(verbs: &[&str]) -> Self {
+        Response::refusal(200, "").allowing(verbs)
+    }
+
+    /// `OPTIONS` is always among them; they stand as in a set of Python 2.
+    fn allowing(mut self, verbs: &[&str]) -> Self {
+        let mut verbs: Vec<String> = verbs.iter().chain(&["OPTIONS"]).map(|verb| (*verb).to_owned()).collect();
+        verbs.sort_unstable();
+        verbs.dedup();
+        if let Ok(value) = HeaderValue::from_str(&dict_order(verbs, |verb| verb).join(", ")) {
+            self.headers.insert(ALLOW, value);
         }
-        response
+        self
     }
 
     /// Returns a page with a status, as the server of upstream's managers and agents writes it.

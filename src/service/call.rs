@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use crate::api::params::{ParamError, Params, bad, missing};
 use crate::rpc::Upload;
 
@@ -18,8 +16,8 @@ pub(crate) struct Call {
 impl Call {
     /// Takes a request's parameters and files.
     #[must_use]
-    pub(crate) fn new(params: Map<String, Value>, files: BTreeMap<String, Upload>) -> Self {
-        Call { params: Params::new(params), files }
+    pub(crate) fn new(params: Params, files: BTreeMap<String, Upload>) -> Self {
+        Call { params, files }
     }
 
     /// Takes a file that must be there.
@@ -54,17 +52,19 @@ impl Call {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Map, Value};
+
     use super::*;
 
     #[test]
     fn a_text_is_no_file_and_nothing_may_be_left() {
-        let params = || Map::from_iter([("code".to_owned(), Value::from("x"))]);
+        let params = || Params::of_form(Map::from_iter([("code".to_owned(), Value::from("x"))]));
         let mut call = Call::new(params(), BTreeMap::new());
         let text = call.file("code").unwrap_err().to_string();
         assert_eq!(text, "Parameter 'code': 'x' has type 'str', should be uploaded file.");
         assert!(call.finish().is_ok());
         let mut call = Call::new(params(), BTreeMap::new());
         assert_eq!(call.file("key").unwrap_err(), missing("key"));
-        assert_eq!(call.finish().unwrap_err().to_string(), "Unexpected parameters: {u'code': u'x'}.");
+        assert_eq!(call.finish().unwrap_err().to_string(), "Unexpected parameters: {'code': 'x'}.");
     }
 }

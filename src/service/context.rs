@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::agent_calls::Agents;
 use super::call::Call;
 use super::error::MethodError;
@@ -14,7 +12,6 @@ use super::reply::Reply;
 use super::role::Roles;
 use super::settings::Document;
 use crate::api::manager::{NodeInfo, NodeList, ServiceInfo, ServiceNode};
-use crate::api::params::python_list;
 use crate::api::texts;
 use crate::config::ManagerConfig;
 use crate::model::{ServiceEvent, ServiceId, State};
@@ -165,9 +162,9 @@ impl ServiceContext {
 /// # Errors
 /// It is missing or none of them.
 pub(crate) fn take_node<'a>(call: &mut Call, name: &str, nodes: &'a [NodeRow]) -> Result<&'a NodeRow, MethodError> {
-    let ids: Vec<Value> = nodes.iter().map(|node| Value::from(node.view.id.clone())).collect();
-    let id = call.params.one_of(name, &ids, &python_list(&ids))?;
-    let found = nodes.iter().find(|node| id == node.view.id.as_str());
+    let ids: Vec<&str> = nodes.iter().map(|node| node.view.id.as_str()).collect();
+    let id = call.params.one_of(name, &ids)?;
+    let found = nodes.iter().find(|node| id == node.view.id);
     found.ok_or_else(|| MethodError::refused("no such node"))
 }
 

@@ -176,6 +176,7 @@ impl Roles {
     /// # Errors
     /// Returns an error if a role has too few nodes to give, or gives none.
     pub(crate) fn plan_removal(&self, nodes: &[Player], counts: &[(String, i64)]) -> Result<Vec<String>, RoleError> {
+        self.expect_enough(nodes, counts)?;
         let mut wanted = Vec::new();
         for (name, n) in counts.iter().filter(|(_, n)| *n > 0) {
             let role = self.find(name).ok_or_else(|| RoleError::Unknown(name.clone()))?;
@@ -251,6 +252,21 @@ impl Roles {
         let others = self.rules.iter().map(|role| role.name);
         let others = others.filter(move |name| *name != carrier && !packed.contains(name));
         std::iter::once(carrier).chain(packed.iter().copied()).chain(others)
+    }
+
+    /// Refuses more than can go of the one role whose nodes leave; nodes of all roles count, before it
+    /// is looked whether theirs leave.
+    fn expect_enough(&self, nodes: &[Player], counts: &[(String, i64)]) -> Result<(), RoleError> {
+        let removable: Vec<&Role> = self.rules.iter().filter(|role| matches!(role.removal, Removal::Keep(_))).collect();
+        let [role] = removable[..] else { return Ok(()) };
+        let Removal::Keep(keep) = role.removal else { return Ok(()) };
+        let asked = counts.iter().fold(0_i64, |sum, (_, n)| sum.saturating_add(*n));
+        let of_role = nodes.iter().filter(|node| self.is_mainly(&node.roles, role.name)).count();
+        let can = of_role.saturating_sub(keep);
+        if usize::try_from(asked).unwrap_or_default() > can {
+            return Err(RoleError::TooMany { role: "", asked, can });
+        }
+        Ok(())
     }
 
     fn n_removable_roles(&self) -> usize {

@@ -11,7 +11,7 @@ use crate::api::first_boot::{FIRST_LOGIN_FILE, FirstLogin, Welcome, WelcomeDirec
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict};
 use crate::config::DirectorUrl;
 use crate::pki::Credentials;
-use crate::rpc::{Client, Endpoint, Form, PeerRule, Request, Response, listen_to};
+use crate::rpc::{BodyError, Client, Endpoint, Form, PeerRule, Request, Response, listen_to};
 use crate::sys::address;
 use crate::sys::file;
 
@@ -108,7 +108,10 @@ fn authority(welcome: &Welcome) -> Result<Response, Refusal> {
 }
 
 async fn first_login(web: &Web, request: &mut Request, welcome: &Welcome) -> Result<Response, Refusal> {
-    let form = Form::read(request).await.map_err(|_| (400, "The form did not arrive as it should."))?;
+    let form = Form::read(request).await.map_err(|error| match error {
+        BodyError::NoFiles => (400, "This page takes no files."),
+        _ => (400, "The form did not arrive as it should."),
+    })?;
     guard::check_form(request, form.get("token"), &web.token)?;
     let bytes = match listen_to(&web.options.first_login_socket, MAX_LOGIN_BYTES, LOGIN_LIMIT).await {
         Ok(bytes) => bytes,

@@ -64,7 +64,7 @@ mod tests {
         let lines: Vec<FindingLine<'_>> = findings.iter().map(line).collect();
         assert_eq!(
             value_of(&lines).to_string(),
-            r#"[{"remedy":"","text":"all is well","verdict":"ok"},{"remedy":"remove something","text":"the disk is full","verdict":"ERROR"}]"#
+            r#"[{"verdict":"ok","text":"all is well","remedy":""},{"verdict":"ERROR","text":"the disk is full","remedy":"remove something"}]"#
         );
     }
 }

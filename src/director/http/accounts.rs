@@ -53,9 +53,10 @@ pub(crate) async fn get_certificates(director: Arc<Director>, call: Call) -> Res
 /// Finds who is logging in. An external id alone proves nothing: it is
 /// believed only from the web frontend, which shows the director's own certificate.
 async fn authenticate(director: &Director, call: &Call) -> Result<Option<User>, Failure> {
-    if let Some(username) = filled_credential(&call.form, "username") {
+    // A name is what was registered, blanks and all.
+    if let Some(username) = call.form.get("username").filter(|name| !name.trim().is_empty()) {
         let password = call.form.get("password").unwrap_or_default();
-        let found = account::by_password(director, &username, password, call.caller.address.ip()).await?;
+        let found = account::by_password(director, username, password, call.caller.address.ip()).await?;
         if found.is_some() {
             return Ok(found);
         }
@@ -64,13 +65,15 @@ async fn authenticate(director: &Director, call: &Call) -> Result<Option<User>, 
     if !is_frontend {
         return Ok(None);
     }
-    let (uuid, openid) = (filled_credential(&call.form, "uuid"), filled_credential(&call.form, "openid"));
+    let (uuid, openid) = (filled_id(&call.form, "uuid"), filled_id(&call.form, "openid"));
     account::by_external_id(director, uuid, openid).await
 }
 
 fn check_fields(form: &Form) -> Result<(), Failure> {
     for field in ["username", "email", "password"] {
-        if form.filled(field).is_none() {
+        let text = form.get(field).unwrap_or_default();
+        // Nobody logs in with a name of blanks.
+        if text.is_empty() || (field == "username" && text.trim().is_empty()) {
             return Err(Failure::Application(texts::missing_field(field)));
         }
     }
@@ -101,7 +104,8 @@ fn registration(form: &Form, credit: i64) -> Registration {
     }
 }
 
-fn filled_credential(form: &Form, name: &str) -> Option<String> {
+/// An id of another system; `<none>` is upstream's word for no id.
+fn filled_id(form: &Form, name: &str) -> Option<String> {
     form.get(name).map(str::trim).filter(|text| !text.is_empty() && *text != "<none>").map(str::to_owned)
 }
 

@@ -14,13 +14,13 @@ pub(crate) async fn credit(director: Arc<Director>, call: Call) -> Result<Respon
     Ok(Response::json_line(&CreditView { credit }))
 }
 
-/// Takes credits from the user whose application asks.
+/// Takes credits from the user whose application asks: all of them, or none where there are fewer.
 pub(crate) async fn decrement(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let is_own = call.form.filled("aid").and_then(|text| text.parse().ok()) == Some(call.application());
     let amount = call.form.filled("decrement").and_then(|text| text.trim().parse::<i64>().ok());
-    let Some(amount) = amount.filter(|amount| *amount >= 0 && is_own) else {
-        return Ok(Response::json_line(&IsErrorView { error: true }));
+    let is_taken = match amount.filter(|amount| *amount > 0 && is_own) {
+        Some(amount) => credit::take(&director, call.user(), amount).await?,
+        None => false,
     };
-    credit::take(&director, call.user(), amount).await?;
-    Ok(Response::json_line(&IsErrorView { error: false }))
+    Ok(Response::json_line(&IsErrorView { error: !is_taken }))
 }

@@ -105,7 +105,9 @@ async fn dispatch(director: Arc<Director>, request: &mut Request) -> Result<Resp
     let Some((route, arguments)) =
         matching.into_iter().find(|(route, _)| route.verbs.contains(&request.method.as_str()))
     else {
-        return Ok(Response::verb_page(&verbs));
+        // The framework of ConPaaS 2.0 answers OPTIONS itself, whoever asks.
+        let is_options = request.method == "OPTIONS";
+        return Ok(if is_options { Response::verbs(&verbs) } else { Response::verb_page(&verbs) });
     };
     let admitted = admit(&director, route.access, &request.caller).await?;
     let caller = request.caller.clone();

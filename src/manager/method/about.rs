@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::api::manager::{AppInfo, LogText, ServiceHistory, StateChange};
-use crate::api::params::{bad, python_list};
+use crate::api::params::one_of;
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::rpc::RpcCall;
@@ -59,11 +57,11 @@ pub(crate) async fn get_agent_log(manager: Arc<Manager>, sid: ServiceId, mut cal
     let mut nodes = manager.store.read(move |tx| store::list_nodes(tx, filter)).await?;
     nodes.retain(|node| node.phase == NodePhase::Active);
     let node = take_node(&mut call, "agentId", &nodes)?.clone();
-    let filename = call.params.optional("filename");
+    let filename = call.params.string_or("filename", "")?;
+    call.finish()?;
     let owner = manager.find_service(node.sid).await?;
     let Some(service) = owner else { return Err(MethodError::refused("Service not found")) };
-    let log = choose_log(service.kind.manager.logs(&node.role), filename.as_ref())?;
-    call.finish()?;
+    let log = choose_log(service.kind.manager.logs(&node.role), &filename)?;
     let mut call = RpcCall::get(0, "get_log");
     if let Some(log) = log {
         call = call.param("filename", log.path);
@@ -72,16 +70,15 @@ pub(crate) async fn get_agent_log(manager: Arc<Manager>, sid: ServiceId, mut cal
     Ok(Reply::of(&log))
 }
 
-/// `None` is the agent's own log, wherever the agent has it.
-fn choose_log(offered: &'static [LogFile], filename: Option<&Value>) -> Result<Option<&'static LogFile>, MethodError> {
-    let Some(filename) = filename else { return Ok(None) };
-    if filename == AGENT_LOG.filename {
+/// `None` is the agent's own log, wherever the agent has it; no name means it.
+fn choose_log(offered: &'static [LogFile], filename: &str) -> Result<Option<&'static LogFile>, MethodError> {
+    if filename.is_empty() || filename == AGENT_LOG.filename {
         return Ok(None);
     }
     if let Some(log) = offered.iter().find(|log| filename == log.filename) {
         return Ok(Some(log));
     }
-    let names: Vec<Value> = std::iter::once(&AGENT_LOG).chain(offered).map(|log| Value::from(log.filename)).collect();
-    let shown = filename.as_str().map_or_else(|| filename.to_string(), str::to_owned);
-    Err(bad("filename", &format!("'{shown}' must be one of {}", python_list(&names))).into())
+    let names: Vec<&str> = std::iter::once(&AGENT_LOG).chain(offered).map(|log| log.filename).collect();
+    one_of("filename", &filename.into(), &names)?;
+    Ok(None)
 }

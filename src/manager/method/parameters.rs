@@ -1,31 +1,20 @@
 //! Parameters that several methods take, and what several methods ask for first.
 
-use serde_json::Value;
-
-use crate::api::params::{bad, missing, python_list};
+use crate::api::python::dict_order;
 use crate::api::texts;
 use crate::manager::core::{Manager, Service};
 use crate::model::{CloudName, ServiceId};
 use crate::service::{Call, MethodError};
-use crate::store::manager as store;
+use crate::store::manager::{self as store, ServiceRow};
 use crate::sys;
 
 /// Takes a parameter that must be the id of a service; the manager itself is
 /// in the list of ConPaaS 2.0, and is refused here with a word of its own.
 pub(super) async fn take_service(manager: &Manager, call: &mut Call, name: &str) -> Result<Service, MethodError> {
     let rows = manager.store.read(store::list_services).await?;
-    let ids: Vec<Value> = rows.iter().map(|row| row.sid.0.into()).collect();
-    // Uploads carry texts only.
-    let given = match call.params.optional(name) {
-        Some(Value::String(text)) => text.trim().parse::<i64>().map_or(Value::String(text), Value::from),
-        Some(other) => other,
-        None => return Err(missing(name).into()),
-    };
-    let Some(row) = rows.into_iter().find(|row| given == row.sid.0) else {
-        let shown = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
-        return Err(bad(name, &format!("'{shown}' must be one of {}", python_list(&ids))).into());
-    };
-    let (sid, kind) = (row.sid, row.kind.clone());
+    let sid = ServiceId(call.params.id(name, &ids(&rows))?);
+    let row = rows.into_iter().find(|row| row.sid == sid).ok_or_else(|| MethodError::refused("no such service"))?;
+    let kind = row.kind.clone();
     match manager.service(row) {
         Some(service) => Ok(service),
         None if sid == ServiceId::MANAGER => {
@@ -35,14 +24,18 @@ pub(super) async fn take_service(manager: &Manager, call: &mut Call, name: &str)
     }
 }
 
+/// Returns the ids of services in the order in which errors list them.
+pub(super) fn ids(rows: &[ServiceRow]) -> Vec<i64> {
+    dict_order(rows.iter().map(|row| row.sid).collect(), |sid| sid).into_iter().map(|sid| sid.0).collect()
+}
+
 /// Refuses what costs credit when none is left.
 pub(super) async fn expect_credit(manager: &Manager) -> Result<(), MethodError> {
     let credit = manager.director.credit().await.map_err(|error| MethodError::refused(sys::chain(&error)))?;
     if credit > 0 { Ok(()) } else { Err(MethodError::refused(texts::INSUFFICIENT_CREDITS)) }
 }
 
-/// Takes the parameter `cloud` in any of its spellings.
-pub(super) fn take_cloud(call: &mut Call) -> Result<CloudName, MethodError> {
-    let cloud = call.params.string("cloud")?;
-    CloudName::from_caller(&cloud).map_err(|error| MethodError::refused(error.to_string()))
+/// Reads the name of a cloud in any of its spellings.
+pub(super) fn read_cloud(name: &str) -> Result<CloudName, MethodError> {
+    CloudName::from_caller(name).map_err(|error| MethodError::refused(error.to_string()))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::parameters::{expect_credit, take_cloud, take_service};
+use super::parameters::{expect_credit, read_cloud, take_service};
 use crate::api::manager::{ServiceIdView, StateView};
 use crate::manager::core::Manager;
 use crate::manager::operation::{self, Task};
@@ -40,10 +40,11 @@ pub(crate) async fn remove_service(manager: Arc<Manager>, mut call: Call) -> Res
 
 pub(crate) async fn start_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let service = take_service(&manager, &mut call, "service_id").await?.context;
-    let cloud = take_cloud(&mut call)?;
+    let cloud = call.params.string("cloud")?;
     call.finish()?;
-    service.expect_can(ServiceEvent::Start).await?;
     expect_credit(&manager).await?;
+    service.expect_can(ServiceEvent::Start).await?;
+    let cloud = read_cloud(&cloud)?;
     let task = Task::StartService { cloud: cloud.to_string() };
     let state = operation::submit(&manager, service.sid, task, "").await?;
     Ok(Reply::of(&StateView { state }))

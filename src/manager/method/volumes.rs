@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::parameters::take_service;
+use super::parameters::ids;
 use crate::api::manager::{ServiceIdView, VolumeList, VolumeView};
-use crate::api::params::{bad, python_list};
+use crate::api::params::{bad, python_list, python_str};
 use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
 use crate::model::{ServiceEvent, ServiceId, VolumeName};
@@ -19,15 +19,17 @@ pub(crate) async fn create_volume(manager: Arc<Manager>, mut call: Call) -> Resu
         manager.store.read(|tx| Ok::<_, StoreError>((store::list_nodes(tx, None)?, store::list_volumes(tx, None)?)));
     let (mut nodes, volumes) = found.await?;
     nodes.retain(|node| node.phase == NodePhase::Active);
-    let name = call.params.string("volumeName")?;
+    let name = call.params.required("volumeName")?;
     let names: Vec<Value> = volumes.iter().map(|volume| volume.name.as_str().into()).collect();
-    if names.contains(&Value::from(name.as_str())) {
+    if names.contains(&name) {
+        let name = python_str(&name);
         return Err(bad("volumeName", &format!("'{name}' must not be one of {}", python_list(&names))).into());
     }
     let size_mb = call.params.positive("volumeSize")?;
     let node = take_node(&mut call, "agentId", &nodes)?.clone();
     call.finish()?;
-    let name: VolumeName = name.parse().map_err(|error| MethodError::refused(format!("{error}")))?;
+    let name: VolumeName =
+        name.as_str().unwrap_or_default().parse().map_err(|error| MethodError::refused(format!("{error}")))?;
     let Service { kind, context: service, .. } = find_owner(&manager, node.sid).await?;
     service.expect_can(ServiceEvent::Change).await?;
     kind.manager.can_change_volumes(&service, "create_volume").await?;
@@ -50,10 +52,10 @@ pub(crate) async fn create_volume(manager: Arc<Manager>, mut call: Call) -> Resu
 
 pub(crate) async fn delete_volume(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let volumes = manager.store.read(|tx| store::list_volumes(tx, None)).await?;
-    let names: Vec<Value> = volumes.iter().map(|volume| volume.name.as_str().into()).collect();
-    let name = call.params.one_of("volumeName", &names, &python_list(&names))?;
+    let names: Vec<&str> = volumes.iter().map(|volume| volume.name.as_str()).collect();
+    let name = call.params.one_of("volumeName", &names)?;
     call.finish()?;
-    let found = volumes.into_iter().find(|volume| name == volume.name.as_str());
+    let found = volumes.into_iter().find(|volume| name == volume.name);
     let volume = found.ok_or_else(|| MethodError::refused("no such volume"))?;
     let Service { kind, context: service, .. } = find_owner(&manager, volume.sid).await?;
     service.expect_can(ServiceEvent::Change).await?;
@@ -64,20 +66,11 @@ pub(crate) async fn delete_volume(manager: Arc<Manager>, mut call: Call) -> Resu
 }
 
 pub(crate) async fn list_volumes(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
-    let wanted = match call.params.optional("service_id") {
-        None => None,
-        Some(Value::Number(zero)) if zero.as_i64() == Some(0) => None,
-        Some(Value::String(zero)) if zero.trim() == "0" => None,
-        Some(other) => {
-            let mut one = Call::new([("service_id".to_owned(), other)].into_iter().collect(), Default::default());
-            Some(take_service(&manager, &mut one, "service_id").await?.row.sid)
-        }
-    };
+    let services = manager.store.read(store::list_services).await?;
+    let sid = ServiceId(call.params.id_or("service_id", &ids(&services), ServiceId::MANAGER.0)?);
     call.finish()?;
-    let found = manager
-        .store
-        .read(move |tx| Ok::<_, StoreError>((store::list_services(tx)?, store::list_volumes(tx, wanted)?)));
-    let (services, volumes) = found.await?;
+    let wanted = (sid != ServiceId::MANAGER).then_some(sid);
+    let volumes = manager.store.read(move |tx| store::list_volumes(tx, wanted)).await?;
     let shown = volumes.into_iter().map(|volume| {
         let service = services.iter().find(|row| row.sid == volume.sid);
         VolumeView {

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::git;
 use crate::api::manager::{CodeVersion, CodeVersionId, CodeVersions};
-use crate::api::params::bad;
+use crate::api::params::{bad, python_str};
+use crate::api::python::{Texts, dict_order, python_type};
 use crate::archive;
 use crate::model::CodeFormat;
 use crate::node::Level;
@@ -113,13 +114,11 @@ pub(crate) async fn upload(service: ServiceContext, mut call: Call) -> Result<Re
 /// # Errors
 /// No such version, or one that lies in git.
 pub(crate) async fn download(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
-    let named = call.params.optional("codeVersionId");
-    let named = match named {
-        Some(value) => value,
-        None => service.row().await?.active_code.unwrap_or_default().into(),
+    let code = match call.params.optional("codeVersionId") {
+        Some(named) => one_of(&service, &named).await?,
+        None => one_of(&service, &service.row().await?.active_code.unwrap_or_default().into()).await?,
     };
     call.finish()?;
-    let code = one_of(&service, &named).await?;
     if code.format == CodeFormat::Git {
         return Err(MethodError::refused("ERROR: To download this code, please clone the git repository"));
     }
@@ -202,11 +201,15 @@ async fn one_of(service: &ServiceContext, named: &Value) -> Result<CodeRow, Meth
     if let Some(index) = versions.iter().position(|code| named == code.id.as_str()) {
         return Ok(versions.swap_remove(index));
     }
-    let shown: Vec<String> = versions
-        .iter()
+    if named.is_array() || named.is_object() {
+        return Err(bad("codeVersionId", &format!("unhashable type: '{}'", python_type(named, Texts::Unicode))).into());
+    }
+    versions.reverse(); // as they came
+    let shown: Vec<String> = dict_order(versions, |code| &code.id)
+        .into_iter()
         .map(|code| format!("'{0}': CodeVersion(id={0}, filename={1})", code.id, code.filename))
         .collect();
-    let named = named.as_str().map_or_else(|| named.to_string(), str::to_owned);
+    let named = python_str(named);
     Err(bad("codeVersionId", &format!("'{named}' must be one of {{{}}}", shown.join(", "))).into())
 }
 

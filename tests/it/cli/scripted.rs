@@ -131,12 +131,13 @@ async fn answer_manager(mut request: Request, script: &Mutex<Script>) -> Respons
     let key = format!("manager {} {}", call.service_id, call.method);
     let mut shown = key.clone();
     if call.files.is_empty() {
-        shown += &format!(" {}", Value::Object(call.params.clone()));
+        let sorted: std::collections::BTreeMap<&String, &Value> = call.values().iter().collect();
+        shown += &format!(" {}", serde_json::to_string(&sorted).unwrap());
     } else {
         for (name, file) in &call.files {
             shown += &format!(" file:{name}={}", file.filename);
         }
-        for (name, value) in &call.params {
+        for (name, value) in call.values() {
             shown += &format!(" {name}={}", value.as_str().unwrap_or_default());
         }
     }

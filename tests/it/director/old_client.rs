@@ -121,6 +121,11 @@ fn the_director_refuses_in_upstreams_words() {
     assert!(verb.head.starts_with("HTTP/1.1 405 ") && verb.head.contains("\r\nallow: POST"), "{}", verb.head);
     let text = "The method is not allowed for the requested URL.";
     assert_eq!(verb.body, page("405 Method Not Allowed", "Method Not Allowed", text));
+    let options = ask("OPTIONS /login");
+    assert!(options.head.starts_with("HTTP/1.1 200 ") && options.body.is_empty(), "{}", options.head);
+    assert!(options.head.contains("\r\nallow: POST, OPTIONS\r\n"), "{}", options.head);
+    assert!(ask("PUT /version").head.contains("\r\nallow: HEAD, OPTIONS, GET\r\n"));
+    assert!(ask("OPTIONS /nothing").head.starts_with("HTTP/1.1 404 "));
     let path = ask("POST /renameapp/abc");
     assert!(path.head.starts_with("HTTP/1.1 404 "), "{}", path.head);
     let text = "The requested URL was not found on the server. If you entered the URL manually please check your \
@@ -160,6 +165,7 @@ async fn a_manager_takes_what_curl_and_httplib_send() {
     assert_eq!(serde_json::from_str::<Value>(&answer.body).unwrap(), wanted);
     for (line, content_type, explanation, status) in [
         ("GET /foo", json, "404 = Nothing matches the given URI", "404 Not Found"),
+        ("PUT /", "", "415 = Entity body in unsupported format.", "415 Unsupported Media Type"),
         ("PUT /", json, "405 = Specified method is invalid for this server.", "405 Method Not Allowed"),
         (
             "GET /?service_id=0&method=m&id=1",

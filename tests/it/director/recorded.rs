@@ -55,7 +55,7 @@ async fn accounts_answer_as_recorded() {
     }
     let login = world.post(None, "/login", &[("username", "test"), ("password", "test-secret")]).await.json();
     let keys: Vec<&str> = login.as_object().unwrap().keys().map(String::as_str).collect();
-    let mut wanted = vec![
+    let wanted = [
         "username",
         "openid",
         "uid",
@@ -68,7 +68,6 @@ async fn accounts_answer_as_recorded() {
         "fname",
         "email",
     ];
-    wanted.sort_unstable();
     assert_eq!(keys, wanted);
     assert_eq!(world.post(None, "/login", &[("username", "test"), ("password", "no")]).await.text, "false");
     assert_eq!(world.post(None, "/login", &[("username", "ghost"), ("password", "no")]).await.text, "false");
@@ -234,4 +233,32 @@ async fn bounds_of_archives_are_set_at_the_director_and_hold_in_its_nodes() {
     assert!(manager.call(&endpoint, &upload(3)).await.unwrap()["codeVersionId"].is_string());
     let error = manager.call(&endpoint, &upload(4)).await.unwrap_err().to_string();
     assert!(error.contains("Archive is too large"), "{error}");
+}
+
+#[tokio::test]
+async fn a_name_is_what_was_registered_blanks_and_all() {
+    let world = World::start();
+    let fields =
+        |name: &'static str| [("username", name), ("email", "al@example.org"), ("password", "secret"), ("credit", "5")];
+    assert_eq!(world.post(None, "/new_user", &fields("  ")).await.error(), "Missing required field: 'username'");
+    assert_eq!(world.post(None, "/new_user", &fields("al ")).await.json()["username"], "al ");
+    let login = |name: &'static str| [("username", name), ("password", "secret")];
+    assert_eq!(world.post(None, "/login", &login("al ")).await.json()["username"], "al ");
+    assert_eq!(world.post(None, "/login", &login("al")).await.text, "false");
+}
+
+#[tokio::test]
+async fn credit_is_taken_whole_or_not_at_all() {
+    let world = World::start();
+    world.add_user("test");
+    let manager = world.certificate(&Subject::manager(UserId(1), ApplicationId(1)), Lifetime::NODE);
+    let before = world.post(Some(&manager), "/credit", &[]).await.json()["credit"].as_i64().unwrap();
+    for (decrement, is_error, left) in
+        [("0", true, before), ("-1", true, before), ("51", true, before), ("x", true, before), ("2", false, before - 2)]
+    {
+        let fields = [("aid", "1"), ("decrement", decrement)];
+        let said = world.post(Some(&manager), "/callback/decrementUserCredit.php", &fields).await.text;
+        assert_eq!(said, format!("{{\"error\": {is_error}}}"), "{decrement}");
+        assert_eq!(world.post(Some(&manager), "/credit", &[]).await.json()["credit"], left, "{decrement}");
+    }
 }
