@@ -17,6 +17,8 @@ use crate::sys::mount::{self, Mount};
 
 /// The settings that people write.
 pub(crate) const SETTINGS: &str = "conpaas.txt";
+/// The settings, and the same as an editor of Windows may have saved them, which hides the ends of names.
+pub(crate) const ALL_SETTINGS: [&str; 2] = [SETTINGS, "conpaas.txt.txt"];
 /// The list of settings that could not be used.
 const PROBLEMS: &str = "conpaas-problems.txt";
 /// Begins a file whose content was taken.

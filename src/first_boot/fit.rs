@@ -4,7 +4,7 @@
 use super::place::Place;
 use super::settings::{Problem, Settings};
 use super::step::account::belongs_to_system;
-use super::step::time::ZONES;
+use super::step::time::{ZONES, find_zone};
 
 /// The account when the wanted name cannot be had.
 const USUAL_ACCOUNT: &str = "pi";
@@ -19,6 +19,9 @@ pub(crate) fn fit(place: &Place, settings: &mut Settings, problems: &mut Vec<Pro
         settings.account.name = USUAL_ACCOUNT.to_owned();
     }
     // Without the package of time zones there is only UTC, which needs no file.
+    if let Some(zone) = find_zone(&place.path(ZONES), &settings.timezone) {
+        settings.timezone = zone;
+    }
     let zone = &settings.timezone;
     if zone != USUAL_ZONE && !place.path(ZONES).join(zone).is_file() {
         let text = format!("there is no '{zone}' below {ZONES}: it is {USUAL_ZONE}");

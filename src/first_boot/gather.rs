@@ -24,8 +24,8 @@ struct Sources {
     problems: Vec<Problem>,
     /// The files whose content is to be taken off the card.
     to_take: Vec<&'static str>,
-    /// `conpaas.txt` with stars in the place of its secrets.
-    to_mask: Option<Vec<u8>>,
+    /// `conpaas.txt` with stars in the place of its secrets, by the name that it has.
+    to_mask: Vec<(&'static str, Vec<u8>)>,
 }
 
 /// Reads all sources and changes nothing. Blocking.
@@ -43,7 +43,8 @@ pub(crate) fn gather(place: &Place) -> Result<Gathered, FirstBootError> {
     let mut sources = read_card(place, Record::load(place));
     sources.record.save(place)?;
     crash_point("first-boot.gather.record");
-    let masks = sources.to_mask.take().map(|bytes| (card::SETTINGS, card::overwrite(place, card::SETTINGS, &bytes)));
+    let masks: Vec<_> =
+        sources.to_mask.iter().map(|(name, bytes)| (*name, card::overwrite(place, name, bytes))).collect();
     crash_point("first-boot.gather.mask");
     let takes = sources.to_take.iter().map(|name| {
         let outcome = card::take(place, name);
@@ -70,13 +71,19 @@ fn settle(place: &Place, sources: Sources) -> Gathered {
 
 fn read_card(place: &Place, mut record: Record) -> Sources {
     let mut problems = Vec::new();
-    let mut to_mask = None;
-    // Where there is no file now, the record has what it said.
-    if let Some(bytes) = read_file(place, card::SETTINGS, &mut problems) {
-        let (entries, mut found) = read(card::SETTINGS, &bytes);
+    let mut to_mask = Vec::new();
+    let mut settings = None;
+    for name in card::ALL_SETTINGS {
+        let Some(bytes) = read_file(place, name, &mut problems) else { continue };
+        let (entries, mut found) = read(name, &bytes);
         problems.append(&mut found);
-        to_mask = masked(&bytes);
-        record.settings = entries.into_iter().map(|entry| restored(entry, &record.settings)).collect();
+        to_mask.extend(masked(&bytes).map(|masked| (name, masked)));
+        let entries = entries.into_iter().map(|entry| restored(entry, &record.settings));
+        settings.get_or_insert_with(Vec::new).extend(entries);
+    }
+    // Where there is no file now, the record has what it said.
+    if let Some(settings) = settings {
+        record.settings = settings;
     }
     let mut to_take = Vec::new();
     for name in imager::files() {

@@ -130,7 +130,7 @@ fn the_nutshell_installs_what_its_own_work_needs_and_nothing_else() {
         let installed = packages(&groups.split_whitespace().collect::<Vec<_>>());
         let has = |package: &str| installed.iter().any(|name| name == package);
         assert!(needed.iter().all(|package| has(package)) && has("lxc-dev") && has("gcc"), "{cloud}: {installed:?}");
-        let surplus: Vec<_> = tests_only.iter().chain(&[foreign]).filter(|package| has(package)).collect();
+        let surplus: Vec<_> = tests_only.into_iter().chain([foreign]).filter(|package| has(package)).collect();
         assert!(surplus.is_empty(), "{cloud}: {surplus:?}");
         assert!(planned.contains("--profile nutshell") && !planned.contains("--release"), "{planned}");
         let n_stages = planned.matches(".ci/stage").count();

@@ -11,6 +11,7 @@ mod found;
 mod network_config;
 mod plain;
 mod script;
+mod supplicant;
 mod user_data;
 mod yaml;
 
@@ -27,7 +28,7 @@ const FILES: [(&str, Reader); 6] = [
     ("firstrun.sh", script::read),
     ("userconf.txt", plain::userconf),
     ("userconf", plain::userconf),
-    ("wpa_supplicant.conf", plain::wpa_supplicant),
+    ("wpa_supplicant.conf", supplicant::read),
 ];
 
 /// Returns the name of every file that is read, the most important one first.

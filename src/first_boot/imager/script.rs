@@ -11,13 +11,20 @@ const USERCONF: &str = "/usr/lib/userconf-pi/userconf";
 pub(crate) fn read(text: &str, found: &mut Found) {
     let calls =
         text.lines().filter(|line| [CUSTOM, USERCONF].iter().any(|program| line.trim_start().starts_with(program)));
-    let mut is_known = false;
+    let (mut is_known, mut ignored) = (false, Vec::new());
     for line in calls {
         let words = shlex::split(line).unwrap_or_default();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        is_known |= call(&words, found);
+        if call(&words, found) {
+            is_known = true;
+        } else {
+            let name = words.get(1).filter(|_| words[0] == CUSTOM).unwrap_or(&"a line that is cut off");
+            ignored.push(name.chars().filter(|c| !c.is_control()).take(40).collect());
+        }
     }
-    if !is_known {
+    if is_known {
+        found.ignore(&ignored);
+    } else {
         found.complain("is not a script of Raspberry Pi Imager: it is never run; use conpaas.txt");
     }
 }

@@ -26,7 +26,7 @@ fn user_data_of_imager_2_is_understood_without_a_word() {
     let wanted = [
         "hostname=attic".to_owned(),
         "timezone=Europe/Amsterdam".to_owned(),
-        "ssh_password=yes".to_owned(),
+        "ssh_password=true".to_owned(),
         "keyboard=us".to_owned(),
         "user=ada".to_owned(),
         format!("password_hash={HASH}"),
@@ -46,7 +46,7 @@ fn a_locked_password_is_none_and_the_rest_is_named_once() {
     assert_eq!(entries, ["hostname=attic", "user=ada"]);
     assert_eq!(
         problems,
-        ["user-data: not used here: rpi, runcmd, write_files, packages, users.uid, users after the first"]
+        ["user-data: not used here: write_files, rpi, packages, runcmd, users.uid, users after the first"]
     );
 }
 
@@ -66,7 +66,7 @@ fn network_config_of_both_generations_is_understood() {
     let (entries, problems) = read_file("network-config", &old);
     assert_eq!(problems, Vec::<String>::new());
     assert!(entries.contains(&"wifi_name=Caf\u{e9} \"1\"".to_owned()), "{entries:?}");
-    assert!(entries.contains(&"wifi_hidden=yes".to_owned()), "{entries:?}");
+    assert!(entries.contains(&"wifi_hidden=true".to_owned()), "{entries:?}");
 }
 
 #[test]
@@ -156,9 +156,152 @@ fn hostile_files_cost_nothing() {
 }
 
 #[test]
-fn values_of_odd_types_are_left_out() {
-    let text = "#cloud-config\nhostname: [a]\ntimezone: {a: b}\nusers: {name: x}\nkeyboard: us\nssh_pwauth: null\n";
-    assert_eq!(read_file("user-data", text), (Vec::new(), Vec::new()));
-    let (entries, _) = read_file("network-config", "wifis: []\nethernets: {eth0: 5}\n");
-    assert_eq!(entries, Vec::<String>::new());
+fn values_of_odd_types_are_left_out_and_told() {
+    let text = "#cloud-config\nhostname: [a]\ntimezone: {a: b}\nusers: [[x]]\nkeyboard: us\nssh_pwauth: null\n";
+    let told = vec!["user-data: not used here: hostname, timezone, users".to_owned()];
+    assert_eq!(read_file("user-data", text), (vec!["keyboard=us".to_owned()], told));
+    let told = vec!["network-config: not used here: ethernets.eth0, wifis".to_owned()];
+    assert_eq!(read_file("network-config", "wifis: []\nethernets: {eth0: 5}\n"), (Vec::new(), told));
+    let told = vec!["user-data: hostname: has characters that cannot be printed: not used".to_owned()];
+    assert_eq!(read_file("user-data", "hostname: \"a\\tb\"\n"), (Vec::new(), told));
+}
+
+#[test]
+fn the_account_of_newer_imagers_is_one_map() {
+    let text = format!(
+        "#cloud-config\nmanage_resolv_conf: false\n\nhostname: attic\nmanage_etc_hosts: true\napt:\n  preserve_sources_list: true\n\
+         user:\n  name: ada\n  shell: /bin/bash\n  lock_passwd: false\n  passwd: \"{HASH}\"\n  ssh_authorized_keys:\n    - {KEY}\n  \
+         sudo: null\nenable_ssh: true\nssh_pwauth: false\nruncmd:\n  - [ systemctl, enable, --now, ssh ]\n  - [ rfkill, unblock, wifi ]\n  \
+         - [ sh, -c, \"for f in /var/lib/systemd/rfkill/*:wlan; do echo 0 > \\\"$f\\\"; done\" ]\n"
+    );
+    let (entries, problems) = read_file("user-data", &text);
+    assert_eq!(problems, Vec::<String>::new());
+    let wanted = [
+        "hostname=attic".to_owned(),
+        "ssh_password=false".to_owned(),
+        "user=ada".to_owned(),
+        format!("password_hash={HASH}"),
+        format!("ssh_key={KEY}"),
+    ];
+    assert_eq!(entries, wanted);
+    let (entries, problems) = read_file("user-data", "user: ada\nusers: [default, bob]\nruncmd: [reboot]\n");
+    assert_eq!(entries, ["user=ada"]);
+    assert_eq!(problems, ["user-data: not used here: runcmd, users after the first"]);
+}
+
+#[test]
+fn what_stands_behind_a_key_means_nothing_to_yaml() {
+    for comment in ["ssh:", "ada: laptop", "a: b: c", "ada's #1", "'x", "[x] {y} & *z"] {
+        let text = format!("users:\n- name: ada\n  lock_passwd: true\n  ssh_authorized_keys:\n    - {KEY} {comment}\n");
+        let wanted = ["user=ada".to_owned(), format!("ssh_key={KEY} {comment}")];
+        assert_eq!(read_file("user-data", &text), (wanted.to_vec(), Vec::new()), "{comment}");
+    }
+}
+
+#[test]
+fn texts_are_what_is_written() {
+    let network = |point: &str| format!("network: {{version: 2, wifis: {{wlan0: {{access-points: {point}}}}}}}\n");
+    for password in ["0123456789", "1234567890.50", "0x12345678", "1e100000", "truetrue", "0b10101010"] {
+        let (entries, problems) = read_file("network-config", &network(&format!("{{home: {{password: {password}}}}}")));
+        assert_eq!(entries, ["wifi_name=home".to_owned(), format!("wifi_password={password}")]);
+        assert_eq!(problems, Vec::<String>::new());
+    }
+    assert_eq!(read_file("user-data", "hostname: 0123\nusers: [{name: yes}]\n").0, ["hostname=0123", "user=yes"]);
+}
+
+#[test]
+fn the_name_of_a_wireless_network_is_its_bytes() {
+    for (written, entry) in [
+        (r"Caf\xC3\xA9", "wifi_name=Caf\u{e9}"),
+        ("Caf\u{e9}", "wifi_name=Caf\u{e9}"),
+        (r"Caf\xE9", "wifi_name_hex=436166e9"),
+        (r"a\tb\x00", "wifi_name_hex=61096200"),
+        (r"\u00e9", "wifi_name=\u{e9}"),
+        ("home", "wifi_name=home"),
+    ] {
+        let text = format!(
+            "version: 2\nwifis:\n  wlan0:\n    access-points:\n      \"{written}\":\n        password: \"{PSK}\"\n"
+        );
+        let (entries, problems) = read_file("network-config", &text);
+        assert_eq!(entries, [entry.to_owned(), format!("wifi_password={PSK}")], "{written}");
+        assert_eq!(problems, Vec::<String>::new());
+    }
+    let supplicant =
+        |ssid: &str| read_file("wpa_supplicant.conf", &format!("network={{\nssid={ssid}\nkey_mgmt=NONE\n}}\n"));
+    for (written, entry) in [
+        ("636166c3a9", "wifi_name=caf\u{e9}"),
+        ("ffee", "wifi_name_hex=ffee"),
+        (r#"P"caf\xc3\xa9\n""#, "wifi_name_hex=636166c3a90a"),
+        (r#""a\x41" # home"#, r"wifi_name=a\x41"),
+        ("home", "wifi_name=home"),
+    ] {
+        assert_eq!(supplicant(written), (vec![entry.to_owned()], Vec::new()), "{written}");
+    }
+}
+
+#[test]
+fn the_first_access_point_of_the_file_counts() {
+    let text = "wifis:\n  wlan0:\n    access-points:\n      zoo: {password: zoo-password}\n      attic: {password: attic-password}\n";
+    let (entries, problems) = read_file("network-config", text);
+    assert_eq!(entries, ["wifi_name=zoo", "wifi_password=zoo-password"]);
+    assert_eq!(problems, ["network-config: not used here: wifis.access-points after the first"]);
+    let text =
+        "network={\nssid=\"a\"\npsk=\"password-a\"\n}\nnetwork={\nssid=\"b\"\npsk=\"password-b\"\npriority=5\n}\n";
+    assert_eq!(read_file("wpa_supplicant.conf", text).0, ["wifi_name=b", "wifi_password=password-b"]);
+}
+
+#[test]
+fn a_line_of_wpa_supplicant_ends_where_it_ends() {
+    let text = "country=DE\nnetwork={\n\tssid=\"home\"\n\tpsk=\"correct-horse}battery\"\n}\n";
+    let wanted = ["wifi_country=DE", "wifi_name=home", "wifi_password=correct-horse}battery"];
+    assert_eq!(read_file("wpa_supplicant.conf", text), (wanted.map(str::to_owned).to_vec(), Vec::new()));
+    let text = "# network={\nnetwork={\n #ssid=\"no\"\n ssid=\"}\" # name\n psk=\"a#\"b}# c\" # and this\n bssid=x\n}\nupdate_config=1\nwps=2\n";
+    let (entries, problems) = read_file("wpa_supplicant.conf", text);
+    assert_eq!(entries, ["wifi_name=}", "wifi_password=a#\"b}# c"]);
+    assert_eq!(problems, ["wpa_supplicant.conf: not used here: wps, bssid"]);
+}
+
+#[test]
+fn a_network_is_open_only_where_that_is_said() {
+    let network = |point: &str| format!("wifis: {{wlan0: {{access-points: {{home: {point}}}}}}}\n");
+    for open in [
+        "{}",
+        "null",
+        "{hidden: true}",
+        "{auth: {key-management: none}}",
+        "{password: x, auth: {key-management: none}}",
+    ] {
+        let (entries, problems) = read_file("network-config", &network(open));
+        assert_eq!(entries[0], "wifi_name=home", "{open}");
+        assert!(!entries.concat().contains("wifi_password") && problems.is_empty(), "{open}: {entries:?}");
+    }
+    for secret in [
+        "{password: [a]}",
+        "{password: }",
+        "{password: ''}",
+        "{auth: {key-management: psk}}",
+        "{auth: {key-management: eap, identity: a, password: geheim-geheim}}",
+        "{auth: [a]}",
+    ] {
+        let (entries, problems) = read_file("network-config", &network(secret));
+        assert_eq!(entries, Vec::<String>::new(), "{secret}");
+        assert!(
+            problems[0].contains("it is not joined") && !problems.concat().contains("geheim"),
+            "{secret}: {problems:?}"
+        );
+    }
+    for secret in ["", "key_mgmt=WPA-EAP\npsk=\"geheim-geheim\"", "wep_key0=\"abcde\"", "sae_password=\"geheim\""] {
+        let (entries, problems) =
+            read_file("wpa_supplicant.conf", &format!("network={{\nssid=\"home\"\n{secret}\n}}\n"));
+        assert_eq!(entries, Vec::<String>::new(), "{secret}");
+        assert!(problems[0].contains("it is not joined"), "{secret}: {problems:?}");
+    }
+}
+
+#[test]
+fn a_call_of_a_script_that_is_not_known_is_named() {
+    let text = "/usr/lib/raspberrypi-sys-mods/imager_custom set_hostname attic\n\
+                /usr/lib/raspberrypi-sys-mods/imager_custom set_colour geheim\n/usr/lib/userconf-pi/userconf 'geheim\n";
+    let told = vec!["firstrun.sh: not used here: set_colour, a line that is cut off".to_owned()];
+    assert_eq!(read_file("firstrun.sh", text), (vec!["hostname=attic".to_owned()], told));
 }

@@ -70,8 +70,8 @@ pub enum AccountPassword {
 /// A wireless network.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Wifi {
-    /// Its name (SSID), at most 32 bytes.
-    pub name: String,
+    /// Its name (SSID), at most 32 bytes, mostly UTF-8.
+    pub name: Vec<u8>,
     /// Its secret; none for an open network.
     pub secret: Option<WifiSecret>,
     /// Whether it does not tell its name.

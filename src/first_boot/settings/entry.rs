@@ -59,6 +59,18 @@ impl Entry {
             && pairs.all(|(left, was)| left == was || left == MASK)
     }
 
+    /// Returns an entry whose value was refused already, and is known to have been there.
+    #[must_use]
+    pub(crate) fn refused(key: &str, origin: Origin) -> Self {
+        Entry { key: key.to_owned(), value: char::REPLACEMENT_CHARACTER.to_string(), origin }
+    }
+
+    /// Returns whether this is what [`Entry::refused`] made.
+    #[must_use]
+    pub(crate) fn is_refused(&self) -> bool {
+        self.value.chars().eq([char::REPLACEMENT_CHARACTER])
+    }
+
     /// Returns whether nothing but stars is left of the value.
     #[must_use]
     pub fn is_masked(&self) -> bool {

@@ -28,6 +28,7 @@ pub(crate) const KEYS: &[Key] = &[
     secret("password_hash"),
     key("ssh_password", None),
     key("wifi_name", None),
+    key("wifi_name_hex", None),
     secret("wifi_password"),
     key("wifi_country", None),
     key("wifi_hidden", Some("no")),

@@ -25,6 +25,7 @@ pub(crate) use keys::is_secret;
 pub use resolve::resolve;
 pub use text::read;
 pub(crate) use text::{MAX_BYTES, masked};
+pub(crate) use value::{KEY_TYPES, flag};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Makes one [`Settings`] of many sources.
 
-use super::checked::{Account, FirstUser, Lan, MachineRole, Settings, Wifi};
+use super::checked::{Account, FirstUser, Lan, MachineRole, Settings, Wifi, WifiSecret};
 use super::entry::{Entry, Problem};
 use super::keys::{KEYS, is_secret};
 use super::plan::NetworkPlan;
@@ -51,15 +51,21 @@ struct Picker<'a> {
     problems: &'a mut Vec<Problem>,
 }
 
-impl Picker<'_> {
+impl<'a> Picker<'a> {
     /// Returns the first usable value of a key.
     fn one<T>(&mut self, key: &str, parse: fn(&str) -> Result<T, String>) -> Option<T> {
+        self.one_with_entry(key, parse).map(|(value, _)| value)
+    }
+
+    /// Returns the first usable value of a key, and where it stands.
+    fn one_with_entry<T>(&mut self, key: &str, parse: fn(&str) -> Result<T, String>) -> Option<(T, &'a Entry)> {
         debug_assert!(KEYS.iter().any(|known| known.name == key), "{key} is in the table of keys");
-        let entries = self.sources.iter().flatten().filter(|entry| entry.key == key);
+        let sources: &'a [Vec<Entry>] = self.sources;
+        let entries = sources.iter().flatten().filter(|entry| entry.key == key);
         // Of a secret that was taken off the card only stars are left.
-        for entry in entries.filter(|entry| !(is_secret(key) && entry.is_masked())) {
+        for entry in entries.filter(|entry| !(is_secret(key) && (entry.is_masked() || entry.is_refused()))) {
             match parse(&entry.value) {
-                Ok(value) => return Some(value),
+                Ok(value) => return Some((value, entry)),
                 Err(text) => self.problems.push(Problem::with(entry, text)),
             }
         }
@@ -107,16 +113,51 @@ fn account(pick: &mut Picker<'_>) -> Account {
 }
 
 fn wifi(pick: &mut Picker<'_>) -> Option<Wifi> {
-    let name = pick.one("wifi_name", value::wifi_name);
-    let secret = pick.one("wifi_password", value::wifi_password);
+    let text = pick.one_with_entry("wifi_name", value::wifi_name);
+    let hex = pick.one_with_entry("wifi_name_hex", value::wifi_name_hex);
     let is_hidden = pick.with_default("wifi_hidden", value::flag);
-    if name.is_none() && secret.is_some() {
-        pick.complain("wifi_password", "is given, but wifi_name is not: no wireless network is joined");
-    }
-    if name.is_some() && pick.one("wifi_country", value::country).is_none() {
+    let Some((name, of_name)) = text.or(hex) else {
+        if pick.one("wifi_password", value::wifi_password).is_some() {
+            pick.complain("wifi_password", "is given, but wifi_name is not: no wireless network is joined");
+        }
+        return None;
+    };
+    let secret = wifi_secret(pick, of_name)?;
+    if pick.one("wifi_country", value::country).is_none() {
         pick.complain("wifi_country", "is not given: channels that not every country allows are not used");
     }
-    Some(Wifi { name: name?, secret, is_hidden })
+    Some(Wifi { name, secret, is_hidden })
+}
+
+/// Returns the password that belongs to a name, or that there is none because the network is open. `None` when
+/// one is given that cannot be used: then the network is none to join.
+///
+/// A name's password stands in the name's file, or in a more important one that names no network itself.
+fn wifi_secret(pick: &mut Picker<'_>, of_name: &Entry) -> Option<Option<WifiSecret>> {
+    let entries = || pick.sources.iter().flatten();
+    let is_name = |entry: &&Entry| entry.key == "wifi_name" || entry.key == "wifi_name_hex";
+    let names_itself = |file: &str| entries().filter(is_name).any(|entry| entry.origin.file == file);
+    let first_of_file = entries().position(|entry| entry.origin.file == of_name.origin.file).unwrap_or_default();
+    let belongs = |at: usize, entry: &Entry| {
+        entry.origin.file == of_name.origin.file || (at < first_of_file && !names_itself(&entry.origin.file))
+    };
+    let given = entries().enumerate().filter(|(at, entry)| entry.key == "wifi_password" && belongs(*at, entry));
+    let given: Vec<&Entry> = given.map(|(_, entry)| entry).collect();
+    for entry in &given {
+        // Of a secret that was taken off the card only stars are left.
+        if entry.is_masked() || entry.is_refused() {
+            continue;
+        }
+        match value::wifi_password(&entry.value) {
+            Ok(secret) => return Some(Some(secret)),
+            Err(text) => pick.problems.push(Problem::with(entry, text)),
+        }
+    }
+    if given.is_empty() {
+        return Some(None);
+    }
+    pick.complain("wifi_name", "is not joined: its password cannot be used, and without one only an open network is");
+    None
 }
 
 fn plan(pick: &mut Picker<'_>, number: u32) -> NetworkPlan {

@@ -56,7 +56,7 @@ fn everything_said_is_taken() {
     assert_eq!(settings.account.ssh_keys.len(), 2);
     assert!(settings.account.password == Some(AccountPassword::Plain(" blank around ".to_owned())));
     let wifi = settings.wifi.unwrap();
-    assert_eq!(wifi.name, "Café \"1\"");
+    assert_eq!(wifi.name, "Café \"1\"".as_bytes());
     assert!(wifi.secret == Some(WifiSecret::Passphrase("a#b;c=d\"e".to_owned())) && wifi.is_hidden);
     assert_eq!(settings.plan.own.to_string(), "10.1.2.12");
     assert_eq!(settings.plan.first_container.to_string(), "10.1.2.32");
@@ -239,9 +239,10 @@ fn secrets_are_masked_in_their_place_and_a_mask_is_no_value() {
         assert_eq!(masked(&before), Some(after.clone()));
         assert_eq!(masked(&after), None, "nothing is left to be masked");
         let (settings, problems) = settle_bytes(&after);
-        assert_eq!(problems, Vec::<String>::new());
+        let told = "wifi_name: is not joined: its password cannot be used, and without one only an open network is";
+        assert_eq!(problems, [told]);
         assert_eq!(settings.hostname, "attic");
-        assert!(settings.account.password.is_none() && settings.wifi.unwrap().secret.is_none());
+        assert!(settings.account.password.is_none() && settings.wifi.is_none(), "stars are no open network");
     }
     assert_eq!(masked(b"wifi_password"), None);
     assert_eq!(masked(b""), None);
@@ -304,4 +305,41 @@ fn removing_the_comment_sign_sets_a_key() {
     let (settings, problems) = settle(&text);
     assert_eq!(problems, Vec::<String>::new());
     assert_eq!((settings.hostname.as_str(), settings.plan.own.to_string().as_str()), ("attic", "10.0.0.11"));
+}
+
+#[test]
+fn a_password_that_cannot_be_used_makes_no_open_network() {
+    for password in ["short", "geheim-mit-\u{fc}", "geheim\u{0}geheim", &"x".repeat(64), "********"] {
+        let (settings, problems) =
+            settle_bytes(format!("wifi_name = home\nwifi_password = {password}\nwifi_country = DE\n").as_bytes());
+        assert!(settings.wifi.is_none(), "{password}");
+        assert!(problems.concat().contains("wifi_name: is not joined"), "{password}: {problems:?}");
+    }
+    let (settings, problems) = settle_bytes(b"wifi_name = cafe\nwifi_country = DE\n");
+    assert!(settings.wifi.is_some_and(|wifi| wifi.secret.is_none()) && problems.is_empty(), "asked for");
+}
+
+#[test]
+fn a_password_belongs_to_the_name_of_its_file() {
+    let sources = |texts: &[(&str, &str)]| -> Vec<Vec<Entry>> {
+        texts.iter().map(|(file, text)| read(file, text.as_bytes()).0).collect()
+    };
+    let joined = |texts: &[(&str, &str)]| {
+        let wifi = resolve(&sources(texts), &mut Vec::new()).wifi;
+        wifi.map(|wifi| {
+            (String::from_utf8(wifi.name).unwrap(), wifi.secret == Some(WifiSecret::Passphrase("password-home".into())))
+        })
+    };
+    let home = "wifi_name = home\nwifi_password = password-home\n";
+    assert_eq!(joined(&[("a", "wifi_name = cafe\n"), ("b", home)]), Some(("cafe".into(), false)));
+    assert_eq!(
+        joined(&[("a", "wifi_password = password-home\n"), ("b", "wifi_name = home\n")]),
+        Some(("home".into(), true))
+    );
+    assert_eq!(joined(&[("a", home), ("b", "wifi_name = cafe\n")]), Some(("home".into(), true)));
+    assert_eq!(
+        joined(&[("a", "wifi_name_hex = 686f6d65\nwifi_password = password-home\n")]),
+        Some(("home".into(), true))
+    );
+    assert_eq!(joined(&[("a", "wifi_name_hex = 686\n")]), None);
 }

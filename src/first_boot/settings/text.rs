@@ -25,7 +25,12 @@ pub fn read(file: &str, bytes: &[u8]) -> (Vec<Entry>, Vec<Problem>) {
         match read_line(line, &origin) {
             Ok(Some(entry)) => entries.push(entry),
             Ok(None) => {}
-            Err(text) => problems.push(Problem::at(origin, text)),
+            Err(text) => {
+                // Without its password a network must not be taken for an open one.
+                let key = line.split_once('=').map(|(key, _)| canonical(key));
+                entries.extend(key.filter(|key| is_secret(key)).map(|key| Entry::refused(&key, origin.clone())));
+                problems.push(Problem::at(origin, text));
+            }
         }
     }
     (entries, problems)

@@ -63,7 +63,8 @@ pub(crate) fn account(text: &str) -> Result<String, String> {
     Err(format!("'{text}' is not a name for an account: use small letters, digits, '-' and '_', at most 32"))
 }
 
-const KEY_TYPES: &[&str] = &[
+/// Kinds of public keys.
+pub(crate) const KEY_TYPES: &[&str] = &[
     "ssh-ed25519",
     "ssh-rsa",
     "ecdsa-sha2-nistp256",
@@ -114,11 +115,19 @@ pub(crate) fn password_hash(text: &str) -> Result<AccountPassword, String> {
     Err("is not a hash of a password: make one with `openssl passwd -6`".to_owned())
 }
 
-pub(crate) fn wifi_name(text: &str) -> Result<String, String> {
+pub(crate) fn wifi_name(text: &str) -> Result<Vec<u8>, String> {
     match text.len() {
-        1..=32 => Ok(text.to_owned()),
+        1..=32 => Ok(text.as_bytes().to_vec()),
         length => Err(format!("is {length} bytes long: the name of a wireless network has 1 to 32")),
     }
+}
+
+pub(crate) fn wifi_name_hex(text: &str) -> Result<Vec<u8>, String> {
+    let pairs = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok());
+    let octets = pairs.collect::<Option<Vec<u8>>>().filter(|_| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    octets.filter(|octets| (1..=32).contains(&octets.len())).ok_or_else(|| {
+        "is not the bytes of a wireless network's name: write two hexadecimal digits for each, at most 32".to_owned()
+    })
 }
 
 pub(crate) fn wifi_password(text: &str) -> Result<WifiSecret, String> {
@@ -212,6 +221,8 @@ pub(crate) fn timezone(text: &str) -> Result<String, String> {
     let is_part = |part: &str| {
         !part.is_empty() && part.starts_with(|c: char| c.is_ascii_alphabetic()) && part.chars().all(is_good)
     };
+    // People write the name of a town with blanks.
+    let text = &text.replace(' ', "_");
     let parts: Vec<&str> = text.split('/').collect();
     if parts.len() <= 3 && text.len() <= 64 && parts.into_iter().all(is_part) {
         return Ok(text.to_owned());

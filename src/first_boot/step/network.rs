@@ -92,7 +92,7 @@ fn supplicant(wifi: &Wifi, country: Option<&str>) -> String {
     if let Some(country) = country {
         add(&format!("country={country}"));
     }
-    let name: String = wifi.name.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let name: String = wifi.name.iter().map(|byte| format!("{byte:02x}")).collect();
     add("network={");
     add(&format!("\tssid={name}"));
     if wifi.is_hidden {

@@ -1,6 +1,6 @@
 //! Time servers and time zone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::machine::Machine;
 use super::outcome::{Outcome, done};
@@ -11,6 +11,20 @@ use crate::task::crash_point;
 
 /// The directory of Debian's time zones.
 pub(crate) const ZONES: &str = "/usr/share/zoneinfo";
+
+/// Returns the name of a zone as the directory spells it: capitals do not matter to people.
+pub(crate) fn find_zone(zones: &Path, zone: &str) -> Option<String> {
+    if zones.join(zone).is_file() {
+        return Some(zone.to_owned());
+    }
+    let mut found = PathBuf::new();
+    for part in zone.split('/') {
+        let names = std::fs::read_dir(zones.join(&found)).ok()?.flatten().map(|entry| entry.file_name());
+        let same = names.into_iter().find(|name| name.to_string_lossy().eq_ignore_ascii_case(part))?;
+        found.push(same);
+    }
+    zones.join(&found).is_file().then(|| found.to_string_lossy().into_owned())
+}
 
 pub(crate) fn ensure(machine: &Machine) -> Result<Outcome, FirstBootError> {
     let settings = &machine.settings;

@@ -275,3 +275,46 @@ fn an_order_to_run_a_script_is_taken_off_the_card() {
     assert!(board.succeed(&["forget-script"]).contains("nothing to do"));
     assert!(Board::flashed(&[]).succeed(&["forget-script"]).contains("nothing to do"));
 }
+
+#[test]
+fn a_file_whose_name_windows_made_longer_is_read_and_its_secrets_are_taken_off() {
+    let written = "hostname = attic\npassword = geheim geheim\n";
+    let board = Board::flashed(&[("conpaas.txt", "# nothing\n"), ("conpaas.txt.txt", written)]);
+    let said = board.boot_whole();
+    assert!(!said.contains("PROBLEM"), "{said}");
+    assert_eq!(board.read("etc/hostname"), "attic\n");
+    assert!(!board.card("conpaas.txt.txt").contains("geheim"), "{}", board.card("conpaas.txt.txt"));
+    let board =
+        Board::flashed(&[("conpaas.txt", "hostname = one\n"), ("conpaas.txt.txt", "hostname = two\nuser = ada\n")]);
+    let said = board.succeed(&["--dry-run"]);
+    assert!(said.contains("one.local") && said.contains("account     ada"), "{said}");
+    assert!(said.contains("PROBLEM: conpaas.txt.txt, line 1: hostname: is given twice"), "{said}");
+}
+
+#[test]
+fn files_of_imager_can_be_checked_on_a_laptop() {
+    let directory = tempfile::tempdir().unwrap();
+    let check = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_conpaas"));
+        let output = command.args(["first-boot", "check"]).arg(&path).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) =
+        check("user-data", &format!("hostname: attic\nuser:\n  name: ada\n  ssh_authorized_keys:\n  - {KEY}\n"));
+    assert!(code == Some(0) && said.contains("attic.local") && said.contains("ada with 1 key(s)"), "{said}");
+    let (code, said) = check("user-data", "hostname: attic\nruncmd: [reboot]\n");
+    assert!(code == Some(1) && said.contains("PROBLEM     user-data: not used here: runcmd"), "{said}");
+    let wifi = "wifis: {wlan0: {regulatory-domain: DE, access-points: {home: {password: 0123456789}}}}\n";
+    let (code, said) = check("network-config", wifi);
+    assert!(code == Some(0) && said.contains("home with a password; country DE"), "{said}");
+    let (code, said) = check("conpaas.txt", "wifi_name = home\nwifi_password = short\nwifi_country = DE\n");
+    assert!(code == Some(1) && said.contains("wireless    none"), "{said}");
+    if std::path::Path::new("/usr/share/zoneinfo/Europe").is_dir() {
+        let (code, said) = check("conpaas.txt", "timezone = Europe/Atlantis\n");
+        assert!(code == Some(1) && said.contains("PROBLEM     timezone: there is no 'Europe/Atlantis'"), "{said}");
+        let (code, said) = check("conpaas.txt", "timezone = america/new york\n");
+        assert!(code == Some(0), "{said}");
+    }
+}
