@@ -210,9 +210,11 @@ install: ## the program, its other names, units, manual, completion, documents (
 	install -m 0644 config/conpaas.txt config/chrony.conf $(DESTDIR)$(SHAREDIR)
 	install -m 0755 config/firstrun.sh $(DESTDIR)$(SHAREDIR)
 	install -d -m 0755 $(DESTDIR)$(DOCDIR)/{config,docs,examples/hello-web}
-	install -m 0644 README.md LICENSE $(DESTDIR)$(DOCDIR)
+	install -m 0644 LICENSE $(DESTDIR)$(DOCDIR)
+	# The source is not on the machine: its names stay, without a way to it.
+	sed 's#\[\(src/[^]]*\)\](src/[^)]*)#\1 of the source#' README.md > $(DESTDIR)$(DOCDIR)/README.md
 	cp -r --preserve=mode docs/. $(DESTDIR)$(DOCDIR)/docs
-	install -m 0644 config/director.cfg config/cps-tools.conf $(DESTDIR)$(DOCDIR)/config
+	install -m 0644 config/director.cfg config/cps-tools.conf config/conpaas.txt config/chrony.conf $(DESTDIR)$(DOCDIR)/config
 	cp -p examples/hello-web/* $(DESTDIR)$(DOCDIR)/examples/hello-web
 
 .PHONY: clean

@@ -152,14 +152,20 @@ fn manual_pages_are_well_formed_and_tell_every_command_and_every_key() {
 }
 
 #[test]
-fn what_the_readme_leads_to_is_installed_with_it() {
+fn what_the_documents_lead_to_is_installed_with_them() {
     let tree = installed();
     let documents = tree.path().join("usr/share/doc/conpaas");
-    let readme = text(&documents.join("README.md"));
-    let targets = readme.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
-    // The source is not on the machine.
-    for target in targets.filter(|target| !target.starts_with("src/") && !target.contains("://")) {
-        assert!(documents.join(target).exists(), "README.md leads to {target}");
+    let pages: Vec<String> = files(&documents).into_iter().filter(|name| name.ends_with(".md")).collect();
+    assert!(pages.len() > 10, "{pages:?}");
+    for name in pages {
+        let page = documents.join(&name);
+        let content = text(&page);
+        let targets = content.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        for target in targets.filter(|target| !target.contains("://")) {
+            let file = target.split('#').next().unwrap_or_default();
+            let there = page.parent().unwrap().join(file);
+            assert!(there.exists(), "{name} leads to {target}");
+        }
     }
 }
 
