@@ -1,6 +1,6 @@
 //! From the words of a command line to a group's action, its session, and an exit code.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Command, FromArgMatches};
@@ -70,7 +70,9 @@ fn settings(options: &GlobalOptions, printer: Printer) -> Result<(ClientConfig, 
     for warning in &settings.warnings {
         printer.note(&format!("WARNING - {warning}"));
     }
-    if !settings.state_dir.exists() {
+    // A home directory that is missing stays so: other programs take it for a sign that there is none.
+    let has_home = settings.state_dir.parent().is_some_and(Path::is_dir);
+    if has_home && !settings.state_dir.exists() {
         // Where it cannot be made there are no certificates either, and that is told when they are needed.
         let _told_later = file::ensure_private_directory(&settings.state_dir);
     }

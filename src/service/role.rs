@@ -366,6 +366,10 @@ mod tests {
         let refusal = |of: &[(&str, i64)]| MASTERED.plan_removal(&nodes, &counts(of)).unwrap_err().to_string();
         assert_eq!(refusal(&[("node", 4)]), "Requesting to delete 4 nodes while only 3 can be removed");
         assert_eq!(refusal(&[("master", 1)]), "Cannot remove the master node.");
+        assert_eq!(refusal(&[("master", 2), ("node", 2)]), "Requesting to delete 4 nodes while only 3 can be removed");
+        let alone = players(&MASTERED, &["master"]);
+        let refusal_alone = MASTERED.plan_removal(&alone, &counts(&[("master", 1)])).unwrap_err().to_string();
+        assert_eq!(refusal_alone, "Requesting to delete 1 nodes while none can be removed");
         assert_eq!(refusal(&[("other", 1)]), "unknown role 'other'");
         let web = players(&WEB, &["proxyweb", "proxy", "backend"]);
         assert_eq!(WEB.plan_removal(&web, &counts(&[("proxy", 1)])).unwrap(), ["n1"]);

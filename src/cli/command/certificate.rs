@@ -29,6 +29,13 @@ pub(crate) async fn get(run: &Invocation, accept_new_ca: bool) -> Result<Reply, 
     run.session.director_url()?;
     run.session.username()?;
     let directory = &run.settings.state_dir;
+    let home = directory.parent().unwrap_or(directory);
+    if !home.is_dir() {
+        let home = home.display();
+        return Err(Failure::said(format!(
+            "there is no home directory {home}: make it, or set HOME to one that is there"
+        )));
+    }
     let trust = if accept_new_ca { Trust::FirstUse } else { pinned(directory)? };
     let secret = match &run.settings.password {
         Some(secret) => secret.clone(),

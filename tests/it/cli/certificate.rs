@@ -55,6 +55,22 @@ async fn failures_say_what_is_missing_and_leave_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_home_directory_that_is_missing_is_told_and_not_made() {
+    let place = Place::new().await;
+    let home = place.state_dir().parent().unwrap().to_owned();
+    let port = place.director.port.to_string();
+    std::fs::remove_dir_all(&home).unwrap();
+    let url = format!("https://127.0.0.1:{port}");
+    let options = ["--director_url", &url, "--username", "test", "--password", "secret"];
+    for (command, told) in [("get_certificate", "there is no home directory"), ("get_credit", "ERROR: ")] {
+        let words: Vec<&str> = ["cps-user"].into_iter().chain(options).chain([command]).collect();
+        let said = place.run(&words).await;
+        assert!(said.code == 1 && said.stderr.contains(told), "{command}: {}", said.stderr);
+        assert!(!home.exists(), "{command}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_that_has_ended_is_named_with_the_remedy() {
     let place = Place::new().await;
     assert_eq!(place.run(&["cps-user", "get_certificate"]).await.code, 0);
