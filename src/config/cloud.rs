@@ -8,7 +8,7 @@ use super::ec2::{self, EC2_KEYS, EC2_REQUIRED, Ec2Config};
 use super::ini::{Document, Key, Section};
 use super::openstack::{self, OPENSTACK_KEYS, OPENSTACK_REQUIRED, OpenStackConfig};
 use super::value;
-use crate::model::{CloudName, Ipv4Network};
+use crate::model::{CloudName, IdPool, Ipv4Network};
 
 /// One cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,10 +64,14 @@ pub struct LxcConfig {
     pub last_address: Ipv4Addr,
     /// Whether root in a container is nobody outside.
     pub is_unprivileged: bool,
-    /// First user and group id outside that stands for root inside.
+    /// First user and group id of what volumes hold on disk, and of containers that were made when all had the same.
     pub id_base: u32,
     /// How many ids a container has.
     pub id_count: u32,
+    /// The ids outside that containers get their own from.
+    pub id_pool: IdPool,
+    /// State directories of the other clouds of containers in the file.
+    pub neighbours: Vec<PathBuf>,
     /// Memory of a container in bytes; `None` is no limit.
     pub memory_bytes: Option<u64>,
     /// Share of one processor core in percent; `None` is no limit.
@@ -118,6 +122,7 @@ pub(crate) const LXC_KEYS: &[Key] = &[
     Key::new("UNPRIVILEGED", "true"),
     Key::new("ID_BASE", "100000"),
     Key::new("ID_COUNT", "65536"),
+    Key::new("ID_POOL", "1879048192-1946157055"),
     Key::new("MEMORY", "256M"),
     Key::new("CPU", "100"),
     Key::new("PIDS", "512"),
@@ -146,7 +151,22 @@ pub(crate) fn read_clouds(document: &Document, base: &Path) -> Result<Vec<CloudC
         }
         clouds.push(cloud);
     }
+    introduce(&mut clouds);
     Ok(clouds)
+}
+
+/// Tells each cloud of containers where the others have theirs: they may take ids from the same pool.
+fn introduce(clouds: &mut [CloudConfig]) {
+    let directory = |cloud: &CloudConfig| match &cloud.driver {
+        DriverConfig::Lxc(lxc) => Some(lxc.state_dir.clone()),
+        _ => None,
+    };
+    let all: Vec<PathBuf> = clouds.iter().filter_map(directory).collect();
+    for cloud in clouds {
+        if let DriverConfig::Lxc(lxc) = &mut cloud.driver {
+            lxc.neighbours = all.iter().filter(|directory| **directory != lxc.state_dir).cloned().collect();
+        }
+    }
 }
 
 /// `iaas`, and what `OTHER_CLOUDS` lists.
@@ -227,6 +247,10 @@ fn read_lxc(section: &Section<'_>, state_dir: PathBuf) -> Result<LxcConfig, Conf
     if id_base.checked_add(id_count).is_none() {
         return Err(section.refuse("ID_COUNT", "ID_BASE and ID_COUNT go beyond the last id"));
     }
+    let id_pool: IdPool = section.value("ID_POOL", value::parsed)?;
+    if id_pool.n_ranges(id_count) == 0 {
+        return Err(section.refuse("ID_POOL", &format!("{} has less than ID_COUNT ids", id_pool.ids())));
+    }
     Ok(LxcConfig {
         state_dir,
         image: section.value("IMAGE", value::absolute_path)?,
@@ -239,6 +263,8 @@ fn read_lxc(section: &Section<'_>, state_dir: PathBuf) -> Result<LxcConfig, Conf
         is_unprivileged: section.value("UNPRIVILEGED", value::flag)?,
         id_base,
         id_count,
+        id_pool,
+        neighbours: Vec::new(),
         memory_bytes: section.optional("MEMORY", value::size_bytes)?,
         cpu_percent: section.optional("CPU", value::whole(1..=100_000))?,
         max_pids: section.optional("PIDS", value::whole(1..=4_194_304))?,

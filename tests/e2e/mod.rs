@@ -11,4 +11,5 @@ mod neighbours;
 mod nutshell;
 mod package;
 mod power;
+mod tenants;
 mod world;

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -21,17 +21,19 @@ use std::sync::{Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::ids::{self, NodeIds};
 use crate::cloud::{CloudError, CloudVolume, NodeSpec, VolumeSpec};
-use crate::model::{CloudName, NodeRole, NodeTag, VolumeTag};
+use crate::model::{CloudName, IdMap, NodeRole, NodeTag, VolumeTag};
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 
 /// The directories of one cloud.
 pub(crate) struct Inventory {
-    cloud: CloudName,
+    pub(crate) cloud: CloudName,
     state_directory: PathBuf,
     first_address: Ipv4Addr,
     last_address: Ipv4Addr,
+    node_ids: Option<NodeIds>,
     allocation: Mutex<Numbers>,
 }
 
@@ -56,6 +58,10 @@ pub(crate) struct NodeRecord {
     pub(crate) ip: Ipv4Addr,
     role: String,
     pub(crate) name: String,
+    /// Its ids outside, which no other node has while it is there. A node of before has none, nor has one whose ids
+    /// are those of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ids: Option<IdMap>,
 }
 
 impl NodeRecord {
@@ -84,7 +90,19 @@ pub(crate) struct Attachment {
 impl Inventory {
     pub(crate) fn new(cloud: CloudName, state: &Path, first: Ipv4Addr, last: Ipv4Addr) -> Self {
         let state_directory = state.to_owned();
-        Inventory { cloud, state_directory, first_address: first, last_address: last, allocation: Mutex::default() }
+        Inventory {
+            cloud,
+            state_directory,
+            first_address: first,
+            last_address: last,
+            node_ids: None,
+            allocation: Mutex::default(),
+        }
+    }
+
+    /// Nodes that are made from now on get ids of their own.
+    pub(crate) fn with_ids(self, node_ids: NodeIds) -> Self {
+        Inventory { node_ids: Some(node_ids), ..self }
     }
 
     /// `<state>/nodes`.
@@ -108,6 +126,8 @@ impl Inventory {
         if let Some(record) = self.node(&spec.tag)? {
             return Ok(record);
         }
+        let _no_other_cloud_takes_them = ids::ALLOCATION.lock().unwrap_or_else(PoisonError::into_inner);
+        let ids = self.free_ids()?;
         let used: BTreeSet<Ipv4Addr> = self.nodes()?.into_iter().map(|record| record.ip).collect();
         let mut pool = u32::from(self.first_address)..=u32::from(self.last_address);
         let ip = pool.find(|address| !used.contains(&Ipv4Addr::from(*address))).map(Ipv4Addr::from);
@@ -126,9 +146,36 @@ impl Inventory {
             ip,
             role: spec.role.as_str().to_owned(),
             name: spec.name.clone(),
+            ids,
         };
         self.place(&self.nodes_directory(), record.tag.as_str(), NODE_FILE, &record)?;
         Ok(record)
+    }
+
+    /// A range of ids that no node of this machine has, as far as records and running processes tell.
+    fn free_ids(&self) -> Result<Option<IdMap>, CloudError> {
+        let Some(NodeIds { pool, size, neighbours }) = &self.node_ids else { return Ok(None) };
+        let mut used = self.ids_in_use(*size)?;
+        for directory in neighbours {
+            let (first, last) = (self.first_address, self.last_address);
+            used.extend(Inventory::new(self.cloud.clone(), directory, first, last).ids_in_use(*size)?);
+        }
+        used.extend(ids::running().into_iter().map(|(ids, _)| ids));
+        let exhausted = || CloudError::Exhausted {
+            cloud: self.cloud.clone(),
+            what: format!("all ids of ID_POOL {} are in use: remove nodes or widen the pool", pool.ids()),
+        };
+        pool.free(*size, &used, &self.state_directory).map(Some).ok_or_else(exhausted)
+    }
+
+    /// Ids of the nodes that there are. A directory's group is the root of its node, whatever became of the record.
+    fn ids_in_use(&self, size: u32) -> Result<BTreeSet<IdMap>, CloudError> {
+        let mut used: BTreeSet<IdMap> = self.nodes()?.into_iter().filter_map(|record| record.ids).collect();
+        for tag in self.tags::<NodeTag>(&self.nodes_directory())? {
+            let group = fs::metadata(self.node_directory(&tag)).map_or(0, |metadata| metadata.gid());
+            used.insert(IdMap { first: group, count: size });
+        }
+        Ok(used)
     }
 
     /// Waits for the disk to have the record of a node. A node may be started
@@ -155,6 +202,7 @@ impl Inventory {
                     role: NodeRole::Agent.as_str().to_owned(),
                     ip: Ipv4Addr::UNSPECIFIED,
                     number: 0,
+                    ids: None,
                     tag,
                 },
             });
@@ -378,6 +426,30 @@ mod tests {
         inventory.ensure_node(&spec("d")).unwrap();
         let error = inventory.ensure_node(&spec("e")).unwrap_err();
         assert!(matches!(error, CloudError::Exhausted { .. }), "{error}");
+    }
+
+    #[test]
+    fn ids_are_shared_by_no_two_nodes_of_any_cloud_and_given_again_when_one_is_gone() {
+        let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let node_ids = |neighbour: &Path| NodeIds {
+            pool: "3000000000-3000262143".parse().unwrap(),
+            size: 65_536,
+            neighbours: vec![neighbour.to_owned()],
+        };
+        let here = inventory(directory.path()).with_ids(node_ids(other.path()));
+        let there = inventory(other.path()).with_ids(node_ids(directory.path()));
+        let old = inventory(directory.path()).ensure_node(&spec("old")).unwrap();
+        assert_eq!(old.ids, None);
+        let first = here.ensure_node(&spec("a")).unwrap();
+        let given = [&here, &there, &there].into_iter().zip(["b", "a", "b"]);
+        let given: Vec<IdMap> = given.map(|(at, tag)| at.ensure_node(&spec(tag)).unwrap().ids.unwrap()).collect();
+        assert_eq!(given.iter().chain(&first.ids).collect::<BTreeSet<_>>().len(), 4);
+        assert_eq!(here.node(&first.tag).unwrap(), Some(first.clone()), "recorded, and kept");
+        assert_eq!(here.node(&old.tag).unwrap().unwrap().ids, None, "an old node keeps what it has");
+        let error = there.ensure_node(&spec("c")).unwrap_err().to_string();
+        assert!(error.contains("ID_POOL 3000000000-3000262143"), "{error}");
+        file::ensure_absent(&here.node_directory(&first.tag)).unwrap();
+        assert_eq!(there.ensure_node(&spec("c")).unwrap().ids, first.ids);
     }
 
     #[test]

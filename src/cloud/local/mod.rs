@@ -2,6 +2,7 @@
 //! what there is, locks, and the rules for addresses and volumes.
 
 mod attach;
+pub(crate) mod ids;
 pub(crate) mod inventory;
 pub mod lxc;
 pub(crate) mod process;

@@ -31,9 +31,13 @@ pub(crate) struct PlannedAttachment {
 
 impl LocalState {
     pub(crate) fn new(name: CloudName, directory: &Path, first: Ipv4Addr, last: Ipv4Addr) -> LocalState {
+        LocalState::of(Inventory::new(name, directory, first, last))
+    }
+
+    pub(crate) fn of(inventory: Inventory) -> LocalState {
         LocalState {
-            inventory: Arc::new(Inventory::new(name.clone(), directory, first, last)),
-            name,
+            name: inventory.cloud.clone(),
+            inventory: Arc::new(inventory),
             nodes: KeyedLocks::default(),
             volumes: tokio::sync::Mutex::default(),
         }

@@ -136,6 +136,8 @@ fn every_refusal_names_section_and_key() {
         ("[iaas]\nDRIVER=lxc\nGATEWAY=10.0.0.1\n", "[iaas] GATEWAY: 10.0.0.1 is not an address for a host"),
         ("[iaas]\nDRIVER=lxc\nFIRST_ADDRESS=172.16.0.9\nLAST_ADDRESS=172.16.0.8\n", "FIRST_ADDRESS: 172.16.0.9 comes"),
         ("[iaas]\nDRIVER=lxc\nID_BASE=4294967295\n", "[iaas] ID_COUNT"),
+        ("[iaas]\nDRIVER=lxc\nID_POOL=1000-99999\n", "[iaas] ID_POOL: '1000-99999' must lie between 65536"),
+        ("[iaas]\nDRIVER=lxc\nID_POOL=100000-165534\n", "[iaas] ID_POOL: 100000-165534 has less than ID_COUNT"),
         ("[iaas]\nDRIVER=lxc\nBRIDGE=a-name-that-is-too-long\n", "[iaas] BRIDGE"),
         ("[iaas]\nDRIVER=process\nNETWORK=10.0.0.0/8\n", "[iaas] NETWORK: 10.0.0.0/8 is not a part of 127"),
         ("[iaas]\nDRIVER=lxc\nOTHER_CLOUDS=a\n", "[iaas] OTHER_CLOUDS: there is no section [a]"),

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::cgroup::Cgroups;
 use super::settings::{LxcSettings, Nat, Privilege};
-use super::{liblxc, network};
-use crate::model::{Finding, Verdict};
+use super::{id_mount, liblxc, network};
+use crate::cloud::local::ids::{self, NodeIds};
+use crate::model::{Finding, IdMap, Verdict};
 use crate::sys::{blocking, file, program};
 
 /// Everything that was looked at.
@@ -23,12 +24,14 @@ pub(crate) async fn findings(settings: Arc<LxcSettings>) -> Vec<Finding> {
             found.push(base(&of_machine));
             found.push(walkable(&of_machine));
             found.push(disk(&of_machine));
-            found.extend(id_map(&of_machine));
+            found.extend(ids_of_nodes(&of_machine));
+            found.push(open_files());
             found
         })
         .await,
     );
     found.push(program_runs(&settings).await);
+    found.extend(shifted_root(&settings).await);
     found.extend(tools(&settings).await);
     found.push(if network::exists(&settings) {
         good(format!("bridge {} is there", settings.bridge))
@@ -108,6 +111,24 @@ async fn program_runs(settings: &LxcSettings) -> Finding {
     }
 }
 
+/// A node of the first ids is given a root, as it would be at its start.
+async fn shifted_root(settings: &LxcSettings) -> Option<Finding> {
+    if settings.privilege == Privilege::Privileged {
+        return None;
+    }
+    let NodeIds { pool, size, .. } = &settings.node_ids;
+    let ids = IdMap { first: pool.ids().first, count: *size };
+    let arguments = id_mount::trial_arguments(&settings.root_file_system, &settings.state_directory, ids);
+    let program = settings.program.to_string_lossy();
+    Some(match program::run_in_machine(&program, &arguments, Duration::from_secs(20)).await {
+        Ok(_) => good("the kernel shifts owners for nodes".to_owned()),
+        Err(error) => bad(
+            format!("nodes cannot have ids of their own: {}", crate::sys::chain(&error)),
+            "use Linux 5.19 or newer with user namespaces, and a file system such as ext4, xfs or btrfs; or set UNPRIVILEGED = false",
+        ),
+    })
+}
+
 fn walkable(settings: &LxcSettings) -> Finding {
     let directory = &settings.state_directory;
     let is_open = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
@@ -131,42 +152,88 @@ fn disk(settings: &LxcSettings) -> Finding {
     }
 }
 
-/// Where newuidmap is installed liblxc uses it, and it asks /etc/subuid even for root.
-fn id_map(settings: &LxcSettings) -> Option<Finding> {
-    let Privilege::Unprivileged(map) = settings.privilege else {
-        return Some(finding(
+/// Ids outside for nodes: enough of them, and in nobody else's hands.
+fn ids_of_nodes(settings: &LxcSettings) -> Vec<Finding> {
+    if settings.privilege == Privilege::Privileged {
+        return vec![finding(
             Verdict::Warning,
             "nodes are privileged: root in a node is root here".to_owned(),
             "use unprivileged nodes unless a program needs this",
-        ));
-    };
-    if !["/usr/bin/newuidmap", "/bin/newuidmap"].iter().any(|path| Path::new(path).exists()) {
-        return Some(good(format!("ids {}:{} for nodes", map.first, map.count)));
+        )];
     }
-    let line = format!("root:{}:{}", map.first, map.count);
-    let lacking = ["/etc/subuid", "/etc/subgid"].into_iter().find(|path| {
-        let text = file::read_text(Path::new(path)).unwrap_or_default();
-        !text.lines().any(|found| covers(found, map.first, map.count))
-    });
-    Some(match lacking {
-        None => good(format!("ids {}:{} for nodes, granted in /etc/subuid and /etc/subgid", map.first, map.count)),
-        Some(path) => bad(
-            format!("{path} does not grant root the ids {}:{}", map.first, map.count),
-            &format!("echo {line} >> {path}"),
-        ),
-    })
+    let NodeIds { pool, size, .. } = &settings.node_ids;
+    let n_addresses = settings.last_address.to_bits() - settings.first_address.to_bits() + 1;
+    let n_ranges = pool.n_ranges(*size);
+    let mut found = owners_of(settings);
+    if n_ranges < n_addresses {
+        found.push(finding(
+            Verdict::Warning,
+            format!("the ids {} are enough for {n_ranges} nodes, the addresses for {n_addresses}", pool.ids()),
+            "widen ID_POOL",
+        ));
+    }
+    if found.is_empty() {
+        found.push(good(format!("ids {} for {n_ranges} nodes", pool.ids())));
+    }
+    found
 }
 
-/// Whether a line `user:first:count` grants root the ids.
-fn covers(line: &str, first: u32, count: u32) -> bool {
-    let mut words = line.trim().split(':');
-    let is_root = matches!(words.next(), Some("root" | "0"));
-    let mut number = || words.next().and_then(|word| word.parse::<u64>().ok());
-    match (number(), number()) {
-        (Some(from), Some(many)) => {
-            is_root && from <= u64::from(first) && u64::from(first) + u64::from(count) <= from + many
+/// Everybody but our nodes who has ids of the pool.
+fn owners_of(settings: &LxcSettings) -> Vec<Finding> {
+    let pool = settings.node_ids.pool.ids();
+    let mut found = Vec::new();
+    let mut taken = |who: String| {
+        found.push(finding(
+            Verdict::Warning,
+            format!("ids of {pool} for nodes are also those of {who}"),
+            "set ID_POOL to ids that nobody else has",
+        ));
+    };
+    for path in ["/etc/subuid", "/etc/subgid", "/etc/passwd", "/etc/group"] {
+        let text = file::read_text(Path::new(path)).unwrap_or_default();
+        let owners: Vec<&str> = text.lines().filter_map(|line| owner_in(path, line, pool)).collect();
+        if let Some(first) = owners.first() {
+            taken(format!("{first} in {path}"));
         }
-        _ => false,
+    }
+    let nodes = settings.state_directory.join("nodes");
+    let container = super::plan::container_prefix(&settings.state_directory);
+    let is_own = |pid: i32| {
+        let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        groups.contains(&container)
+    };
+    let others = ids::running().into_iter().filter(|(ids, pid)| ids.overlaps(pool) && !is_own(*pid));
+    for (_, pid) in others.take(1) {
+        taken(format!("process {pid}, which is in no container of {}", nodes.display()));
+    }
+    found
+}
+
+/// Who has ids of `pool` by a line `name:first:count` of `path`, or `name:x:id:…` of the tables of users and groups.
+/// Root's grants are for programs such as this one.
+fn owner_in<'a>(path: &str, line: &'a str, pool: IdMap) -> Option<&'a str> {
+    let words: Vec<&str> = line.trim().split(':').collect();
+    let number = |index: usize| words.get(index)?.parse::<u32>().ok();
+    let ids = if path.contains("/sub") {
+        IdMap { first: number(1)?, count: number(2)? }
+    } else {
+        IdMap { first: number(2)?, count: 1 }
+    };
+    let name = *words.first()?;
+    (!matches!(name, "root" | "0") && ids.overlaps(pool)).then_some(name)
+}
+
+/// What nodes have open counts as their memory, but the machine's table of open files must have room for all of them.
+fn open_files() -> Finding {
+    const WANTED: u64 = 4 << 20;
+    let limit = file::read_text(Path::new("/proc/sys/fs/file-max")).unwrap_or_default();
+    match limit.trim().parse::<u64>() {
+        Ok(limit) if limit < WANTED => finding(
+            Verdict::Warning,
+            format!("fs.file-max is {limit}: one node could open all files that the machine can"),
+            "echo 'fs.file-max = 9223372036854775807' > /etc/sysctl.d/60-conpaas.conf && sysctl --system",
+        ),
+        _ => good("open files: bounded by the memory of each node".to_owned()),
     }
 }
 
@@ -207,11 +274,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_grant_of_ids_must_cover_all_of_them() {
-        assert!(covers("root:100000:65536", 100_000, 65_536));
-        assert!(covers("root:65536:1000000", 100_000, 65_536));
-        assert!(!covers("root:100000:65535", 100_000, 65_536));
-        assert!(!covers("lxd:100000:65536", 100_000, 65_536));
-        assert!(!covers("", 100_000, 65_536));
+    fn who_else_has_ids_of_the_pool_is_found() {
+        let pool = IdMap { first: 1_000_000, count: 65_536 };
+        assert_eq!(owner_in("/etc/subuid", "pi:934465:65536", pool), Some("pi"));
+        assert_eq!(owner_in("/etc/subuid", "pi:934464:65536", pool), None);
+        assert_eq!(owner_in("/etc/subgid", "root:1000000:1000000000", pool), None);
+        assert_eq!(owner_in("/etc/passwd", "big:x:1065535:100::/:/bin/sh", pool), Some("big"));
+        assert_eq!(owner_in("/etc/group", "wheel:x:1065536:", pool), None);
+        assert_eq!(owner_in("/etc/passwd", "", pool), None);
     }
 }

@@ -1,98 +1,119 @@
-//! A view of a directory in which all owners are shifted.
+//! Mounts in which all owners are shifted.
 //!
-//! With it one base that belongs to root serves every unprivileged container
-//! without a copy. Called only by the hidden sub-command, which has one thread:
-//! the id map is taken from a short-lived child's user namespace.
-#![expect(unsafe_code, reason = "neither std nor nix has open_tree, mount_setattr and move_mount")]
+//! With them one base that belongs to root serves every unprivileged container
+//! without a copy, and a volume has the same owners in every node that it comes
+//! to. Called only by the hidden sub-commands, which have one thread: the id
+//! map is taken from a child's user namespace.
+#![expect(unsafe_code, reason = "neither std, nix nor rustix has mount_setattr")]
 
-use std::ffi::CString;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::path::Path;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
+use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, fork, pipe};
+use rustix::fs::CWD;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_string,
+    fsmount, fsopen, move_mount, open_tree,
+};
 
-use super::settings::IdMap;
+use super::user_namespace::UserNamespace;
+use crate::model::IdMap;
 
-/// Mounts `source` at `target`; id 0 on disk is seen as `map.first`.
-pub(crate) fn mount_shifted(source: &Path, target: &Path, map: IdMap) -> io::Result<()> {
-    let namespace = user_namespace(map)?;
-    let c_source = CString::new(source.as_os_str().as_encoded_bytes())?;
-    let c_target = CString::new(target.as_os_str().as_encoded_bytes())?;
-    let open_flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
-    // SAFETY: the path is NUL-terminated; the result is checked before use.
-    let tree = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, c_source.as_ptr(), open_flags) };
-    let tree = i32::try_from(checked(tree)?).map_err(io::Error::other)?;
-    // SAFETY: the kernel just gave us this descriptor.
-    let tree = unsafe { OwnedFd::from_raw_fd(tree) };
+/// The hidden sub-command that mounts a volume.
+pub(crate) const COMMAND: &str = "lxc-mount";
+
+/// The hidden sub-command that tries whether the kernel can do all that.
+pub(crate) const TRIAL: &str = "lxc-try";
+
+/// Mounts `source` at `target` with owners as `namespace` maps them.
+pub(crate) fn mount_shifted(source: &Path, target: &Path, namespace: &File) -> io::Result<()> {
+    let tree = open_tree(CWD, source, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
+    shift(&tree, namespace)?;
+    place(&tree, target)
+}
+
+/// What the hidden sub-command is told to mount `device` at `target`: id `on_disk` is seen as `ids.first`.
+pub(crate) fn volume_arguments(device: &Path, target: &Path, on_disk: u32, ids: IdMap) -> Vec<OsString> {
+    let numbers = [on_disk, ids.first, ids.count].map(|number| number.to_string().into());
+    [COMMAND.into(), device.into(), target.into()].into_iter().chain(numbers).collect()
+}
+
+/// Does the hidden sub-command with the words of [`volume_arguments`] behind its name; `None` if they are others.
+pub(crate) fn mount_volume(words: &[OsString]) -> Option<io::Result<()>> {
+    let [device, target, on_disk, first, count] = words else { return None };
+    let number = |word: &OsString| word.to_str()?.parse::<u32>().ok();
+    let (on_disk, ids) = (number(on_disk)?, IdMap { first: number(first)?, count: number(count)? });
+    Some(mount_device(Path::new(device), Path::new(target), on_disk, ids))
+}
+
+/// What the hidden sub-command is told to try whether a node of these ids could have a root.
+pub(crate) fn trial_arguments(base: &Path, scratch: &Path, ids: IdMap) -> Vec<OsString> {
+    let numbers = [ids.first, ids.count].map(|number| number.to_string().into());
+    [TRIAL.into(), base.into(), scratch.into()].into_iter().chain(numbers).collect()
+}
+
+/// Does the hidden sub-command with the words of [`trial_arguments`] behind its name; `None` if they are others. What
+/// it mounts over the directory `scratch` nobody else sees, and ends with this process.
+pub(crate) fn try_root(words: &[OsString]) -> Option<io::Result<()>> {
+    let [base, scratch, first, count] = words else { return None };
+    let number = |word: &OsString| word.to_str()?.parse::<u32>().ok();
+    let ids = IdMap { first: number(first)?, count: number(count)? };
+    Some(try_overlay(Path::new(base), Path::new(scratch), ids))
+}
+
+fn try_overlay(base: &Path, scratch: &Path, ids: IdMap) -> io::Result<()> {
+    let namespace = UserNamespace::of_node(ids)?;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+    let base = File::open(base)?;
+    let base = PathBuf::from(format!("/proc/self/fd/{}", base.as_raw_fd()));
+    mount(Some("tmpfs"), scratch, Some("tmpfs"), MsFlags::empty(), None::<&str>)?;
+    let [lower, upper, work, root] = ["lower", "upper", "work", "root"].map(|name| scratch.join(name));
+    for directory in [&lower, &upper, &work, &root] {
+        std::fs::create_dir(directory)?;
+    }
+    mount_shifted(&base, &lower, &namespace.file()?)?;
+    let options = format!("lowerdir={},upperdir={},workdir={}", lower.display(), upper.display(), work.display());
+    Ok(mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(options.as_str()))?)
+}
+
+fn mount_device(device: &Path, target: &Path, on_disk: u32, ids: IdMap) -> io::Result<()> {
+    let file_system = fsopen("ext4", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&file_system, "source", device)?;
+    fsconfig_create(&file_system)?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    let tree = fsmount(&file_system, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    let namespace = UserNamespace::with_map(on_disk, ids)?;
+    shift(&tree, &namespace.file()?)?;
+    place(&tree, target)
+}
+
+fn shift(tree: &OwnedFd, namespace: &File) -> io::Result<()> {
     let attributes = libc::mount_attr {
         attr_set: libc::MOUNT_ATTR_IDMAP,
         attr_clr: 0,
         propagation: 0,
         userns_fd: u64::try_from(namespace.as_raw_fd()).map_err(io::Error::other)?,
     };
-    let empty = c"".as_ptr();
-    // SAFETY: the structure outlives the call and its true size is given.
-    checked(unsafe {
+    // SAFETY: the path is NUL-terminated, the structure outlives the call and its true size is given.
+    let outcome = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
             tree.as_raw_fd(),
-            empty,
+            c"".as_ptr(),
             libc::AT_EMPTY_PATH,
             &raw const attributes,
             size_of::<libc::mount_attr>(),
         )
-    })?;
-    // SAFETY: both paths are NUL-terminated.
-    checked(unsafe {
-        libc::syscall(
-            libc::SYS_move_mount,
-            tree.as_raw_fd(),
-            empty,
-            libc::AT_FDCWD,
-            c_target.as_ptr(),
-            libc::MOVE_MOUNT_F_EMPTY_PATH,
-        )
-    })?;
-    Ok(())
+    };
+    if outcome < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// A user namespace with the map; it lives as long as the file.
-fn user_namespace(map: IdMap) -> io::Result<File> {
-    let (ready_reader, ready_writer) = pipe()?;
-    let (done_reader, done_writer) = pipe()?;
-    // SAFETY: this process has one thread, and the child only makes system calls and exits.
-    match unsafe { fork() }? {
-        ForkResult::Child => {
-            drop(done_writer);
-            let is_apart = unshare(CloneFlags::CLONE_NEWUSER).is_ok();
-            let told = is_apart && File::from(ready_writer).write_all(b"x").is_ok();
-            if told {
-                let _until_the_parent_closes = File::from(done_reader).read(&mut [0]);
-            }
-            // SAFETY: ends the child without running what belongs to the parent.
-            unsafe { libc::_exit(0) }
-        }
-        ForkResult::Parent { child } => {
-            drop(ready_writer);
-            drop(done_reader);
-            let outcome = (|| {
-                File::from(ready_reader).read_exact(&mut [0])?;
-                for file in ["uid_map", "gid_map"] {
-                    fs::write(format!("/proc/{child}/{file}"), format!("0 {} {}\n", map.first, map.count))?;
-                }
-                File::open(format!("/proc/{child}/ns/user"))
-            })();
-            drop(done_writer);
-            waitpid(child, None)?;
-            outcome
-        }
-    }
-}
-
-fn checked(result: libc::c_long) -> io::Result<libc::c_long> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+fn place(tree: &OwnedFd, target: &Path) -> io::Result<()> {
+    Ok(move_mount(tree, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
 }

@@ -97,6 +97,13 @@ impl Drop for Container {
     }
 }
 
+/// Keeps the library from running `newuidmap`, which asks /etc/subuid even for root. To be called by a program that has
+/// one thread and runs no other program.
+pub(crate) fn run_no_programs() {
+    // SAFETY: no other thread reads the environment.
+    unsafe { std::env::remove_var("PATH") };
+}
+
 /// The library's version, such as `5.0.2`.
 pub(crate) fn version() -> String {
     // SAFETY: gives a static text.

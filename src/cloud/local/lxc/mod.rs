@@ -17,7 +17,7 @@
 //!   the machine's, see [`crate::sys::machine`]; if not, attaching a volume to
 //!   a node of an earlier one fails and says so.
 //!
-//! This is the only room with `unsafe` code: [`liblxc`] and [`id_mount`].
+//! This is the only room with `unsafe` code: [`liblxc`], [`id_mount`] and [`user_namespace`].
 
 mod cgroup;
 mod check;
@@ -29,6 +29,7 @@ mod plan;
 mod seccomp;
 mod settings;
 mod start;
+mod user_namespace;
 mod volume;
 
 use std::path::Path;
@@ -82,7 +83,11 @@ impl LxcCloud {
             reason: error.to_string(),
         })?;
         let (first, last) = (settings.first_address, settings.last_address);
-        let state = LocalState::new(settings.name.clone(), &settings.state_directory, first, last);
+        let inventory = Inventory::new(settings.name.clone(), &settings.state_directory, first, last);
+        let state = LocalState::of(match settings.privilege {
+            Privilege::Unprivileged(_) => inventory.with_ids(settings.node_ids.clone()),
+            Privilege::Privileged => inventory,
+        });
         Ok(LxcCloud { settings: Arc::new(settings), state, network: tokio::sync::Mutex::default() })
     }
 
@@ -136,7 +141,7 @@ impl LxcCloud {
             for volume in self.state.volumes_of(&record.tag).await? {
                 let Some(place) = &volume.attached else { continue };
                 let directory = self.state.inventory.volume_directory(&volume.tag);
-                volume::ensure_mounted(&directory, &node.paths, &place.device).await.map_err(fail)?;
+                volume::ensure_mounted(&directory, &node.place(&place.device), &self.settings).await.map_err(fail)?;
             }
         }
         node.start(&self.settings.program, &order).await.map_err(fail)
@@ -279,7 +284,7 @@ impl Cloud for LxcCloud {
         let device = planned.place.device.as_str();
         let placed = self.state.move_volume(&planned.volume, Some(planned.place.clone())).await?;
         let directory = self.state.inventory.volume_directory(volume);
-        let outcome = volume::ensure_mounted(&directory, &runs.paths, device).await;
+        let outcome = volume::ensure_mounted(&directory, &runs.place(device), &self.settings).await;
         let outcome = outcome.and_then(|()| {
             if volume::is_seen_by(init_pid, device) {
                 Ok(())

@@ -15,11 +15,13 @@ use super::liblxc;
 use super::liblxc::Container;
 use super::plan;
 use super::plan::{Machine, NodePaths, ORDER_PREFIX, container_name, host_name};
-use super::settings::{LxcSettings, Nat, Privilege};
+use super::settings::{LxcSettings, Nat};
 use super::start::{COMMAND, Order};
 use super::{network, seccomp, volume};
+use crate::cloud::local::ids;
 use crate::cloud::local::inventory::NodeRecord;
 use crate::cloud::{ContextFile, NodeSpec};
+use crate::model::IdMap;
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 use crate::sys::mount::{self, Unmount};
@@ -41,6 +43,7 @@ pub(crate) struct Node {
     pub(crate) container: String,
     pub(crate) paths: NodePaths,
     lxc_path: PathBuf,
+    ids: Option<IdMap>,
 }
 
 impl Node {
@@ -50,7 +53,13 @@ impl Node {
             container: container_name(&settings.state_directory, record.number),
             paths: NodePaths(lxc_path.join(record.tag.as_str())),
             lxc_path,
+            ids: settings.ids_of(record),
         }
+    }
+
+    /// Where a volume attached as `device` is mounted.
+    pub(crate) fn place(&self, device: &str) -> volume::Place {
+        volume::Place { target: self.paths.volumes().join(device), ids: self.ids }
     }
 
     /// Whether its first process runs, and was not told to end by a director that was killed before it had. Blocking.
@@ -79,8 +88,9 @@ impl Node {
         spec: &NodeSpec,
     ) -> Result<PathBuf, String> {
         let words = |error: FileError| chain(&error);
+        self.check_ids_are_free(record)?;
         self.make_directories(settings).map_err(words)?;
-        let owner = owner(settings.privilege);
+        let owner = self.owner();
         let defaults = default_context(settings, record, spec);
         let context = spec.context.files(record.ip).map_err(|error| error.to_string())?;
         for file in defaults.iter().filter(|default| !context.iter().any(|file| file.path == default.path)) {
@@ -96,16 +106,25 @@ impl Node {
             directory: self.paths.0.clone(),
             base: settings.root_file_system.clone(),
             program: settings.program.clone(),
-            id_map: match settings.privilege {
-                Privilege::Unprivileged(map) => Some(map),
-                Privilege::Privileged => None,
-            },
+            id_map: self.ids,
             items: plan::plan_items(settings, record, &machine),
         };
         let bytes = serde_json::to_vec_pretty(&order).expect("an order holds only texts and numbers");
         let path = self.paths.order(&crate::sys::random::alphanumeric(8));
         fs::write(&path, bytes).map_err(|source| words(FileError::new("write", &path, source)))?;
         Ok(path)
+    }
+
+    /// Nothing of this node runs, so who has an id of its own is somebody else.
+    fn check_ids_are_free(&self, record: &NodeRecord) -> Result<(), String> {
+        let Some(own) = record.ids else { return Ok(()) };
+        match ids::running().into_iter().find(|(other, _)| other.overlaps(own)) {
+            None => Ok(()),
+            Some((_, process)) => Err(format!(
+                "its ids {own} are those of process {process} too, which is not of this node: \
+                 end that process, or remove the node and set another ID_POOL"
+            )),
+        }
     }
 
     /// Starts what was prepared.
@@ -223,10 +242,7 @@ impl Node {
             file::ensure_passable_directory(path)?;
             fs::set_permissions(path, fs::Permissions::from_mode(0o711)).map_err(fail(path))?;
         }
-        let first = match settings.privilege {
-            Privilege::Unprivileged(map) => map.first,
-            Privilege::Privileged => 0,
-        };
+        let first = self.first_id();
         let base_mode = fs::metadata(&settings.root_file_system).map_err(fail(&settings.root_file_system))?;
         let base_mode = base_mode.permissions().mode() & 0o7777;
         let disk = self.paths.0.join("disk");
@@ -244,6 +260,15 @@ impl Node {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(fail(path))?;
         }
         mount::ensure_shared(&self.paths.volumes())
+    }
+
+    /// What root in the node is outside.
+    fn first_id(&self) -> u32 {
+        self.ids.map_or(0, |ids| ids.first)
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Shifted { user_id: self.first_id(), group_id: self.first_id() }
     }
 
     fn write_context(&self, file: &ContextFile, owner: Owner, base: &Path) -> Result<(), FileError> {
@@ -274,13 +299,6 @@ fn this_machine(state_directory: &Path) -> Result<Machine, FileError> {
         seccomp_profile: seccomp::ensure_profile(state_directory)?,
         has_apparmor: apparmor.trim() == "Y" && liblxc::knows("lxc.apparmor.profile"),
     })
-}
-
-fn owner(privilege: Privilege) -> Owner {
-    match privilege {
-        Privilege::Unprivileged(map) => Owner::Shifted { user_id: map.first, group_id: map.first },
-        Privilege::Privileged => Owner::Shifted { user_id: 0, group_id: 0 },
-    }
 }
 
 /// What every node is told unless its own context says otherwise.

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::cgroup::Version;
-use super::settings::{Limits, LxcSettings, Privilege};
+use super::settings::{Limits, LxcSettings};
 use crate::cloud::local::inventory::NodeRecord;
+use crate::model::IdMap;
 
 /// What this machine has; looked up before each start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +74,14 @@ pub(crate) const PROGRAM_INSIDE: &str = "usr/sbin/conpaas";
 /// Name of the container, its control groups and its end of the cable: unique
 /// on this machine, 15 characters at most, as interface names must be.
 pub(crate) fn container_name(state_directory: &Path, number: u64) -> String {
+    format!("{}{number:08}", container_prefix(state_directory))
+}
+
+/// What the names of all containers of a cloud begin with.
+pub(crate) fn container_prefix(state_directory: &Path) -> String {
     use sha2::{Digest, Sha256};
     let hash = Sha256::digest(state_directory.as_os_str().as_encoded_bytes());
-    format!("cp{:02x}{:02x}-{number:08}", hash[0], hash[1])
+    format!("cp{:02x}{:02x}-", hash[0], hash[1])
 }
 
 /// The configuration of liblxc for one container, in order.
@@ -106,7 +112,7 @@ pub(crate) fn plan_items(settings: &LxcSettings, record: &NodeRecord, machine: &
     );
     add_network(&mut items, settings, record, &container);
     add_limits(&mut items, &settings.limits, machine);
-    add_confinement(&mut items, settings.privilege, machine);
+    add_confinement(&mut items, settings.ids_of(record), machine);
     items.0
 }
 
@@ -172,7 +178,7 @@ fn add_limits(items: &mut Items, limits: &Limits, machine: &Machine) {
 
 const CPU_PERIOD_US: u32 = 100_000;
 
-fn add_confinement(items: &mut Items, privilege: Privilege, machine: &Machine) {
+fn add_confinement(items: &mut Items, ids: Option<IdMap>, machine: &Machine) {
     items.add(
         "lxc.cap.drop",
         "sys_module mac_admin mac_override sys_time sys_rawio sys_boot syslog audit_control block_suspend wake_alarm",
@@ -184,12 +190,12 @@ fn add_confinement(items: &mut Items, privilege: Privilege, machine: &Machine) {
         // The agent mounts volumes for its user, which liblxc's own profiles forbid.
         items.add("lxc.apparmor.profile", "unconfined");
     }
-    match privilege {
-        Privilege::Unprivileged(map) => {
+    match ids {
+        Some(map) => {
             items.add("lxc.idmap", format_args!("u 0 {} {}", map.first, map.count));
             items.add("lxc.idmap", format_args!("g 0 {} {}", map.first, map.count));
         }
-        Privilege::Privileged => {
+        None => {
             // A user namespace makes device nodes harmless; without one they must be named.
             let Some(version) = machine.devices else { return };
             items.add_cgroup(version, "devices.deny", "a");
@@ -225,7 +231,7 @@ pub(crate) fn host_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::local::lxc::settings::IdMap;
+    use crate::cloud::local::lxc::settings::Privilege;
     use crate::model::CloudName;
 
     fn items(privilege: Privilege, memory: Version) -> Vec<String> {

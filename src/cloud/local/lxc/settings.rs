@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
+use crate::cloud::local::ids::NodeIds;
+use crate::cloud::local::inventory::NodeRecord;
 use crate::config::LxcConfig;
-use crate::model::{CloudName, Ipv4Network};
+use crate::model::{CloudName, IdMap, IdPool, Ipv4Network};
 
 /// What a cloud of containers is told. Checked by [`super::LxcCloud::new`].
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct LxcSettings {
     pub last_address: Ipv4Addr,
     /// Whether root in a node is root outside.
     pub privilege: Privilege,
+    /// Where the ids of unprivileged nodes come from.
+    pub node_ids: NodeIds,
     /// What one node may use.
     pub limits: Limits,
     /// Whether nodes reach other networks.
@@ -41,7 +43,7 @@ pub struct LxcSettings {
 
 impl LxcSettings {
     /// The usual settings: network 172.16.0.0/24, bridge address .1, nodes
-    /// .2 to .254, ids shifted by 100000, no NAT, 512 MB and 512 processes a node.
+    /// .2 to .254, 65,536 ids a node, no NAT, 512 MB and 512 processes a node.
     #[must_use]
     pub fn usual(name: CloudName, state_directory: PathBuf, root_file_system: PathBuf, program: PathBuf) -> Self {
         LxcSettings {
@@ -55,6 +57,7 @@ impl LxcSettings {
             first_address: Ipv4Addr::new(172, 16, 0, 2),
             last_address: Ipv4Addr::new(172, 16, 0, 254),
             privilege: Privilege::Unprivileged(IdMap { first: 100_000, count: 65_536 }),
+            node_ids: NodeIds { pool: IdPool::USUAL, size: 65_536, neighbours: Vec::new() },
             limits: Limits { memory_bytes: Some(512 << 20), cpu_percent: None, processes: Some(512) },
             nat: Nat::Off,
         }
@@ -78,6 +81,7 @@ impl LxcSettings {
             } else {
                 Privilege::Privileged
             },
+            node_ids: NodeIds { pool: config.id_pool, size: config.id_count, neighbours: config.neighbours.clone() },
             limits: Limits {
                 memory_bytes: config.memory_bytes,
                 cpu_percent: config.cpu_percent,
@@ -128,7 +132,19 @@ impl LxcSettings {
         {
             return wrong(format!("ids {}:{} must begin at 65536 or above and be 65536 or more", map.first, map.count));
         }
+        if self.node_ids.size < 65_536 || self.node_ids.pool.n_ranges(self.node_ids.size) == 0 {
+            let (pool, size) = (self.node_ids.pool.ids(), self.node_ids.size);
+            return wrong(format!("ids {pool} for nodes must be enough for one node of {size}, at least 65536"));
+        }
         self.limits.check()
+    }
+
+    /// The ids of a node outside; none where they are those of the machine.
+    pub(crate) fn ids_of(&self, record: &NodeRecord) -> Option<IdMap> {
+        match self.privilege {
+            Privilege::Unprivileged(of_before) => Some(record.ids.unwrap_or(of_before)),
+            Privilege::Privileged => None,
+        }
     }
 }
 
@@ -140,19 +156,11 @@ pub struct SettingsError(String);
 /// Whether root in a node is root outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privilege {
-    /// Ids in nodes are shifted: root in a node is nobody outside.
+    /// Ids in nodes are shifted: root in a node is nobody outside. These ids are what volumes hold on disk, and what
+    /// a node has that was made when all nodes had the same.
     Unprivileged(IdMap),
     /// Ids are the same inside and outside. Only for programs that need it.
     Privileged,
-}
-
-/// User and group ids from 0 in a node are those from `first` outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IdMap {
-    /// What root is outside.
-    pub first: u32,
-    /// How many ids there are.
-    pub count: u32,
 }
 
 /// What one node may use; `None` is no limit.

@@ -1,9 +1,9 @@
-//! The hidden sub-command that starts one container.
+//! The hidden sub-commands that start one container, mount one volume, and try both.
 //!
 //! liblxc's start forks the container's monitor out of the calling process,
 //! and a shifted mount needs a child for its id map. Neither may happen in a
-//! program with threads, so the director runs `conpaas lxc-start <order>`,
-//! which has one thread and lives for some milliseconds.
+//! program with threads, so the director runs `conpaas lxc-start <order>` and
+//! `conpaas lxc-mount …`, which have one thread and live for some milliseconds.
 
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -13,19 +13,24 @@ use std::process::ExitCode;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::mount::MsFlags;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
-use super::id_mount::mount_shifted;
-use super::liblxc::Container;
+use super::id_mount::{self, mount_shifted};
+use super::liblxc::{self, Container};
 use super::plan::{NodePaths, PROGRAM_INSIDE};
-use super::settings::IdMap;
+use super::user_namespace::UserNamespace;
+use crate::model::IdMap;
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 use crate::sys::mount::{self, Unmount};
 
 /// The hidden sub-command's name.
 pub(crate) const COMMAND: &str = "lxc-start";
+
+/// How many files one process of a node may open. All of its open files count as the node's memory, each with some 250 bytes.
+const OPEN_FILES: u64 = 4096;
 
 /// What is to be started. Holds no secret.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,17 +51,24 @@ pub(crate) struct Order {
     pub(crate) items: Vec<(String, String)>,
 }
 
-/// Does the hidden sub-command if the command line names it. To be called
+/// Does a hidden sub-command if the command line names one. To be called
 /// before anything starts a thread.
 pub fn hidden(arguments: &[OsString]) -> Option<ExitCode> {
-    if arguments.get(1)? != COMMAND {
-        return None;
-    }
-    let Some(path) = arguments.get(2).filter(|_| arguments.len() == 3) else {
-        eprintln!("usage: conpaas {COMMAND} ORDER");
-        return Some(ExitCode::from(2));
+    let (name, words) = arguments.get(1..)?.split_first()?;
+    let outcome = match (name.to_str()?, words) {
+        (COMMAND, [path]) => start(Path::new(path)),
+        (COMMAND, _) => Err(format!("usage: conpaas {COMMAND} ORDER")),
+        (id_mount::COMMAND, words) => match id_mount::mount_volume(words) {
+            Some(outcome) => outcome.map_err(|error| error.to_string()),
+            None => Err(format!("usage: conpaas {} DEVICE TARGET ID FIRST_ID COUNT", id_mount::COMMAND)),
+        },
+        (id_mount::TRIAL, words) => match id_mount::try_root(words) {
+            Some(outcome) => outcome.map_err(|error| error.to_string()),
+            None => Err(format!("usage: conpaas {} BASE DIRECTORY FIRST_ID COUNT", id_mount::TRIAL)),
+        },
+        _ => return None,
     };
-    match start(Path::new(path)) {
+    match outcome {
         Ok(()) => Some(ExitCode::SUCCESS),
         Err(reason) => {
             eprintln!("{reason}");
@@ -69,10 +81,21 @@ fn start(path: &Path) -> Result<(), String> {
     let bytes = file::read(path).map_err(|error| chain(&error))?;
     let order: Order = serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     let paths = NodePaths(order.directory.clone());
-    mount_root(&order, &paths).map_err(|error| chain(&error))?;
+    let namespace = order.id_map.map(UserNamespace::of_node).transpose();
+    let namespace = namespace.map_err(|error| format!("cannot make the node's user namespace: {error}"))?;
+    mount_root(&order, &paths, namespace.as_ref()).map_err(|error| chain(&error))?;
+    // Handed on to the node, where nothing can raise it.
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|errno| errno.to_string())?;
+    let open_files = OPEN_FILES.min(hard);
+    setrlimit(Resource::RLIMIT_NOFILE, open_files, open_files).map_err(|errno| errno.to_string())?;
+    liblxc::run_no_programs();
     let container = Container::open(&order.container, &order.lxc_path).map_err(|error| error.to_string())?;
     for (key, value) in &order.items {
         container.set(key, value).map_err(|error| error.to_string())?;
+    }
+    if let Some(namespace) = &namespace {
+        let path = namespace.path();
+        container.set("lxc.namespace.share.user", &path.to_string_lossy()).map_err(|error| error.to_string())?;
     }
     container.start().map_err(|error| {
         let log = file::read_tail(&paths.log(), 2000).unwrap_or_default();
@@ -83,13 +106,13 @@ fn start(path: &Path) -> Result<(), String> {
 }
 
 /// Mounts the node's root: the base below, what the node wrote above, the program on top.
-fn mount_root(order: &Order, paths: &NodePaths) -> Result<(), FileError> {
-    let lower = match order.id_map {
+fn mount_root(order: &Order, paths: &NodePaths, namespace: Option<&UserNamespace>) -> Result<(), FileError> {
+    let lower = match namespace {
         None => order.base.clone(),
-        Some(map) => {
+        Some(namespace) => {
             let lower = paths.lower();
-            mount_shifted(&order.base, &lower, map)
-                .map_err(|source| FileError::new("mount with shifted owners", &order.base, source))?;
+            let mounted = namespace.file().and_then(|namespace| mount_shifted(&order.base, &lower, &namespace));
+            mounted.map_err(|source| FileError::new("mount with shifted owners", &order.base, source))?;
             lower
         }
     };
@@ -97,7 +120,7 @@ fn mount_root(order: &Order, paths: &NodePaths) -> Result<(), FileError> {
         format!("lowerdir={},upperdir={},workdir={}", lower.display(), paths.upper().display(), paths.work().display());
     let root = paths.root();
     let outcome = mount::mount(Path::new("overlay"), &root, "overlay", MsFlags::empty(), &options);
-    if order.id_map.is_some() {
+    if namespace.is_some() {
         // The overlay holds its own reference, so nothing but the overlay needs to be found and unmounted later.
         mount::ensure_unmounted(&lower, Unmount::Lazily)?;
     }

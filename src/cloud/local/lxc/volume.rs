@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use nix::mount::MsFlags;
 
+use super::id_mount;
 use super::plan::{NodePaths, VOLUMES_INSIDE};
-use super::settings::Privilege;
+use super::settings::{LxcSettings, Privilege};
+use crate::model::IdMap;
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 use crate::sys::mount::{self, Unmount};
@@ -69,13 +71,20 @@ pub(crate) async fn ensure_file_system(directory: &Path, size_mb: u64, privilege
     .map_err(|error| chain(&error))
 }
 
-/// Mounts the volume of `directory` in the node as `device`. Fine if it is there.
-pub(crate) async fn ensure_mounted(directory: &Path, node: &NodePaths, device: &str) -> Result<(), String> {
-    let target = node.volumes().join(device);
-    if is_mounted(&target)? {
+/// Where a volume comes to.
+pub(crate) struct Place {
+    /// Seen in the node.
+    pub(crate) target: PathBuf,
+    /// The node's ids outside; none if they are those of the machine.
+    pub(crate) ids: Option<IdMap>,
+}
+
+/// Mounts the volume of `directory` at its place in a node. Fine if it is there.
+pub(crate) async fn ensure_mounted(directory: &Path, place: &Place, settings: &LxcSettings) -> Result<(), String> {
+    if is_mounted(&place.target)? {
         return Ok(());
     }
-    file::ensure_directory(&target).map_err(|error| chain(&error))?;
+    file::ensure_directory(&place.target).map_err(|error| chain(&error))?;
     let disk = directory.join(DISK);
     let loop_device = match loop_device(&disk)? {
         Some(left_by_a_crash) => left_by_a_crash,
@@ -88,15 +97,29 @@ pub(crate) async fn ensure_mounted(directory: &Path, node: &NodePaths, device: &
             PathBuf::from(shown.trim())
         }
     };
-    let device_file = loop_device.clone();
-    let mounted = crate::sys::blocking(move || {
-        mount::mount(&device_file, &target, "ext4", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "")
-    })
-    .await;
+    let mounted = mount_device(&loop_device, place, settings).await;
     // From now on the device goes when its file system does.
     let released = program::run_in_machine("losetup", &["-d".as_ref(), loop_device.as_os_str()], DEVICE_LIMIT).await;
-    mounted.map_err(|error| chain(&error))?;
+    mounted?;
     released.map(drop).map_err(|error| chain(&error))
+}
+
+/// Files on disk have the ids that all nodes had once. A node with others sees them as its own.
+async fn mount_device(device: &Path, place: &Place, settings: &LxcSettings) -> Result<(), String> {
+    match (settings.privilege, place.ids) {
+        (Privilege::Unprivileged(on_disk), Some(ids)) if ids != on_disk => {
+            let arguments = id_mount::volume_arguments(device, &place.target, on_disk.first, ids);
+            let program = settings.program.to_string_lossy();
+            let mounted = program::run_in_machine(&program, &arguments, DEVICE_LIMIT).await;
+            mounted.map(drop).map_err(|error| chain(&error))
+        }
+        _ => {
+            let (device, target) = (device.to_owned(), place.target.clone());
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+            let mounted = crate::sys::blocking(move || mount::mount(&device, &target, "ext4", flags, "")).await;
+            mounted.map_err(|error| chain(&error))
+        }
+    }
 }
 
 /// Whether the running node sees the mount; it does not if its director was
