@@ -60,6 +60,8 @@ pub struct DirectorConfig {
     pub reconcile_interval: Duration,
     /// How long a volume stays that no record names any more.
     pub volume_quarantine: Duration,
+    /// Disk that is kept for what frees disk, in bytes.
+    pub reserve_bytes: u64,
     /// What a client may ask for.
     pub limits: LimitConfig,
     /// Bounds of archives with code, told to the nodes.
@@ -141,6 +143,7 @@ pub(crate) const DIRECTOR_KEYS: &[Key] = &[
     Key::new("CREDIT_INTERVAL", "1m"),
     Key::new("RECONCILE_INTERVAL", "30s"),
     Key::new("VOLUME_QUARANTINE", "1d"),
+    Key::new("RESERVE", "16M"),
     Key::new("MAX_CONNECTIONS", "256"),
     Key::new("MAX_UPLOAD", "256M"),
     Key::new("MAX_BODY", "1M"),
@@ -213,6 +216,7 @@ impl DirectorConfig {
             credit_interval: director.value("CREDIT_INTERVAL", value::positive_duration)?,
             reconcile_interval: director.value("RECONCILE_INTERVAL", value::positive_duration)?,
             volume_quarantine: director.value("VOLUME_QUARANTINE", value::duration)?,
+            reserve_bytes: director.optional("RESERVE", value::size_bytes)?.unwrap_or(0),
             limits: read_limits(&director)?,
             login: LoginConfig {
                 attempts_per_minute: director.value("LOGIN_ATTEMPTS_PER_MINUTE", value::whole(1..=60_000))?,

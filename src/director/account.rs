@@ -51,6 +51,7 @@ impl Registration {
 pub(crate) async fn register(director: &Director, wanted: Registration) -> Result<User, Failure> {
     let hash = director.passwords.hash(&wanted.password).await;
     let new = wanted.into_user(hash);
+    director.reserve.check_room().await?;
     let added = director.store.write(move |tx| add(tx, new)).await?;
     tracing::info!(user.id = added.uid.0, user.name = added.details.username, "user created");
     Ok(added)

@@ -21,6 +21,7 @@ pub(crate) type WithManager = (Application, Option<Node>);
 /// Adds an application to those of a user.
 pub(crate) async fn create(director: &Director, uid: UserId, name: &str) -> Result<Application, Failure> {
     check_name(name)?;
+    director.reserve.check_room().await?;
     let name = name.to_owned();
     director
         .store
@@ -53,6 +54,7 @@ pub(crate) async fn rename(director: &Director, uid: UserId, aid: ApplicationId,
 
 /// Stops an application, whatever it is doing.
 pub(crate) async fn stop(director: &Director, uid: UserId, aid: ApplicationId) -> Result<(), Failure> {
+    director.reserve.make_room().await;
     director
         .store
         .write(move |tx| {
@@ -68,6 +70,7 @@ pub(crate) async fn stop(director: &Director, uid: UserId, aid: ApplicationId) -
 
 /// Stops an application and forgets it.
 pub(crate) async fn delete(director: &Director, uid: UserId, aid: ApplicationId) -> Result<(), Failure> {
+    director.reserve.make_room().await;
     director
         .store
         .write(move |tx| {

@@ -31,6 +31,7 @@ pub(crate) async fn start(
     aid: ApplicationId,
     cloud: CloudName,
 ) -> Result<(), Failure> {
+    director.reserve.check_room().await?;
     director.store.write(move |tx| begin_start(tx, uid, aid, cloud)).await?;
     crash_point("start_application.recorded");
     tracing::info!(app.id = aid.0, user.id = uid.0, "application starting");

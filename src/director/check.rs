@@ -6,8 +6,10 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::clouds::Clouds;
+use super::node::stop::StopMark;
 use super::orphan;
 use super::renewal::authority_end;
+use super::reserve::Reserve;
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict};
 use crate::cloud::{Cloud, RepairOptions};
 use crate::config::DirectorConfig;
@@ -51,6 +53,8 @@ pub(crate) async fn check(director_cfg: &Path) -> Vec<Finding> {
     findings.extend(database(&config));
     findings.push(port(&config).await);
     findings.push(disk(&config.state_dir));
+    findings.extend(reserve(&config));
+    findings.extend(stopped_nodes(&config));
     // Without an authority, which is told above, the clouds are looked at all the same.
     let authority = Authority::load(&config.cert_dir);
     let authority_pem = authority.as_ref().map_or("", Authority::certificate_pem);
@@ -175,6 +179,30 @@ async fn port(config: &DirectorConfig) -> Finding {
         ),
         Err(error) => Finding::bad(format!("cannot listen on {}: {error}", config.listen), "set [director] LISTEN"),
     }
+}
+
+/// Before the first start there is none yet.
+fn reserve(config: &DirectorConfig) -> Option<Finding> {
+    let reserve = Reserve::new(&config.state_dir, config.reserve_bytes);
+    if !config.state_dir.exists() {
+        return None;
+    }
+    Some(match reserve.is_kept() {
+        Ok(true) => Finding::good(format!("{} keeps room for what frees room", reserve.file().display())),
+        Ok(false) => Finding::warning(
+            format!("{} keeps no room for what frees room", reserve.file().display()),
+            "fine before the first start; else free some room, and the director keeps it",
+        ),
+        Err(error) => Finding::bad(chain(&error), "check the directory"),
+    })
+}
+
+fn stopped_nodes(config: &DirectorConfig) -> Option<Finding> {
+    let is_set = StopMark::new(&config.state_dir).is_set();
+    is_set.then(|| {
+        let text = "'conpaas director stop-nodes' has stopped the nodes, and they stay stopped";
+        Finding::warning(text, "run 'conpaas director start-nodes', or start the director again")
+    })
 }
 
 fn disk(directory: &Path) -> Finding {

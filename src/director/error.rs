@@ -33,6 +33,9 @@ pub(crate) enum Failure {
     /// No such thing to download.
     #[error("{0}")]
     NotFound(String),
+    /// The disk has no room but what is kept to free some.
+    #[error("the disk is full")]
+    NoRoom,
     /// The body could not be read.
     #[error(transparent)]
     Body(#[from] BodyError),

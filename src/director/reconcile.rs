@@ -7,7 +7,7 @@
 //! # Guarantees
 //! - A node or volume that is not wanted is removed, and its row after it.
 //! - What a cloud has and no row names is `orphan`'s to judge.
-//! - A node that is up and was stopped from outside (a power cut) is started again.
+//! - A node that is up and was stopped from outside (a power cut) is started again, unless `conpaas director stop-nodes` ended it.
 //!
 //! # Assumptions
 //! - Rows are written before a cloud is asked, so that what a cloud listed
@@ -68,7 +68,10 @@ pub(crate) async fn run(
     loop {
         match &cloud {
             Some(cloud) => reconcile(&director, cloud).await,
-            None => remove_unreachable(&director).await,
+            None => {
+                remove_unreachable(&director).await;
+                director.reserve.restore().await;
+            }
         }
         if std::mem::take(&mut is_first) {
             service::undo_unfinished(&director, &unfinished, name.as_ref()).await;
@@ -116,6 +119,9 @@ async fn rows(director: &Arc<Director>) -> Option<(Vec<Node>, Vec<Volume>)> {
 
 async fn remove_unwanted(director: &Arc<Director>, nodes: &[Node], volumes: &[Volume]) {
     let going: Vec<Node> = nodes.iter().filter(|node| node.phase == Phase::Removing).cloned().collect();
+    if !going.is_empty() || volumes.iter().any(|volume| volume.phase == volume::Phase::Removing) {
+        director.reserve.make_room().await;
+    }
     remove_nodes(director, &going).await;
     let going = volumes.iter().filter(|volume| volume.phase == volume::Phase::Removing);
     stream::iter(going).for_each_concurrent(MAX_AT_ONCE, |volume| remove_volume(director, volume)).await;
@@ -161,7 +167,7 @@ async fn restart_stopped(
 }
 
 async fn restart(director: &Arc<Director>, cloud: &Arc<dyn Cloud>, row: &Node) {
-    if !is_still_up(director, row).await {
+    if director.stop_mark.is_set() || !is_still_up(director, row).await {
         return;
     }
     tracing::warn!(node.tag = %row.wanted.tag, app.id = row.wanted.aid.0, "starting a node again that was stopped from outside");

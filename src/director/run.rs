@@ -14,10 +14,12 @@ use super::clouds::Clouds;
 use super::credit;
 use super::http;
 use super::lock::{self, DirectorLock};
+use super::node::stop::StopMark;
 use super::orphan;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
+use super::reserve::Reserve;
 use super::service;
 use super::state::{Director, Wakers};
 use super::time_record::{record_time, time_record};
@@ -83,6 +85,8 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
     let unfinished = if is_own { service::unfinished(&director).await.context(left)? } else { Vec::new() };
     let unfinished = Arc::new(unfinished);
     reconcile::resume(&director, is_own).await.context(left)?;
+    director.stop_mark.take_back()?;
+    director.reserve.restore().await;
 
     let tasks = &director.tasks;
     for cloud in director.clouds.all() {
@@ -132,6 +136,8 @@ fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::
         reconcile: Wakers::new(clouds.names()),
         clouds,
         passwords: Passwords::new(&config.login),
+        reserve: Reserve::new(&config.state_dir, config.reserve_bytes),
+        stop_mark: StopMark::new(&config.state_dir),
         tasks,
         operations: KeyedLocks::default(),
         config,

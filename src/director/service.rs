@@ -85,6 +85,7 @@ pub(crate) async fn remove(
 ) -> Result<(), Failure> {
     let (_, node) = manager_calls::find(director, uid, aid, shown).await?;
     let found = director.store.read(move |tx| Ok::<_, Failure>(service::get(tx, aid, sid)?)).await?;
+    director.reserve.make_room().await;
     let worker = Arc::clone(director);
     let work = async move { remove_from(&worker, &node, sid, found.map(|found| found.rec_id)).await };
     director.detached("remove a service", work).await?;

@@ -8,8 +8,10 @@ use tokio::sync::Notify;
 use super::clouds::Clouds;
 use super::error::Failure;
 use super::lock::DirectorLock;
+use super::node::stop::StopMark;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
+use super::reserve::Reserve;
 use crate::config::DirectorConfig;
 use crate::model::{ApplicationId, CloudName, VolumeTag};
 use crate::pki::Authority;
@@ -29,6 +31,10 @@ pub(crate) struct Director {
     pub(crate) clouds: Clouds,
     pub(crate) passwords: Passwords,
     pub(crate) tasks: Tasks,
+    /// Room for what frees room.
+    pub(crate) reserve: Reserve,
+    /// Whether the nodes are to stay stopped.
+    pub(crate) stop_mark: StopMark,
     /// Wakes the reconcilers.
     pub(crate) reconcile: Wakers,
     /// A repeated operation waits for its first run.

@@ -61,6 +61,7 @@ pub(crate) async fn detach(director: &Arc<Director>, volume: Volume) -> Result<(
 
 /// Destroys a volume; one that is gone already is fine.
 pub(crate) async fn destroy(director: &Arc<Director>, aid: ApplicationId, id: String) -> Result<(), Failure> {
+    director.reserve.make_room().await;
     let found = director
         .store
         .write(move |tx| {
@@ -117,6 +118,7 @@ async fn ensure(director: &Arc<Director>, new: NewVolume, near: Option<NodeTag>)
         None => OperationKey::VolumeOfTag(new.tag.clone()),
     };
     let _repeated_calls_wait = director.operations.hold(&key).await;
+    director.reserve.check_room().await?;
     let wanted = director.store.write(move |tx| record_wanted(tx, new)).await?;
     crash_point("create_volume.recorded");
     if wanted.phase == Phase::Ready {

@@ -181,6 +181,16 @@ pub(crate) fn free_bytes(path: &Path) -> Result<u64, FileError> {
     Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))
 }
 
+/// Bytes of the file system of `path`, free or not. Blocking.
+///
+/// # Errors
+/// The path is missing.
+pub(crate) fn total_bytes(path: &Path) -> Result<u64, FileError> {
+    let statistics =
+        rustix::fs::statvfs(path).map_err(|errno| FileError::new("ask for the size of", path, errno.into()))?;
+    Ok(statistics.f_blocks.saturating_mul(statistics.f_frsize))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

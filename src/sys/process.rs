@@ -156,7 +156,7 @@ pub(crate) fn session_of(leader: ProcessId) -> Vec<ProcessId> {
 }
 
 /// Returns all processes of which `is_wanted` is true of the content of
-/// `/proc/<pid>/<file>` (`cmdline` or `environ`: words ended by NUL), of which [`MAX_WORDS_BYTES`] are looked at.
+/// `/proc/<pid>/<file>` (`cmdline` or `environ`: words ended by NUL), of which 2 MB are looked at.
 /// Processes whose file may not be read are left out. Blocking.
 #[must_use]
 pub fn find(file: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<ProcessId> {

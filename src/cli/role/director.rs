@@ -96,14 +96,17 @@ enum DirectorRoleCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// End all nodes and keep their data; a director that starts, or still runs, starts them again
+    /// End all nodes and keep their data, until `start-nodes` or the next start of the director
     StopNodes,
+    /// Let a director that runs start the nodes again that `stop-nodes` ended
+    StartNodes,
 }
 
 /// Whether these words are the role's, and not the client group's.
 pub(crate) fn takes(words: &[String]) -> bool {
     match words.first().map(String::as_str) {
-        None | Some("init" | "check" | "stop-nodes" | "orphans" | "adopt" | "discard" | "backup" | "restore") => true,
+        None | Some("init" | "check" | "stop-nodes" | "start-nodes") => true,
+        Some("orphans" | "adopt" | "discard" | "backup" | "restore") => true,
         Some("--config" | "--step-clock" | "--adopt" | "--discard") => true,
         Some(word) => word.starts_with("--config="),
     }
@@ -137,6 +140,7 @@ impl RoleLine for DirectorLine {
             Some(DirectorRoleCommand::Backup { file }) => backup(&locate_director_cfg(config.as_deref()), &file),
             Some(DirectorRoleCommand::Restore { file }) => restore(&locate_director_cfg(config.as_deref()), &file),
             Some(DirectorRoleCommand::StopNodes) => stop_nodes(config.as_deref()),
+            Some(DirectorRoleCommand::StartNodes) => start_nodes(config.as_deref()),
         }
     }
 }
@@ -177,6 +181,16 @@ fn stop_nodes(config: Option<&Path>) -> Outcome {
         eprintln!("ERROR: {failure}");
     }
     Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn start_nodes(config: Option<&Path>) -> Outcome {
+    let were_stopped = director::start_nodes(&locate_director_cfg(config))?;
+    write_out(if were_stopped {
+        "a director that runs starts the nodes again within its RECONCILE_INTERVAL\n"
+    } else {
+        "the nodes were not stopped\n"
+    });
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `mend` is there to mend first, with the image to upload.

@@ -94,7 +94,9 @@ mod tests {
             let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
             (ROLES[0].takes)(&words)
         };
-        for line in ["", "init --hostname h", "check", "stop-nodes", "--config f", "--config=f", "--step-clock"] {
+        for line in
+            ["", "init --hostname h", "check", "stop-nodes", "start-nodes", "--config f", "--config=f", "--step-clock"]
+        {
             assert!(takes(line), "{line}");
         }
         for line in ["version", "help", "--json version", "-h"] {

@@ -18,7 +18,7 @@ pub(crate) fn response(failure: &Failure, path: &str) -> Response {
         Failure::BadRequest(text) => Response::status_page(400, text),
         Failure::NotFound(text) => Response::status_page(404, text),
         Failure::Body(error) => error.response(),
-        Failure::Store(StoreError::Full(_)) => {
+        Failure::Store(StoreError::Full(_)) | Failure::NoRoom => {
             log(failure, path);
             Response::status_page(507, "The director's disk is full. Free some room on it and try again.")
         }

@@ -48,6 +48,7 @@ impl Order {
             return Ok(made_before);
         }
         let (uid, aid, new) = (self.uid, self.aid, self.new);
+        director.reserve.check_room().await?;
         let nodes = director.store.write(move |tx| record_wanted(tx, uid, new)).await?;
         crash_point("create_nodes.recorded");
         tracing::info!(app.id = aid.0, n_nodes = nodes.len(), "making nodes");

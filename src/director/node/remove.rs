@@ -23,6 +23,7 @@ pub(crate) async fn remove_agents(
     aid: ApplicationId,
     vmids: Vec<String>,
 ) -> Result<(), Failure> {
+    director.reserve.make_room().await;
     let going = director.store.write(move |tx| record_removal(tx, aid, &vmids)).await?;
     crash_point("remove_nodes.recorded");
     let worker = Arc::clone(director);

@@ -8,18 +8,19 @@ use conpaas::model::UserId;
 use conpaas::pki::{Lifetime, Subject};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use crate::support::director::{World, succeed};
+use crate::support::director::{World, entries, succeed};
+use crate::support::wait::eventually;
 
 struct Small(tempfile::TempDir);
 
 impl Small {
-    fn mount() -> Option<Self> {
+    fn mount(size: &str) -> Option<Self> {
         if !nix::unistd::geteuid().is_root() {
             println!("skipped: only root can mount a disk that is full");
             return None;
         }
         let place = tempfile::Builder::new().prefix("conpaas-full-").tempdir().unwrap();
-        mount(Some("tmpfs"), place.path(), Some("tmpfs"), MsFlags::empty(), Some("size=3m")).unwrap();
+        mount(Some("tmpfs"), place.path(), Some("tmpfs"), MsFlags::empty(), Some(size)).unwrap();
         Some(Small(place))
     }
 
@@ -49,7 +50,7 @@ fn options(place: &Path) -> [(String, String); 2] {
 
 #[tokio::test]
 async fn a_full_disk_is_told_and_nothing_is_lost() {
-    let Some(disk) = Small::mount() else { return };
+    let Some(disk) = Small::mount("size=3m") else { return };
     let options = options(disk.0.path());
     let options: Vec<(&str, &str)> = options.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let mut world = World::start_with(&options, &[]);
@@ -86,6 +87,42 @@ async fn a_full_disk_is_told_and_nothing_is_lost() {
     world.run(&[]);
     let listed = world.get(Some(&alice), "/listapp").await.text;
     assert!(listed.contains("\"before\"") && listed.contains("\"after\""), "{listed}");
+    world.kill();
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_nobody_from_stopping_what_fills_it() {
+    let Some(disk) = Small::mount("size=24m") else { return };
+    let options = options(disk.0.path());
+    let options: Vec<(&str, &str)> = options.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut world = World::start_with(&options, &[]);
+    world.add_user("alice");
+    let alice = world.certificate(&Subject::user(UserId(1), "alice", "alice@example.org"), Lifetime::USER);
+    let status = async || world.get(Some(&alice), "/listapp").await.json()[0]["status"].clone();
+    world.post(Some(&alice), "/startapp/1", &[]).await;
+    eventually("it runs", || async { (status().await == "RUNNING").then_some(()) }).await;
+    let (reserve, nodes) = (disk.0.path().join("state/reserve"), disk.0.path().join("state/clouds/iaas/nodes"));
+    assert!(reserve.exists());
+    disk.fill();
+    // The log of changes has room for some.
+    let mut answer = world.post(Some(&alice), "/renameapp/1", &[("name", "filler 0")]).await;
+    for n in 1..5000 {
+        if answer.status != 200 {
+            break;
+        }
+        answer = world.post(Some(&alice), "/renameapp/1", &[("name", &format!("filler {n}"))]).await;
+    }
+    assert_eq!(answer.status, 507, "{}", answer.text);
+    let answer = world.post(Some(&alice), "/createapp", &[("name", "more")]).await;
+    assert_eq!((answer.status, reserve.exists()), (507, true), "{}", answer.text);
+    let answer = world.post(Some(&alice), "/stopapp/1", &[]).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(status().await, "STOPPED");
+    assert!(!reserve.exists(), "it was given up");
+    eventually("its node is gone", || async { (entries(&nodes) == 0).then_some(()) }).await;
+    disk.free();
+    eventually("room is kept again", || async { reserve.exists().then_some(()) }).await;
+    assert_eq!(world.post(Some(&alice), "/createapp", &[("name", "more")]).await.json()["name"], "more");
     world.kill();
 }
 

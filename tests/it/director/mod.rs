@@ -12,3 +12,4 @@ mod orphan;
 mod reconcile;
 mod recorded;
 mod renewal;
+mod stop_nodes;

@@ -2,8 +2,10 @@
 
 use conpaas::model::UserId;
 use conpaas::pki::{Lifetime, Subject};
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::{Mode, mkdirat};
 
-use crate::support::director::{World, own_network};
+use crate::support::director::{World, entries, own_network};
 use crate::support::wait::eventually;
 
 #[tokio::test]
@@ -48,4 +50,34 @@ async fn a_node_that_cannot_be_removed_does_not_keep_others() {
     let log = world.log();
     assert!(log.contains("cannot remove a node") && log.contains("does not name it any more"), "{log}");
     assert_eq!(world.get(None, "/version").await.text, "2.0.0");
+}
+
+/// A recursive removal needs a descriptor and a stack frame for each level.
+#[tokio::test]
+async fn a_tree_without_end_in_a_node_is_removed_and_the_director_lives() {
+    // Some disks take milliseconds for each directory that goes.
+    let place = tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap());
+    let state = place.path().join("state");
+    let mut world = World::start_with(&[("director.STATE_DIR", state.to_str().unwrap())], &[]);
+    world.add_user("alice");
+    let alice = world.certificate(&Subject::user(UserId(1), "alice", "alice@example.org"), Lifetime::USER);
+    world.post(Some(&alice), "/startapp/1", &[]).await;
+    eventually("it runs", || async {
+        let list = world.get(Some(&alice), "/listapp").await.json();
+        (list[0]["status"] == "RUNNING").then_some(())
+    })
+    .await;
+    let nodes = state.join("clouds/iaas/nodes");
+    let node = std::fs::read_dir(&nodes).unwrap().next().unwrap().unwrap().path();
+    let directory = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+    let mut here = open(&node.join("root-fs/root"), directory, Mode::empty()).unwrap();
+    for _ in 0..20_000 {
+        mkdirat(&here, "d", Mode::S_IRWXU).unwrap();
+        here = openat(&here, "d", directory, Mode::empty()).unwrap();
+    }
+    drop(here);
+    assert_eq!(world.post(Some(&alice), "/stopapp/1", &[]).await.status, 200);
+    eventually("its node is gone", || async { (entries(&nodes) == 0).then_some(()) }).await;
+    assert!(world.is_running(), "{}", world.log());
+    world.kill();
 }
