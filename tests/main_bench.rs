@@ -3,6 +3,7 @@
 mod bench;
 /// What test binaries share.
 mod support {
+    pub(crate) mod ask_from;
     pub(crate) mod control_groups;
 }
 

@@ -6,8 +6,11 @@
 mod it;
 /// What test binaries share.
 mod support {
+    pub(crate) mod ask_from;
     pub(crate) mod director;
     pub(crate) mod ec2;
+    pub(crate) mod hold;
+    pub(crate) mod hostile_server;
     pub(crate) mod metadata;
     pub(crate) mod nutshell;
     pub(crate) mod pi;

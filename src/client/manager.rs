@@ -19,7 +19,7 @@ use crate::api::manager::{
     ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript, StateChange, VolumeList, VolumeView,
 };
 use crate::model::{ApplicationId, ServiceId};
-use crate::rpc::{Answer, RpcCall};
+use crate::rpc::RpcCall;
 
 /// The cloud that is meant when none is named.
 const DEFAULT_CLOUD: &str = "default";
@@ -177,10 +177,10 @@ impl Session {
         self.manager(found.application, upload::with_file(call, "code", path)?).await
     }
 
-    /// Downloads the file of a code version.
-    pub(crate) async fn download_code(&self, found: &FoundService, version: &str) -> Result<Answer, Failure> {
+    /// Downloads the file of a code version to `path`. Returns its size in bytes.
+    pub(crate) async fn download_code(&self, found: &FoundService, version: &str, path: &Path) -> Result<u64, Failure> {
         let call = service_get(found, "download_code_version").param("codeVersionId", version);
-        self.manager_file(found.application, call).await
+        self.manager_file(found.application, call, path).await
     }
 
     /// Deletes a code version.

@@ -13,6 +13,7 @@ mod director;
 pub(crate) mod error;
 pub(crate) mod lookup;
 pub(crate) mod manager;
+mod new_file;
 mod response;
 pub(crate) mod session;
 pub(crate) mod upload;

@@ -88,6 +88,7 @@ pub(super) fn manager_failure(endpoint: &Endpoint, error: CallError) -> Failure 
     match error {
         CallError::Client(error) => contact_failure(Peer::Manager, &url, &error),
         CallError::Remote(text) => Failure::said(text),
+        malformed @ CallError::Malformed { .. } => Failure::said(malformed.to_string()),
         CallError::Status { method, status, text, .. } => Failure::said(format!(
             "Call to method '{method}' on '{}' failed: HTTP status {status}.\n{text}",
             endpoint.host

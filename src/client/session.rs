@@ -16,16 +16,21 @@ use tokio::sync::OnceCell;
 
 use super::clock_check;
 use super::error::Failure;
+use super::new_file::NewFile;
 use super::response::{self, Parameters, Peer};
 use crate::api::{ApplicationView, MANAGER_PORT};
 use crate::clock::Clock;
 use crate::config::{ClientConfig, DirectorUrl};
 use crate::model::ApplicationId;
 use crate::pki::{Credentials, CredentialsError};
-use crate::rpc::{Answer, Client, ClientError, Endpoint, FormBody, PeerRule, RpcCall};
+use crate::rpc::{Answer, Client, ClientError, Download, Endpoint, FormBody, PeerRule, RpcCall};
 
-/// Time for an answer; uploads and downloads of code fit in it on a slow network.
+/// Time for an answer after the request was sent; some work of a manager takes minutes.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1800);
+/// Lists of thousands of things, and logs.
+const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+/// A file goes to the disk as it comes.
+const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 
 /// Takes a sentence that a person should read although it is no part of an answer.
 pub(crate) type Say = Box<dyn Fn(&str) + Send + Sync>;
@@ -152,18 +157,35 @@ impl Session {
     ) -> Result<T, Failure> {
         let endpoint = self.manager_endpoint(application).await?;
         let method = call.method().to_owned();
+        let call = call.answered_within(MAX_ANSWER_BYTES);
         let outcome = self.manager_client()?.call(&endpoint, &call).await;
         response::read_manager(&method, outcome.map_err(|error| response::manager_failure(&endpoint, error))?)
     }
 
-    /// Calls a method of an application's manager that answers with a file.
+    /// Calls a method of an application's manager that answers with a file, and writes that to `path` when it is
+    /// there whole. Returns its size in bytes.
     ///
     /// # Errors
-    /// As [`Session::manager`].
-    pub(crate) async fn manager_file(&self, application: ApplicationId, call: RpcCall) -> Result<Answer, Failure> {
+    /// As [`Session::manager`], or the file cannot be written.
+    pub(crate) async fn manager_file(
+        &self,
+        application: ApplicationId,
+        call: RpcCall,
+        path: &Path,
+    ) -> Result<u64, Failure> {
         let endpoint = self.manager_endpoint(application).await?;
-        let outcome = self.manager_client()?.call_raw(&endpoint, &call).await;
-        response::expect_file(outcome.map_err(|error| response::manager_failure(&endpoint, error))?)
+        let call = call.answered_within(MAX_ANSWER_BYTES);
+        let begun = NewFile::beside(path)?;
+        let client = self.manager_client()?;
+        let outcome = client.call_to_file(&endpoint, &call, begun.path(), MAX_FILE_BYTES).await;
+        match outcome.map_err(|error| response::manager_failure(&endpoint, error))? {
+            Download::Written(n_bytes) => begun.keep().map(|()| n_bytes),
+            Download::Answer(answer) => {
+                let answer = response::expect_file(answer)?;
+                begun.write(&answer.body)?;
+                Ok(answer.body.len() as u64)
+            }
+        }
     }
 
     /// Remembers where an application's manager answers.
@@ -208,7 +230,8 @@ impl Session {
         self.director_url()?;
         self.username()?;
         let credentials = self.credentials()?;
-        let client = Client::new(Some(credentials), PeerRule::Director)?.with_timeout(ANSWER_LIMIT);
+        let client = Client::new(Some(credentials), PeerRule::Director)?;
+        let client = client.with_timeout(ANSWER_LIMIT).with_max_answer(MAX_ANSWER_BYTES);
         let endpoint = self.director().await?;
         expect_current(credentials)?;
         Ok((endpoint, client))

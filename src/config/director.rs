@@ -81,17 +81,17 @@ pub struct DirectorConfig {
 pub struct LimitConfig {
     /// Connections at the same time.
     pub max_connections: u32,
-    /// Bytes of a request's body that carries a file.
+    /// Bytes of the body of any request.
     pub max_upload_bytes: u64,
-    /// Bytes of any other body.
+    /// Bytes of a body without a certificate.
     pub max_body_bytes: u64,
     /// Time for the TLS handshake and the head of a request.
     pub header_timeout: Duration,
-    /// Time for a whole request to arrive.
+    /// Time for a request's body to arrive, and a second more for each 1000 bytes.
     pub request_timeout: Duration,
 }
 
-/// How often a wrong password may be tried for each user; ten times as often from each address.
+/// How often a wrong password may be tried for each user from one address; ten times as often for all users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginConfig {
     /// Tries in each minute, in the long run.

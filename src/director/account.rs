@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use super::error::Failure;
+use super::password::Debt;
 use super::state::Director;
 use super::timestamp::local_now;
 use crate::model::{ApplicationId, UserId};
@@ -48,8 +49,8 @@ impl Registration {
 }
 
 /// Makes an account and its first application.
-pub(crate) async fn register(director: &Director, wanted: Registration) -> Result<User, Failure> {
-    let hash = director.passwords.hash(&wanted.password).await;
+pub(crate) async fn register(director: &Director, wanted: Registration, debt: Debt) -> Result<User, Failure> {
+    let hash = director.passwords.hash(&wanted.password, debt).await?;
     let new = wanted.into_user(hash);
     director.reserve.check_room().await?;
     let added = director.store.write(move |tx| add(tx, new)).await?;
@@ -79,11 +80,11 @@ pub(crate) async fn by_password(
     password: &str,
     address: IpAddr,
 ) -> Result<Option<User>, Failure> {
-    director.passwords.count_attempt(username, address).map_err(|error| Failure::TooMany(error.to_string()))?;
+    let debt = director.passwords.count_attempt(username, address)?;
     let name = username.to_owned();
     let found = director.store.read(move |tx| Ok::<_, Failure>(user::by_username(tx, &name)?)).await?;
     let hash = found.as_ref().map(|user| user.details.password_hash.as_str());
-    if !director.passwords.verify(password, hash).await {
+    if !director.passwords.verify(password, hash, debt).await? {
         return Ok(None);
     }
     director.passwords.take_back(username, address);

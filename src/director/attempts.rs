@@ -33,6 +33,12 @@ impl<K: Eq + Hash> Attempts<K> {
         true
     }
 
+    /// Returns how long `key` would have to be quiet at `now` to be as anyone new.
+    pub(crate) fn debt(&self, key: &K, now: Instant) -> Duration {
+        let used_until = self.used_until.lock().unwrap_or_else(PoisonError::into_inner);
+        used_until.get(key).map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
     /// Takes a counted try of `key` back.
     pub(crate) fn take_back(&self, key: &K) {
         let mut used_until = self.used_until.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,6 +66,8 @@ mod tests {
         let wanted = [true, true, true, false, false, true, false, true, true, true, false];
         assert_eq!(outcomes, wanted);
         assert!(attempts.count("bob", at(0)), "others are not held up");
+        assert_eq!(attempts.debt(&"alice", at(200)), Duration::from_secs(30));
+        assert_eq!(attempts.debt(&"carol", at(200)), Duration::ZERO);
     }
 
     #[test]

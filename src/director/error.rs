@@ -1,6 +1,7 @@
 //! Why the director does not do what it was asked for. What the caller is told
 //! then is `http/failure.rs`'s.
 
+use super::password::TooManyAttempts;
 use crate::cloud::CloudError;
 use crate::pki::AuthorityError;
 use crate::rpc::BodyError;
@@ -51,6 +52,12 @@ pub(crate) enum Failure {
     /// Anything else that is not the caller's to fix; the text goes to the log only.
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<TooManyAttempts> for Failure {
+    fn from(error: TooManyAttempts) -> Self {
+        Failure::TooMany(error.to_string())
+    }
 }
 
 impl Failure {

@@ -13,8 +13,10 @@ use crate::store::director::application::Application;
 use crate::store::director::node::Node;
 use crate::store::director::{application, node};
 use crate::sys::chain;
+use crate::sys::excerpt::excerpt;
 
 const LIMIT: Duration = Duration::from_secs(60);
+const MAX_REASON_CHARS: usize = 300;
 
 /// Returns the application and its manager's node, in the words and the order of
 /// upstream's checks; `shown` is the id as the caller wrote it.
@@ -38,7 +40,7 @@ pub(crate) async fn find(
 /// Calls a method of service 0 of a manager, and reads its answer.
 pub(crate) async fn call<T: DeserializeOwned>(director: &Director, node: &Node, call: &RpcCall) -> Result<T, Failure> {
     let Some(place) = &node.place else { return Err(Failure::Internal("a node that is up has no address".into())) };
-    let rule = PeerRule::NodeOf(node.wanted.uid, node.wanted.aid);
+    let rule = PeerRule::Manager(node.wanted.uid, node.wanted.aid);
     let client = Client::new(Some(&director.certificate.credentials()), rule)
         .map_err(|error| Failure::Internal(chain(&error)))?
         .with_timeout(LIMIT);
@@ -53,6 +55,7 @@ pub(crate) async fn call<T: DeserializeOwned>(director: &Director, node: &Node, 
     })?;
     serde_json::from_value(answer).map_err(|error| {
         let aid = node.wanted.aid;
-        Failure::Application(format!("The manager of application {aid} answered what cannot be understood: {error}"))
+        let reason = excerpt(&error.to_string(), MAX_REASON_CHARS);
+        Failure::Application(format!("The manager of application {aid} answered what cannot be understood: {reason}"))
     })
 }

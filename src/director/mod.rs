@@ -18,6 +18,7 @@ mod check;
 mod clouds;
 mod credit;
 mod error;
+mod hash_queue;
 mod http;
 pub mod local;
 mod lock;

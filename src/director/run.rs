@@ -25,15 +25,15 @@ use super::state::{Director, Wakers};
 use super::time_record::{record_time, time_record};
 use crate::clock::{self, Clock, ClockSettings};
 use crate::cloud::Cloud;
-use crate::config::{DirectorConfig, locate_director_cfg};
+use crate::config::{DirectorConfig, DriverConfig, locate_director_cfg};
 use crate::pki::Authority;
-use crate::rpc::{Handler, Limits, serve};
+use crate::rpc::{Handler, Limits, Origins, serve};
 use crate::server::log::{self, Times};
 use crate::server::{self, Process, Threads};
 use crate::store;
 use crate::store::director::orphan::Fate;
-use crate::sys::chain;
 use crate::sys::file;
+use crate::sys::{allocator, chain};
 use crate::task::Tasks;
 use crate::task::keyed_lock::KeyedLocks;
 
@@ -58,6 +58,7 @@ const PROCESS: Process = Process {
 /// Runs the director until it is told to stop. Prints why it cannot start.
 #[must_use]
 pub fn run(options: &RunOptions) -> ExitCode {
+    allocator::give_memory_back();
     server::run(&PROCESS, |tasks| start(options, tasks))
 }
 
@@ -135,7 +136,7 @@ fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::
         certificate: Arc::new(OwnCertificate::load(&config.cert_dir).context(hint)?),
         reconcile: Wakers::new(clouds.names()),
         clouds,
-        passwords: Passwords::new(&config.login),
+        passwords: Passwords::new(&config.login, origins(&config), max_logins_waiting(&config)),
         reserve: Reserve::new(&config.state_dir, config.reserve_bytes),
         stop_mark: StopMark::new(&config.state_dir),
         tasks,
@@ -164,14 +165,28 @@ fn limits(config: &DirectorConfig) -> anyhow::Result<Limits> {
     clear(&uploads)?;
     let mut limits = Limits::new(uploads);
     limits.max_connections = config.limits.max_connections as usize;
-    limits.max_connections_per_address = limits.max_connections.div_ceil(2);
+    limits.origins = origins(config);
     limits.head_timeout = config.limits.header_timeout;
     limits.body_timeout = config.limits.request_timeout;
     limits.max_body_bytes = config.limits.max_upload_bytes;
     limits.max_anonymous_body_bytes = config.limits.max_body_bytes;
     // The longest work of a request is making nodes.
-    limits.connection_timeout = config.node_start_timeout * 2 + config.limits.request_timeout;
+    limits.work_timeout = config.node_start_timeout * 2 + config.limits.request_timeout;
     Ok(limits)
+}
+
+/// Half of the places of strangers: others than those who log in need some, too.
+fn max_logins_waiting(config: &DirectorConfig) -> usize {
+    (config.limits.max_connections as usize / 4).clamp(1, 64)
+}
+
+/// Nodes of a cluster network are one caller; the address of this machine in it is another.
+fn origins(config: &DirectorConfig) -> Origins {
+    config.clouds.iter().fold(Origins::default(), |origins, cloud| match &cloud.driver {
+        DriverConfig::Lxc(lxc) => origins.with_nodes(lxc.network, Some(lxc.gateway)),
+        DriverConfig::Process(process) => origins.with_nodes(process.network, None),
+        _ => origins,
+    })
 }
 
 /// An upload that a crash left is of no use to anyone.

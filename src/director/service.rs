@@ -25,6 +25,8 @@ use crate::sys::chain;
 use crate::task::crash_point;
 
 const MAX_NAME_CHARS: usize = 256;
+/// It tells of all nodes and volumes of an application: a thousand nodes take 200 KB.
+const MAX_APP_INFO_BYTES: u64 = 1024 * 1024;
 
 /// Adds a service to an application of a user, to his oldest one if he names
 /// none. Returns it with its application and its manager's node.
@@ -201,6 +203,7 @@ async fn remove_from_manager(director: &Director, node: &Node, sid: ServiceId) -
 
 /// Returns the ids of all services that a manager has, without its own 0.
 async fn service_ids(director: &Director, node: &Node) -> Result<Vec<ServiceId>, Failure> {
-    let info: AppInfo = manager_calls::call(director, node, &RpcCall::get(0, "get_app_info")).await?;
+    let request = RpcCall::get(0, "get_app_info").answered_within(MAX_APP_INFO_BYTES);
+    let info: AppInfo = manager_calls::call(director, node, &request).await?;
     Ok(info.states.into_keys().filter(|sid| *sid != ServiceId::MANAGER).collect())
 }

@@ -21,6 +21,7 @@ use crate::rpc::{Answer, ClientError, FormBody};
 use crate::service::NodeSettings;
 use crate::store::manager::VolumeRow;
 use crate::sys;
+use crate::sys::excerpt::{excerpt, excerpt_of_bytes};
 
 /// The director waits up to five minutes for agents.
 const NODES_LIMIT: Duration = Duration::from_secs(420);
@@ -29,6 +30,8 @@ const LIMIT: Duration = Duration::from_secs(180);
 const PATIENCE: Duration = Duration::from_secs(300);
 /// A caller waits for this one.
 const CREDIT_PATIENCE: Duration = Duration::from_secs(5);
+/// Of what the director says when it refuses.
+const MAX_WORDS_CHARS: usize = 1000;
 
 /// Why the director did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -216,27 +219,27 @@ fn json_text(value: &impl Serialize) -> String {
 }
 
 fn read<T: DeserializeOwned>(action: &'static str, answer: &Answer) -> Result<T, DirectorError> {
-    let text = String::from_utf8_lossy(&answer.body);
-    let words: String = text.chars().take(300).collect();
+    let words = excerpt_of_bytes(&answer.body, MAX_WORDS_CHARS);
     if answer.status != 200 {
         return Err(DirectorError::Refused { action, words: format!("status {}: {words}", answer.status) });
     }
-    if let Some(words) = refusal(&text) {
+    if let Some(words) = refusal(&answer.body) {
         return Err(DirectorError::Refused { action, words });
     }
-    serde_json::from_str(&text).map_err(|error| DirectorError::Malformed { action, words: format!("{error}: {words}") })
+    serde_json::from_slice(&answer.body)
+        .map_err(|error| DirectorError::Malformed { action, words: format!("{error}: {words}") })
 }
 
 /// Returns the words of an answer that says no: `false`, or an object with an `error`.
-fn refusal(text: &str) -> Option<String> {
+fn refusal(body: &[u8]) -> Option<String> {
     const NO_REASON: &str = "it gives no reason";
-    if serde_json::from_str::<bool>(text).is_ok_and(|is_done| !is_done) {
+    if serde_json::from_slice::<bool>(body).is_ok_and(|is_done| !is_done) {
         return Some(NO_REASON.to_owned());
     }
-    let mut fields: BTreeMap<String, Value> = serde_json::from_str(text).ok()?;
+    let mut fields: BTreeMap<String, Value> = serde_json::from_slice(body).ok()?;
     match fields.remove("error")? {
         Value::Null => None,
-        Value::String(words) => Some(words),
+        Value::String(words) => Some(excerpt(&words, MAX_WORDS_CHARS)),
         _ => Some(NO_REASON.to_owned()),
     }
 }
@@ -257,7 +260,7 @@ mod tests {
             ("true", None),
             ("<html>", None),
         ] {
-            assert_eq!(refusal(text).as_deref(), words, "{text}");
+            assert_eq!(refusal(text.as_bytes()).as_deref(), words, "{text}");
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::config::{DirectorUrl, NodeBase};
 use crate::pki::{AuthorityError, BACKDATED_SECONDS, CertificateRequest, Credentials, CredentialsError, Identity};
 use crate::rpc::{Client, ClientAuthentication, ClientError, Endpoint, FormBody, PeerRule, TlsError, server_config};
 use crate::sys;
+use crate::sys::excerpt::excerpt;
 use crate::sys::file::{self, FileError};
 
 /// A clock that is set may make a certificate outdated at any moment; looking costs nothing.
@@ -54,7 +55,7 @@ pub struct NodeCredentials {
 struct InUse {
     identity: Identity,
     to_director: Client,
-    to_nodes: Client,
+    to_agents: Client,
 }
 
 impl NodeCredentials {
@@ -66,7 +67,7 @@ impl NodeCredentials {
         let directory = base.rooted(&base.cert_dir);
         Credentials::settle(&directory)?;
         let credentials = Credentials::load(&directory)?;
-        let rule = PeerRule::NodeOf(base.user_id, base.app_id);
+        let rule = PeerRule::Agent(base.user_id, base.app_id);
         let (in_use, server) = put_to_use(&credentials, &rule)?;
         let director = endpoint(&base.director_url);
         Ok(NodeCredentials {
@@ -96,10 +97,10 @@ impl NodeCredentials {
         &self.director
     }
 
-    /// A client that speaks to nodes of this application.
+    /// A client that speaks to agents of this application, as its manager does.
     #[must_use]
-    pub fn to_nodes(&self) -> Client {
-        self.in_use.read().unwrap_or_else(PoisonError::into_inner).to_nodes.clone()
+    pub fn to_agents(&self) -> Client {
+        self.in_use.read().unwrap_or_else(PoisonError::into_inner).to_agents.clone()
     }
 
     /// Renews the certificate whenever a third of its life is left, or the
@@ -159,7 +160,7 @@ impl NodeCredentials {
         let answer = self.to_director().post_form(&self.director, "/ca/renew", &form).await?;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         if answer.status != 200 || !text.contains("BEGIN CERTIFICATE") {
-            let words: String = text.chars().take(200).collect();
+            let words = excerpt(&text, 200);
             return Err(NodeCredentialsError::Refused(format!("status {}: {words}", answer.status)));
         }
         let old = Credentials::load(&self.directory)?;
@@ -206,7 +207,7 @@ fn put_to_use(credentials: &Credentials, rule: &PeerRule) -> Result<(InUse, Arc<
     let in_use = InUse {
         identity: credentials.identity()?,
         to_director: Client::new(Some(credentials), PeerRule::Director)?,
-        to_nodes: Client::new(Some(credentials), rule.clone())?,
+        to_agents: Client::new(Some(credentials), rule.clone())?,
     };
     Ok((in_use, server_config(credentials, ClientAuthentication::Required)?))
 }

@@ -9,9 +9,15 @@ use tokio::net::TcpListener;
 
 use super::credentials::NodeCredentials;
 use super::start::NodeError;
+use crate::model::Ipv4Network;
 use crate::pki::Identity;
-use crate::rpc::{Handler, Limits, Request, Response, RpcRequest, read_call, serve};
+use crate::rpc::{Handler, Limits, Origins, Request, Response, RpcRequest, read_call, serve};
 use crate::task::Tasks;
+
+/// Of the network in which other nodes are, as far as a node can know.
+const NEIGHBOURHOOD_PREFIX: u8 = 24;
+/// Bodies of requests: a node has little memory, and a parsed call takes a multiple of its text.
+const MAX_MEMORY_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The logic behind a listener.
 #[async_trait]
@@ -41,8 +47,11 @@ pub(crate) async fn listen(
         let dispatch = Arc::clone(&dispatch);
         Box::pin(async move { answer(&*dispatch, request).await })
     });
-    // Half for one address: a neighbour on the same network cannot keep manager and director out.
-    let limits = Limits { max_connections: 128, max_connections_per_address: 64, ..Limits::new(upload_directory) };
+    // Neighbours can give themselves more addresses; all of them together are one stranger.
+    let neighbours = Ipv4Network::around(address, NEIGHBOURHOOD_PREFIX);
+    let origins = neighbours.map(|network| Origins::default().with_nodes(network, Some(address))).unwrap_or_default();
+    let limits =
+        Limits { max_connections: 128, max_memory_bytes: MAX_MEMORY_BYTES, origins, ..Limits::new(upload_directory) };
     let serving = serve(listener, credentials.server(), limits, handler, tasks.tracker(), tasks.stopping());
     tasks.spawn("listener", serving);
     Ok(())

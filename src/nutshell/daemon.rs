@@ -60,8 +60,6 @@ pub(crate) async fn stop(place: &Place) -> Result<(), NutshellError> {
 fn spawn(place: &Place, socket: &Path) -> Result<ProcessId, NutshellError> {
     let mut environment = place.environment();
     environment.push(("NOTIFY_SOCKET".into(), socket.into()));
-    // As in systemd/conpaas-director.service: else the C library keeps what checking a password took, 19 MB.
-    environment.push(("MALLOC_MMAP_THRESHOLD_".into(), "131072".into()));
     let log = place.log();
     let pid = start(&Session {
         program: &place.program,

@@ -18,7 +18,11 @@ pub struct RpcCall {
     method: String,
     params: Map<String, Value>,
     files: Vec<(String, PathBuf, String)>,
+    max_answer_bytes: u64,
 }
+
+/// What a method that tells a state may answer: JSON takes up to sixteen times its text in memory.
+const MAX_ANSWER_BYTES: u64 = 256 * 1024;
 
 impl RpcCall {
     /// Returns a call of `method` of service `service_id` by GET.
@@ -53,6 +57,18 @@ impl RpcCall {
         self
     }
 
+    /// Lets the answer have up to `max_bytes`; by default 256 KiB, enough for any state.
+    #[must_use]
+    pub fn answered_within(mut self, max_bytes: u64) -> Self {
+        self.max_answer_bytes = max_bytes;
+        self
+    }
+
+    /// Returns how large the answer may be, in bytes.
+    pub(super) fn max_answer_bytes(&self) -> u64 {
+        self.max_answer_bytes
+    }
+
     /// Returns the method's name.
     #[must_use]
     pub(crate) fn method(&self) -> &str {
@@ -60,7 +76,14 @@ impl RpcCall {
     }
 
     fn new(kind: CallKind, service_id: i64, method: &str) -> Self {
-        RpcCall { kind, service_id, method: method.to_owned(), params: Map::new(), files: Vec::new() }
+        RpcCall {
+            kind,
+            service_id,
+            method: method.to_owned(),
+            params: Map::new(),
+            files: Vec::new(),
+            max_answer_bytes: MAX_ANSWER_BYTES,
+        }
     }
 
     /// Returns how it is sent.

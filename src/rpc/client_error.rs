@@ -1,4 +1,6 @@
 //! Why a request to another part of ConPaaS got no answer, or a method no result.
+//!
+//! What the other side wrote is bounded here, and commands no terminal: it goes into logs and records.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,9 +51,19 @@ pub enum ClientError {
         /// The time it had.
         limit: Duration,
     },
-    /// A file to be sent cannot be read.
-    #[error("cannot read {}", path.display())]
+    /// The answer is larger than one to this question may be.
+    #[error("the answer of {endpoint} is larger than {max_bytes} bytes")]
+    TooLarge {
+        /// The server.
+        endpoint: Endpoint,
+        /// The most that was to come.
+        max_bytes: u64,
+    },
+    /// A file to be sent cannot be read, or one that was asked for cannot be written.
+    #[error("cannot {verb} {}", path.display())]
     File {
+        /// What was tried: `read` or `write`.
+        verb: &'static str,
         /// The file.
         path: PathBuf,
         /// The reason.
@@ -77,6 +89,18 @@ pub enum CallError {
         status: u16,
         /// The answer's text.
         text: String,
+    },
+    /// The server answered with something else than a method's result or error.
+    #[error("{endpoint} answered method {method} with what is no answer ({reason}): {excerpt}")]
+    Malformed {
+        /// The method.
+        method: String,
+        /// The server.
+        endpoint: Endpoint,
+        /// What is wrong with it.
+        reason: String,
+        /// Its beginning.
+        excerpt: String,
     },
     /// The method refused; the text is for people.
     #[error("{0}")]

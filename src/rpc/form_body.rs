@@ -76,7 +76,7 @@ impl Body {
             text += &format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
         }
         for (name, path, filename) in &form.files {
-            let fail = |source| ClientError::File { path: path.clone(), source };
+            let fail = |source| ClientError::File { verb: "read", path: path.clone(), source };
             let file = tokio::fs::File::open(path).await.map_err(fail)?;
             let size = file.metadata().await.map_err(fail)?.len();
             text += &format!(

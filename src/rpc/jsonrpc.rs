@@ -104,7 +104,10 @@ pub async fn read_call(request: &mut Request) -> Result<RpcRequest, EnvelopeErro
     let is_json = JSON_TYPES.contains(&content_type.as_str());
     let is_multipart = content_type.starts_with("multipart/form-data");
     match request.method.as_str() {
-        "GET" if is_json => read_get(&request.query),
+        "GET" if is_json => {
+            request.received();
+            read_get(&request.query)
+        }
         "POST" if is_json => read_post(&request.read_body(MAX_CALL_BYTES).await?),
         "POST" if is_multipart => {
             request.query.clear();

@@ -3,25 +3,32 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::crowd::Origins;
+
 /// Bounds of one listener.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections at once; more wait in the kernel's queue.
+    /// Connections at once: half of them are for callers who have shown a certificate, each caller has at most
+    /// half of that half. When there are no more, one that is slow gives way to a new one.
     pub max_connections: usize,
-    /// Connections at once from one address; more are closed at once.
-    pub max_connections_per_address: usize,
+    /// Networks whose hosts are one caller.
+    pub origins: Origins,
     /// Time for the TLS handshake and, again, for the request's head.
     pub head_timeout: Duration,
     /// Longest pause while a body arrives.
     pub body_pause: Duration,
-    /// Time for a whole body.
+    /// Time for a body without a file, and a second more for each 1000 bytes of it.
     pub body_timeout: Duration,
+    /// The same for a caller without a certificate, files included.
+    pub anonymous_body_timeout: Duration,
     /// Largest body in bytes.
     pub max_body_bytes: u64,
     /// Largest body in bytes of a caller without a certificate.
     pub max_anonymous_body_bytes: u64,
-    /// Time for a connection in all, the work included.
-    pub connection_timeout: Duration,
+    /// Time from the end of a request to the begin of its answer.
+    pub work_timeout: Duration,
+    /// Bytes of bodies that are in memory at once, of all callers; one caller has half of them.
+    pub max_memory_bytes: u64,
     /// The directory of uploaded files until they are used; `None` refuses them.
     pub upload_directory: Option<PathBuf>,
 }
@@ -37,13 +44,15 @@ impl Limits {
     pub(crate) fn without_uploads() -> Self {
         Limits {
             max_connections: 512,
-            max_connections_per_address: 256,
+            origins: Origins::default(),
             head_timeout: Duration::from_secs(10),
-            body_pause: Duration::from_secs(20),
-            body_timeout: Duration::from_secs(600),
+            body_pause: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(120),
+            anonymous_body_timeout: Duration::from_secs(30),
             max_body_bytes: 512 * 1024 * 1024,
             max_anonymous_body_bytes: 1024 * 1024,
-            connection_timeout: Duration::from_secs(1800),
+            work_timeout: Duration::from_secs(1800),
+            max_memory_bytes: 32 * 1024 * 1024,
             upload_directory: None,
         }
     }

@@ -10,19 +10,24 @@
 //! - A slow, refused or broken client costs its own connection and nothing else.
 //! - Every connection carries one request and is closed after the answer,
 //!   because ConPaaS 2.0's clients read to the end of the stream.
-//! - Reading a request is bounded in size and in time.
+//! - Reading a request is bounded in size and in time. A file may take as long as it moves.
+//! - Nobody waits for a place that a slow or silent connection holds.
 
+mod answer;
 mod call;
 mod client;
 mod client_error;
+mod connection;
+mod crowd;
 mod endpoint;
+mod exchange;
 mod form;
 mod form_body;
 mod json;
 mod jsonrpc;
 mod limits;
 mod peer_rule;
-mod per_address;
+mod progress;
 mod public_http;
 #[cfg(test)]
 mod recorded_json;
@@ -32,14 +37,17 @@ mod server;
 mod tls;
 mod unix_socket;
 
+pub(crate) use answer::Answer;
 pub use call::RpcCall;
-pub(crate) use client::Answer;
 pub use client::Client;
+pub(crate) use client::Download;
 pub use client_error::CallError;
 pub(crate) use client_error::ClientError;
+pub(crate) use crowd::Origin;
+pub use crowd::Origins;
 pub use endpoint::Endpoint;
 pub use form::Form;
-pub(crate) use form::Upload;
+pub(crate) use form::{FormBounds, Upload};
 pub use form_body::FormBody;
 pub(crate) use jsonrpc::{CallKind, RpcRequest};
 pub use jsonrpc::{read_call, reply_error, reply_result};

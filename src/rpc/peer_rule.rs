@@ -10,10 +10,12 @@ pub enum PeerRule {
     Director,
     /// Any manager of this user.
     ManagerOf(UserId),
-    /// Any manager or agent: what the director calls.
+    /// Any manager or agent.
     AnyNode,
-    /// A manager or an agent of this user's application.
-    NodeOf(UserId, ApplicationId),
+    /// The manager of this user's application, never one of its agents: users run what they like in those.
+    Manager(UserId, ApplicationId),
+    /// An agent of this user's application, never its manager.
+    Agent(UserId, ApplicationId),
     /// Whoever answers, even without a known authority. Only for fetching
     /// the first certificate and creating an account; the caller shows the fingerprint.
     Unverified,
@@ -27,12 +29,19 @@ impl PeerRule {
             PeerRule::Director => identity.role == CertificateRole::Frontend,
             PeerRule::ManagerOf(uid) => identity.role == CertificateRole::Manager && identity.uid() == Some(*uid),
             PeerRule::AnyNode => is_node,
-            PeerRule::NodeOf(uid, application) => {
-                is_node && identity.uid() == Some(*uid) && identity.application() == Some(*application)
+            PeerRule::Manager(uid, application) => {
+                identity.role == CertificateRole::Manager && is_of(identity, *uid, *application)
+            }
+            PeerRule::Agent(uid, application) => {
+                identity.role == CertificateRole::Agent && is_of(identity, *uid, *application)
             }
             PeerRule::Unverified => true,
         }
     }
+}
+
+fn is_of(identity: &Identity, uid: UserId, application: ApplicationId) -> bool {
+    identity.uid() == Some(uid) && identity.application() == Some(application)
 }
 
 #[cfg(test)]
@@ -61,7 +70,9 @@ mod tests {
             (PeerRule::Director, [true, false, false, false, false, false]),
             (PeerRule::ManagerOf(alice), [false, false, true, false, false, false]),
             (PeerRule::AnyNode, [false, false, true, true, true, true]),
-            (PeerRule::NodeOf(alice, first), [false, false, true, false, true, false]),
+            (PeerRule::Manager(alice, first), [false, false, true, false, false, false]),
+            (PeerRule::Agent(alice, first), [false, false, false, false, true, false]),
+            (PeerRule::Agent(alice, second), [false, false, false, false, false, true]),
             (PeerRule::Unverified, [true; 6]),
         ] {
             let found: Vec<bool> = servers.iter().map(|server| rule.accepts(server)).collect();

@@ -7,14 +7,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use tokio::time::Instant;
 
+use super::connection::Connection;
+use super::crowd::{Grant, Refusal};
 use super::limits::Limits;
 use super::response::Response;
 use crate::clock::Clock;
 use crate::pki::Identity;
 
 const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
+/// On the average; a body without a file that comes slower is as good as none.
+const SLOWEST_BYTES_PER_SECOND: u64 = 1000;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The sender of a request.
@@ -60,6 +65,21 @@ pub enum BodyError {
     /// It could not be kept.
     #[error("the uploaded file cannot be kept: {0}")]
     Storage(std::io::Error),
+    /// Others, or the caller's own other requests, take all the room at the moment.
+    #[error("too many requests are on their way: try again in a moment")]
+    Busy,
+    /// The caller has uploaded too much for a while.
+    #[error("too much was uploaded within an hour: wait some minutes and try again")]
+    TooMuch,
+}
+
+impl From<Refusal> for BodyError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Held => BodyError::Busy,
+            Refusal::Hourly => BodyError::TooMuch,
+        }
+    }
 }
 
 impl BodyError {
@@ -71,8 +91,10 @@ impl BodyError {
             BodyError::TooSlow => 408,
             BodyError::Malformed(_) | BodyError::NoFiles => 400,
             BodyError::Storage(_) => 507,
+            BodyError::Busy => 503,
+            BodyError::TooMuch => 429,
         };
-        Response::status_page(status, &self.to_string())
+        Response::plain_refusal(status, &self.to_string())
     }
 }
 
@@ -89,9 +111,34 @@ pub struct Request {
     pub(crate) headers: HeaderMap,
     /// The sender.
     pub caller: Caller,
-    pub(crate) body: Incoming,
-    pub(crate) limits: Arc<Limits>,
+    pub(super) body: Incoming,
+    pub(super) limits: Arc<Limits>,
     pub(super) is_too_slow: bool,
+    pub(super) connection: Arc<Connection>,
+    /// The room in memory that its body takes until it is answered.
+    pub(super) memory: Grant,
+}
+
+/// Whether the bytes of a body have an end in time, or only their pauses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyTime {
+    began: Instant,
+    /// `None` for a file that may take as long as it moves.
+    limit: Option<Duration>,
+    n_bytes: u64,
+}
+
+impl BodyTime {
+    fn new(limit: Option<Duration>) -> Self {
+        BodyTime { began: Instant::now(), limit, n_bytes: 0 }
+    }
+
+    /// Returns when the next piece must be there.
+    fn deadline(&self, pause: Duration) -> Instant {
+        let next = Instant::now() + pause;
+        let of_bytes = Duration::from_secs(self.n_bytes / SLOWEST_BYTES_PER_SECOND);
+        self.limit.map_or(next, |limit| next.min(self.began + limit + of_bytes))
+    }
 }
 
 impl Request {
@@ -115,14 +162,17 @@ impl Request {
     /// The body is too large, too slow or broken off.
     pub async fn read_body(&mut self, max_bytes: u64) -> Result<Bytes, BodyError> {
         let max_bytes = max_bytes.min(self.max_body_bytes());
+        self.refuse_larger(max_bytes)?;
         let mut whole = Vec::new();
-        let deadline = tokio::time::Instant::now() + self.limits.body_timeout;
-        while let Some(piece) = self.next_piece(deadline).await? {
+        let mut time = self.time_without_file();
+        while let Some(piece) = self.next_piece(&mut time).await? {
             if (whole.len() + piece.len()) as u64 > max_bytes {
                 return Err(BodyError::TooLarge(max_bytes));
             }
+            self.memory.extend(piece.len() as u64)?;
             whole.extend_from_slice(&piece);
         }
+        self.received();
         Ok(whole.into())
     }
 
@@ -133,9 +183,13 @@ impl Request {
         if self.is_too_slow {
             return;
         }
-        let deadline = tokio::time::Instant::now() + DISCARD_TIMEOUT;
+        let mut time = BodyTime::new(Some(DISCARD_TIMEOUT));
         let mut n_bytes = 0;
-        while let Ok(Some(piece)) = self.next_piece(deadline).await {
+        while let Ok(Some(piece)) = self.next_piece(&mut time).await {
+            // A stranger is not read on for long.
+            if time.began.elapsed() > DISCARD_TIMEOUT {
+                return;
+            }
             n_bytes += piece.len() as u64;
             if n_bytes > MAX_DISCARDED_BYTES {
                 return;
@@ -150,10 +204,44 @@ impl Request {
         }
     }
 
-    pub(crate) async fn next_piece(&mut self, deadline: tokio::time::Instant) -> Result<Option<Bytes>, BodyError> {
+    /// Refuses a body that says itself that it is larger than `max_bytes`.
+    pub(super) fn refuse_larger(&self, max_bytes: u64) -> Result<(), BodyError> {
+        if self.body.size_hint().lower() > max_bytes { Err(BodyError::TooLarge(max_bytes)) } else { Ok(()) }
+    }
+
+    /// Returns the room in memory that it has, to be given back by [`Request::keep_memory`].
+    pub(super) fn take_memory(&mut self) -> Grant {
+        self.memory.split()
+    }
+
+    /// Keeps room in memory until the request is answered.
+    pub(super) fn keep_memory(&mut self, room: Grant) {
+        self.memory = room;
+    }
+
+    /// The request is there whole: from now on its connection does not give way to others.
+    pub(crate) fn received(&self) {
+        self.connection.begin_work();
+    }
+
+    /// Returns the time for a body that holds no file.
+    pub(super) fn time_without_file(&self) -> BodyTime {
+        let limit = match self.caller.identity {
+            Some(_) => self.limits.body_timeout,
+            None => self.limits.body_timeout.min(self.limits.anonymous_body_timeout),
+        };
+        BodyTime::new(Some(limit))
+    }
+
+    /// Returns the time for a body that may hold a file: for a known caller only pauses end it.
+    pub(super) fn time_with_file(&self) -> BodyTime {
+        if self.caller.identity.is_some() { BodyTime::new(None) } else { self.time_without_file() }
+    }
+
+    pub(super) async fn next_piece(&mut self, time: &mut BodyTime) -> Result<Option<Bytes>, BodyError> {
         loop {
-            let pause = deadline.min(tokio::time::Instant::now() + self.limits.body_pause);
-            let frame = match tokio::time::timeout_at(pause, self.body.frame()).await {
+            let deadline = time.deadline(self.limits.body_pause);
+            let frame = match tokio::time::timeout_at(deadline, self.body.frame()).await {
                 Err(_) => {
                     self.is_too_slow = true;
                     return Err(BodyError::TooSlow);
@@ -163,6 +251,7 @@ impl Request {
                 Ok(Some(Ok(frame))) => frame,
             };
             if let Ok(data) = frame.into_data() {
+                time.n_bytes += data.len() as u64;
                 return Ok(Some(data));
             }
         }

@@ -94,6 +94,14 @@ impl Response {
         response
     }
 
+    /// Returns a refusal as plain text, which programs show as it is and browsers do not take for a page.
+    #[must_use]
+    pub fn plain_refusal(status: u16, reason: &str) -> Self {
+        let mut response = Response::refusal(status, reason);
+        response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        response
+    }
+
     /// Returns a page for people with a status, as upstream's framework writes it.
     #[must_use]
     pub fn status_page(status: u16, reason: &str) -> Self {

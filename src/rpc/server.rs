@@ -13,13 +13,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::connection::Connection;
+use super::crowd::{Activity, Budget, Party, Patience, Seats, Watched};
 use super::limits::Limits;
-use super::per_address::{PerAddress, Seat};
 use super::request::{Caller, Request};
 use super::response::{Response, ResponseBody};
 use crate::pki::Identity;
@@ -60,6 +60,40 @@ enum Transport {
     Plain,
 }
 
+/// What all connections of a listener share.
+struct Listener {
+    transport: Transport,
+    limits: Arc<Limits>,
+    handler: Handler,
+    seats: Arc<Seats>,
+    memory: Arc<Budget>,
+    uploads: Arc<Budget>,
+}
+
+impl Listener {
+    fn new(transport: Transport, limits: Limits, handler: Handler) -> Self {
+        let n_known = match transport {
+            Transport::Tls(_) => limits.max_connections.div_ceil(2),
+            Transport::Plain => 0,
+        };
+        let (memory, upload) = (limits.max_memory_bytes, limits.max_body_bytes);
+        let all = upload.saturating_mul(UPLOADS_HELD);
+        Listener {
+            transport,
+            handler,
+            seats: Seats::new(limits.max_connections - n_known, n_known),
+            memory: Budget::new(memory, memory / 2, u64::MAX),
+            uploads: Budget::new(all, all / 2, upload.saturating_mul(UPLOADS_AN_HOUR)),
+            limits: Arc::new(limits),
+        }
+    }
+}
+
+/// As large as they may be: files of all callers that lie on the disk at once. One caller has half of them.
+const UPLOADS_HELD: u64 = 4;
+/// As large as they may be: files of one caller within an hour.
+const UPLOADS_AN_HOUR: u64 = 32;
+
 async fn accept(
     listener: TcpListener,
     transport: Transport,
@@ -68,60 +102,64 @@ async fn accept(
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
-    let limits = Arc::new(limits);
-    let slots = Arc::new(Semaphore::new(limits.max_connections));
-    let per_address = Arc::new(PerAddress::default());
+    let shared = Arc::new(Listener::new(transport, limits, handler));
     loop {
-        let slot = tokio::select! {
-            () = stop.cancelled() => return,
-            slot = Arc::clone(&slots).acquire_owned() => match slot { Ok(slot) => slot, Err(_) => return },
-        };
         let (stream, address) = tokio::select! {
             () = stop.cancelled() => return,
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors or memory: others will close soon.
+                    // Out of file descriptors or memory: a slow stranger gives way, others will close soon.
                     tracing::warn!(error = %error, "cannot accept a connection");
+                    shared.seats.evict_stranger();
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             },
         };
-        let Some(seat) = per_address.enter(address.ip(), limits.max_connections_per_address) else {
-            tracing::debug!(peer = %address, "too many connections from one address");
+        let party = Party::Stranger(shared.limits.origins.of(address.ip()));
+        let Some(seat) = shared.seats.enter(party) else {
+            tracing::debug!(peer = %address, "all connections of strangers are at work");
             continue;
         };
-        let config = match &transport {
-            Transport::Tls(config) => Some(Arc::clone(&config.read().unwrap_or_else(PoisonError::into_inner))),
-            Transport::Plain => None,
-        };
-        let connection = Connection { limits: Arc::clone(&limits), handler: Arc::clone(&handler), address };
-        tasks.spawn(async move {
-            connection.run(stream, config, (slot, seat)).await;
-        });
+        let connection = Connection { seat, activity: Activity::new(), uploads: Arc::clone(&shared.uploads) };
+        let open = Open { shared: Arc::clone(&shared), connection: Arc::new(connection), address };
+        tasks.spawn(open.run(stream));
     }
 }
 
-struct Connection {
-    limits: Arc<Limits>,
-    handler: Handler,
+/// One open connection.
+struct Open {
+    shared: Arc<Listener>,
+    connection: Arc<Connection>,
     address: SocketAddr,
 }
 
-impl Connection {
-    async fn run(self, stream: TcpStream, tls: Option<Arc<ServerConfig>>, _held: (OwnedSemaphorePermit, Seat)) {
+impl Open {
+    async fn run(self, stream: TcpStream) {
+        let (end, address) = (self.connection.seat.end(), self.address);
+        tokio::select! {
+            () = self.serve(stream) => {}
+            () = end.cancelled() => tracing::debug!(peer = %address, "a slow connection gave way to others"),
+        }
+    }
+
+    async fn serve(self, stream: TcpStream) {
         let _best_effort = stream.set_nodelay(true);
+        let tls = match &self.shared.transport {
+            Transport::Tls(config) => Some(Arc::clone(&config.read().unwrap_or_else(PoisonError::into_inner))),
+            Transport::Plain => None,
+        };
         match tls {
-            Some(tls) => self.run_tls(stream, tls).await,
+            Some(tls) => self.serve_tls(stream, tls).await,
             None => self.talk(stream, None).await,
         }
     }
 
-    async fn run_tls(self, stream: TcpStream, tls: Arc<ServerConfig>) {
+    async fn serve_tls(self, stream: TcpStream, tls: Arc<ServerConfig>) {
         let address = self.address;
         let handshake = TlsAcceptor::from(tls).accept(stream);
-        let stream = match tokio::time::timeout(self.limits.head_timeout, handshake).await {
+        let stream = match tokio::time::timeout(self.shared.limits.head_timeout, handshake).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return tracing::info!(peer = %address, error = %error, "handshake refused"),
             Err(_) => return tracing::info!(peer = %address, "handshake too slow"),
@@ -142,16 +180,28 @@ impl Connection {
 
     /// Reads one request and answers it.
     async fn talk(self, stream: impl AsyncRead + AsyncWrite + Unpin, identity: Option<Identity>) {
-        let address = self.address;
-        let timeout = self.limits.connection_timeout;
+        let (address, limits) = (self.address, &self.shared.limits);
+        let party = identity.as_ref().and_then(Party::of);
+        let has_place = party.is_none_or(|party| self.connection.seat.become_known(party));
+        let patience = Patience {
+            pause: limits.body_pause,
+            work: limits.work_timeout,
+            slowest_bytes_per_second: party.is_none().then_some(SLOWEST_BYTES_PER_SECOND),
+        };
         let mut http = hyper::server::conn::http1::Builder::new();
-        http.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(self.limits.head_timeout);
+        http.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
         http.max_buf_size(64 * 1024);
-        let service = service_fn(|request| self.answer(request, identity.clone()));
-        match tokio::time::timeout(timeout, http.serve_connection(TokioIo::new(stream), service)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(peer = %address, error = %error, "connection broke"),
-            Err(_) => tracing::info!(peer = %address, "connection took too long"),
+        let service = service_fn(|request| self.answer(request, identity.clone(), has_place));
+        let stream = Watched::new(stream, self.connection.activity.clone());
+        tokio::select! {
+            served = http.serve_connection(TokioIo::new(stream), service) => {
+                if let Err(error) = served {
+                    tracing::debug!(peer = %address, error = %error, "connection broke");
+                }
+            }
+            () = self.connection.activity.stalled(patience) => {
+                tracing::info!(peer = %address, "connection took too long");
+            }
         }
     }
 
@@ -159,7 +209,12 @@ impl Connection {
         &self,
         request: hyper::Request<Incoming>,
         identity: Option<Identity>,
+        has_place: bool,
     ) -> Result<hyper::Response<ResponseBody>, std::convert::Infallible> {
+        if !has_place {
+            let words = "too many of your requests are being worked on: wait for one of them, then try again";
+            return Ok(Response::plain_refusal(503, words).into_hyper());
+        }
         let (head, body) = request.into_parts();
         let content_type = head.headers.get(hyper::header::CONTENT_TYPE);
         let request = Request {
@@ -170,9 +225,16 @@ impl Connection {
             headers: head.headers,
             caller: Caller::new(self.address, identity),
             body,
-            limits: Arc::clone(&self.limits),
+            limits: Arc::clone(&self.shared.limits),
             is_too_slow: false,
+            memory: self.shared.memory.grant(self.connection.seat.party()),
+            connection: Arc::clone(&self.connection),
         };
-        Ok((self.handler)(request).await.into_hyper())
+        let response = (self.shared.handler)(request).await;
+        self.connection.begin_answer();
+        Ok(response.into_hyper())
     }
 }
+
+/// Of an answer to a stranger.
+const SLOWEST_BYTES_PER_SECOND: u64 = 1000;

@@ -7,9 +7,11 @@
 //! Must not know: which roles there are, what they serve.
 
 pub(crate) mod log;
+mod log_limits;
 pub(crate) mod notify;
 mod run;
 mod runtime;
 
+pub(crate) use log_limits::{Colours, LogRate, bounded_line};
 pub(crate) use run::{Process, run};
 pub(crate) use runtime::{Threads, Thrift, complete};

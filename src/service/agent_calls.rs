@@ -8,13 +8,16 @@ use serde::de::DeserializeOwned;
 
 use super::error::MethodError;
 use crate::node::NodeCredentials;
-use crate::rpc::{Endpoint, RpcCall};
+use crate::rpc::{CallError, Endpoint, RpcCall};
 use crate::store::manager::NodeRow;
 use crate::sys;
+use crate::sys::excerpt::excerpt;
 
 /// Agents called at once; more wait.
 const AT_ONCE: usize = 8;
 const LIMIT: Duration = Duration::from_secs(60);
+const MAX_REASON_CHARS: usize = 1000;
+const MAX_FAILURES_TOLD: usize = 8;
 
 /// Calls agents of this application. Cheap to clone.
 #[derive(Clone)]
@@ -49,20 +52,21 @@ impl Agents {
         call: &RpcCall,
     ) -> Result<T, MethodError> {
         let endpoint = Endpoint { host: node.view.ip.clone(), port: node.view.port.unwrap_or(self.default_port) };
-        let client = self.credentials.to_nodes().with_timeout(limit);
+        let client = self.credentials.to_agents().with_timeout(limit);
         let (id, ip) = (&node.view.id, &node.view.ip);
         let answer = client.call(&endpoint, call).await;
         let answer =
-            answer.map_err(|error| MethodError::refused(format!("agent {id} ({ip}): {}", sys::chain(&error))))?;
+            answer.map_err(|error| MethodError::refused(format!("agent {id} ({ip}): {}", reason_of(&error))))?;
         serde_json::from_value(answer).map_err(|error| {
-            MethodError::refused(format!("agent {id} ({ip}): its answer cannot be understood: {error}"))
+            let reason = excerpt(&error.to_string(), MAX_REASON_CHARS);
+            MethodError::refused(format!("agent {id} ({ip}): its answer cannot be understood: {reason}"))
         })
     }
 
     /// Calls several agents at once; results come in the order of `nodes`.
     ///
     /// # Errors
-    /// All failures in one text; the other agents were called nevertheless.
+    /// The failures in one text; the other agents were called nevertheless.
     pub(crate) async fn call_all<T: DeserializeOwned>(
         &self,
         nodes: &[NodeRow],
@@ -93,6 +97,33 @@ impl Agents {
                 Err(error) => failures.push(error.to_string()),
             }
         }
-        if failures.is_empty() { Ok(results) } else { Err(MethodError::refused(failures.join("; "))) }
+        if failures.is_empty() { Ok(results) } else { Err(MethodError::refused(summary(&failures))) }
+    }
+}
+
+/// An agent's own words go into the service's history, which is kept.
+fn reason_of(error: &CallError) -> String {
+    excerpt(&sys::chain(error), MAX_REASON_CHARS)
+}
+
+fn summary(failures: &[String]) -> String {
+    let told = failures.iter().take(MAX_FAILURES_TOLD).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match failures.len().saturating_sub(MAX_FAILURES_TOLD) {
+        0 => told,
+        n_more => format!("{told}; and {n_more} more agents failed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_many_agents_say_is_told_in_part_and_counted_whole() {
+        let failures: Vec<String> = (1..=64).map(|n| format!("agent {n}: no")).collect();
+        assert_eq!(summary(&failures[..2]), "agent 1: no; agent 2: no");
+        assert!(summary(&failures).ends_with("agent 8: no; and 56 more agents failed"), "{}", summary(&failures));
+        let long = reason_of(&CallError::Remote("\u{1b}x".repeat(100_000)));
+        assert!(long.len() < 8 * MAX_REASON_CHARS && !long.contains('\u{1b}'), "{} bytes", long.len());
     }
 }

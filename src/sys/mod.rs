@@ -6,7 +6,9 @@
 //! them off the runtime's workers.
 
 pub(crate) mod address;
+pub(crate) mod allocator;
 pub(crate) mod contained;
+pub(crate) mod excerpt;
 pub(crate) mod file;
 pub(crate) mod last_lines;
 pub(crate) mod machine;

@@ -54,11 +54,10 @@ async fn start(options: WebOptions, tasks: Tasks) -> anyhow::Result<Ready<()>> {
 fn limits() -> Limits {
     let mut limits = Limits::without_uploads();
     limits.max_connections = 64;
-    limits.max_connections_per_address = 16;
     limits.max_body_bytes = 4096;
     limits.max_anonymous_body_bytes = 4096;
     limits.body_pause = Duration::from_secs(5);
     limits.body_timeout = Duration::from_secs(10);
-    limits.connection_timeout = Duration::from_secs(60);
+    limits.work_timeout = Duration::from_secs(60);
     limits
 }

@@ -28,6 +28,7 @@ pub(crate) struct Figures {
     pub(crate) director_rate: Vec<f64>,
     pub(crate) idle_director: Memory,
     pub(crate) loaded_director: Memory,
+    pub(crate) director_after_logins: Memory,
     pub(crate) manager: Memory,
     pub(crate) agent: Memory,
 }

@@ -68,7 +68,7 @@ impl Floor {
             directory: state.join("floor"),
             agent: authority.issue(&Subject::agent(user, application), &[], Lifetime::NODE)?,
             config: config.to_text()?,
-            client: Client::new(Some(&director), PeerRule::NodeOf(user, application))?.with_timeout(LIMIT),
+            client: Client::new(Some(&director), PeerRule::Agent(user, application))?.with_timeout(LIMIT),
             endpoint: Endpoint { host: ADDRESS.to_string(), port: 5555 },
         })
     }

@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::figures::median;
 use super::product::Product;
+use crate::support::ask_from::{ask_from, login, status};
 
 const HELLO: &str = "CONPAAS_BENCH_HELLO";
 const HELLO_PORT: u16 = 5556;
@@ -30,6 +31,9 @@ const WARM_UP: Duration = Duration::from_millis(500);
 const TURN: Duration = Duration::from_secs(2);
 const TURNS: usize = 5;
 const LIMIT: Duration = Duration::from_secs(10);
+const LOGINS: u8 = 250;
+/// As many as may wait, and two at work.
+const LOGINS_AT_ONCE: u8 = 10;
 
 /// The certificates of the hello server, in the process that is to be it.
 pub(crate) fn hello_directory() -> Option<PathBuf> {
@@ -83,6 +87,26 @@ pub(crate) fn compare(runtime: &Runtime, product: &Product) -> anyhow::Result<(V
         }
         ensure!(median(&rates.0) > 0.0, "the hello server answered nothing");
         Ok(rates)
+    })
+}
+
+/// A burst of logins with wrong passwords, from as many addresses as it takes not to be refused.
+pub(crate) fn log_in(runtime: &Runtime, product: &Product) -> anyhow::Result<()> {
+    let endpoint = Endpoint { host: Ipv4Addr::LOCALHOST.to_string(), port: DIRECTOR_PORT };
+    let user = product.user()?;
+    runtime.block_on(async {
+        for round in 0..LOGINS / LOGINS_AT_ONCE {
+            let one = |n: u8| {
+                let source = Ipv4Addr::new(127, 0, 1 + round, 1 + n);
+                let (endpoint, user) = (endpoint.clone(), user.clone());
+                async move { ask_from(source, &endpoint, Some(&user), &login("nobody", "x")).await }
+            };
+            for answer in futures_util::future::join_all((0..LOGINS_AT_ONCE).map(one)).await {
+                let answer = answer?;
+                ensure!(status(&answer) == 200, "/login answers {answer}");
+            }
+        }
+        Ok(())
     })
 }
 

@@ -109,6 +109,9 @@ fn measure(state: &Path, options: &Options) -> anyhow::Result<Figures> {
     let rates = load::compare(&runtime, &product).context("cannot measure requests")?;
     (figures.hello_rate, figures.director_rate) = rates;
     figures.loaded_director = memory::of(product.director_pid()?)?;
+    talk(format_args!("logins"));
+    load::log_in(&runtime, &product).context("cannot log in")?;
+    figures.director_after_logins = memory::of(product.director_pid()?)?;
     product.down()?;
     Ok(figures)
 }

@@ -75,6 +75,7 @@ fn lines(figures: &Figures) -> Vec<Line> {
         ),
         size("director, idle", figures.idle_director, Some(Aim::AtMost(30.0))),
         size("director, after the requests", figures.loaded_director, None),
+        size("director, after 250 logins", figures.director_after_logins, Some(Aim::AtMost(60.0))),
         size("manager, idle", figures.manager, Some(Aim::AtMost(15.0))),
         size("agent, idle", figures.agent, Some(Aim::AtMost(10.0))),
     ]

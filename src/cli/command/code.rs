@@ -18,7 +18,6 @@ use crate::client::lookup::FoundService;
 use crate::client::session::Session;
 use crate::client::upload;
 use crate::model::State;
-use crate::sys::file;
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
@@ -70,7 +69,7 @@ struct CodeRow<'a> {
 #[derive(Serialize)]
 struct Written<'a> {
     filename: &'a Path,
-    size: usize,
+    size: u64,
 }
 
 impl CodeCommand {
@@ -143,11 +142,10 @@ fn row(version: &CodeVersion) -> CodeRow<'_> {
 async fn download_code(session: &Session, found: &FoundService, version: Option<&str>) -> Result<Reply, Failure> {
     let versions = session.code_versions(found).await?;
     let wanted = choose(&versions, version)?;
-    let answer = session.download_code(found, &wanted.id).await?;
     let name = file_name(&wanted.filename)?;
-    file::write_atomic(&Path::new(".").join(&name), &answer.body, 0o644)?;
+    let size = session.download_code(found, &wanted.id, &Path::new(".").join(&name)).await?;
     let text = format!("File '{}' written.", name.display());
-    Ok(Reply::line(text, &Written { filename: &name, size: answer.body.len() }))
+    Ok(Reply::line(text, &Written { filename: &name, size }))
 }
 
 fn choose<'a>(versions: &'a [CodeVersion], id: Option<&str>) -> Result<&'a CodeVersion, Failure> {

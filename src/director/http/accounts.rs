@@ -21,12 +21,12 @@ const MAX_FIELD_CHARS: usize = 256;
 /// Makes an account and its first application.
 pub(crate) async fn new_user(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let form = &call.form;
-    director.passwords.count_address(call.caller.address.ip()).map_err(|error| Failure::TooMany(error.to_string()))?;
+    let debt = director.passwords.count_address(call.caller.address.ip())?;
     check_fields(form)?;
     let (username, email) = (form.get("username").unwrap_or_default(), form.get("email").unwrap_or_default());
     account::refuse_taken(&director, username, email).await?;
     let credit = requested_credit(form.get("credit"), director.config.max_credit)?;
-    let added = account::register(&director, registration(form, credit)).await?;
+    let added = account::register(&director, registration(form, credit), debt).await?;
     Ok(Response::json_line(&views::user(&added, form.get("password"))))
 }
 

@@ -13,17 +13,26 @@ use super::{
 };
 use crate::director::error::Failure;
 use crate::director::state::Director;
-use crate::rpc::{Form, Request, Response};
+use crate::rpc::{Form, FormBounds, Request, Response};
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send>>;
 type Handler = fn(Arc<Director>, Call) -> Answer;
 
+#[derive(Clone, Copy)]
 struct Route {
     verbs: &'static [&'static str],
     pattern: &'static str,
     access: Access,
     handler: Handler,
+    bounds: FormBounds,
 }
+
+/// What most routes take: some names and numbers. Files that come with them are passed over, not kept.
+const TEXTS: FormBounds = FormBounds { max_bytes: 128 * 1024, takes_files: false };
+/// A certificate request.
+const REQUEST: FormBounds = FormBounds { max_bytes: 128 * 1024, takes_files: true };
+/// Up to 64 nodes with what each is told, and a startup script.
+const NODES: FormBounds = FormBounds { max_bytes: 2 * 1024 * 1024, takes_files: false };
 
 const NO_SUCH_PATH: &str = "The requested URL was not found on the server. If you entered the URL manually please \
                             check your spelling and try again.";
@@ -32,7 +41,11 @@ const POST: &[&str] = &["POST"];
 const ANY: &[&str] = &["GET", "HEAD", "POST"];
 
 const fn route(verbs: &'static [&'static str], pattern: &'static str, access: Access, handler: Handler) -> Route {
-    Route { verbs, pattern, access, handler }
+    Route { verbs, pattern, access, handler, bounds: TEXTS }
+}
+
+const fn within(bounds: FormBounds, route: Route) -> Route {
+    Route { bounds, ..route }
 }
 
 const ROUTES: &[Route] = &[
@@ -62,7 +75,7 @@ const ROUTES: &[Route] = &[
     route(POST, "/remove", Access::User, |d, c| Box::pin(services::remove(d, c))),
     route(ANY, "/list", Access::User, |d, c| Box::pin(services::list(d, c))),
     route(ANY, "/list/<int>", Access::User, |d, c| Box::pin(services::list(d, c))),
-    route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(nodes::create(d, c))),
+    within(NODES, route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(nodes::create(d, c)))),
     route(POST, "/remove_nodes", Access::Manager, |d, c| Box::pin(nodes::remove(d, c))),
     route(POST, "/create_volume", Access::Manager, |d, c| Box::pin(volumes::create(d, c))),
     route(POST, "/attach_volume", Access::Manager, |d, c| Box::pin(volumes::attach(d, c))),
@@ -70,9 +83,9 @@ const ROUTES: &[Route] = &[
     route(POST, "/destroy_volume", Access::Manager, |d, c| Box::pin(volumes::destroy(d, c))),
     route(POST, "/credit", Access::Manager, |d, c| Box::pin(credits::credit(d, c))),
     route(POST, "/callback/decrementUserCredit.php", Access::Manager, |d, c| Box::pin(credits::decrement(d, c))),
-    route(POST, "/ca/get_cert.php", Access::Manager, |d, c| Box::pin(certificates::sign_agent(d, c))),
-    route(POST, "/ca/join", Access::Token, |d, c| Box::pin(join::join(d, c))),
-    route(POST, "/ca/renew", Access::OutdatedNode, |d, c| Box::pin(certificates::renew(d, c))),
+    within(REQUEST, route(POST, "/ca/get_cert.php", Access::Manager, |d, c| Box::pin(certificates::sign_agent(d, c)))),
+    within(REQUEST, route(POST, "/ca/join", Access::Token, |d, c| Box::pin(join::join(d, c)))),
+    within(REQUEST, route(POST, "/ca/renew", Access::OutdatedNode, |d, c| Box::pin(certificates::renew(d, c)))),
 ];
 
 /// Returns every route as (verb, pattern, access), for tests that walk all of them.
@@ -111,7 +124,7 @@ async fn dispatch(director: Arc<Director>, request: &mut Request) -> Result<Resp
     };
     let admitted = admit(&director, route.access, &request.caller).await?;
     let caller = request.caller.clone();
-    let form = Form::read(request).await?;
+    let form = Form::read_within(request, route.bounds).await?;
     (route.handler)(director, Call { form, caller, arguments, admitted }).await
 }
 

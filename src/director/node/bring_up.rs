@@ -9,9 +9,11 @@ use super::context;
 use super::error::BringUpError;
 use crate::cloud::CloudNode;
 use crate::director::state::Director;
+use crate::model::NodeRole;
 use crate::rpc::{CallError, Client, ClientError, Endpoint, PeerRule, RpcCall};
 use crate::store::director::node::{self, Node, Place};
 use crate::sys::chain;
+use crate::sys::excerpt::excerpt;
 use crate::task::crash_point;
 use crate::task::poll::Pace;
 
@@ -19,6 +21,10 @@ use crate::task::poll::Pace;
 const PACE: Pace = Pace::growing(Duration::from_millis(2), Duration::from_millis(250), 16);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const CONSOLE_LINES: usize = 5;
+const MAX_CONSOLE_CHARS: usize = 1000;
+const MAX_CHECK_BYTES: u64 = 16 * 1024;
+const MAX_REASON_CHARS: usize = 500;
+const MAX_TEXTS_TOLD: usize = 8;
 
 /// Brings one node up. The caller records the outcome.
 pub(crate) async fn bring_up(director: &Arc<Director>, node: &Node) -> Result<Place, BringUpError> {
@@ -43,17 +49,23 @@ pub(crate) fn place_of(made: &CloudNode) -> Place {
 }
 
 async fn wait_until_answers(director: &Director, node: &Node, place: &Place) -> Result<(), BringUpError> {
-    let rule = PeerRule::NodeOf(node.wanted.uid, node.wanted.aid);
+    let (uid, aid) = (node.wanted.uid, node.wanted.aid);
+    let rule = match node.wanted.role {
+        NodeRole::Manager => PeerRule::Manager(uid, aid),
+        NodeRole::Agent => PeerRule::Agent(uid, aid),
+    };
     let client = Client::new(Some(&director.certificate.credentials()), rule)?.with_timeout(ANSWER_LIMIT);
     let endpoint = Endpoint { host: place.ip.to_string(), port: place.port };
     let limit = director.config.node_start_timeout;
     let began = Instant::now();
-    let mut reported = HashSet::new();
+    let check = RpcCall::get(0, "check_process").answered_within(MAX_CHECK_BYTES);
+    let mut told = DistinctTexts::default();
     loop {
-        let Err(last) = client.call(&endpoint, &RpcCall::get(0, "check_process")).await else { return Ok(()) };
-        let text = chain(&last);
+        let Err(last) = client.call(&endpoint, &check).await else { return Ok(()) };
+        // Whoever made the startup script chooses the words.
+        let text = excerpt(&chain(&last), MAX_REASON_CHARS);
         let is_expected = matches!(&last, CallError::Client(ClientError::Connect { .. }));
-        if !is_expected && reported.insert(text.clone()) {
+        if !is_expected && told.is_new(&text) {
             tracing::warn!(node.tag = %node.wanted.tag, error = text, "a new node does not answer as it should yet");
         }
         if began.elapsed() >= limit {
@@ -61,6 +73,16 @@ async fn wait_until_answers(director: &Director, node: &Node, place: &Place) -> 
             return Err(BringUpError::Silent { endpoint, limit, last: text, console });
         }
         tokio::time::sleep(PACE.pause_after(began.elapsed())).await;
+    }
+}
+
+/// Texts that were told already; the node chooses them, so there is an end to new ones.
+#[derive(Default)]
+struct DistinctTexts(HashSet<String>);
+
+impl DistinctTexts {
+    fn is_new(&mut self, text: &str) -> bool {
+        self.0.len() < MAX_TEXTS_TOLD && self.0.insert(text.to_owned())
     }
 }
 
@@ -74,7 +96,10 @@ async fn console_of(director: &Director, node: &Node) -> String {
 fn last_lines(console: &str) -> String {
     let lines: Vec<&str> = console.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = &lines[lines.len().saturating_sub(CONSOLE_LINES)..];
-    if last.is_empty() { String::new() } else { format!("; its console ends: {}", last.join(" | ")) }
+    if last.is_empty() {
+        return String::new();
+    }
+    format!("; its console ends: {}", excerpt(&last.join(" | "), MAX_CONSOLE_CHARS))
 }
 
 #[cfg(test)]
@@ -82,9 +107,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_node_that_says_something_else_each_time_is_told_of_a_few_times() {
+        let mut told = DistinctTexts::default();
+        assert!(told.is_new("a") && !told.is_new("a"));
+        let n_new = (0..100_000).filter(|n| told.is_new(&n.to_string())).count();
+        assert_eq!(n_new, MAX_TEXTS_TOLD - 1);
+    }
+
+    #[test]
     fn the_last_lines_of_a_console_that_say_something_are_shown() {
         assert_eq!(last_lines("\n  \n"), "");
         assert_eq!(last_lines("a\n\nb\n"), "; its console ends: a | b");
+        let long = last_lines(&"\u{1b}[2J".repeat(100_000));
+        assert!(long.len() < 10 * MAX_CONSOLE_CHARS && !long.contains('\u{1b}'), "{} bytes", long.len());
         assert_eq!(last_lines("1\n2\n3\n4\n5\n6\n7\n"), "; its console ends: 3 | 4 | 5 | 6 | 7");
     }
 }

@@ -12,6 +12,7 @@ use crate::config::Invitation;
 use crate::pki::Credentials;
 use crate::rpc::{Answer, Client, Endpoint, FormBody, PeerRule};
 use crate::sys::chain;
+use crate::sys::excerpt::excerpt_of_bytes;
 use crate::task::backoff::BackOff;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -58,6 +59,5 @@ fn read(answer: &Answer) -> Result<JoinView, JoinError> {
 }
 
 fn words(answer: &Answer) -> String {
-    let text: String = String::from_utf8_lossy(&answer.body).chars().take(200).collect();
-    format!("status {}: {text}", answer.status)
+    format!("status {}: {}", answer.status, excerpt_of_bytes(&answer.body, 200))
 }

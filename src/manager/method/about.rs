@@ -13,6 +13,8 @@ use crate::store::manager::{self as store, HistoryRow, NodePhase};
 use crate::sys::{self, file};
 
 const MAX_LOG_BYTES: u64 = 1024 * 1024;
+/// JSON spells a byte with six at the most.
+const MAX_LOG_ANSWER_BYTES: u64 = 6 * MAX_LOG_BYTES + 1024;
 
 pub(crate) async fn check_process(_manager: Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
@@ -62,7 +64,7 @@ pub(crate) async fn get_agent_log(manager: Arc<Manager>, sid: ServiceId, mut cal
     let owner = manager.find_service(node.sid).await?;
     let Some(service) = owner else { return Err(MethodError::refused("Service not found")) };
     let log = choose_log(service.kind.manager.logs(&node.role), &filename)?;
-    let mut call = RpcCall::get(0, "get_log");
+    let mut call = RpcCall::get(0, "get_log").answered_within(MAX_LOG_ANSWER_BYTES);
     if let Some(log) = log {
         call = call.param("filename", log.path);
     }

@@ -4,6 +4,7 @@
 mod bad_input;
 mod clock;
 mod crash;
+mod crowd;
 mod full_disk;
 mod join;
 mod matrix;

@@ -1,11 +1,13 @@
 //! Manager and agent as processes on loopback.
 
 mod agent;
+mod answers;
 mod bad_input;
 mod bench;
 mod code;
 mod crash;
 mod director;
 mod manager;
+mod pace;
 mod program;
 mod world;
