@@ -8,18 +8,19 @@ use async_trait::async_trait;
 use crate::api::manager::LogText;
 use crate::config::AgentConfig;
 use crate::model::{CertificateRole, ServiceId};
-use crate::node::{Dispatch, LogWriter};
+use crate::node::{Dispatch, LogWriter, NodeCredentials};
 use crate::pki::Identity;
 use crate::rpc::{Response, RpcRequest};
 use crate::service::{
-    AgentKind, BoundMethod, Call, LogFile, Method, MethodError, Reply, bind, get, not_found, respond,
+    AgentKind, BoundMethod, Call, LogFile, Method, MethodError, Reply, bind, get, not_found, post, respond,
 };
 use crate::sys::{self, file};
 
 /// The methods of every agent, whatever its kind.
-const METHODS: &[Method<Arc<OwnLogs>>] = &[
+const METHODS: &[Method<Arc<Own>>] = &[
     get("check_process", |_, call| Box::pin(check_process(call))),
-    get("get_log", |logs, call| Box::pin(get_log(logs, call))),
+    get("get_log", |own, call| Box::pin(get_log(own, call))),
+    post("set_director_url", |own, call| Box::pin(set_director_url(own, call))),
 ];
 const MAX_LOG_BYTES: u64 = 1024 * 1024;
 
@@ -29,18 +30,24 @@ pub(crate) struct AgentDispatch {
     methods: Vec<BoundMethod>,
 }
 
-/// The logs that an agent offers.
-struct OwnLogs {
+/// What every agent has: the logs that it offers, and its way to the director.
+struct Own {
     config: Arc<AgentConfig>,
-    own: LogWriter,
+    credentials: Arc<NodeCredentials>,
+    log: LogWriter,
     of_kind: &'static [LogFile],
 }
 
 impl AgentDispatch {
     /// Makes a dispatch to the methods of every agent and those of `agent`; `log` is the agent's own.
-    pub(crate) fn new(config: Arc<AgentConfig>, agent: Arc<dyn AgentKind>, log: LogWriter) -> Self {
-        let logs = Arc::new(OwnLogs { config: Arc::clone(&config), own: log, of_kind: agent.logs() });
-        let mut methods = bind(METHODS, &logs);
+    pub(crate) fn new(
+        config: Arc<AgentConfig>,
+        credentials: Arc<NodeCredentials>,
+        agent: Arc<dyn AgentKind>,
+        log: LogWriter,
+    ) -> Self {
+        let own = Arc::new(Own { config: Arc::clone(&config), credentials, log, of_kind: agent.logs() });
+        let mut methods = bind(METHODS, &own);
         methods.extend(agent.methods());
         AgentDispatch { config, methods }
     }
@@ -83,18 +90,26 @@ async fn check_process(call: Call) -> Result<Reply, MethodError> {
 }
 
 /// Reads the end of one of the logs that this agent offers; that of ConPaaS 2.0 reads any file of the machine.
-async fn get_log(logs: Arc<OwnLogs>, mut call: Call) -> Result<Reply, MethodError> {
-    let own = logs.config.base.log_file.display().to_string();
+async fn get_log(node: Arc<Own>, mut call: Call) -> Result<Reply, MethodError> {
+    let own = node.config.base.log_file.display().to_string();
     let filename = call.params.string_or("filename", &own)?;
     call.finish()?;
-    let path = if filename == own { Some(logs.own.path().to_owned()) } else { logs.offered(&filename) };
+    let path = if filename == own { Some(node.log.path().to_owned()) } else { node.offered(&filename) };
     let unreadable = || MethodError::refused(format!("Failed to read log file: '{filename}'"));
     let path = path.ok_or_else(unreadable)?;
     let log = sys::blocking(move || file::read_log(&path, MAX_LOG_BYTES)).await.map_err(|_| unreadable())?;
     Ok(Reply::of(&LogText { log }))
 }
 
-impl OwnLogs {
+/// Takes the director's word that it has moved.
+async fn set_director_url(node: Arc<Own>, mut call: Call) -> Result<Reply, MethodError> {
+    let url = call.director_url()?;
+    call.finish()?;
+    sys::blocking(move || node.credentials.move_director(&url)).await?;
+    Ok(Reply::nothing())
+}
+
+impl Own {
     fn offered(&self, filename: &str) -> Option<PathBuf> {
         let mut logs = self.of_kind.iter();
         let log = logs.find(|log| log.path == filename || log.filename == filename)?;

@@ -7,8 +7,8 @@ use super::dispatch::AgentDispatch;
 use crate::api::params::Params;
 use crate::config::{AgentConfig, NodeBase};
 use crate::model::{ApplicationId, CertificateRole, ServiceId, UserId};
-use crate::node::{Dispatch, LogWriter};
-use crate::pki::{Identity, Subject};
+use crate::node::{Dispatch, LogWriter, NodeCredentials};
+use crate::pki::{Authority, Identity, Lifetime, Subject};
 use crate::rpc::{CallKind, RpcRequest};
 use crate::service::reply::tests::{missing, said};
 use crate::service::{AgentEnvironment, Call, KINDS, Kind, find_kind};
@@ -35,7 +35,13 @@ impl World {
         let log = LogWriter::new(root.path().join("cpsagent.log"));
         log.line(crate::node::Level::Info, "n", "a line");
         let agent = (kind.agent)(&AgentEnvironment { config: Arc::clone(&config), tasks: Tasks::new() }).unwrap();
-        World { dispatch: AgentDispatch::new(config, agent, log), _root: root }
+        let own = Subject::agent(UserId(1), ApplicationId(7));
+        let authority = Authority::create(root.path()).unwrap();
+        let issued = authority.issue(&own, &[], Lifetime::USER).unwrap();
+        std::fs::create_dir_all(config.base.rooted(&config.base.cert_dir)).unwrap();
+        issued.replace(&config.base.rooted(&config.base.cert_dir)).unwrap();
+        let credentials = Arc::new(NodeCredentials::load(&config.base).unwrap());
+        World { dispatch: AgentDispatch::new(config, credentials, agent, log), _root: root }
     }
 
     async fn said(&self, method: &str, params: &[(&str, &str)]) -> String {
@@ -83,7 +89,10 @@ async fn each_name_reaches_its_own_handler() {
         assert!(all[1].1.contains("a line"), "{all:?}");
         all[1].1.clear();
         let wanted: Vec<(&str, String)> =
-            [("check_process", "{}".into()), ("get_log", String::new())].into_iter().chain(of_kind).collect();
+            [("check_process", "{}".into()), ("get_log", String::new()), ("set_director_url", missing("director_url"))]
+                .into_iter()
+                .chain(of_kind)
+                .collect();
         assert_eq!(all, wanted, "{kind}");
     }
 }

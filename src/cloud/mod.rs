@@ -30,7 +30,7 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ContextError};
 
-use crate::model::{CloudName, Finding, NodeRole, NodeTag, VolumeTag};
+use crate::model::{CloudName, Finding, NodeGroup, NodeRole, NodeTag, VolumeTag};
 
 /// What a node is told when it is made. A cloud takes the one form that it
 /// can hand over, and knows nothing of the other.
@@ -72,6 +72,8 @@ pub struct NodeSpec {
     pub role: NodeRole,
     /// The name that people see (`conpaas-u1-a2-mgr`).
     pub name: String,
+    /// Which other nodes it reaches, in a cloud that can tell them apart.
+    pub group: NodeGroup,
     /// What it is told, see [`crate::config`].
     pub context: Arc<dyn NodeContext>,
     /// Size of instance where the cloud has several (`inst_type`).
@@ -137,8 +139,15 @@ pub trait Cloud: Send + Sync {
     /// Its sort: the configuration's `DRIVER`.
     fn driver(&self) -> &'static str;
 
+    /// Looks whether what all nodes share, such as their network, has room on this machine, and changes
+    /// nothing. A director does not start where this fails.
+    async fn examine(&self) -> Result<(), CloudError> {
+        Ok(())
+    }
+
     /// Makes ready what all nodes share, such as their network, so that the
-    /// director can be reached before the first node is made. May be repeated.
+    /// director can be reached before the first node is made. Repeated every now and then, it mends what was
+    /// changed from outside.
     async fn prepare(&self) -> Result<(), CloudError> {
         Ok(())
     }

@@ -99,6 +99,11 @@ impl Cloud for TimeoutCloud {
         self.inner.driver()
     }
 
+    async fn examine(&self) -> Result<(), CloudError> {
+        let inner = Arc::clone(&self.inner);
+        self.within(self.timeouts.ask, "be examined", async move { inner.examine().await }).await
+    }
+
     async fn prepare(&self) -> Result<(), CloudError> {
         let inner = Arc::clone(&self.inner);
         self.within(self.timeouts.ask, "be made ready", async move { inner.prepare().await }).await

@@ -80,6 +80,10 @@ pub struct LxcConfig {
     pub max_pids: Option<u32>,
     /// Whether this machine lets the containers reach what it reaches.
     pub is_nat: bool,
+    /// Whether what containers send is filtered.
+    pub is_filtered: bool,
+    /// TCP ports of this machine that containers reach besides the director's.
+    pub host_ports: Vec<u16>,
 }
 
 /// Settings of a cloud of child processes.
@@ -127,6 +131,8 @@ pub(crate) const LXC_KEYS: &[Key] = &[
     Key::new("CPU", "100"),
     Key::new("PIDS", "512"),
     Key::new("NAT", "false"),
+    Key::new("FIREWALL", "true"),
+    Key::unset("HOST_PORTS"),
 ];
 
 pub(crate) const PROCESS_KEYS: &[Key] = &[
@@ -229,6 +235,7 @@ fn state_dir(section: &Section<'_>, base: &Path, name: &CloudName) -> Result<Pat
 
 fn read_lxc(section: &Section<'_>, state_dir: PathBuf) -> Result<LxcConfig, ConfigError> {
     let network: Ipv4Network = section.value("NETWORK", value::parsed)?;
+    network.check_usable().map_err(|reason| section.refuse("NETWORK", &reason))?;
     let host = |key: &str, default: Ipv4Addr| -> Result<Ipv4Addr, ConfigError> {
         let address = section.optional(key, value::parsed::<Ipv4Addr>)?.unwrap_or(default);
         if network.contains_host(address) {
@@ -269,6 +276,8 @@ fn read_lxc(section: &Section<'_>, state_dir: PathBuf) -> Result<LxcConfig, Conf
         cpu_percent: section.optional("CPU", value::whole(1..=100_000))?,
         max_pids: section.optional("PIDS", value::whole(1..=4_194_304))?,
         is_nat: section.value("NAT", value::flag)?,
+        is_filtered: section.value("FIREWALL", value::flag)?,
+        host_ports: section.optional("HOST_PORTS", ports)?.unwrap_or_default(),
     })
 }
 
@@ -356,6 +365,10 @@ fn context_form(text: &str) -> Result<ContextForm, String> {
         "invitation" => Ok(ContextForm::Invitation),
         _ => Err(format!("'{text}' is neither 'files' nor 'invitation'")),
     }
+}
+
+fn ports(text: &str) -> Result<Vec<u16>, String> {
+    value::list(text).iter().map(|port| value::port(port)).collect()
 }
 
 /// A network interface: the kernel takes at most 15 bytes.

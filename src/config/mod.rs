@@ -43,6 +43,7 @@ pub(crate) use edit::{SHIPPED_CPS_TOOLS_CONF, SHIPPED_DIRECTOR_CFG, with_option}
 pub(crate) use error::ConfigError;
 pub(crate) use invitation::InvitationError;
 pub use invitation::{Invitation, Token};
+pub(crate) use node::with_director_url;
 pub use node::{AgentConfig, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
 pub use openstack::{Floating, OpenStackConfig};
 pub use secret::Secret;

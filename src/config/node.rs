@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::archive::{self, ArchiveLimits};
+use super::edit::with_option;
 use super::ini::{Document, Key, Section};
 use super::output;
 use super::{ConfigError, DirectorUrl, value};
@@ -327,6 +328,14 @@ impl AgentConfig {
         lines.push(("MANAGER_IP", self.manager_ip.to_string()));
         write_section("agent", &lines)
     }
+}
+
+/// Returns the text of a node's configuration with another URL of its director.
+pub(crate) fn with_director_url(text: &str, url: &DirectorUrl) -> String {
+    let header = |line: &str| line.trim().strip_prefix('[').and_then(|line| line.strip_suffix(']')).map(str::to_owned);
+    // The file has one section, of the node's role.
+    let section = text.lines().find_map(header).unwrap_or_else(|| "manager".to_owned());
+    with_option(text, &section, "DIRECTOR_URL", &url.to_string())
 }
 
 fn config_path(root: &Path) -> PathBuf {

@@ -6,6 +6,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::clouds::Clouds;
+use super::host::check_host;
 use super::node::stop::StopMark;
 use super::orphan;
 use super::renewal::authority_end;
@@ -16,7 +17,7 @@ use crate::config::DirectorConfig;
 use crate::model::Finding;
 use crate::pki::{Authority, Credentials};
 use crate::store;
-use crate::sys::{chain, file};
+use crate::sys::{blocking, chain, file};
 
 const MIN_FREE_MB: u64 = 500;
 const SOON_SECONDS: i64 = 30 * 24 * 3600;
@@ -49,6 +50,7 @@ pub(crate) async fn check(director_cfg: &Path) -> Vec<Finding> {
     let mut findings = vec![Finding::good(format!("{} is readable", director_cfg.display()))];
     findings.extend(secrecy(&config));
     findings.extend(certificates(&config));
+    findings.extend(host(&config).await);
     findings.push(clock_verdict(&config).await);
     findings.extend(database(&config));
     findings.push(port(&config).await);
@@ -124,6 +126,18 @@ fn certificates(config: &DirectorConfig) -> Vec<Finding> {
         _ => Finding::good(format!("the director's certificate is valid for {days} days")),
     });
     findings
+}
+
+/// Says what keeps nodes from calling the director.
+async fn host(config: &DirectorConfig) -> Option<Finding> {
+    let own = config.clone();
+    let url = config.director_url.as_ref()?;
+    Some(match blocking(move || check_host(&own)).await {
+        Ok(()) => Finding::good(format!("nodes can call {url}")),
+        Err(error) => {
+            Finding::bad(error.to_string(), "run 'conpaas director init --hostname <name>' with a right name")
+        }
+    })
 }
 
 async fn clock_verdict(config: &DirectorConfig) -> Finding {

@@ -31,7 +31,7 @@ impl Clouds {
         let mut clouds = Clouds { order: Vec::new(), clouds: BTreeMap::new(), ports: BTreeMap::new() };
         for cloud in &config.clouds {
             let timeouts = CloudTimeouts::usual(config.node_start_timeout);
-            let made: Arc<dyn Cloud> = Arc::new(TimeoutCloud::new(make(cloud, &director)?, timeouts));
+            let made: Arc<dyn Cloud> = Arc::new(TimeoutCloud::new(make(config, cloud, &director)?, timeouts));
             clouds.order.push(cloud.name.clone());
             clouds.clouds.insert(cloud.name.clone(), made);
             let ports = match &cloud.driver {
@@ -79,11 +79,11 @@ impl Clouds {
     }
 }
 
-fn make(cloud: &CloudConfig, director: &str) -> Result<Arc<dyn Cloud>, CloudError> {
+fn make(config: &DirectorConfig, cloud: &CloudConfig, director: &str) -> Result<Arc<dyn Cloud>, CloudError> {
     match &cloud.driver {
         DriverConfig::Lxc(lxc) => {
             let program = program(&cloud.name, lxc.program.as_ref())?;
-            Ok(Arc::new(LxcCloud::new(LxcSettings::configured(&cloud.name, lxc, program))?))
+            Ok(Arc::new(LxcCloud::new(LxcSettings::configured(config, &cloud.name, lxc, program))?))
         }
         DriverConfig::Process(process) => Ok(Arc::new(ProcessCloud::new(ProcessSettings {
             name: cloud.name.clone(),

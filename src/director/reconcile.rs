@@ -85,6 +85,7 @@ pub(crate) async fn run(
 }
 
 async fn reconcile(director: &Arc<Director>, cloud: &Arc<dyn Cloud>) {
+    logged(cloud.prepare().await, "keep a cloud ready");
     let (listed_nodes, listed_volumes) = tokio::join!(cloud.list_nodes(), cloud.list_volumes());
     let listed_nodes = logged(listed_nodes, "list the nodes of a cloud");
     let listed_volumes = logged(listed_volumes, "list the volumes of a cloud");

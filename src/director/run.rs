@@ -1,5 +1,6 @@
 //! The director's composition root: its parts, its tasks, its end.
 
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::clouds::Clouds;
 use super::credit;
+use super::host::{HostError, check_host, is_found_without_resolver};
 use super::http;
 use super::lock::{self, DirectorLock};
 use super::node::stop::StopMark;
@@ -19,6 +21,7 @@ use super::orphan;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
+use super::relocation;
 use super::reserve::Reserve;
 use super::service;
 use super::state::{Director, Wakers};
@@ -32,8 +35,7 @@ use crate::server::log::{self, Times};
 use crate::server::{self, Process, Threads};
 use crate::store;
 use crate::store::director::orphan::Fate;
-use crate::sys::file;
-use crate::sys::{allocator, chain};
+use crate::sys::{self, allocator, chain, file};
 use crate::task::Tasks;
 use crate::task::keyed_lock::KeyedLocks;
 
@@ -70,11 +72,16 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
     check_clock(&config, options.step_clock).await?;
     // Before anything is touched.
     let lock = lock::hold(&config)?;
+    // A start that fails has changed nothing of the machine: its networks come last.
+    let early = early_listener(&config).await?;
+    check_place(&config).await?;
     let director = compose(config, tasks, lock)?;
+    join_all(director.clouds.all().map(|cloud| cloud.examine())).await.into_iter().collect::<Result<(), _>>()?;
     join_all(director.clouds.all().map(|cloud| prepare(&**cloud))).await;
-    let listener = TcpListener::bind(director.config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}: is another director running?", director.config.listen))?;
+    let listener = match early {
+        Some(listener) => listener,
+        None => bind(&director.config).await.with_context(|| cannot_listen(&director.config))?,
+    };
     let left = "cannot take up what an earlier run left";
     if let Some(fate) = options.orphans {
         let (config, clouds) = (&director.config, &director.clouds);
@@ -97,6 +104,7 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
     tasks.spawn("reconcile what is in no cloud", reconcile::run(Arc::clone(&director), None, unfinished));
     tasks.spawn("charge credit", credit::run_credits(Arc::clone(&director)));
     tasks.spawn("record the time", record_time(director.config.state_dir.clone(), tasks.stopping()));
+    tasks.spawn("tell nodes the URL", relocation::tell_nodes(Arc::clone(&director), tasks.stopping()));
     tasks.spawn("follow the certificate", Arc::clone(&director.certificate).follow(tasks.stopping()));
     let limits = limits(&director.config)?;
     let handler = handler(&director);
@@ -105,6 +113,42 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
 
     tracing::info!(listen = %director.config.listen, n_clouds = director.config.clouds.len(), "director is ready");
     Ok(async move { credit::settle(&director).await })
+}
+
+/// Listens, unless the address is one that only comes with the network of a cloud.
+async fn early_listener(config: &DirectorConfig) -> anyhow::Result<Option<TcpListener>> {
+    match bind(config).await {
+        Err(error) if error.kind() == ErrorKind::AddrNotAvailable && is_on_a_bridge(config) => Ok(None),
+        outcome => outcome.map(Some).with_context(|| cannot_listen(config)),
+    }
+}
+
+async fn bind(config: &DirectorConfig) -> std::io::Result<TcpListener> {
+    TcpListener::bind(config.listen).await
+}
+
+fn cannot_listen(config: &DirectorConfig) -> String {
+    format!("cannot listen on {}: is another director running?", config.listen)
+}
+
+fn is_on_a_bridge(config: &DirectorConfig) -> bool {
+    config.clouds.iter().any(|cloud| match &cloud.driver {
+        DriverConfig::Lxc(lxc) => config.listen.ip() == lxc.gateway,
+        DriverConfig::Process(_) | DriverConfig::Ec2(_) | DriverConfig::OpenStack(_) => false,
+    })
+}
+
+/// Refuses to start where nodes could never call the director. A resolver that is away for the moment, as after
+/// a power cut, keeps no director from starting whose nodes do without it.
+async fn check_place(config: &DirectorConfig) -> anyhow::Result<()> {
+    let own = config.clone();
+    match sys::blocking(move || check_host(&own)).await {
+        Err(error @ HostError::Unknown { .. }) if is_found_without_resolver(config) => {
+            tracing::warn!("{error}");
+            Ok(())
+        }
+        outcome => outcome.with_context(|| config.file.display().to_string()),
+    }
 }
 
 async fn prepare(cloud: &dyn Cloud) {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::host::{check_host, check_networks};
 use crate::clock::{self, Clock};
 use crate::config::{DirectorConfig, SHIPPED_DIRECTOR_CFG, with_option};
 use crate::pki::{Authority, CertificateName, Credentials, Lifetime, Subject, fingerprint};
@@ -81,6 +82,8 @@ fn write_config(options: &SetupOptions, lines: &mut Vec<String>) -> anyhow::Resu
     let url = format!("https://{}:{port}", options.hostname);
     text = with_option(&text, "director", "DIRECTOR_URL", &url);
     let config = DirectorConfig::parse(path, &text)?;
+    check_host(&config)?;
+    check_networks(&config).map_err(|reason| anyhow::anyhow!("{}: {reason}", path.display()))?;
     if let Some(directory) = path.parent().filter(|directory| *directory != Path::new("")) {
         file::ensure_directory(directory)?;
     }
@@ -146,6 +149,7 @@ mod tests {
             ("director", "DATABASE_URI", format!("sqlite:///{}", path("director.db"))),
             ("director", "USERDATA_DIR", path("data")),
             ("director", "STATE_DIR", path("state")),
+            ("iaas", "FIRST_ADDRESS", "172.16.0.32".to_owned()),
         ];
         let report = setup(&SetupOptions {
             config: directory.join("director.cfg"),

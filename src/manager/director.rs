@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api::{NodeRequest, NodeView};
-use crate::config::ManagerConfig;
+use crate::config::{DirectorUrl, ManagerConfig};
 use crate::model::ServiceId;
 use crate::node::NodeCredentials;
 use crate::rpc::{Answer, ClientError, FormBody};
@@ -22,6 +22,7 @@ use crate::service::NodeSettings;
 use crate::store::manager::VolumeRow;
 use crate::sys;
 use crate::sys::excerpt::{excerpt, excerpt_of_bytes};
+use crate::sys::file::FileError;
 
 /// The director waits up to five minutes for agents.
 const NODES_LIMIT: Duration = Duration::from_secs(420);
@@ -78,6 +79,11 @@ impl Director {
         let configured = config.base.extra.get("DIRECTOR_PATIENCE").and_then(|seconds| seconds.parse().ok());
         let patience = configured.map_or(PATIENCE, Duration::from_secs);
         Director { config, credentials, patience }
+    }
+
+    /// Calls the director at another URL from now on. Blocking.
+    pub(crate) fn move_to(&self, url: &DirectorUrl) -> Result<(), FileError> {
+        self.credentials.move_director(url)
     }
 
     /// The owner's credit.
@@ -187,10 +193,10 @@ impl Director {
             .without_max_times();
         let attempt = || async {
             let client = self.credentials.to_director().with_timeout(limit);
-            let answer = client.post_form(self.credentials.director(), route, &form).await?;
+            let answer = client.post_form(&self.credentials.director(), route, &form).await?;
             // A director that is stopping or starting says 503.
             if answer.status == 503 {
-                let endpoint = self.credentials.director().clone();
+                let endpoint = self.credentials.director();
                 return Err(ClientError::Broken { endpoint, reason: "it is not ready".to_owned() });
             }
             Ok(answer)

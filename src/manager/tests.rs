@@ -118,6 +118,7 @@ async fn each_name_of_the_manager_reaches_its_own_handler() {
         ("list_volumes", r#"{"volumes":[]}"#.into()),
         ("upload_startup_script", missing("script")),
         ("get_startup_script", missing("sid")),
+        ("set_director_url", missing("director_url")),
         ("git_push_hook", r#""code version: git-""#.into()),
         ("stopall", "{}".into()),
     ];

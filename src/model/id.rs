@@ -27,6 +27,11 @@ pub struct ApplicationId(pub i64);
 #[serde(transparent)]
 pub struct ServiceId(pub i64);
 
+/// Nodes of one group reach each other in the network of their cloud; nodes of others do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeGroup(pub i64);
+
 impl ServiceId {
     /// The application manager itself.
     pub const MANAGER: ServiceId = ServiceId(0);

@@ -9,6 +9,19 @@ use std::str::FromStr;
 #[error("'{0}' is not a network: write it as 172.16.0.0/24, with no bit set after the prefix, prefix 8 to 30")]
 pub struct ParseNetworkError(pub String);
 
+/// Addresses that no machine is reached by from others.
+const SPECIAL: [([u8; 4], u8, &str); 5] = [
+    ([0, 0, 0, 0], 8, "this machine itself"),
+    ([127, 0, 0, 0], 8, "this machine alone (loopback)"),
+    ([169, 254, 0, 0], 16, "cables without any configuration (link-local)"),
+    ([224, 0, 0, 0], 4, "groups of machines (multicast)"),
+    ([240, 0, 0, 0], 4, "nobody (reserved), and broadcasts"),
+];
+
+fn special(address: [u8; 4], prefix: u8) -> Ipv4Network {
+    Ipv4Network { address: Ipv4Addr::from(address), prefix }
+}
+
 /// An IPv4 network with room for at least two hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ipv4Network {
@@ -65,6 +78,35 @@ impl Ipv4Network {
         (self.first_host()..=self.last_host()).contains(&address)
     }
 
+    /// Looks whether machines can have addresses of this network.
+    ///
+    /// # Errors
+    /// What the network is for instead.
+    pub fn check_usable(self) -> Result<(), String> {
+        match SPECIAL.iter().find(|(address, prefix, _)| self.overlaps(special(*address, *prefix))) {
+            None => Ok(()),
+            Some((address, prefix, what)) => {
+                let [a, b, c, d] = address;
+                Err(format!(
+                    "no machine can have an address of {self}: {a}.{b}.{c}.{d}/{prefix} is for {what}; take a private \
+                     network, such as 172.16.0.0/24"
+                ))
+            }
+        }
+    }
+
+    /// Looks whether one machine can have `address` so that others reach it.
+    ///
+    /// # Errors
+    /// What the address is for instead.
+    pub fn check_host(address: Ipv4Addr) -> Result<(), String> {
+        let network = |prefix| Ipv4Network { address, prefix };
+        match SPECIAL.iter().find(|(first, prefix, _)| network(32).overlaps(special(*first, *prefix))) {
+            None => Ok(()),
+            Some((_, _, what)) => Err(format!("{address} is for {what}")),
+        }
+    }
+
     /// Whether some address lies in both.
     #[must_use]
     pub fn overlaps(self, other: Ipv4Network) -> bool {
@@ -73,7 +115,7 @@ impl Ipv4Network {
     }
 
     fn mask(self) -> u32 {
-        u32::MAX << (32 - u32::from(self.prefix))
+        u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or_default()
     }
 }
 
@@ -137,6 +179,28 @@ mod tests {
         assert!(network("10.0.0.0/8").overlaps(network("10.3.4.0/24")));
         assert!(network("10.3.4.0/24").overlaps(network("10.0.0.0/8")));
         assert!(!network("10.3.4.0/24").overlaps(network("10.3.5.0/24")));
+    }
+
+    #[test]
+    fn networks_without_machines_are_refused() {
+        for text in [
+            "127.0.0.0/24",
+            "127.77.0.0/16",
+            "224.1.0.0/16",
+            "239.0.0.0/8",
+            "255.255.255.0/24",
+            "0.0.0.0/8",
+            "169.254.1.0/24",
+            "240.0.0.0/8",
+        ] {
+            assert!(network(text).check_usable().is_err(), "{text}");
+        }
+        for text in ["10.0.0.0/8", "172.16.0.0/24", "192.168.7.0/24", "100.64.0.0/10", "203.0.113.0/24", "128.0.0.0/8"]
+        {
+            assert_eq!(network(text).check_usable(), Ok(()), "{text}");
+        }
+        assert!(Ipv4Network::check_host(Ipv4Addr::BROADCAST).is_err());
+        assert_eq!(Ipv4Network::check_host(Ipv4Addr::new(192, 168, 1, 5)), Ok(()));
     }
 
     #[test]

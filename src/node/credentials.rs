@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{DirectorUrl, NodeBase};
+use crate::config::{DirectorUrl, NODE_CONFIG_PATH, NodeBase, with_director_url};
 use crate::pki::{AuthorityError, BACKDATED_SECONDS, CertificateRequest, Credentials, CredentialsError, Identity};
 use crate::rpc::{Client, ClientAuthentication, ClientError, Endpoint, FormBody, PeerRule, TlsError, server_config};
 use crate::sys;
@@ -46,7 +46,8 @@ pub enum NodeCredentialsError {
 /// A node's credentials and all that is made from them.
 pub struct NodeCredentials {
     directory: PathBuf,
-    director: Endpoint,
+    director: RwLock<Endpoint>,
+    config_file: PathBuf,
     in_use: RwLock<InUse>,
     server: Arc<RwLock<Arc<ServerConfig>>>,
     rule: PeerRule,
@@ -69,10 +70,11 @@ impl NodeCredentials {
         let credentials = Credentials::load(&directory)?;
         let rule = PeerRule::Agent(base.user_id, base.app_id);
         let (in_use, server) = put_to_use(&credentials, &rule)?;
-        let director = endpoint(&base.director_url);
+        let director = RwLock::new(endpoint(&base.director_url));
         Ok(NodeCredentials {
             directory,
             director,
+            config_file: base.rooted(NODE_CONFIG_PATH),
             in_use: RwLock::new(in_use),
             server: Arc::new(RwLock::new(server)),
             rule,
@@ -93,8 +95,25 @@ impl NodeCredentials {
 
     /// Where the director is.
     #[must_use]
-    pub fn director(&self) -> &Endpoint {
-        &self.director
+    pub fn director(&self) -> Endpoint {
+        self.director.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Calls the director at another URL from now on, also after a restart. Blocking.
+    ///
+    /// # Errors
+    /// The node's configuration cannot be written; then the old URL stays in use.
+    pub(crate) fn move_director(&self, url: &DirectorUrl) -> Result<(), FileError> {
+        let new = endpoint(url);
+        let mut director = self.director.write().unwrap_or_else(PoisonError::into_inner);
+        if *director == new {
+            return Ok(());
+        }
+        let text = with_director_url(&file::read_text(&self.config_file)?, url);
+        file::write_atomic(&self.config_file, text.as_bytes(), 0o600)?;
+        tracing::info!(director = %url, "the director has moved");
+        *director = new;
+        Ok(())
     }
 
     /// A client that speaks to agents of this application, as its manager does.
@@ -157,7 +176,7 @@ impl NodeCredentials {
         let request_file = self.directory.join("request.pem");
         file::write_atomic(&request_file, request.as_bytes(), 0o600)?;
         let form = FormBody::default().file_named("csr", &request_file, "csr.pem");
-        let answer = self.to_director().post_form(&self.director, "/ca/renew", &form).await?;
+        let answer = self.to_director().post_form(&self.director(), "/ca/renew", &form).await?;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         if answer.status != 200 || !text.contains("BEGIN CERTIFICATE") {
             let words = excerpt(&text, 200);

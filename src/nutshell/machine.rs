@@ -44,12 +44,12 @@ fn clouds(place: &Place) -> Result<Vec<LxcCloud>, NutshellError> {
         return Ok(Vec::new());
     }
     let config = DirectorConfig::read(&place.director_cfg())?;
-    let made = config.clouds.iter().filter_map(|cloud| settings(place, cloud));
+    let made = config.clouds.iter().filter_map(|cloud| settings(place, &config, cloud));
     Ok(made.map(LxcCloud::new).collect::<Result<_, _>>()?)
 }
 
-fn settings(place: &Place, cloud: &CloudConfig) -> Option<LxcSettings> {
+fn settings(place: &Place, director: &DirectorConfig, cloud: &CloudConfig) -> Option<LxcSettings> {
     let DriverConfig::Lxc(lxc) = &cloud.driver else { return None };
     let program = lxc.program.clone().unwrap_or_else(|| place.program.clone());
-    Some(LxcSettings::configured(&cloud.name, lxc, program))
+    Some(LxcSettings::configured(director, &cloud.name, lxc, program))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::params::{ParamError, Params, bad, missing};
+use crate::config::DirectorUrl;
 use crate::rpc::Upload;
 
 /// The parameters and files of one call, taken out one by one.
@@ -38,6 +39,15 @@ impl Call {
     /// Takes a file that may be there.
     pub(crate) fn optional_file(&mut self, name: &str) -> Option<Upload> {
         self.files.remove(name)
+    }
+
+    /// Takes the URL of a director.
+    ///
+    /// # Errors
+    /// It is missing, or no URL.
+    pub(crate) fn director_url(&mut self) -> Result<DirectorUrl, ParamError> {
+        const NAME: &str = "director_url";
+        self.params.string(NAME)?.parse().map_err(|problem: String| bad(NAME, &problem))
     }
 
     /// Refuses what the method does not declare.

@@ -24,6 +24,9 @@ fn an_application_is_spread_over_containers_and_instances_and_scaled_in_each() {
             ("containers.DRIVER", "lxc"),
             ("containers.IMAGE", &base),
             ("containers.STATE_DIR", &own),
+            // The mock's instances are this machine's.
+            ("containers.HOST_PORTS", "5555"),
+            ("hostname", "172.16.0.1"),
             // Not at the port of agents, whose addresses are this machine's too.
             ("director.LISTEN", "0.0.0.0:5554"),
             // Both containers and the mock's addresses lead to it.

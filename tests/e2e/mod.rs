@@ -3,6 +3,7 @@
 mod clouds;
 mod confined;
 mod device;
+mod filter;
 mod image;
 mod init;
 mod join;

@@ -138,6 +138,7 @@ pub(crate) fn agent(tag: &str) -> NodeSpec {
         tag: tag.parse().expect("it is a tag"),
         role: NodeRole::Agent,
         name: format!("conpaas-{tag}"),
+        group: conpaas::model::NodeGroup(1),
         context: files(vec![context]),
         instance_type: None,
     }

@@ -183,7 +183,7 @@ fn the_package_knows_every_unit_and_this_version() {
 
 #[test]
 fn the_package_depends_on_every_program_that_is_called() {
-    // Empty: on every Debian; or, for git, suggested, as only nodes that are processes use it here; or brought by
+    // Empty: on every Debian; or looked at only where it is; or, for git, suggested, as only nodes that are processes use it here; or brought by
     // the images, whose first boot alone calls it.
     let packages = [
         ("ip", "iproute2"),
@@ -198,6 +198,7 @@ fn the_package_depends_on_every_program_that_is_called() {
         ("nsenter", ""),
         ("setpriv", ""),
         ("unshare", ""),
+        ("iptables-legacy", ""),
         ("taskset", ""),
         ("env", ""),
         ("bash", ""),

@@ -56,7 +56,7 @@ impl World {
         world
     }
 
-    /// Everything a director needs, but it does not run yet.
+    /// Everything a director needs, but it does not run yet. The option `hostname` is the one that it is set up with.
     pub(crate) fn prepare(options: &[(&str, &str)]) -> World {
         install_crypto();
         let directory = tempfile::Builder::new().prefix("conpaas-director-").tempdir().unwrap();
@@ -80,8 +80,10 @@ impl World {
             ("iaas.NETWORK", format!("127.{}.{}.128/25", network[0], network[1])),
             ("iaas.MANAGER_PORT", "8443".to_owned()),
         ];
+        let (host, options): (Vec<_>, Vec<_>) = options.iter().partition(|(name, _)| *name == "hostname");
         set.extend(options.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let mut command = world.command(&["director", "init", "--hostname", &world.endpoint.host]);
+        let host = host.first().map_or(world.endpoint.host.as_str(), |(_, host)| *host);
+        let mut command = world.command(&["director", "init", "--hostname", host]);
         for (name, value) in &set {
             command.args(["--set", &format!("{name}={value}")]);
         }

@@ -22,8 +22,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{self, NodeIds};
+use super::reach::{PublishedPort, group_of_name};
 use crate::cloud::{CloudError, CloudVolume, NodeSpec, VolumeSpec};
-use crate::model::{CloudName, IdMap, NodeRole, NodeTag, VolumeTag};
+use crate::model::{CloudName, IdMap, NodeGroup, NodeRole, NodeTag, VolumeTag};
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 
@@ -62,11 +63,22 @@ pub(crate) struct NodeRecord {
     /// are those of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ids: Option<IdMap>,
+    /// `None` in records of programs that did not know groups.
+    #[serde(default)]
+    group: Option<NodeGroup>,
+    /// What nodes of other groups reach of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) published: Vec<PublishedPort>,
 }
 
 impl NodeRecord {
     pub(crate) fn role(&self) -> NodeRole {
         if self.role == NodeRole::Manager.as_str() { NodeRole::Manager } else { NodeRole::Agent }
+    }
+
+    /// Which nodes it reaches. Where no group is recorded, the name tells it.
+    pub(crate) fn group(&self) -> Option<NodeGroup> {
+        self.group.or_else(|| group_of_name(&self.name))
     }
 }
 
@@ -147,6 +159,8 @@ impl Inventory {
             role: spec.role.as_str().to_owned(),
             name: spec.name.clone(),
             ids,
+            group: Some(spec.group),
+            published: Vec::new(),
         };
         self.place(&self.nodes_directory(), record.tag.as_str(), NODE_FILE, &record)?;
         Ok(record)
@@ -203,6 +217,8 @@ impl Inventory {
                     ip: Ipv4Addr::UNSPECIFIED,
                     number: 0,
                     ids: None,
+                    group: None,
+                    published: Vec::new(),
                     tag,
                 },
             });
@@ -406,6 +422,7 @@ mod tests {
         NodeSpec {
             name: tag.to_string(),
             tag,
+            group: NodeGroup(1),
             role: NodeRole::Manager,
             context: fixed(Vec::new()),
             instance_type: None,

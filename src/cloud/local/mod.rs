@@ -6,4 +6,5 @@ pub(crate) mod ids;
 pub(crate) mod inventory;
 pub mod lxc;
 pub(crate) mod process;
+mod reach;
 mod state;

@@ -20,7 +20,7 @@ use crate::api::{JoinFile, JoinView};
 use crate::cloud::{ContextError, ContextFile, NodeContext, NodeSpec};
 use crate::config::{AgentConfig, DirectorUrl, Invitation, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
 use crate::director::state::Director;
-use crate::model::NodeRole;
+use crate::model::{NodeGroup, NodeRole};
 use crate::pki::{Credentials, Lifetime, NodeNumber, Subject};
 use crate::store::director::node::Node;
 use crate::sys::chain;
@@ -35,6 +35,7 @@ pub(crate) fn node_spec(director: &Arc<Director>, node: &Node) -> Result<NodeSpe
         tag: node.wanted.tag.clone(),
         role: node.wanted.role,
         name: context.name.clone(),
+        group: NodeGroup(node.wanted.aid.0),
         instance_type: context.wish.instance_type.clone(),
         context: Arc::new(context),
     })

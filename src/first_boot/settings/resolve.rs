@@ -1,10 +1,13 @@
 //! Makes one [`Settings`] of many sources.
 
+use std::net::Ipv4Addr;
+
 use super::checked::{Account, FirstUser, Lan, MachineRole, Settings, Wifi, WifiSecret};
 use super::entry::{Entry, Problem};
 use super::keys::{KEYS, is_secret};
 use super::plan::NetworkPlan;
 use super::value;
+use crate::model::Ipv4Network;
 
 /// Keys that may stand more than once.
 const REPEATED: &str = "ssh_key";
@@ -35,7 +38,7 @@ pub fn resolve(sources: &[Vec<Entry>], problems: &mut Vec<Problem>) -> Settings 
         wifi_country: pick.one("wifi_country", value::country),
         wifi: wifi(&mut pick),
         plan,
-        lan: lan(&mut pick),
+        lan: lan(&mut pick, &plan),
         dns: pick.one("dns", value::addresses).unwrap_or_default(),
         time_servers: time_servers(&mut pick, role, &plan),
         timezone: pick.with_default("timezone", value::timezone),
@@ -164,12 +167,37 @@ fn plan(pick: &mut Picker<'_>, number: u32) -> NetworkPlan {
     let network = pick.with_default("network", value::network);
     let mut plan = NetworkPlan::new(network, number).unwrap_or_else(NetworkPlan::standard);
     if let Some(backend) = pick.one("backend", value::ipv4) {
-        plan.backend = backend;
+        match refuse_container(&plan, backend) {
+            Ok(()) => plan.backend = backend,
+            Err(text) => pick.complain("backend", text),
+        }
     }
     plan
 }
 
-fn lan(pick: &mut Picker<'_>) -> Lan {
+/// Says why nobody but a container may have `address`, if it is one of theirs.
+fn refuse_container(plan: &NetworkPlan, address: Ipv4Addr) -> Result<(), String> {
+    if !plan.is_container(address) {
+        return Ok(());
+    }
+    let (first, last) = (plan.first_container, plan.last_container);
+    Err(format!("{address} is not used: {first} to {last} belong to containers; take another one"))
+}
+
+/// Says why the machine cannot have `address` in `network` beside the addresses of the cluster.
+fn refuse_lan(plan: &NetworkPlan, address: Ipv4Addr, network: Ipv4Network) -> Result<(), String> {
+    refuse_container(plan, address)?;
+    if network != plan.network && network.overlaps(plan.network) {
+        return Err(format!(
+            "{address} is not used: its network {network} overlaps that of the cluster, {}; write the same prefix, or \
+             another `network`",
+            plan.network
+        ));
+    }
+    Ok(())
+}
+
+fn lan(pick: &mut Picker<'_>, plan: &NetworkPlan) -> Lan {
     let given = pick.one("gateway", value::ipv4);
     match pick.with_default("address", value::lan) {
         Lan::Dhcp => {
@@ -179,6 +207,17 @@ fn lan(pick: &mut Picker<'_>) -> Lan {
             Lan::Dhcp
         }
         Lan::Fixed { address, network, .. } => {
+            if let Err(text) = refuse_lan(plan, address, network) {
+                pick.complain("address", text);
+                return Lan::Dhcp;
+            }
+            let given = given.filter(|gateway| match refuse_container(plan, *gateway) {
+                Ok(()) => true,
+                Err(text) => {
+                    pick.complain("gateway", text);
+                    false
+                }
+            });
             let gateway = given.filter(|gateway| network.contains_host(*gateway) && *gateway != address);
             if let (Some(given), None) = (given, gateway) {
                 pick.complain(

@@ -343,3 +343,35 @@ fn a_password_belongs_to_the_name_of_its_file() {
     );
     assert_eq!(joined(&[("a", "wifi_name_hex = 686\n")]), None);
 }
+
+#[test]
+fn an_address_of_containers_or_of_nobody_is_not_taken() {
+    let table = [
+        ("address = 172.16.0.40/24\ngateway = 172.16.0.254\n", "172.16.0.32 to 172.16.0.61 belong to containers"),
+        ("address = 172.16.0.61/24\n", "belong to containers"),
+        ("address = 10.1.2.32/24\nnetwork = 10.1.2.0/24\n", "10.1.2.32 to 10.1.2.61"),
+        ("address = 172.16.0.9/24\ngateway = 172.16.0.33\n", "gateway: 172.16.0.33 is not used"),
+        ("address = 172.16.5.9/16\n", "overlaps that of the cluster"),
+        ("backend = 172.16.0.50\n", "backend: 172.16.0.50 is not used"),
+        ("network = 127.0.0.0/24\n", "loopback"),
+        ("network = 224.0.0.0/24\n", "multicast"),
+        ("network = 0.0.0.0/8\n", "this machine itself"),
+        ("network = 255.255.255.0/24\n", "broadcasts"),
+        ("network = 169.254.0.0/24\n", "link-local"),
+        ("address = 127.0.0.5/8\n", "loopback"),
+        ("address = 192.168.1.5/24\ngateway = 127.0.0.1\n", "loopback"),
+    ];
+    for (text, words) in table {
+        let (settings, problems) = settle(text);
+        assert!(problems.iter().any(|problem| problem.contains(words)), "{text}: {problems:?}");
+        let is_container = |address| settings.plan.is_container(address);
+        assert!(!matches!(settings.lan, Lan::Fixed { address, .. } if is_container(address)), "{text}");
+    }
+    for text in
+        ["address = 172.16.0.62/24\ngateway = 172.16.0.254\n", "address = 172.16.0.11/24\ngateway = 172.16.0.1\n"]
+    {
+        let (settings, problems) = settle(text);
+        assert_eq!(problems, Vec::<String>::new());
+        assert!(matches!(settings.lan, Lan::Fixed { gateway: Some(_), .. }));
+    }
+}

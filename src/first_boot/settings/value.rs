@@ -168,16 +168,18 @@ pub(crate) fn lan(text: &str) -> Result<Lan, String> {
         Some((address, Ipv4Network::around(address, prefix.trim().parse().ok()?)?))
     });
     match parts {
-        Some((address, network)) => Ok(Lan::Fixed { address, network, gateway: None }),
+        Some((address, network)) => {
+            Ipv4Network::check_host(address)?;
+            Ok(Lan::Fixed { address, network, gateway: None })
+        }
         None => Err(format!("'{text}' is neither dhcp nor an address with its prefix, such as 192.168.1.50/24")),
     }
 }
 
 pub(crate) fn ipv4(text: &str) -> Result<Ipv4Addr, String> {
-    let address = text.parse::<Ipv4Addr>().ok();
-    let usable =
-        address.filter(|address| !address.is_unspecified() && !address.is_broadcast() && !address.is_multicast());
-    usable.ok_or_else(|| format!("'{text}' is not an address, such as 192.168.1.1"))
+    let address: Ipv4Addr = text.parse().map_err(|_| format!("'{text}' is not an address, such as 192.168.1.1"))?;
+    Ipv4Network::check_host(address)?;
+    Ok(address)
 }
 
 pub(crate) fn addresses(text: &str) -> Result<Vec<IpAddr>, String> {
@@ -190,6 +192,7 @@ pub(crate) fn addresses(text: &str) -> Result<Vec<IpAddr>, String> {
 
 pub(crate) fn network(text: &str) -> Result<Ipv4Network, String> {
     let network: Ipv4Network = text.parse().map_err(|error: crate::model::ParseNetworkError| error.to_string())?;
+    network.check_usable()?;
     if network.prefix() > MAX_PREFIX {
         return Err(format!(
             "{network} is too small: machines and containers have the numbers 1 to 61, so write /{MAX_PREFIX} or less"

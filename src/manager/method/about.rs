@@ -1,4 +1,4 @@
-//! Methods that only tell: state, history, logs.
+//! Methods that only tell: state, history, logs; and the one that is told where the director is.
 
 use std::sync::Arc;
 
@@ -18,6 +18,14 @@ const MAX_LOG_ANSWER_BYTES: u64 = 6 * MAX_LOG_BYTES + 1024;
 
 pub(crate) async fn check_process(_manager: Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
+    Ok(Reply::nothing())
+}
+
+/// Takes the director's word that it has moved.
+pub(crate) async fn set_director_url(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let url = call.director_url()?;
+    call.finish()?;
+    sys::blocking(move || manager.director.move_to(&url)).await?;
     Ok(Reply::nothing())
 }
 

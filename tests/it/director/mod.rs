@@ -12,5 +12,6 @@ mod old_client;
 mod orphan;
 mod reconcile;
 mod recorded;
+mod relocation;
 mod renewal;
 mod stop_nodes;

@@ -28,6 +28,7 @@ pub(crate) fn node(tag: &str) -> NodeSpec {
         tag: tag.parse().unwrap(),
         role: NodeRole::Agent,
         name: format!("conpaas-{tag}"),
+        group: conpaas::model::NodeGroup(1),
         context: Arc::new(Numbered(AtomicU32::new(0))),
         instance_type: None,
     }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cgroup::Cgroups;
+use super::id_mount;
+use super::liblxc;
 use super::settings::{LxcSettings, Nat, Privilege};
-use super::{id_mount, liblxc, network};
 use crate::cloud::local::ids::{self, NodeIds};
 use crate::model::{Finding, IdMap, Verdict};
 use crate::sys::{blocking, file, program};
@@ -33,15 +34,6 @@ pub(crate) async fn findings(settings: Arc<LxcSettings>) -> Vec<Finding> {
     found.push(program_runs(&settings).await);
     found.extend(shifted_root(&settings).await);
     found.extend(tools(&settings).await);
-    found.push(if network::exists(&settings) {
-        good(format!("bridge {} is there", settings.bridge))
-    } else {
-        finding(
-            Verdict::Warning,
-            format!("bridge {} is not there yet", settings.bridge),
-            "the director makes it with its first node",
-        )
-    });
     found
 }
 
@@ -244,7 +236,7 @@ async fn tools(settings: &LxcSettings) -> Vec<Finding> {
         ("mkfs.ext4", "-V", "e2fsprogs"),
         ("e2fsck", "-V", "e2fsprogs"),
     ];
-    if settings.nat == Nat::On {
+    if settings.nat == Nat::On || settings.is_filtered {
         wanted.push(("nft", "--version", "nftables"));
     }
     let mut found = Vec::new();

@@ -45,9 +45,11 @@ use crate::model::{CloudName, NodeTag, VolumeTag};
 use crate::model::{Finding, NodeRole};
 use crate::sys::chain;
 use crate::sys::{blocking, file};
+use network::{Look, NodePort};
 use node::Node;
 use volume::DetachError;
 
+pub(crate) use network::check_conflicts;
 pub use settings::{LxcSettings, Nat, Privilege};
 pub use start::hidden;
 
@@ -58,7 +60,7 @@ const DISK_RESERVE: u64 = 256 << 20;
 pub struct LxcCloud {
     settings: Arc<LxcSettings>,
     state: LocalState,
-    network: tokio::sync::Mutex<()>,
+    network: tokio::sync::Mutex<Option<network::Applied>>,
 }
 
 impl LxcCloud {
@@ -91,13 +93,36 @@ impl LxcCloud {
         Ok(LxcCloud { settings: Arc::new(settings), state, network: tokio::sync::Mutex::default() })
     }
 
-    /// Makes the bridge with its address, and NAT if wanted. May be repeated.
+    /// Makes the bridge with its address and its rules, and NAT if wanted. May be repeated.
     ///
     /// # Errors
-    /// `ip` or `nft` is missing or refuses.
+    /// `ip` or `nft` is missing or refuses, or the machine has no room for the network.
     pub async fn ensure_network(&self) -> Result<(), CloudError> {
-        let _one_at_a_time = self.network.lock().await;
-        network::ensure(&self.settings).await.map_err(|reason| self.state.failed("make its network", reason))
+        let mut applied = self.network.lock().await;
+        let fail = |reason| self.state.failed("make its network", reason);
+        network::ensure(&self.settings).await.map_err(fail)?;
+        self.ensure_rules(&mut applied, Look::Kernel).await.map_err(fail)
+    }
+
+    /// Makes the rules of the bridge those of the nodes that are recorded. The records are read under the lock
+    /// of the rules: so what is set last is never older than what was set before it.
+    async fn ensure_rules(&self, applied: &mut Option<network::Applied>, look: Look) -> Result<(), String> {
+        let ports = self.ports().await.map_err(|error| chain(&error))?;
+        let prefix = plan::container_prefix(&self.settings.state_directory);
+        network::ensure_rules(&self.settings, &prefix, &ports, applied, look).await
+    }
+
+    /// The ports of all nodes. A damaged record has no address: its port may send nothing.
+    async fn ports(&self) -> Result<Vec<NodePort>, CloudError> {
+        let records = self.state.with_inventory(Inventory::nodes).await?;
+        let known = records.into_iter().filter(|record| !record.ip.is_unspecified());
+        let ports = known.map(|record| NodePort {
+            name: plan::container_name(&self.settings.state_directory, record.number),
+            address: record.ip,
+            group: record.group(),
+            published: record.published,
+        });
+        Ok(ports.collect())
     }
 
     /// Takes the bridge and NAT away; nodes lose their network. Fine if there is none.
@@ -105,7 +130,8 @@ impl LxcCloud {
     /// # Errors
     /// `ip` or `nft` is missing or refuses.
     pub async fn remove_network(&self) -> Result<(), CloudError> {
-        let _one_at_a_time = self.network.lock().await;
+        let mut applied = self.network.lock().await;
+        *applied = None;
         network::remove(&self.settings).await.map_err(|reason| self.state.failed("remove its network", reason))
     }
 
@@ -137,6 +163,10 @@ impl LxcCloud {
         .map_err(fail)?;
         network::remove_cable(&node.container).await.map_err(fail)?;
         {
+            let mut applied = self.network.lock().await;
+            self.ensure_rules(&mut applied, Look::Remembered).await.map_err(fail)?;
+        }
+        {
             let _no_other_volume_moves = self.state.volumes.lock().await;
             for volume in self.state.volumes_of(&record.tag).await? {
                 let Some(place) = &volume.attached else { continue };
@@ -144,7 +174,9 @@ impl LxcCloud {
                 volume::ensure_mounted(&directory, &node.place(&place.device), &self.settings).await.map_err(fail)?;
             }
         }
-        node.start(&self.settings.program, &order).await.map_err(fail)
+        node.start(&self.settings.program, &order).await.map_err(fail)?;
+        network::refuse_ipv6(&node.container);
+        Ok(())
     }
 
     /// To be called with the node's lock and the volumes' lock.
@@ -199,6 +231,11 @@ impl Cloud for LxcCloud {
         "lxc"
     }
 
+    async fn examine(&self) -> Result<(), CloudError> {
+        let outcome = network::conflicts(&self.settings).await;
+        outcome.map_err(|reason| self.state.failed("make its network", reason))
+    }
+
     async fn prepare(&self) -> Result<(), CloudError> {
         self.ensure_network().await
     }
@@ -245,7 +282,15 @@ impl Cloud for LxcCloud {
                 self.detach(&volume).await?;
             }
         }
-        node::remove(&self.settings, &record).await.map_err(fail)
+        node::remove(&self.settings, &record).await.map_err(fail)?;
+        let mut applied = self.network.lock().await;
+        // A node that is gone sends nothing: its rules go with the next look at the latest.
+        if network::exists(&self.settings)
+            && let Err(reason) = self.ensure_rules(&mut applied, Look::Remembered).await
+        {
+            tracing::warn!(cloud = %self.settings.name, "the rules of a removed node stay for now: {reason}");
+        }
+        Ok(())
     }
 
     async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError> {
@@ -332,7 +377,13 @@ impl Cloud for LxcCloud {
     }
 
     async fn check(&self) -> Vec<Finding> {
-        check::findings(Arc::clone(&self.settings)).await
+        let mut found = check::findings(Arc::clone(&self.settings)).await;
+        let prefix = plan::container_prefix(&self.settings.state_directory);
+        match self.ports().await {
+            Ok(ports) => found.extend(network::findings(&self.settings, &prefix, &ports).await),
+            Err(error) => found.push(Finding::bad(chain(&error), "mend the state directory")),
+        }
+        found
     }
 }
 

@@ -15,7 +15,7 @@ use super::liblxc;
 use super::liblxc::Container;
 use super::plan;
 use super::plan::{Machine, NodePaths, ORDER_PREFIX, container_name, host_name};
-use super::settings::{LxcSettings, Nat};
+use super::settings::LxcSettings;
 use super::start::{COMMAND, Order};
 use super::{network, seccomp, volume};
 use crate::cloud::local::ids;
@@ -306,38 +306,9 @@ fn default_context(settings: &LxcSettings, record: &NodeRecord, spec: &NodeSpec)
     let name = host_name(&spec.name);
     let text =
         |path: &str, content: String| ContextFile { path: path.into(), mode: 0o644, content: content.into_bytes() };
-    let host_servers = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     vec![
         text("/etc/hostname", format!("{name}\n")),
-        text(
-            "/etc/hosts",
-            format!("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n{} {name}\n", record.ip),
-        ),
-        text("/etc/resolv.conf", plan_resolver(settings.nat, &host_servers)),
+        text("/etc/hosts", network::hosts(settings, &name, record.ip)),
+        text("/etc/resolv.conf", network::resolver(settings)),
     ]
-}
-
-/// Only a node that reaches other networks gets name servers: without them
-/// look-ups fail at once instead of after a long wait.
-fn plan_resolver(nat: Nat, of_host: &str) -> String {
-    let reachable = |line: &&str| {
-        let address = line.strip_prefix("nameserver ").and_then(|text| text.trim().parse::<std::net::Ipv4Addr>().ok());
-        address.is_some_and(|address| !address.is_loopback())
-    };
-    match nat {
-        Nat::Off => String::new(),
-        Nat::On => of_host.lines().filter(reachable).map(|line| format!("{line}\n")).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nodes_ask_only_name_servers_that_they_can_reach() {
-        let host = "search x\nnameserver 127.0.0.53\nnameserver 10.1.2.3\n";
-        assert_eq!(plan_resolver(Nat::On, host), "nameserver 10.1.2.3\n");
-        assert_eq!(plan_resolver(Nat::Off, host), "");
-    }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::cgroup::Version;
+use super::network::card_address;
 use super::settings::{Limits, LxcSettings};
 use crate::cloud::local::inventory::NodeRecord;
 use crate::model::IdMap;
@@ -77,7 +78,7 @@ pub(crate) fn container_name(state_directory: &Path, number: u64) -> String {
     format!("{}{number:08}", container_prefix(state_directory))
 }
 
-/// What the names of all containers of a cloud begin with.
+/// What the names of all containers of a cloud begin with, and those of no other cloud on this machine.
 pub(crate) fn container_prefix(state_directory: &Path) -> String {
     use sha2::{Digest, Sha256};
     let hash = Sha256::digest(state_directory.as_os_str().as_encoded_bytes());
@@ -130,14 +131,12 @@ impl Items {
 }
 
 fn add_network(items: &mut Items, settings: &LxcSettings, record: &NodeRecord, container: &str) {
-    let [a, b, c, d] = record.ip.octets();
     items.add("lxc.net.0.type", "veth");
     items.add("lxc.net.0.link", &settings.bridge);
     items.add("lxc.net.0.flags", "up");
     items.add("lxc.net.0.name", "eth0");
     items.add("lxc.net.0.veth.pair", container);
-    // Made of the address, so that neighbours' tables stay right when an address is used again.
-    items.add("lxc.net.0.hwaddr", format_args!("02:c0:{a:02x}:{b:02x}:{c:02x}:{d:02x}"));
+    items.add("lxc.net.0.hwaddr", card_address(record.ip));
     items.add("lxc.net.0.ipv4.address", format_args!("{}/{}", record.ip, settings.network.prefix()));
     items.add("lxc.net.0.ipv4.gateway", settings.gateway);
 }

@@ -1,11 +1,12 @@
 //! What a cloud of containers is told, checked before it is used.
 
-use std::net::Ipv4Addr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use crate::cloud::local::ids::NodeIds;
 use crate::cloud::local::inventory::NodeRecord;
-use crate::config::LxcConfig;
+use crate::config::{DirectorConfig, LxcConfig};
 use crate::model::{CloudName, IdMap, IdPool, Ipv4Network};
 
 /// What a cloud of containers is told. Checked by [`super::LxcCloud::new`].
@@ -39,6 +40,79 @@ pub struct LxcSettings {
     pub limits: Limits,
     /// Whether nodes reach other networks.
     pub nat: Nat,
+    /// Whether what nodes send is filtered.
+    pub is_filtered: bool,
+    /// What nodes reach of this machine.
+    pub services: Services,
+    /// Where nodes find the director, if it is called by a name.
+    pub director: Option<DirectorHost>,
+}
+
+/// The director's name, and where nodes find the machine with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectorHost {
+    /// The host of the director's URL.
+    pub name: String,
+    /// The way to it.
+    pub reach: Reach,
+}
+
+/// The way of nodes to the director.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It listens on every address of this machine: that on the bridge is the nearest.
+    Gateway,
+    /// It listens on one address.
+    At(Ipv4Addr),
+    /// Something stands before it: where that is, the machine's resolver knows.
+    Resolved,
+}
+
+impl DirectorHost {
+    fn configured(director: &DirectorConfig) -> Option<Self> {
+        let url = director.director_url.as_ref()?;
+        if url.host().parse::<IpAddr>().is_ok() {
+            return None;
+        }
+        let reach = match director.listen.ip() {
+            _ if director.listen.port() != url.port() => Reach::Resolved,
+            IpAddr::V4(address) if !address.is_unspecified() => Reach::At(address),
+            address if address.is_unspecified() => Reach::Gateway,
+            _ => Reach::Resolved,
+        };
+        Some(DirectorHost { name: url.host().to_owned(), reach })
+    }
+}
+
+/// The ports of this machine that nodes reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Services {
+    /// TCP: the director, DNS, and what the administrator adds.
+    pub tcp: BTreeSet<u16>,
+    /// UDP: DNS and time.
+    pub udp: BTreeSet<u16>,
+}
+
+const DNS: u16 = 53;
+const TIME: u16 = 123;
+
+impl Services {
+    /// A director on its default port, DNS and time.
+    #[must_use]
+    fn usual() -> Self {
+        Services { tcp: BTreeSet::from([DNS, crate::config::DEFAULT_DIRECTOR_PORT]), udp: BTreeSet::from([DNS, TIME]) }
+    }
+
+    fn configured(director: &DirectorConfig, config: &LxcConfig) -> Self {
+        let url = director.director_url.as_ref().map(crate::config::DirectorUrl::port);
+        let tcp = [DNS, director.listen.port()].into_iter().chain(url).chain(config.host_ports.iter().copied());
+        let time_ports = director
+            .clock
+            .node_time_servers
+            .iter()
+            .filter_map(|server| server.rsplit_once(':').and_then(|(_, port)| port.parse().ok()));
+        Services { tcp: tcp.collect(), udp: [DNS, TIME].into_iter().chain(time_ports).collect() }
+    }
 }
 
 impl LxcSettings {
@@ -60,12 +134,15 @@ impl LxcSettings {
             node_ids: NodeIds { pool: IdPool::USUAL, size: 65_536, neighbours: Vec::new() },
             limits: Limits { memory_bytes: Some(512 << 20), cpu_percent: None, processes: Some(512) },
             nat: Nat::Off,
+            is_filtered: true,
+            services: Services::usual(),
+            director: None,
         }
     }
 
-    /// The settings that `director.cfg` gives a cloud; nodes run `program`.
+    /// The settings that `director.cfg` gives one of its clouds; nodes run `program`.
     #[must_use]
-    pub fn configured(name: &CloudName, config: &LxcConfig, program: PathBuf) -> Self {
+    pub fn configured(director: &DirectorConfig, name: &CloudName, config: &LxcConfig, program: PathBuf) -> Self {
         LxcSettings {
             name: name.clone(),
             state_directory: config.state_dir.clone(),
@@ -88,6 +165,9 @@ impl LxcSettings {
                 processes: config.max_pids,
             },
             nat: if config.is_nat { Nat::On } else { Nat::Off },
+            is_filtered: config.is_filtered,
+            services: Services::configured(director, config),
+            director: DirectorHost::configured(director),
         }
     }
 
@@ -192,7 +272,7 @@ impl Limits {
 /// Whether nodes reach other networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nat {
-    /// Only what the machine forwards anyway.
+    /// Nodes answer whoever reaches them, and call nobody outside.
     Off,
     /// The machine forwards, and its address stands for theirs.
     On,

@@ -32,7 +32,14 @@ fn cloud(directory: &Path) -> ProcessCloud {
 fn spec(tag: &str) -> NodeSpec {
     let context = ContextFile { path: "/root/config.cfg".into(), mode: 0o600, content: b"[agent]\n".to_vec() };
     let tag: NodeTag = tag.parse().unwrap();
-    NodeSpec { name: tag.to_string(), tag, role: NodeRole::Agent, context: fixed(vec![context]), instance_type: None }
+    NodeSpec {
+        name: tag.to_string(),
+        tag,
+        group: crate::model::NodeGroup(1),
+        role: NodeRole::Agent,
+        context: fixed(vec![context]),
+        instance_type: None,
+    }
 }
 
 async fn wait_for(what: &str, is_so: impl Fn() -> bool) {
