@@ -23,7 +23,7 @@ pub(crate) use credit::plan_charge;
 pub use finding::{Finding, Verdict};
 pub(crate) use host_name::check_host_name;
 pub use id::{ApplicationId, NodeGroup, ServiceId, UserId};
-pub use id_pool::{IdMap, IdPool};
+pub(crate) use id_pool::{IdMap, IdPool};
 pub(crate) use name::NameError;
 pub(crate) use name::VolumeTag;
 pub use name::{CloudName, NodeTag, VolumeName};

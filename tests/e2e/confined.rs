@@ -1,5 +1,5 @@
-//! A director that systemd confines to a mount namespace of its own, and its
-//! successor, which gets another.
+//! A director that systemd confines to few capabilities and a mount namespace
+//! of its own, and its successor, which gets another.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -95,11 +95,23 @@ fn a_stopped_node_leaves_nothing_running_and_starts_as_it_was() {
 
 /// Does a step of this test as a director under its unit would.
 fn confined(name: &str, step: &str) {
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "slave", "sh", "-c", CONFINE, "sh"]);
+    let mut command = Command::new("setpriv");
+    command.arg(format!("--bounding-set={}", bounding_set()));
+    command.args(["unshare", "--mount", "--propagation", "slave", "sh", "-c", CONFINE, "sh"]);
     command.arg(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture", "--test-threads=1"]);
     let machine = File::open(Path::new("/proc/1/ns/mnt")).unwrap();
     assert!(command.env(STEP, step).stdin(machine).status().unwrap().success(), "{step}");
+}
+
+/// The capabilities that the director's unit leaves, in the words of `setpriv`.
+fn bounding_set() -> String {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/conpaas-director.service");
+    let unit = std::fs::read_to_string(unit).unwrap();
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("CapabilityBoundingSet="));
+    let names = lines.flat_map(str::split_whitespace).map(|name| name.trim_start_matches("CAP_").to_lowercase());
+    let set: String = names.map(|name| format!(",+{name}")).collect();
+    assert!(set.contains("sys_admin"), "{set}");
+    format!("-all{set}")
 }
 
 fn run(program: &str, arguments: &[&str]) {
