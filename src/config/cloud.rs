@@ -78,6 +78,8 @@ pub struct LxcConfig {
     pub cpu_percent: Option<u32>,
     /// How many processes and threads a container may have; `None` is no limit.
     pub max_pids: Option<u32>,
+    /// Disk of a container in bytes; `None` is no limit.
+    pub disk_bytes: Option<u64>,
     /// Whether this machine lets the containers reach what it reaches.
     pub is_nat: bool,
     /// Whether what containers send is filtered.
@@ -130,6 +132,7 @@ pub(crate) const LXC_KEYS: &[Key] = &[
     Key::new("MEMORY", "256M"),
     Key::new("CPU", "100"),
     Key::new("PIDS", "512"),
+    Key::new("DISK", "2G"),
     Key::new("NAT", "false"),
     Key::new("FIREWALL", "true"),
     Key::unset("HOST_PORTS"),
@@ -275,6 +278,7 @@ fn read_lxc(section: &Section<'_>, state_dir: PathBuf) -> Result<LxcConfig, Conf
         memory_bytes: section.optional("MEMORY", value::size_bytes)?,
         cpu_percent: section.optional("CPU", value::whole(1..=100_000))?,
         max_pids: section.optional("PIDS", value::whole(1..=4_194_304))?,
+        disk_bytes: section.optional("DISK", value::size_bytes)?,
         is_nat: section.value("NAT", value::flag)?,
         is_filtered: section.value("FIREWALL", value::flag)?,
         host_ports: section.optional("HOST_PORTS", ports)?.unwrap_or_default(),

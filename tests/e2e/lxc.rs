@@ -155,7 +155,9 @@ fn a_volume_appears_in_a_running_node_and_keeps_its_data() {
         println!("detach_volume: {:?}", began.elapsed());
         cloud.detach_volume(&wanted.tag).await.unwrap();
         assert_eq!(world::run_in(&first.vmid, "ls /run/conpaas/volumes").1, "");
-        assert!(!world::remains(&state).iter().any(|remains| remains.contains("loop")));
+        assert!(
+            !world::remains(&state).iter().any(|remains| remains.contains("loop") && remains.contains("/volumes/"))
+        );
         cloud.attach_volume(&wanted.tag, &second.tag, "/dev/sdc").await.unwrap();
         assert_eq!(world::run_in(&second.vmid, "cat /run/conpaas/volumes/sdc/data").1, "kept");
         assert_eq!(cloud.list_volumes().await.unwrap()[0].attached_to, Some(second.vmid.clone()));

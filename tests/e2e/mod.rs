@@ -3,6 +3,7 @@
 mod clouds;
 mod confined;
 mod device;
+mod disk;
 mod filter;
 mod image;
 mod init;

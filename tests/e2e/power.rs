@@ -170,6 +170,28 @@ fn vmid(id: &str) -> String {
     id.trim_start_matches("iaas").to_owned()
 }
 
+async fn an_upload_takes_room_of_its_managers_disk(house: &House, manager: &str) {
+    let used = || {
+        let (_, text) = world::run_in(manager, "sync; df -k / | tail -n 1 | tr -s ' ' | cut -d' ' -f3");
+        text.parse::<u64>().unwrap()
+    };
+    let (archive, data, before) = (house.state.join("code.tar"), house.state.join("big"), used());
+    fs::write(&data, vec![b'x'; 8 << 20]).unwrap();
+    succeed(Command::new("tar").args([
+        "-C".as_ref(),
+        house.state.as_os_str(),
+        "-cf".as_ref(),
+        archive.as_os_str(),
+        "big".as_ref(),
+    ]));
+    let upload =
+        RpcCall::upload(1, "upload_code_version").param("description", "big").file("code", archive, "code.tar");
+    let answer = house.call(upload).await.unwrap();
+    assert!(answer["codeVersionId"].is_string(), "{answer}");
+    let taken = used() - before;
+    assert!((8 << 10..16 << 10).contains(&taken), "{taken} kB of the disk of the manager");
+}
+
 #[test]
 fn after_a_power_cut_everything_is_there_again() {
     world::inside("e2e::power::after_a_power_cut_everything_is_there_again", |state| async move {
@@ -200,6 +222,7 @@ fn after_a_power_cut_everything_is_there_again() {
         let master = vmid(&nodes[0]);
         let (is_written, text) = world::run_in(&master, "echo kept > /media/data/file; sync");
         assert!(is_written, "{text}");
+        an_upload_takes_room_of_its_managers_disk(&house, &manager).await;
         let (memory, scripts, credit) = (house.memory().await, house.scripts().await, house.credit().await);
         assert_eq!(credit, 50 - 3, "one credit for each of three nodes");
 

@@ -213,7 +213,7 @@ pub(crate) fn remains(state: &Path) -> Vec<String> {
     for entry in fs::read_dir("/sys/block").expect("/sys is mounted").flatten() {
         let file = fs::read_to_string(entry.path().join("loop/backing_file")).unwrap_or_default();
         if file.contains(&state) {
-            found.push(format!("loop device {}", entry.path().display()));
+            found.push(format!("loop device {} of {}", entry.path().display(), file.trim()));
         }
     }
     for entry in fs::read_dir("/sys/class/net").expect("/sys is mounted").flatten() {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cgroup::Cgroups;
-use super::id_mount;
-use super::liblxc;
+use super::plan::NodePaths;
 use super::settings::{LxcSettings, Nat, Privilege};
+use super::{disk as disk_image, id_mount, liblxc};
 use crate::cloud::local::ids::{self, NodeIds};
 use crate::model::{Finding, IdMap, Verdict};
-use crate::sys::{blocking, file, program};
+use crate::sys::{blocking, file, machine, program};
 
 /// Everything that was looked at.
 pub(crate) async fn findings(settings: Arc<LxcSettings>) -> Vec<Finding> {
@@ -27,6 +27,7 @@ pub(crate) async fn findings(settings: Arc<LxcSettings>) -> Vec<Finding> {
             found.push(disk(&of_machine));
             found.extend(ids_of_nodes(&of_machine));
             found.push(open_files());
+            found.extend(disks_of_nodes(&of_machine));
             found
         })
         .await,
@@ -142,6 +143,31 @@ fn disk(settings: &LxcSettings) -> Finding {
         Ok(free) => good(format!("{} MB are free in {}", free >> 20, settings.state_directory.display())),
         Err(error) => bad(error.to_string(), "make the state directory"),
     }
+}
+
+/// Whether one node that writes all it can leaves room for the others.
+fn disks_of_nodes(settings: &LxcSettings) -> Vec<Finding> {
+    let Some(wanted) = settings.limits.disk_bytes else {
+        let text = "nodes have no limit of disk: one of them can fill the machine's".to_owned();
+        return vec![finding(Verdict::Warning, text, "set DISK in the cloud's section, such as DISK = 2G")];
+    };
+    let mut found = Vec::new();
+    if let Ok(size) = disk_image::size_bytes(wanted, &settings.state_directory) {
+        found.push(good(format!("each node has a disk of {} MB", size >> 20)));
+    }
+    if !machine::inside(|| Path::new("/dev/loop-control").exists()).unwrap_or(false) {
+        let text = "this machine has no loop devices, which the disks of nodes need".to_owned();
+        found.push(bad(text, "load the kernel's module loop, or set DISK to nothing in the cloud's section"));
+    }
+    let nodes = settings.state_directory.join("nodes");
+    let nodes = std::fs::read_dir(nodes).into_iter().flatten().flatten().map(|entry| NodePaths(entry.path()));
+    let n_without = nodes.filter(|node| node.upper().exists() && !node.disk_image().exists()).count();
+    if n_without > 0 {
+        let text = format!("{n_without} nodes have no limit of disk: they were made before there was one");
+        let remedy = "stop their applications and start them again, or leave them as they are";
+        found.push(finding(Verdict::Warning, text, remedy));
+    }
+    found
 }
 
 /// Ids outside for nodes: enough of them, and in nobody else's hands.

@@ -21,6 +21,7 @@
 
 mod cgroup;
 mod check;
+mod disk;
 mod id_mount;
 mod liblxc;
 mod network;
@@ -44,7 +45,7 @@ use crate::cloud::{Cloud, CloudError, CloudNode, CloudVolume, NodeSpec, VolumeSp
 use crate::model::{CloudName, NodeTag, VolumeTag};
 use crate::model::{Finding, NodeRole};
 use crate::sys::chain;
-use crate::sys::{blocking, file};
+use crate::sys::{blocking, file, machine};
 use network::{Look, NodePort};
 use node::Node;
 use volume::DetachError;
@@ -56,11 +57,15 @@ pub use start::hidden;
 /// Disk that volumes must leave free, in bytes.
 const DISK_RESERVE: u64 = 256 << 20;
 
+/// Disk that must be free before a node is made, in bytes.
+const NODE_RESERVE: u64 = 64 << 20;
+
 /// Containers on this machine.
 pub struct LxcCloud {
     settings: Arc<LxcSettings>,
     state: LocalState,
     network: tokio::sync::Mutex<Option<network::Applied>>,
+    making_disk: tokio::sync::Mutex<()>,
 }
 
 impl LxcCloud {
@@ -90,7 +95,8 @@ impl LxcCloud {
             Privilege::Unprivileged(_) => inventory.with_ids(settings.node_ids.clone()),
             Privilege::Privileged => inventory,
         });
-        Ok(LxcCloud { settings: Arc::new(settings), state, network: tokio::sync::Mutex::default() })
+        let (network, making_disk) = Default::default();
+        Ok(LxcCloud { settings: Arc::new(settings), state, network, making_disk })
     }
 
     /// Makes the bridge with its address and its rules, and NAT if wanted. May be repeated.
@@ -153,14 +159,14 @@ impl LxcCloud {
         }
         let (preparing, settings) = (node.clone(), Arc::clone(&self.settings));
         let (of_record, of_spec) = (record.clone(), spec.clone());
-        let order = blocking(move || {
-            if preparing.was_prepared() {
-                preparing.stop()?;
-            }
-            preparing.prepare(&settings, &of_record, &of_spec)
-        })
-        .await
-        .map_err(fail)?;
+        let clearing = node.clone();
+        let cleared = blocking(move || if clearing.was_prepared() { clearing.stop() } else { Ok(()) });
+        cleared.await.map_err(fail)?;
+        let (state, disk_bytes) = (&self.settings.state_directory, self.settings.limits.disk_bytes);
+        disk::ensure_mounted(&node.paths, state, disk_bytes, &self.making_disk).await.map_err(fail)?;
+        // Written where the disk is mounted: a confined director may not see it.
+        let prepared = blocking(move || machine::inside(|| preparing.prepare(&settings, &of_record, &of_spec)));
+        let order = prepared.await.map_err(|error| fail(error.to_string()))?.map_err(fail)?;
         network::remove_cable(&node.container).await.map_err(fail)?;
         {
             let mut applied = self.network.lock().await;
@@ -243,6 +249,9 @@ impl Cloud for LxcCloud {
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let _node = self.state.nodes.hold(&spec.tag).await;
         let wanted = spec.clone();
+        if self.state.node(&spec.tag).await?.is_none() {
+            self.check_room_for_node().await?;
+        }
         let record = self.state.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await?;
         let node = Node::new(&self.settings, &record);
         let starting =
@@ -262,6 +271,7 @@ impl Cloud for LxcCloud {
         let stopping = node.clone();
         blocking(move || stopping.stop()).await.map_err(fail)?;
         network::remove_cable(&node.container).await.map_err(fail)?;
+        disk::release(&node.paths).await.map_err(fail)?;
         let _no_other_volume_moves = self.state.volumes.lock().await;
         volume::clear_mounts(&node.paths).await.map_err(fail)?;
         for volume in self.state.volumes_of(tag).await? {
@@ -388,6 +398,23 @@ impl Cloud for LxcCloud {
 }
 
 impl LxcCloud {
+    /// What runs is not to be choked by one node more.
+    async fn check_room_for_node(&self) -> Result<(), CloudError> {
+        let state = self.settings.state_directory.clone();
+        let free = blocking(move || file::free_bytes(&state)).await;
+        let free = free.map_err(|error| self.state.failed("look for free disk", chain(&error)))?;
+        if free >= NODE_RESERVE {
+            return Ok(());
+        }
+        let what = format!(
+            "no room for a node, {} MB are free in {} and {} MB must stay free: remove nodes or volumes, or add disk",
+            free >> 20,
+            self.settings.state_directory.display(),
+            NODE_RESERVE >> 20
+        );
+        Err(CloudError::Exhausted { cloud: self.settings.name.clone(), what })
+    }
+
     async fn check_room(&self, size_mb: u64) -> Result<(), CloudError> {
         let state = self.settings.state_directory.clone();
         let (free, promised) = self

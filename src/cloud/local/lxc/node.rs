@@ -17,7 +17,7 @@ use super::plan;
 use super::plan::{Machine, NodePaths, ORDER_PREFIX, container_name, host_name};
 use super::settings::LxcSettings;
 use super::start::{COMMAND, Order};
-use super::{network, seccomp, volume};
+use super::{disk, network, seccomp, volume};
 use crate::cloud::local::ids;
 use crate::cloud::local::inventory::NodeRecord;
 use crate::cloud::{ContextFile, NodeSpec};
@@ -177,9 +177,9 @@ impl Node {
         file::ensure_absent(directory).map_err(words)
     }
 
-    /// Takes away the mounts of the node's root; volumes are not touched. Blocking.
+    /// Takes away the mounts of the node's root and its disk; volumes are not touched. Blocking.
     fn clear_mounts(&self) -> Result<(), String> {
-        for top in [self.paths.root(), self.paths.lower()] {
+        for top in [self.paths.root(), self.paths.lower(), self.paths.disk()] {
             for target in mount::at_or_below(&top).map_err(|error| chain(&error))? {
                 mount::ensure_unmounted(&target, Unmount::Lazily).map_err(|error| chain(&error))?;
             }
@@ -245,7 +245,7 @@ impl Node {
         let first = self.first_id();
         let base_mode = fs::metadata(&settings.root_file_system).map_err(fail(&settings.root_file_system))?;
         let base_mode = base_mode.permissions().mode() & 0o7777;
-        let disk = self.paths.0.join("disk");
+        let disk = self.paths.disk();
         for (path, mode, owner) in [
             (&self.paths.0, 0o710, (0, first)),
             (&disk, 0o700, (0, 0)),
@@ -283,6 +283,7 @@ pub(crate) async fn remove(settings: &LxcSettings, record: &NodeRecord) -> Resul
     crate::sys::blocking(move || stopping.stop()).await?;
     network::remove_cable(&node.container).await?;
     volume::clear_mounts(&node.paths).await?;
+    disk::release(&node.paths).await?;
     crate::sys::blocking(move || node.remove_files()).await
 }
 

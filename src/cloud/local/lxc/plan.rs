@@ -29,6 +29,18 @@ impl NodePaths {
     pub(crate) fn lower(&self) -> PathBuf {
         self.0.join("lower")
     }
+    /// Where the node's disk is mounted, or a directory in its place.
+    pub(crate) fn disk(&self) -> PathBuf {
+        self.0.join("disk")
+    }
+    /// The file behind the node's disk.
+    pub(crate) fn disk_image(&self) -> PathBuf {
+        self.0.join("disk.img")
+    }
+    /// The same before it is whole.
+    pub(crate) fn new_disk_image(&self) -> PathBuf {
+        self.0.join("disk.img.new")
+    }
     /// What the node has written.
     pub(crate) fn upper(&self) -> PathBuf {
         self.0.join("disk/upper")

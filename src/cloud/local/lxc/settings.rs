@@ -9,6 +9,9 @@ use crate::cloud::local::inventory::NodeRecord;
 use crate::config::{DirectorConfig, LxcConfig};
 use crate::model::{CloudName, IdMap, IdPool, Ipv4Network};
 
+/// The smallest disk of a node, in bytes: less has no room for a journal and a program's files.
+pub(crate) const SMALLEST_DISK: u64 = 64 << 20;
+
 /// What a cloud of containers is told. Checked by [`super::LxcCloud::new`].
 #[derive(Debug, Clone)]
 pub struct LxcSettings {
@@ -117,7 +120,7 @@ impl Services {
 
 impl LxcSettings {
     /// The usual settings: network 172.16.0.0/24, bridge address .1, nodes
-    /// .2 to .254, 65,536 ids a node, no NAT, 512 MB and 512 processes a node.
+    /// .2 to .254, 65,536 ids a node, no NAT, 512 MB, 512 processes and 2 GB of disk a node.
     #[must_use]
     pub fn usual(name: CloudName, state_directory: PathBuf, root_file_system: PathBuf, program: PathBuf) -> Self {
         LxcSettings {
@@ -132,7 +135,12 @@ impl LxcSettings {
             last_address: Ipv4Addr::new(172, 16, 0, 254),
             privilege: Privilege::Unprivileged(IdMap { first: 100_000, count: 65_536 }),
             node_ids: NodeIds { pool: IdPool::USUAL, size: 65_536, neighbours: Vec::new() },
-            limits: Limits { memory_bytes: Some(512 << 20), cpu_percent: None, processes: Some(512) },
+            limits: Limits {
+                memory_bytes: Some(512 << 20),
+                cpu_percent: None,
+                processes: Some(512),
+                disk_bytes: Some(2 << 30),
+            },
             nat: Nat::Off,
             is_filtered: true,
             services: Services::usual(),
@@ -163,6 +171,7 @@ impl LxcSettings {
                 memory_bytes: config.memory_bytes,
                 cpu_percent: config.cpu_percent,
                 processes: config.max_pids,
+                disk_bytes: config.disk_bytes,
             },
             nat: if config.is_nat { Nat::On } else { Nat::Off },
             is_filtered: config.is_filtered,
@@ -252,6 +261,8 @@ pub struct Limits {
     pub cpu_percent: Option<u32>,
     /// Processes and threads.
     pub processes: Option<u32>,
+    /// What it writes, volumes apart; a small machine gives a quarter of its disk at most.
+    pub disk_bytes: Option<u64>,
 }
 
 impl Limits {
@@ -264,6 +275,9 @@ impl Limits {
         }
         if self.processes.is_some_and(|count| count < 16) {
             return Err(SettingsError("a node needs 16 processes or more".to_owned()));
+        }
+        if self.disk_bytes.is_some_and(|bytes| bytes < SMALLEST_DISK) {
+            return Err(SettingsError("the disk of a node must be 64 MB or more".to_owned()));
         }
         Ok(())
     }
@@ -303,7 +317,7 @@ mod tests {
     #[test]
     fn each_wrong_setting_is_refused_in_words() {
         type Change = fn(&mut LxcSettings);
-        let table: [(&str, Change); 7] = [
+        let table: [(&str, Change); 8] = [
             ("state directory", |settings| settings.state_directory = "relative".into()),
             ("root file system", |settings| settings.root_file_system = "/a,b".into()),
             ("bridge", |settings| settings.bridge = "a;b".to_owned()),
@@ -311,6 +325,7 @@ mod tests {
             ("leave out the gateway", |settings| settings.first_address = Ipv4Addr::new(172, 16, 0, 1)),
             ("65536", |settings| settings.privilege = Privilege::Unprivileged(IdMap { first: 0, count: 65_536 })),
             ("16 MB", |settings| settings.limits.memory_bytes = Some(1)),
+            ("64 MB", |settings| settings.limits.disk_bytes = Some(1)),
         ];
         for (words, change) in table {
             let mut settings = usual();

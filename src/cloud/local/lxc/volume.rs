@@ -19,13 +19,16 @@ use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 use crate::sys::mount::{self, Unmount};
 use crate::sys::program::{self, ProgramError};
+use crate::task::poll::{self, Pace};
 
 const DISK: &str = "disk.img";
 /// Making or repairing a file system on a slow SD card.
 const FILE_SYSTEM_LIMIT: Duration = Duration::from_secs(600);
 const DEVICE_LIMIT: Duration = Duration::from_secs(20);
-/// How long the kernel may take to end a file system after its last user.
-const RELEASE_LIMIT: Duration = Duration::from_secs(3);
+/// How long the kernel may take to end a file system after its last user: it writes all that memory holds of it.
+const RELEASE_LIMIT: Duration = Duration::from_secs(60);
+/// Pauses between looks at that.
+const RELEASE_PACE: Pace = Pace::growing(Duration::from_millis(5), Duration::from_millis(250), 4);
 
 /// Why a volume was not taken from its node.
 pub(crate) enum DetachError {
@@ -85,23 +88,41 @@ pub(crate) async fn ensure_mounted(directory: &Path, place: &Place, settings: &L
         return Ok(());
     }
     file::ensure_directory(&place.target).map_err(|error| chain(&error))?;
-    let disk = directory.join(DISK);
-    let loop_device = match loop_device(&disk)? {
-        Some(left_by_a_crash) => left_by_a_crash,
-        None => {
-            repair(&disk).await?;
-            let arguments = ["--find", "--show", "--nooverlap"].map(std::ffi::OsStr::new);
-            let arguments: Vec<_> = arguments.into_iter().chain([disk.as_os_str()]).collect();
-            let shown =
-                program::run_in_machine("losetup", &arguments, DEVICE_LIMIT).await.map_err(|error| chain(&error))?;
-            PathBuf::from(shown.trim())
-        }
-    };
+    let loop_device = attach_loop(&directory.join(DISK), Content::Used).await?;
     let mounted = mount_device(&loop_device, place, settings).await;
     // From now on the device goes when its file system does.
-    let released = program::run_in_machine("losetup", &["-d".as_ref(), loop_device.as_os_str()], DEVICE_LIMIT).await;
+    let released = free_loop(&loop_device).await;
     mounted?;
-    released.map(drop).map_err(|error| chain(&error))
+    released
+}
+
+/// What is known of the file system in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// It was just made.
+    New,
+    /// Power may have failed while it was mounted.
+    Used,
+}
+
+/// Returns the loop device of `disk`, made now if there is none; what a power cut broke is repaired first.
+pub(crate) async fn attach_loop(disk: &Path, content: Content) -> Result<PathBuf, String> {
+    if let Some(left_by_a_crash) = loop_device(disk)? {
+        return Ok(left_by_a_crash);
+    }
+    if content == Content::Used {
+        repair(disk).await?;
+    }
+    let arguments = ["--find", "--show", "--nooverlap"].map(std::ffi::OsStr::new);
+    let arguments: Vec<_> = arguments.into_iter().chain([disk.as_os_str()]).collect();
+    let shown = program::run_in_machine("losetup", &arguments, DEVICE_LIMIT).await.map_err(|error| chain(&error))?;
+    Ok(PathBuf::from(shown.trim()))
+}
+
+/// Frees a loop device; one whose file system is mounted goes with that.
+pub(crate) async fn free_loop(device: &Path) -> Result<(), String> {
+    let freed = program::run_in_machine("losetup", &["-d".as_ref(), device.as_os_str()], DEVICE_LIMIT).await;
+    freed.map(drop).map_err(|error| chain(&error))
 }
 
 /// Files on disk have the ids that all nodes had once. A node with others sees them as its own.
@@ -172,18 +193,17 @@ pub(crate) async fn clear_mounts(node: &NodePaths) -> Result<(), String> {
 
 /// Waits until no loop device stands for the volume's file any more, and frees one that a crash left.
 pub(crate) async fn release(disk: &Path) -> Result<(), String> {
-    let end = tokio::time::Instant::now() + RELEASE_LIMIT;
-    while let Some(device) = loop_device(disk)? {
-        if tokio::time::Instant::now() >= end {
-            return Err(format!("{} is still in use on {}", disk.display(), device.display()));
+    let ask = || async {
+        let Some(device) = loop_device(disk)? else { return Ok(Some(())) };
+        match program::run_in_machine("losetup", &["-d".as_ref(), device.as_os_str()], DEVICE_LIMIT).await {
+            Err(error @ ProgramError::Start { .. }) => Err(chain(&error)),
+            _ => Ok(None),
         }
-        let freed = program::run_in_machine("losetup", &["-d".as_ref(), device.as_os_str()], DEVICE_LIMIT).await;
-        if let Err(error @ ProgramError::Start { .. }) = freed {
-            return Err(chain(&error));
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    match poll::until(RELEASE_PACE, RELEASE_LIMIT, ask).await? {
+        Some(()) => Ok(()),
+        None => Err(format!("the machine still uses {} after {} s", disk.display(), RELEASE_LIMIT.as_secs())),
     }
-    Ok(())
 }
 
 /// The volume's file.
