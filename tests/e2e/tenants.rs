@@ -1,14 +1,20 @@
 //! Who is root in a node against what the kernel counts and shares: he takes
 //! all that he can get, and neighbours and the machine keep theirs.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::Command;
 
 use conpaas::cloud::local::lxc::LxcCloud;
 use conpaas::cloud::{Cloud, ContextFile, NodeSpec, VolumeSpec};
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, mkdirat};
 
 use super::world;
+use crate::support::control_groups::groups;
 use crate::support::wait::wait_until;
 
 /// Takes something in children of many users, in namespaces of their own and not, and says how many there were.
@@ -194,4 +200,40 @@ async fn is_restarted_with_its_volume(cloud: &LxcCloud, tag: &str) {
     cloud.stop_node(&tag.parse().unwrap()).await.unwrap();
     let node = cloud.ensure_node(&world::agent(tag)).await.unwrap();
     assert_eq!(world::run_in(&node.vmid, "stat -c %u /run/conpaas/volumes/sdb/0/x").1, "0");
+}
+
+#[test]
+fn a_node_makes_no_control_groups_and_those_that_one_made_go_with_it() {
+    world::inside(
+        "e2e::tenants::a_node_makes_no_control_groups_and_those_that_one_made_go_with_it",
+        |state| async move {
+            let cloud = world::cloud(world::settings(&state));
+            let node = cloud.ensure_node(&world::agent("a")).await.unwrap();
+            let own = groups(Path::new("/sys/fs/cgroup"), &format!("lxc.payload.{}", world::mark(&state)));
+            let attempts = "mkdir -p /tmp/g/1 /tmp/g/2; mount -t cgroup -o memory none /tmp/g/1; mount -t cgroup2 none /tmp/g/2
+                mount -o remount,rw /sys/fs/cgroup; for d in $(find /sys/fs/cgroup /tmp/g -type d); do mkdir $d/of-node; done";
+            world::run_in(&node.vmid, attempts);
+            let below = own.iter().flat_map(|group| fs::read_dir(group).unwrap().flatten());
+            let made: Vec<_> =
+                below.filter(|entry| entry.file_type().unwrap().is_dir()).map(|entry| entry.path()).collect();
+            assert_eq!((own.is_empty(), made), (false, Vec::new()));
+
+            // As a node of before could make them, with a process in the deepest and many beside.
+            let group = world::group(&node.vmid, "memory").unwrap();
+            let name = "d".repeat(250);
+            let mut here = File::open(&group).unwrap();
+            for _ in 0..40 {
+                mkdirat(&here, name.as_str(), Mode::S_IRWXU).unwrap();
+                mkdirat(&here, "beside", Mode::S_IRWXU).unwrap();
+                here = openat(&here, name.as_str(), OFlag::O_DIRECTORY, Mode::empty()).unwrap().into();
+            }
+            let mut deep = Command::new("sleep").arg("600").spawn().unwrap();
+            let members: File = openat(&here, "cgroup.procs", OFlag::O_WRONLY, Mode::empty()).unwrap().into();
+            (&members).write_all(deep.id().to_string().as_bytes()).unwrap();
+            drop((here, members));
+            cloud.remove_node(&node.tag).await.unwrap();
+            assert_eq!(deep.wait().unwrap().signal(), Some(9));
+            assert_eq!(world::remains(&state), Vec::<String>::new());
+        },
+    );
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// All control groups below `top` that have `mark` in their name.
 pub(crate) fn groups(top: &Path, mark: &str) -> Vec<PathBuf> {
@@ -19,12 +20,7 @@ pub(crate) fn groups(top: &Path, mark: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Removes a control group with those below it; one that is busy stays.
+/// Removes a control group with those below it, however deep; one that is busy stays.
 pub(crate) fn remove_group(group: &Path) {
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_group(&entry.path());
-        }
-    }
-    let _gone_or_busy = fs::remove_dir(group);
+    let _gone_or_busy = Command::new("find").arg(group).args(["-depth", "-type", "d", "-delete"]).status();
 }

@@ -5,17 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::group_tree::{self, Left};
 use crate::sys::file::{self, FileError};
 use crate::sys::machine;
 use crate::sys::mount::{self, Mount};
-use crate::sys::process::{self, ProcessId};
-use crate::task::poll::blocking_until;
-
-/// How often a group that is still in use is tried again.
-const LOOK: Duration = Duration::from_millis(2);
 
 /// The hierarchies of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,28 +112,38 @@ impl Cgroups {
     /// Kills what still runs in the container's groups, and removes them. Blocking.
     ///
     /// # Errors
-    /// A process cannot be killed (it hangs in the kernel), in words.
+    /// A process cannot be killed (it hangs in the kernel), or a group cannot be removed, in words.
     pub(crate) fn clear(&self, container: &str, limit: Duration) -> Result<(), String> {
         let end = Instant::now() + limit;
         for kind in ["lxc.payload", "lxc.monitor"] {
-            let groups: Vec<PathBuf> = self.tops.iter().map(|top| top.join(format!("{kind}.{container}"))).collect();
-            let members = || groups.iter().flat_map(|group| members(group)).collect();
-            if !process::kill_all(members, end.saturating_duration_since(Instant::now())) {
-                return Err(format!("processes of container {container} do not end"));
-            }
-            for group in &groups {
-                let is_removed = || machine::inside(|| remove(group)).unwrap_or(false);
-                if !blocking_until(LOOK, end.saturating_duration_since(Instant::now()), is_removed) {
-                    return Err(format!("the control group {} cannot be removed", group.display()));
+            for group in self.groups(kind, container) {
+                let left = machine::inside(|| group_tree::remove(&group, end));
+                match left.map_err(|error| format!("cannot remove the control groups of {container}: {error}"))? {
+                    Left::Nothing => {}
+                    Left::Processes => return Err(format!("processes of container {container} do not end")),
+                    Left::Groups => return Err(format!("the control group {} cannot be removed", group.display())),
                 }
             }
         }
         Ok(())
     }
 
-    /// Whether a process runs in the container. Blocking.
+    /// Lets the container make no control groups below its own, which nothing would bound. Blocking.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub(crate) fn keep_from(&self, container: &str) -> io::Result<()> {
+        self.groups("lxc.payload", container).try_for_each(|group| group_tree::keep(&group))
+    }
+
+    /// Whether a process runs in the container's own groups. Blocking.
     pub(crate) fn has_processes(&self, container: &str) -> bool {
-        self.tops.iter().any(|top| !members(&top.join(format!("lxc.payload.{container}"))).is_empty())
+        self.groups("lxc.payload", container).any(|group| group_tree::has_members(&group))
+    }
+
+    fn groups(&self, kind: &str, container: &str) -> impl Iterator<Item = PathBuf> {
+        let name = format!("{kind}.{container}");
+        self.tops.iter().map(move |top| top.join(&name))
     }
 }
 
@@ -147,33 +154,6 @@ fn base(of_first_process: &str, is_wanted: impl Fn(&str) -> bool) -> &str {
     let path = lines.find_map(|[controllers, path]: [&str; 2]| is_wanted(controllers).then_some(path)).unwrap_or("/");
     // systemd keeps itself in a group of its own, which liblxc leaves out too.
     path.strip_suffix("/init.scope").unwrap_or(path).trim_start_matches('/')
-}
-
-fn members(group: &Path) -> Vec<ProcessId> {
-    let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    let mut found: Vec<ProcessId> =
-        text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 1).filter_map(ProcessId::of).collect();
-    for child in children(group) {
-        found.extend(members(&child));
-    }
-    found
-}
-
-/// Whether nothing is left of the group.
-fn remove(group: &Path) -> bool {
-    for child in children(group) {
-        remove(&child);
-    }
-    match fs::remove_dir(group) {
-        Ok(()) => true,
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    }
-}
-
-fn children(group: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(group) else { return Vec::new() };
-    let directories = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    directories.map(|entry| entry.path()).collect()
 }
 
 #[cfg(test)]

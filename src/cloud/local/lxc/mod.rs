@@ -22,6 +22,7 @@
 mod cgroup;
 mod check;
 mod disk;
+mod group_tree;
 mod id_mount;
 mod liblxc;
 mod network;

@@ -17,6 +17,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
+use super::cgroup::Cgroups;
 use super::id_mount::{self, mount_shifted};
 use super::liblxc::{self, Container};
 use super::plan::{NodePaths, PROGRAM_INSIDE};
@@ -102,6 +103,13 @@ fn start(path: &Path) -> Result<(), String> {
         let lines: Vec<&str> =
             log.lines().filter_map(|line| line.split_once("ERROR")).map(|(_, text)| text.trim()).collect();
         format!("{error}: {}", lines.join("; "))
+    })?;
+    // liblxc gives an unprivileged container's groups to its root.
+    let kept = Cgroups::of_this_machine().map_err(|error| chain(&error));
+    let kept = kept.and_then(|cgroups| cgroups.keep_from(&order.container).map_err(|error| error.to_string()));
+    kept.map_err(|reason| {
+        container.kill();
+        format!("cannot keep the node from making control groups: {reason}")
     })
 }
 
