@@ -1,7 +1,9 @@
-//! The places for connections. A new connection always finds one; the party with most of them loses its oldest.
+//! The places for connections. A new connection always finds one; the party with most of them, now and of late,
+//! loses its oldest.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -14,11 +16,34 @@ pub(in crate::rpc) struct Seats {
     state: Mutex<State>,
 }
 
+/// A connection of a stranger counts for so long, and each later one of the same stranger for as much longer.
+const REMEMBERED: Duration = Duration::from_secs(1);
+const LONGEST_REMEMBERED: Duration = Duration::from_secs(60);
+
 #[derive(Default)]
 struct State {
     next_id: u64,
     strangers: Room,
     known: Room,
+    /// Until when a stranger is held for one who came often of late.
+    often: HashMap<Party, Instant>,
+}
+
+impl State {
+    /// Counts a new connection of a stranger.
+    fn came(&mut self, party: Party, now: Instant) {
+        self.often.retain(|_, until| *until > now);
+        let until = self.often.get(&party).copied().unwrap_or(now) + REMEMBERED;
+        self.often.insert(party, until.min(now + LONGEST_REMEMBERED));
+    }
+
+    /// Ends one connection of a stranger that nobody works on.
+    fn evict_stranger(&mut self, now: Instant) -> bool {
+        let often = &self.often;
+        // Whole units: who came once is as good as others who did.
+        self.strangers
+            .evict(|party| often.get(&party).map_or(0, |until| until.saturating_duration_since(now).as_secs()))
+    }
 }
 
 /// The places of one sort, by party; ids grow with time.
@@ -42,7 +67,9 @@ impl Seats {
     /// Takes a place for a stranger's connection; `None` if all are at work.
     pub(in crate::rpc) fn enter(self: &Arc<Self>, party: Party) -> Option<Seat> {
         self.with(|state| {
-            if state.strangers.len() >= self.max_strangers && !state.strangers.evict() {
+            let now = Instant::now();
+            state.came(party, now);
+            if state.strangers.len() >= self.max_strangers && !state.evict_stranger(now) {
                 return None;
             }
             let (id, end) = (state.next_id, CancellationToken::new());
@@ -54,7 +81,7 @@ impl Seats {
 
     /// Ends one connection of a stranger, if there is one that nobody works on.
     pub(in crate::rpc) fn evict_stranger(&self) {
-        self.with(|state| state.strangers.evict());
+        self.with(|state| state.evict_stranger(Instant::now()));
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -85,12 +112,14 @@ impl Room {
         held
     }
 
-    /// Ends the oldest connection that nobody works on of the party that has most of these.
-    fn evict(&mut self) -> bool {
+    /// Ends the oldest connection that nobody works on of the party that has most of these, and came most `often`:
+    /// who connects anew as soon as he has lost a place must not take everybody else's.
+    fn evict(&mut self, often: impl Fn(Party) -> u64) -> bool {
         let idle = self.held.iter().filter_map(|(party, of_party)| {
             let (oldest, _) = of_party.iter().find(|(_, held)| !held.is_at_work)?;
             let n_idle = of_party.values().filter(|held| !held.is_at_work).count();
-            Some((n_idle, std::cmp::Reverse(*oldest), *party))
+            let weight = often(*party) + n_idle as u64;
+            Some((weight, std::cmp::Reverse(*oldest), *party))
         });
         match idle.max() {
             Some((_, oldest, party)) => self.end(party, oldest.0),
@@ -140,7 +169,7 @@ impl Seat {
         self.seats.with(|state| {
             let n_own = state.known.held.get(&party).map_or(0, BTreeMap::len);
             let has_room = (n_own < self.seats.max_of_one() || state.known.evict_of(party))
-                && (state.known.len() < self.seats.max_known || state.known.evict());
+                && (state.known.len() < self.seats.max_known || state.known.evict(|_| 0));
             // A stranger whose place was taken meanwhile is about to end.
             let Some(held) = has_room.then(|| state.strangers.remove(*own, self.id)).flatten() else { return false };
             state.known.add(party, self.id, held);
@@ -196,10 +225,22 @@ mod tests {
         let _another = seats.enter(stranger(4)).unwrap();
         assert_eq!(ended(&held), [0, 2], "the oldest of the one with two");
         let _more = seats.enter(stranger(5)).unwrap();
-        assert_eq!(ended(&held), [0, 1, 2], "among equals the oldest of all");
+        assert_eq!(ended(&held), [0, 2, 3], "the last of the one who came three times");
         assert!(!newcomer.end.is_cancelled());
         drop(held);
         assert_eq!(seats.with(|state| state.strangers.len()), 3, "a place that was given up is not freed twice");
+    }
+
+    #[test]
+    fn who_comes_again_and_again_takes_no_place_of_others() {
+        let seats = Seats::new(4, 4);
+        let _of_a_flood: Vec<Seat> = (1..=4).map(|host| seats.enter(stranger(host)).unwrap()).collect();
+        let alice = seats.enter(stranger(9)).unwrap();
+        for host in (1..=4).cycle().take(400) {
+            drop(seats.enter(stranger(host)).unwrap());
+            let _again = seats.enter(stranger(host)).unwrap();
+            assert!(!alice.end.is_cancelled());
+        }
     }
 
     #[test]
