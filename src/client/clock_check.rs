@@ -73,6 +73,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_call_with_a_clock_of_2040_spoils_no_later_one() {
+        let home = tempfile::tempdir().unwrap();
+        let ahead = Clock::with_offset(TimeDelta::days(14 * 365));
+        check(&ahead, "127.0.0.1:1", home.path()).await.unwrap();
+        check(&Clock::system(), "127.0.0.1:1", home.path()).await.unwrap();
+        check(&Clock::system(), "127.0.0.2:1", home.path()).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn what_was_found_out_is_kept_for_this_director_and_for_some_minutes() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join(KEPT_IN);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::floor::{build_time, record, recorded_time};
+use super::floor::{build_time, confirmed, record, recorded_time};
 use super::sntp;
 use super::source::Clock;
 use super::verdict::{ClockError, ClockVerdict, Floor, Unchecked};
@@ -23,7 +23,9 @@ pub(crate) struct ClockSettings {
     pub may_step: bool,
     /// How far from a server's time the clock may be.
     pub max_offset: Duration,
-    /// The file that remembers when the program last ran; its directory must exist.
+    /// The file that remembers when the program last ran; its directory must
+    /// exist. Beside it is the time that a server confirmed last, which is
+    /// the only recorded one that the clock must not be before.
     pub record: Option<PathBuf>,
     /// How long one answer may take.
     pub answer_timeout: Duration,
@@ -93,8 +95,12 @@ pub(crate) async fn enforce(settings: &ClockSettings, clock: &Clock) -> Result<C
         _ => {}
     }
     if let Some(path) = settings.record.clone() {
-        let now = clock.now();
-        blocking(move || record(&path, now)).await?;
+        let (now, is_confirmed) = (clock.now(), matches!(verdict, ClockVerdict::Right { .. }));
+        let recording = move || {
+            record(&path, now)?;
+            if is_confirmed { record(&confirmed(&path), now) } else { Ok(()) }
+        };
+        blocking(recording).await?;
     }
     Ok(verdict)
 }
@@ -128,8 +134,8 @@ async fn floor(settings: &ClockSettings) -> Floor {
 
 fn floor_by(record: Option<&Path>) -> Floor {
     let built = build_time();
-    match record.and_then(|path| recorded_time(path).map(|at| (at, path))) {
-        Some((at, path)) if at > built => Floor::Recorded { at, path: path.to_owned() },
+    match record.map(confirmed).and_then(|path| recorded_time(&path).map(|at| (at, path))) {
+        Some((at, path)) if at > built => Floor::Recorded { at, path },
         _ => Floor::Built(built),
     }
 }

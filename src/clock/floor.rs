@@ -1,7 +1,7 @@
 //! Times that cannot be in the future: when the program was built, and when
 //! it last ran.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -47,6 +47,16 @@ pub(crate) fn recorded_time(path: &Path) -> Option<DateTime<Utc>> {
 /// The directory is missing, full or not writable.
 pub(crate) fn record(path: &Path, now: DateTime<Utc>) -> Result<(), FileError> {
     record_beyond(path, now, RECORD_INTERVAL)
+}
+
+/// Where the latest time is that a time server confirmed, beside a `record`. A
+/// clock that only said so itself may have been wrong: its time is none that
+/// another clock must not be before.
+#[must_use]
+pub(crate) fn confirmed(record: &Path) -> PathBuf {
+    let mut name = record.file_name().unwrap_or_default().to_owned();
+    name.push("-confirmed");
+    record.with_file_name(name)
 }
 
 /// As [`record`], but allows the record to be wrong by less than `distance`

@@ -8,7 +8,7 @@
 //! # Guarantees
 //! - A time before the program was built is never believed, neither the
 //!   machine's nor a server's.
-//! - Without a server's answer, a time before the last recorded one is not believed.
+//! - Without a server's answer, a time before the last one that a server confirmed is not believed.
 //! - The clock is set only when the settings say so, and never backwards
 //!   beyond the build time. [`restore()`] sets it forward only.
 //! - A recorded time that lies absurdly far ahead is passed over.

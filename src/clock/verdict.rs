@@ -150,7 +150,7 @@ impl fmt::Display for ClockVerdict {
                     ),
                     Floor::Recorded { path, .. } => write!(
                         f,
-                        "the clock is at least {by} behind: it says {here}, but this program already ran at {at}; \
+                        "the clock is at least {by} behind: it says {here}, but a time server confirmed {at} before; \
                          set it with `date -u -s`, or name a time server, or remove {} if that time was wrong",
                         path.display()
                     ),

@@ -19,22 +19,43 @@ async fn without_servers_only_the_past_speaks_against_a_clock() {
     assert_eq!(verdict, ClockVerdict::Unchecked(Unchecked::NoServers));
     assert_eq!(verdict.warning(), None);
 
-    // Now a time is recorded; a clock behind it is refused, and one in 1970 by whichever is later.
-    for days_behind in [3, 20_000] {
-        let shifted = Clock::with_offset(TimeDelta::days(-days_behind));
-        let error = enforce(&settings, &shifted).await.unwrap_err();
-        let floor = match &error {
-            ClockError::Wrong(ClockVerdict::Implausible { floor, .. }) => floor,
-            other => panic!("{other}"),
-        };
-        assert!(matches!(floor, Floor::Recorded { .. }), "{error}");
-        assert!(error.to_string().contains("last-time"), "{error}");
-    }
+    // A time that nobody confirmed is remembered, but it speaks against no clock: one that ran ahead
+    // for ten years is set right, and all goes on.
+    enforce(&settings, &Clock::with_offset(TimeDelta::days(3650))).await.unwrap();
+    assert!(
+        settings.record.as_deref().and_then(recorded_time).is_some_and(|at| at > Utc::now() + TimeDelta::days(3600))
+    );
+    enforce(&settings, &Clock::system()).await.unwrap();
+    expect_plausible(&Clock::system(), &directory.path().join("last-time")).unwrap();
     settings.record = None;
     let error = enforce(&settings, &Clock::with_offset(TimeDelta::days(-20_000))).await.unwrap_err();
     assert!(error.to_string().contains("this program was built at"), "{error}");
     // A clock that runs ahead cannot be told from a right one without a server.
     assert!(enforce(&settings, &Clock::with_offset(TimeDelta::days(400))).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_clock_must_not_be_before_what_a_server_confirmed() {
+    let chronyd = Chronyd::start(0).await;
+    let directory = tempfile::tempdir().unwrap();
+    let record = directory.path().join("last-time");
+    let mut settings = chronyd.settings();
+    settings.record = Some(record.clone());
+    enforce(&settings, &Clock::system()).await.unwrap();
+    // Nobody answers now; a clock behind is refused, and one in 1970 by whichever is later.
+    settings.servers.clear();
+    for days_behind in [3, 20_000] {
+        let shifted = Clock::with_offset(TimeDelta::days(-days_behind));
+        let error = enforce(&settings, &shifted).await.unwrap_err();
+        assert!(matches!(&error, ClockError::Wrong(ClockVerdict::Implausible { floor: Floor::Recorded { .. }, .. })));
+        let path = confirmed(&record);
+        assert!(error.to_string().contains(&format!("remove {}", path.display())), "{error}");
+        assert!(expect_plausible(&shifted, &record).is_err());
+    }
+    // The remedy is right.
+    std::fs::remove_file(confirmed(&record)).unwrap();
+    let behind = Clock::with_offset(TimeDelta::days(-3).max(build_time() - Utc::now() + TimeDelta::seconds(1)));
+    enforce(&settings, &behind).await.unwrap();
 }
 
 #[tokio::test]
