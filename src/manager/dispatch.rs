@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::core::Manager;
 use super::method::{Addressed, OF_EVERY_SERVICE, OWN};
 use super::operation::{self, Task};
+use crate::config::ManagerConfig;
 use crate::model::{CertificateRole, ServiceId};
 use crate::node::Dispatch;
 use crate::pki::Identity;
@@ -21,14 +22,7 @@ pub(crate) struct ManagerDispatch {
 #[async_trait]
 impl Dispatch for ManagerDispatch {
     fn accepts(&self, identity: &Identity) -> bool {
-        let base = &self.manager.config.base;
-        let is_owners = identity.uid() == Some(base.user_id);
-        match identity.role {
-            CertificateRole::Frontend => true,
-            CertificateRole::User => is_owners,
-            CertificateRole::Manager => is_owners && identity.application() == Some(base.app_id),
-            CertificateRole::Agent => false,
-        }
+        is_accepted(&self.manager.config, identity)
     }
 
     async fn dispatch(&self, request: RpcRequest) -> Response {
@@ -44,6 +38,18 @@ impl Dispatch for ManagerDispatch {
             };
         }
         if sid == ServiceId::MANAGER { self.dispatch_own(request).await } else { self.dispatch_to(sid, request).await }
+    }
+}
+
+/// Returns whether the holder of a certificate may call the manager of this configuration.
+pub(super) fn is_accepted(config: &ManagerConfig, identity: &Identity) -> bool {
+    let base = &config.base;
+    let is_owners = identity.uid() == Some(base.user_id);
+    match identity.role {
+        CertificateRole::Frontend => true,
+        CertificateRole::User => is_owners,
+        CertificateRole::Manager => is_owners && identity.application() == Some(base.app_id),
+        CertificateRole::Agent => false,
     }
 }
 

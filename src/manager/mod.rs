@@ -12,6 +12,7 @@
 mod core;
 mod director;
 mod dispatch;
+mod lost;
 mod method;
 mod operation;
 mod run;

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use super::core::Manager;
 use super::dispatch::ManagerDispatch;
+use super::lost::{LostDispatch, open_database};
 use super::operation;
 use crate::config::ManagerConfig;
 use crate::node;
 use crate::node::{
     NodeCredentials, NodeError, Options, check_clock, ensure_directories, install_log, run_until_stopped,
 };
-use crate::store::{Store, manager as store};
 use crate::sys::file;
 use crate::task::Tasks;
 
@@ -31,14 +31,21 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     let log = install_log(base.rooted(&base.log_file))?;
     check_clock(base).await?;
     let credentials = Arc::new(NodeCredentials::load(base)?);
-    let database = Store::open(&base.rooted(&base.var_cache).join("manager.db"), store::MIGRATIONS)?;
+    let (address, port) = (options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED), options.port.unwrap_or(base.manager_port));
+    let uploads = base.rooted(&base.var_tmp);
+    let database = match open_database(&base.rooted(&base.var_cache).join("manager.db"))? {
+        Ok(database) => database,
+        Err(reason) => {
+            tracing::error!("{reason}");
+            let dispatch = Arc::new(LostDispatch { config: Arc::clone(&config), reason });
+            return node::listen(address, port, uploads, &credentials, dispatch, &tasks).await;
+        }
+    };
     let manager = Arc::new(Manager::new(Arc::clone(&config), database, Arc::clone(&credentials), tasks.clone(), log));
     manager.begin().await?;
     operation::resume(&manager).await?;
     let dispatch = Arc::new(ManagerDispatch { manager: Arc::clone(&manager) });
-    let address = options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);
-    let port = options.port.unwrap_or(base.manager_port);
-    node::listen(address, port, base.rooted(&base.var_tmp), &credentials, dispatch, &tasks).await?;
+    node::listen(address, port, uploads, &credentials, dispatch, &tasks).await?;
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
     tasks.spawn("sweeper", operation::sweep(manager, tasks.stopping()));
     // The first line of ConPaaS 2.0; whoever starts a manager may wait for it.

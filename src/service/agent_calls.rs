@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable};
 use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
 
 use super::error::MethodError;
 use crate::node::NodeCredentials;
-use crate::rpc::{CallError, Endpoint, RpcCall};
+use crate::rpc::{CallError, ClientError, Endpoint, RpcCall};
 use crate::store::manager::NodeRow;
 use crate::sys;
 use crate::sys::excerpt::excerpt;
@@ -18,19 +19,29 @@ const AT_ONCE: usize = 8;
 const LIMIT: Duration = Duration::from_secs(60);
 const MAX_REASON_CHARS: usize = 1000;
 const MAX_FAILURES_TOLD: usize = 8;
+/// How long a step waits for an agent that was killed to be there again.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Calls agents of this application. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Agents {
     credentials: Arc<NodeCredentials>,
     default_port: u16,
+    patience: Duration,
 }
 
 impl Agents {
     /// Agents that listen on `default_port` unless their node says otherwise.
     #[must_use]
     pub(crate) fn new(credentials: Arc<NodeCredentials>, default_port: u16) -> Self {
-        Agents { credentials, default_port }
+        Agents { credentials, default_port, patience: Duration::ZERO }
+    }
+
+    /// The same for steps that may be repeated: an agent that is gone is asked
+    /// again for a while, since what keeps it starts it again.
+    #[must_use]
+    pub(crate) fn patient(&self) -> Self {
+        Agents { patience: PATIENCE, ..self.clone() }
     }
 
     /// Calls one agent within a minute; `IgnoredAny` reads the answer of a method that has nothing to say.
@@ -54,7 +65,28 @@ impl Agents {
         let endpoint = Endpoint { host: node.view.ip.clone(), port: node.view.port.unwrap_or(self.default_port) };
         let client = self.credentials.to_agents().with_timeout(limit);
         let (id, ip) = (&node.view.id, &node.view.ip);
-        let answer = client.call(&endpoint, call).await;
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(100))
+            .with_max_delay(Duration::from_secs(2))
+            .with_factor(2.0)
+            .with_total_delay(Some(self.patience))
+            .without_max_times();
+        let is_gone = |error: &CallError| {
+            matches!(error, CallError::Client(ClientError::Connect { .. } | ClientError::Broken { .. }))
+        };
+        let again = |error: &CallError, pause: Duration| {
+            tracing::warn!(
+                node.id = id,
+                pause_ms = pause.as_millis() as u64,
+                "asking an agent again: {}",
+                reason_of(error)
+            );
+        };
+        let asked = || client.call(&endpoint, call);
+        let answer = match self.patience {
+            Duration::ZERO => asked().await,
+            _ => asked.retry(backoff).when(is_gone).notify(again).await,
+        };
         let answer =
             answer.map_err(|error| MethodError::refused(format!("agent {id} ({ip}): {}", reason_of(&error))))?;
         serde_json::from_value(answer).map_err(|error| {

@@ -239,7 +239,7 @@ type Done = (Step, Result<(), MethodError>);
 async fn call_agents(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
     let calls = steps.into_iter().map(|step| async move {
         let outcome = match &step.deed {
-            Deed::Call(call) => service.agents.call(&step.node, call).await.map(|_: IgnoredAny| ()),
+            Deed::Call(call) => service.agents.patient().call(&step.node, call).await.map(|_: IgnoredAny| ()),
             Deed::Code(_) => Ok(()),
         };
         (step, outcome)
@@ -269,7 +269,7 @@ async fn give_code(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
         let calls = steps.into_iter().map(|step| {
             let call = &call;
             async move {
-                let outcome = service.agents.call_within::<IgnoredAny>(CODE_LIMIT, &step.node, call).await;
+                let outcome = service.agents.patient().call_within::<IgnoredAny>(CODE_LIMIT, &step.node, call).await;
                 (step, outcome.map(|_: IgnoredAny| ()))
             }
         });

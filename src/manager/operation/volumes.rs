@@ -45,7 +45,7 @@ impl Operation {
             let call = RpcCall::post(0, "mount_volume");
             let call = call.param("dev_name", volume.device.as_str()).param("vol_name", name);
             let call = call.param("vol_id", volume_id.as_str());
-            let agents = &service.context.agents;
+            let agents = service.context.agents.patient();
             let _nothing_to_say: IgnoredAny = agents.call_within(VOLUME_LIMIT, &node, &call).await?;
             self.step_done(MOUNTED, "volume_mounted", |_| Ok(())).await?;
         }
@@ -108,7 +108,7 @@ impl Operation {
     async fn unmount(&self, node: &NodeRow, name: &str) -> Result<(), StepError> {
         let service = self.service().await?;
         let call = RpcCall::post(0, "unmount_volume").param("vol_name", name);
-        let agents = &service.context.agents;
+        let agents = service.context.agents.patient();
         let _nothing_to_say: IgnoredAny = agents.call_within(VOLUME_LIMIT, node, &call).await?;
         Ok(())
     }

@@ -7,6 +7,7 @@ mod bench;
 mod code;
 mod crash;
 mod director;
+mod lost;
 mod manager;
 mod pace;
 mod program;
