@@ -152,6 +152,18 @@ pub trait Cloud: Send + Sync {
         Ok(())
     }
 
+    /// Gives the node `spec.tag` its number and address where that is this
+    /// cloud's to choose, so that nodes have them in the order in which they
+    /// are asked for. Makes nothing. May be repeated.
+    async fn reserve_node(&self, _spec: &NodeSpec) -> Result<(), CloudError> {
+        Ok(())
+    }
+
+    /// Whether the node runs now; `None` if that is not known without asking far away.
+    async fn runs(&self, _tag: &NodeTag) -> Result<Option<bool>, CloudError> {
+        Ok(None)
+    }
+
     /// Makes the node `spec.tag` and starts it, or starts it again, or returns
     /// it as it is when it runs. Does not wait for the program in it.
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError>;

@@ -109,6 +109,18 @@ impl Cloud for TimeoutCloud {
         self.within(self.timeouts.ask, "be made ready", async move { inner.prepare().await }).await
     }
 
+    async fn reserve_node(&self, spec: &NodeSpec) -> Result<(), CloudError> {
+        let (inner, spec) = (Arc::clone(&self.inner), spec.clone());
+        let action = format!("reserve node {}", spec.tag);
+        self.within(self.timeouts.ask, &action, async move { inner.reserve_node(&spec).await }).await
+    }
+
+    async fn runs(&self, tag: &NodeTag) -> Result<Option<bool>, CloudError> {
+        let (inner, tag) = (Arc::clone(&self.inner), tag.clone());
+        let action = format!("look at node {tag}");
+        self.within(self.timeouts.ask, &action, async move { inner.runs(&tag).await }).await
+    }
+
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let (inner, spec) = (Arc::clone(&self.inner), spec.clone());
         let action = format!("make node {}", spec.tag);

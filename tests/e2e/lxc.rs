@@ -58,6 +58,31 @@ fn a_node_starts_with_its_context_and_limits_and_leaves_nothing() {
 }
 
 #[test]
+fn a_damaged_record_neither_hides_a_container_nor_gives_its_address_away() {
+    world::inside(
+        "e2e::lxc::a_damaged_record_neither_hides_a_container_nor_gives_its_address_away",
+        |state| async move {
+            let cloud = world::cloud(world::settings(&state));
+            let first = cloud.ensure_node(&world::agent("a")).await.unwrap();
+            fs::write(state.join("cloud/nodes/a/node.json"), "").unwrap();
+            let second = cloud.ensure_node(&world::agent("b")).await.unwrap();
+            assert_ne!(first.ip, second.ip);
+            assert_eq!(cloud.ensure_node(&world::agent("a")).await.unwrap(), first);
+            cloud.remove_node(&first.tag).await.unwrap();
+            assert_eq!(cloud.list_nodes().await.unwrap(), std::slice::from_ref(&second));
+            assert!(world::run_in(&second.vmid, "true").0, "the neighbour lives on");
+            // Record and copy are damaged: nothing says which container it was, but it ends with its node.
+            fs::write(state.join("cloud/nodes/b/node.json"), "{").unwrap();
+            fs::write(state.join("cloud/records/b.node.json"), "").unwrap();
+            cloud.remove_node(&second.tag).await.unwrap();
+            assert_eq!(cloud.list_nodes().await.unwrap(), []);
+            assert_eq!(world::remains(&state), Vec::<String>::new());
+            cloud.remove_network().await.unwrap();
+        },
+    );
+}
+
+#[test]
 fn eight_nodes_start_at_once() {
     world::inside("e2e::lxc::eight_nodes_start_at_once", |state| async move {
         let cloud = world::cloud(world::settings(&state));

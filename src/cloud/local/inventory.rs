@@ -3,8 +3,11 @@
 //!
 //! # Guarantees
 //! - A record is written before anything it describes is made.
-//! - A directory appears with its record or not at all; one whose record was
-//!   damaged later is still listed, so that it can be removed.
+//! - A directory appears with its record or not at all.
+//! - Each record has a copy outside of the directory. A record that is damaged
+//!   or gone is read from its copy, and what has a copy is listed until it is
+//!   removed: its address is given to nobody else.
+//! - One that is damaged twice is still listed, so that it can be removed.
 //! - Numbers are never given twice, not even after a restart.
 //!
 //! Everything here blocks.
@@ -136,6 +139,10 @@ impl Inventory {
     pub(crate) fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeRecord, CloudError> {
         let mut numbers = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(record) = self.node(&spec.tag)? {
+            // One of before has no copy yet.
+            if !self.copy_of(NODE_FILE, spec.tag.as_str()).exists() {
+                self.write_copy(NODE_FILE, spec.tag.as_str(), &record)?;
+            }
             return Ok(record);
         }
         let _no_other_cloud_takes_them = ids::ALLOCATION.lock().unwrap_or_else(PoisonError::into_inner);
@@ -185,7 +192,7 @@ impl Inventory {
     /// Ids of the nodes that there are. A directory's group is the root of its node, whatever became of the record.
     fn ids_in_use(&self, size: u32) -> Result<BTreeSet<IdMap>, CloudError> {
         let mut used: BTreeSet<IdMap> = self.nodes()?.into_iter().filter_map(|record| record.ids).collect();
-        for tag in self.tags::<NodeTag>(&self.nodes_directory())? {
+        for tag in self.tags::<NodeTag>(&self.nodes_directory(), "")? {
             let group = fs::metadata(self.node_directory(&tag)).map_or(0, |metadata| metadata.gid());
             used.insert(IdMap { first: group, count: size });
         }
@@ -199,15 +206,28 @@ impl Inventory {
         self.settle(&self.nodes_directory(), tag.as_str(), NODE_FILE)
     }
 
-    /// The record of a node; an error if it is damaged.
+    /// The record of a node; an error if it is damaged, and so is its copy.
     pub(crate) fn node(&self, tag: &NodeTag) -> Result<Option<NodeRecord>, CloudError> {
-        self.read(&self.node_directory(tag).join(NODE_FILE))
+        let record =
+            self.read_or_copy(&self.node_directory(tag).join(NODE_FILE), &self.copy_of(NODE_FILE, tag.as_str()))?;
+        // A copy that was put in another one's place is worse than none.
+        Ok(record.filter(|record: &NodeRecord| record.tag == *tag))
     }
 
-    /// All nodes. A damaged one has no address and an id made of its tag.
+    /// Forgets a node of which nothing is left.
+    pub(crate) fn forget_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        self.forget(NODE_FILE, tag.as_str())
+    }
+
+    /// Forgets a volume of which nothing is left.
+    pub(crate) fn forget_volume(&self, tag: &VolumeTag) -> Result<(), CloudError> {
+        self.forget(VOLUME_FILE, tag.as_str())
+    }
+
+    /// All nodes. One that is damaged twice has no address, number 0 and an id made of its tag.
     pub(crate) fn nodes(&self) -> Result<Vec<NodeRecord>, CloudError> {
         let mut records = Vec::new();
-        for tag in self.tags(&self.nodes_directory())? {
+        for tag in self.all_tags(&self.nodes_directory(), NODE_FILE)? {
             records.push(match self.node(&tag) {
                 Ok(Some(record)) => record,
                 Ok(None) | Err(_) => NodeRecord {
@@ -248,15 +268,17 @@ impl Inventory {
         Ok(record)
     }
 
-    /// The record of a volume; an error if it is damaged.
+    /// The record of a volume; an error if it is damaged, and so is its copy.
     pub(crate) fn volume(&self, tag: &VolumeTag) -> Result<Option<VolumeRecord>, CloudError> {
-        self.read(&self.volume_directory(tag).join(VOLUME_FILE))
+        let file = self.volume_directory(tag).join(VOLUME_FILE);
+        let record = self.read_or_copy(&file, &self.copy_of(VOLUME_FILE, tag.as_str()))?;
+        Ok(record.filter(|record: &VolumeRecord| record.tag == *tag))
     }
 
-    /// All volumes. A damaged one has an id made of its tag.
+    /// All volumes. One that is damaged twice has an id made of its tag.
     pub(crate) fn volumes(&self) -> Result<Vec<VolumeRecord>, CloudError> {
         let mut records = Vec::new();
-        for tag in self.tags(&self.volumes_directory())? {
+        for tag in self.all_tags(&self.volumes_directory(), VOLUME_FILE)? {
             records.push(match self.volume(&tag) {
                 Ok(Some(record)) => record,
                 Ok(None) | Err(_) => VolumeRecord {
@@ -299,6 +321,7 @@ impl Inventory {
     ) -> Result<VolumeRecord, CloudError> {
         let record = VolumeRecord { attached, ..record.clone() };
         self.write(&self.volume_directory(&record.tag).join(VOLUME_FILE), &record)?;
+        self.write_copy(VOLUME_FILE, record.tag.as_str(), &record)?;
         Ok(record)
     }
 
@@ -327,9 +350,12 @@ impl Inventory {
     fn next_number(&self, numbers: &mut Numbers) -> Result<u64, CloudError> {
         if numbers.next == numbers.end {
             let path = self.state_directory.join("last-number");
-            let recorded: u64 = self.read(&path)?.unwrap_or(0);
-            let highest = self.nodes()?.into_iter().map(|record| record.number).max().unwrap_or(0);
-            let next = recorded.max(highest) + 1;
+            // A file that is gone or damaged says nothing: what is there does.
+            let recorded: u64 = self.read(&path).ok().flatten().unwrap_or(0);
+            let nodes = self.nodes()?.into_iter().map(|record| record.number);
+            let volumes = self.volumes()?;
+            let volumes = volumes.iter().filter_map(|record| record.volume_id.rsplit('-').next()?.parse().ok());
+            let next = nodes.chain(volumes).max().unwrap_or(0).max(recorded) + 1;
             self.write(&path, &(next + BLOCK - 1))?;
             *numbers = Numbers { next, end: next + BLOCK };
         }
@@ -337,8 +363,56 @@ impl Inventory {
         Ok(numbers.next - 1)
     }
 
+    fn copies_directory(&self) -> PathBuf {
+        self.state_directory.join("records")
+    }
+
+    /// Where the copy of a record is: `<state>/records/<tag>.node.json`.
+    fn copy_of(&self, name: &str, tag: &str) -> PathBuf {
+        self.copies_directory().join(format!("{tag}.{name}"))
+    }
+
+    /// Does not wait for the disk: after a power cut the record itself is there.
+    fn write_copy<T: Serialize>(&self, name: &str, tag: &str, record: &T) -> Result<(), CloudError> {
+        let fail = |source: FileError| self.failed(&format!("record {tag}"), &source);
+        file::ensure_private_directory(&self.copies_directory()).map_err(fail)?;
+        let copy = self.copy_of(name, tag);
+        let unfinished = copy.with_extension("new");
+        fs::write(&unfinished, bytes(record))
+            .and_then(|()| fs::rename(&unfinished, &copy))
+            .map_err(|source| fail(FileError::new("write", &copy, source)))
+    }
+
+    fn forget(&self, name: &str, tag: &str) -> Result<(), CloudError> {
+        file::ensure_absent(&self.copy_of(name, tag)).map_err(|source| self.failed(&format!("forget {tag}"), &source))
+    }
+
+    fn read_or_copy<T: DeserializeOwned>(&self, file: &Path, copy: &Path) -> Result<Option<T>, CloudError> {
+        match self.read(file) {
+            Ok(Some(record)) => Ok(Some(record)),
+            Ok(None) => Ok(self.read(copy).ok().flatten()),
+            Err(error) => match self.read(copy) {
+                Ok(Some(record)) => {
+                    tracing::warn!(file = %file.display(), error = %error, "a record is damaged; its copy is used");
+                    Ok(Some(record))
+                }
+                Ok(None) | Err(_) => Err(error),
+            },
+        }
+    }
+
+    /// Tags of all that has a directory or the copy of a record.
+    fn all_tags<T: FromStr + Ord>(&self, directory: &Path, name: &str) -> Result<Vec<T>, CloudError> {
+        let mut tags: Vec<T> = self.tags(directory, "")?;
+        tags.extend(self.tags(&self.copies_directory(), &format!(".{name}"))?);
+        tags.sort();
+        tags.dedup();
+        Ok(tags)
+    }
+
     /// Makes `<parent>/<tag>` with its record in one step.
     fn place<T: Serialize>(&self, parent: &Path, tag: &str, name: &str, record: &T) -> Result<(), CloudError> {
+        self.write_copy(name, tag, record)?;
         // The dot keeps it from being taken for a tag, so what a crash leaves here is cleared by the next one.
         let temporary = parent.join(format!(".{tag}.new"));
         let fail = |source: FileError| self.failed(&format!("record {tag}"), &source);
@@ -369,13 +443,14 @@ impl Inventory {
         Ok(())
     }
 
-    fn tags<T: FromStr + Ord>(&self, directory: &Path) -> Result<Vec<T>, CloudError> {
+    /// Tags by the names in a directory that end with `ending`.
+    fn tags<T: FromStr + Ord>(&self, directory: &Path, ending: &str) -> Result<Vec<T>, CloudError> {
         let entries = match fs::read_dir(directory) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.map_err(|source| self.failed("list", &FileError::new("list", directory, source)))?,
         };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        let mut tags: Vec<T> = names.filter_map(|name| name.parse().ok()).collect();
+        let mut tags: Vec<T> = names.filter_map(|name| name.strip_suffix(ending)?.parse().ok()).collect();
         tags.sort();
         Ok(tags)
     }
@@ -409,92 +484,4 @@ const NODE_FILE: &str = "node.json";
 const VOLUME_FILE: &str = "volume.json";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cloud::fixed_context::fixed;
-
-    fn inventory(directory: &Path) -> Inventory {
-        Inventory::new("iaas".parse().unwrap(), directory, Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 4))
-    }
-
-    fn spec(tag: &str) -> NodeSpec {
-        let tag: NodeTag = tag.parse().unwrap();
-        NodeSpec {
-            name: tag.to_string(),
-            tag,
-            group: NodeGroup(1),
-            role: NodeRole::Manager,
-            context: fixed(Vec::new()),
-            instance_type: None,
-        }
-    }
-
-    #[test]
-    fn addresses_are_used_again_and_numbers_never() {
-        let directory = tempfile::tempdir().unwrap();
-        let inventory = inventory(directory.path());
-        let first = inventory.ensure_node(&spec("a")).unwrap();
-        assert_eq!((first.vmid.as_str(), first.ip), ("i-00000001", Ipv4Addr::new(10, 0, 0, 2)));
-        assert_eq!(inventory.ensure_node(&spec("a")).unwrap(), first);
-        inventory.ensure_node(&spec("b")).unwrap();
-        file::ensure_absent(&inventory.node_directory(&first.tag)).unwrap();
-        let third = inventory.ensure_node(&spec("c")).unwrap();
-        assert_eq!((third.vmid.as_str(), third.ip), ("i-00000003", first.ip));
-        inventory.ensure_node(&spec("d")).unwrap();
-        let error = inventory.ensure_node(&spec("e")).unwrap_err();
-        assert!(matches!(error, CloudError::Exhausted { .. }), "{error}");
-    }
-
-    #[test]
-    fn ids_are_shared_by_no_two_nodes_of_any_cloud_and_given_again_when_one_is_gone() {
-        let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let node_ids = |neighbour: &Path| NodeIds {
-            pool: "3000000000-3000262143".parse().unwrap(),
-            size: 65_536,
-            neighbours: vec![neighbour.to_owned()],
-        };
-        let here = inventory(directory.path()).with_ids(node_ids(other.path()));
-        let there = inventory(other.path()).with_ids(node_ids(directory.path()));
-        let old = inventory(directory.path()).ensure_node(&spec("old")).unwrap();
-        assert_eq!(old.ids, None);
-        let first = here.ensure_node(&spec("a")).unwrap();
-        let given = [&here, &there, &there].into_iter().zip(["b", "a", "b"]);
-        let given: Vec<IdMap> = given.map(|(at, tag)| at.ensure_node(&spec(tag)).unwrap().ids.unwrap()).collect();
-        assert_eq!(given.iter().chain(&first.ids).collect::<BTreeSet<_>>().len(), 4);
-        assert_eq!(here.node(&first.tag).unwrap(), Some(first.clone()), "recorded, and kept");
-        assert_eq!(here.node(&old.tag).unwrap().unwrap().ids, None, "an old node keeps what it has");
-        let error = there.ensure_node(&spec("c")).unwrap_err().to_string();
-        assert!(error.contains("ID_POOL 3000000000-3000262143"), "{error}");
-        file::ensure_absent(&here.node_directory(&first.tag)).unwrap();
-        assert_eq!(there.ensure_node(&spec("c")).unwrap().ids, first.ids);
-    }
-
-    #[test]
-    fn what_is_damaged_or_half_made_is_seen() {
-        let directory = tempfile::tempdir().unwrap();
-        let inventory = inventory(directory.path());
-        inventory.ensure_node(&spec("a")).unwrap();
-        fs::write(inventory.node_directory(&"a".parse().unwrap()).join(NODE_FILE), b"{").unwrap();
-        fs::create_dir(inventory.nodes_directory().join("b")).unwrap();
-        fs::create_dir(inventory.nodes_directory().join(".c.new")).unwrap();
-        let tags: Vec<String> = inventory.nodes().unwrap().iter().map(|record| record.tag.to_string()).collect();
-        assert_eq!(tags, ["a", "b"]);
-        assert!(inventory.ensure_node(&spec("a")).unwrap_err().to_string().contains("damaged"));
-        assert_eq!(inventory.ensure_node(&spec("b")).unwrap().number, 2);
-    }
-
-    #[test]
-    fn a_volume_remembers_where_it_is_wanted() {
-        let directory = tempfile::tempdir().unwrap();
-        let inventory = inventory(directory.path());
-        let node = inventory.ensure_node(&spec("n")).unwrap();
-        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3, node: None };
-        let record = inventory.ensure_volume(&wanted).unwrap();
-        assert_eq!(record.volume_id, "vol-00000002");
-        let place = Attachment { node: node.tag.clone(), device: "sdb".to_owned() };
-        inventory.move_volume(&record, Some(place)).unwrap();
-        assert_eq!(inventory.volumes_of(&node.tag).unwrap().len(), 1);
-        assert_eq!(inventory.cloud_volumes().unwrap()[0].attached_to.as_deref(), Some("i-00000001"));
-        assert_eq!(inventory.promised_bytes(|_| 1 << 20).unwrap(), 2 << 20);
-    }
-}
+mod tests;

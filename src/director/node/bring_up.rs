@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::context;
 use super::error::BringUpError;
-use crate::cloud::CloudNode;
+use crate::cloud::{CloudNode, NodeSpec};
 use crate::director::state::Director;
 use crate::model::NodeRole;
 use crate::rpc::{CallError, Client, ClientError, Endpoint, PeerRule, RpcCall};
@@ -25,6 +25,10 @@ const MAX_CONSOLE_CHARS: usize = 1000;
 const MAX_CHECK_BYTES: u64 = 16 * 1024;
 const MAX_REASON_CHARS: usize = 500;
 const MAX_TEXTS_TOLD: usize = 8;
+/// How often it is looked whether a node that does not answer runs at all.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often a new node may end before it is given up.
+const MAX_DEATHS: u32 = 3;
 
 /// Brings one node up. The caller records the outcome.
 pub(crate) async fn bring_up(director: &Arc<Director>, node: &Node) -> Result<Place, BringUpError> {
@@ -39,7 +43,7 @@ pub(crate) async fn bring_up(director: &Arc<Director>, node: &Node) -> Result<Pl
         return Err(BringUpError::Unwanted);
     }
     crash_point("bring_up.placed");
-    wait_until_answers(director, node, &place).await?;
+    wait_until_answers(director, node, &spec, &place).await?;
     crash_point("bring_up.answered");
     Ok(place)
 }
@@ -48,7 +52,13 @@ pub(crate) fn place_of(made: &CloudNode) -> Place {
     Place { vmid: made.vmid.clone(), ip: made.ip, private_ip: made.private_ip, port: made.port }
 }
 
-async fn wait_until_answers(director: &Director, node: &Node, place: &Place) -> Result<(), BringUpError> {
+async fn wait_until_answers(
+    director: &Director,
+    node: &Node,
+    spec: &NodeSpec,
+    place: &Place,
+) -> Result<(), BringUpError> {
+    let mut pulse = Pulse { looked: Instant::now(), n_deaths: 0 };
     let (uid, aid) = (node.wanted.uid, node.wanted.aid);
     let rule = match node.wanted.role {
         NodeRole::Manager => PeerRule::Manager(uid, aid),
@@ -72,6 +82,9 @@ async fn wait_until_answers(director: &Director, node: &Node, place: &Place) -> 
             let console = last_lines(&console_of(director, node).await);
             return Err(BringUpError::Silent { endpoint, limit, last: text, console });
         }
+        if is_expected {
+            pulse.look(director, node, spec).await?;
+        }
         tokio::time::sleep(PACE.pause_after(began.elapsed())).await;
     }
 }
@@ -83,6 +96,39 @@ struct DistinctTexts(HashSet<String>);
 impl DistinctTexts {
     fn is_new(&mut self, text: &str) -> bool {
         self.0.len() < MAX_TEXTS_TOLD && self.0.insert(text.to_owned())
+    }
+}
+
+/// Looks now and then whether a node that does not answer still runs.
+struct Pulse {
+    looked: Instant,
+    n_deaths: u32,
+}
+
+impl Pulse {
+    /// Starts a node again that has ended; one that ends again and again will not answer.
+    async fn look(&mut self, director: &Director, node: &Node, spec: &NodeSpec) -> Result<(), BringUpError> {
+        if self.looked.elapsed() < LOOK {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        let cloud = director.clouds.get(&node.wanted.cloud)?;
+        // One that `conpaas director stop-nodes` ended stays so.
+        if director.stop_mark.is_set() || cloud.runs(&node.wanted.tag).await? != Some(false) {
+            return Ok(());
+        }
+        self.n_deaths += 1;
+        let console = last_lines(&console_of(director, node).await);
+        if self.n_deaths >= MAX_DEATHS {
+            return Err(BringUpError::Died { n_deaths: self.n_deaths, console });
+        }
+        let rid = node.rid;
+        if !matches!(director.store.read(move |tx| node::phase(tx, rid)).await?, Some(node::Phase::Making)) {
+            return Err(BringUpError::Unwanted);
+        }
+        tracing::warn!(node.tag = %node.wanted.tag, console, "a new node has ended; it is started again");
+        cloud.ensure_node(spec).await?;
+        Ok(())
     }
 }
 

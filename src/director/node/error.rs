@@ -32,6 +32,14 @@ pub(crate) enum BringUpError {
         /// The end of its console, if there is one.
         console: String,
     },
+    /// It ended while it was made, and again when it was started anew.
+    #[error("the node ended while it was made, {n_deaths} times{console}")]
+    Died {
+        /// How often.
+        n_deaths: u32,
+        /// The end of its console, if there is one.
+        console: String,
+    },
     /// It was stopped meanwhile.
     #[error("the node is not wanted any more")]
     Unwanted,

@@ -136,6 +136,19 @@ impl Cgroups {
         self.groups("lxc.payload", container).try_for_each(|group| group_tree::keep(&group))
     }
 
+    /// Names of the containers that begin with `prefix` and in which something runs. Blocking.
+    pub(crate) fn containers(&self, prefix: &str) -> Vec<String> {
+        let below = |top: &PathBuf| fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
+        let groups = self.tops.iter().flat_map(below);
+        let names =
+            groups.filter_map(|group| group.file_name()?.to_str()?.strip_prefix("lxc.payload.").map(str::to_owned));
+        let mut found: Vec<String> = names.filter(|name| name.starts_with(prefix)).collect();
+        found.sort();
+        found.dedup();
+        found.retain(|name| self.has_processes(name));
+        found
+    }
+
     /// Whether a process runs in the container's own groups. Blocking.
     pub(crate) fn has_processes(&self, container: &str) -> bool {
         self.groups("lxc.payload", container).any(|group| group_tree::has_members(&group))

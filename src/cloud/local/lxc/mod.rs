@@ -247,12 +247,26 @@ impl Cloud for LxcCloud {
         self.ensure_network().await
     }
 
+    async fn reserve_node(&self, spec: &NodeSpec) -> Result<(), CloudError> {
+        let _node = self.state.nodes.hold(&spec.tag).await;
+        self.end_strays(&spec.tag).await?;
+        let wanted = spec.clone();
+        self.state.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await.map(drop)
+    }
+
+    async fn runs(&self, tag: &NodeTag) -> Result<Option<bool>, CloudError> {
+        let Some(record) = self.state.node(tag).await? else { return Ok(Some(false)) };
+        let node = Node::new(&self.settings, &record);
+        Ok(Some(blocking(move || node.is_running()).await))
+    }
+
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let _node = self.state.nodes.hold(&spec.tag).await;
         let wanted = spec.clone();
         if self.state.node(&spec.tag).await?.is_none() {
             self.check_room_for_node().await?;
         }
+        self.end_strays(&spec.tag).await?;
         let record = self.state.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await?;
         let node = Node::new(&self.settings, &record);
         let starting =
@@ -284,6 +298,10 @@ impl Cloud for LxcCloud {
     async fn remove_node(&self, tag: &NodeTag) -> Result<(), CloudError> {
         let _node = self.state.nodes.hold(tag).await;
         let Some(record) = self.state.node(tag).await? else { return Ok(()) };
+        if record.number == 0 {
+            // Neither its record nor the copy says which container is its own.
+            self.end_strays(tag).await?;
+        }
         let fail = |reason| self.state.failed(format!("remove node {}", record.vmid), reason);
         let stopping = Node::new(&self.settings, &record);
         blocking(move || stopping.stop()).await.map_err(fail)?;
@@ -294,6 +312,8 @@ impl Cloud for LxcCloud {
             }
         }
         node::remove(&self.settings, &record).await.map_err(fail)?;
+        let gone = tag.clone();
+        self.state.with_inventory(move |inventory| inventory.forget_node(&gone)).await?;
         let mut applied = self.network.lock().await;
         // A node that is gone sends nothing: its rules go with the next look at the latest.
         if network::exists(&self.settings)
@@ -371,7 +391,9 @@ impl Cloud for LxcCloud {
         let directory = self.state.inventory.volume_directory(volume);
         let fail = |reason| self.state.failed(format!("remove volume {volume}"), reason);
         volume::release(&volume::disk(&directory)).await.map_err(fail)?;
-        blocking(move || file::ensure_absent(&directory)).await.map_err(|error| fail(chain(&error)))
+        blocking(move || file::ensure_absent(&directory)).await.map_err(|error| fail(chain(&error)))?;
+        let gone = volume.clone();
+        self.state.with_inventory(move |inventory| inventory.forget_volume(&gone)).await
     }
 
     async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {
@@ -414,6 +436,28 @@ impl LxcCloud {
             NODE_RESERVE >> 20
         );
         Err(CloudError::Exhausted { cloud: self.settings.name.clone(), what })
+    }
+
+    /// Before an address is given: ends the containers of this state directory
+    /// that no record names, since one of them may have it.
+    async fn end_strays(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        let of = tag.clone();
+        if self.state.with_inventory(move |inventory| inventory.node(&of)).await.is_ok_and(|record| record.is_some()) {
+            return Ok(());
+        }
+        let settings = Arc::clone(&self.settings);
+        let ended = self.state.with_inventory(move |inventory| {
+            // Before the records: what runs now had one before it was started.
+            let running = node::running(&settings);
+            let records = inventory.nodes()?;
+            Ok::<_, CloudError>(running.and_then(|running| node::end_strays(&settings, running, &records)))
+        });
+        for container in ended.await?.map_err(|reason| self.state.failed("end a container without a record", reason))? {
+            tracing::error!(node.container = container, "ended a container that no record names");
+            let fail = |reason| self.state.failed("end a container without a record", reason);
+            network::remove_cable(&container).await.map_err(fail)?;
+        }
+        Ok(())
     }
 
     async fn check_room(&self, size_mb: u64) -> Result<(), CloudError> {

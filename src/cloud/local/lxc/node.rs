@@ -276,6 +276,39 @@ impl Node {
     }
 }
 
+/// Returns the containers of this state directory that run: by their control
+/// groups, since nothing else of them may be left. Blocking.
+pub(crate) fn running(settings: &LxcSettings) -> Result<Vec<String>, String> {
+    let name = container_name(&settings.state_directory, 0);
+    let prefix = &name[..=name.find('-').unwrap_or_default()];
+    Ok(Cgroups::of_this_machine().map_err(|error| chain(&error))?.containers(prefix))
+}
+
+/// Ends those of `running` that none of `records` names. Returns their names. Blocking.
+pub(crate) fn end_strays(
+    settings: &LxcSettings,
+    running: Vec<String>,
+    records: &[NodeRecord],
+) -> Result<Vec<String>, String> {
+    let own: Vec<String> =
+        records.iter().map(|record| container_name(&settings.state_directory, record.number)).collect();
+    let cgroups = Cgroups::of_this_machine().map_err(|error| chain(&error))?;
+    let mut strays = running;
+    strays.retain(|container| !own.contains(container));
+    let lxc_path = settings.state_directory.join("nodes");
+    for container in &strays {
+        // Its monitor first: without it nothing new gets into the control groups.
+        let title = format!("[lxc monitor] {} {container}", lxc_path.display());
+        let monitors =
+            || process::find("cmdline", |words| words.split(|byte| *byte == 0).any(|word| word == title.as_bytes()));
+        if !process::kill_all(monitors, KILL) {
+            return Err(format!("the monitor of container {container} does not end"));
+        }
+        cgroups.clear(container, KILL)?;
+    }
+    Ok(strays)
+}
+
 /// Stops and removes all of a node but its volumes, which are put away.
 pub(crate) async fn remove(settings: &LxcSettings, record: &NodeRecord) -> Result<(), String> {
     let node = Node::new(settings, record);

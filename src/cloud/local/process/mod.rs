@@ -94,6 +94,35 @@ impl ProcessCloud {
         }
     }
 
+    /// Before an address is given: ends the programs of nodes that no record
+    /// names, since one of them may have it.
+    async fn end_strays(&self, tag: &NodeTag) -> Result<(), CloudError> {
+        let (of, cloud) = (tag.clone(), self.settings.name.clone());
+        let ended = self.state.with_inventory(move |inventory| {
+            if inventory.node(&of).is_ok_and(|record| record.is_some()) {
+                return Ok(Vec::new());
+            }
+            // Before the records: what runs now had one before it was started.
+            let running = node::running(inventory);
+            let tags: Vec<NodeTag> = inventory.nodes()?.into_iter().map(|record| record.tag).collect();
+            let strays: Vec<NodeTag> =
+                running.into_iter().filter(|found| !tags.contains(found) && *found != of).collect();
+            for stray in &strays {
+                let stopped = Node::new(inventory, stray).stop();
+                stopped.map_err(|reason| CloudError::Failed {
+                    cloud: cloud.clone(),
+                    action: format!("end node {stray}, which no record names"),
+                    reason,
+                })?;
+            }
+            Ok::<_, CloudError>(strays)
+        });
+        for stray in ended.await? {
+            tracing::error!(node.tag = %stray, "ended a node that no record names");
+        }
+        Ok(())
+    }
+
     /// To be called with the volumes' lock.
     async fn detach(&self, tag: &VolumeTag) -> Result<(), CloudError> {
         let Some(record) = self.state.volume(tag).await? else { return Ok(()) };
@@ -127,8 +156,21 @@ impl Cloud for ProcessCloud {
         "process"
     }
 
+    async fn reserve_node(&self, spec: &NodeSpec) -> Result<(), CloudError> {
+        let _node = self.state.nodes.hold(&spec.tag).await;
+        self.end_strays(&spec.tag).await?;
+        let wanted = spec.clone();
+        self.state.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await.map(drop)
+    }
+
+    async fn runs(&self, tag: &NodeTag) -> Result<Option<bool>, CloudError> {
+        let node = Node::new(&self.state.inventory, tag);
+        Ok(Some(blocking(move || node.is_running()).await))
+    }
+
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let _node = self.state.nodes.hold(&spec.tag).await;
+        self.end_strays(&spec.tag).await?;
         let wanted = spec.clone();
         let record = self.state.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await?;
         let view = Self::view(&self.settings, &record, true);
@@ -179,7 +221,9 @@ impl Cloud for ProcessCloud {
             self.detach(&volume.tag).await?;
         }
         let node = Node::new(&self.state.inventory, tag);
-        blocking(move || node.remove_files()).await.map_err(|error| fail(chain(&error)))
+        blocking(move || node.remove_files()).await.map_err(|error| fail(chain(&error)))?;
+        let gone = tag.clone();
+        self.state.with_inventory(move |inventory| inventory.forget_node(&gone)).await
     }
 
     async fn list_nodes(&self) -> Result<Vec<CloudNode>, CloudError> {
@@ -234,7 +278,9 @@ impl Cloud for ProcessCloud {
         }
         let directory = self.state.inventory.volume_directory(volume);
         let removed = blocking(move || file::ensure_absent(&directory)).await;
-        removed.map_err(|error| self.state.failed(format!("remove volume {volume}"), chain(&error)))
+        removed.map_err(|error| self.state.failed(format!("remove volume {volume}"), chain(&error)))?;
+        let gone = volume.clone();
+        self.state.with_inventory(move |inventory| inventory.forget_volume(&gone)).await
     }
 
     async fn list_volumes(&self) -> Result<Vec<CloudVolume>, CloudError> {

@@ -34,6 +34,22 @@ pub(crate) struct Node {
     directory: PathBuf,
 }
 
+/// Returns the nodes of this cloud of which a program runs, whether a record names them or not.
+pub(crate) fn running(inventory: &Inventory) -> Vec<NodeTag> {
+    let mut mark = format!("{NODE_VARIABLE}=").into_bytes();
+    mark.extend(inventory.nodes_directory().as_os_str().as_encoded_bytes());
+    mark.push(b'/');
+    let mut found: Vec<NodeTag> = Vec::new();
+    for pid in process::all() {
+        let words = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let tags = words.split(|byte| *byte == 0).filter_map(|word| word.strip_prefix(mark.as_slice()));
+        found.extend(tags.filter_map(|tag| String::from_utf8_lossy(tag).parse().ok()));
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
 impl Node {
     pub(crate) fn new(inventory: &Inventory, tag: &NodeTag) -> Node {
         Node { directory: inventory.node_directory(tag) }
