@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::application::record_stop;
+use super::asker::Asker;
 use super::error::Failure;
 use super::state::Director;
 use crate::clock;
@@ -19,12 +20,13 @@ pub(crate) async fn of_user(director: &Director, uid: UserId) -> Result<i64, Fai
     director.store.read(move |tx| user::credit(tx, uid)?.ok_or(Failure::False)).await
 }
 
-/// Takes credits from a user. Returns whether there were so many; if not, none is taken.
-pub(crate) async fn take(director: &Director, uid: UserId, amount: i64) -> Result<bool, Failure> {
+/// Takes credits from the user whose application asks. Returns whether there were so many; if not, none is taken.
+pub(crate) async fn take(director: &Director, asker: Asker, amount: i64) -> Result<bool, Failure> {
     let taken = director.store.write(move |tx| {
-        let is_enough = user::credit(tx, uid)?.is_some_and(|credit| credit >= amount);
+        asker.expect_wanted(tx)?;
+        let is_enough = user::credit(tx, asker.uid)?.is_some_and(|credit| credit >= amount);
         if is_enough {
-            user::add_credit(tx, uid, -amount)?;
+            user::add_credit(tx, asker.uid, -amount)?;
         }
         Ok::<_, Failure>(is_enough)
     });

@@ -12,6 +12,7 @@
 mod account;
 mod application;
 mod application_start;
+mod asker;
 mod attempts;
 mod backup;
 mod check;

@@ -14,7 +14,7 @@ use super::state::{Director, OperationKey};
 use super::timestamp::utc_now;
 use crate::api::manager::{AppInfo, ServiceIdView};
 use crate::api::texts;
-use crate::model::{ApplicationId, CloudName, ServiceId, UserId};
+use crate::model::{ApplicationId, CloudName, ServiceId, State, UserId};
 use crate::rpc::RpcCall;
 use crate::service as kinds;
 use crate::store::director::application::Application;
@@ -161,7 +161,12 @@ async fn add_to(director: &Director, node: &Node, kind: &str) -> Result<Service,
     let _one_at_a_time = director.operations.hold(&OperationKey::Services(aid)).await;
     let rec_id = director
         .store
-        .write(move |tx| Ok::<_, Failure>(service::begin_adding(tx, aid, &new_kind, &utc_now())?))
+        .write(move |tx| {
+            if !application::status(tx, aid)?.is_some_and(State::can_have_nodes) {
+                return Err(Failure::Application(texts::application_not_started(&aid.to_string())));
+            }
+            Ok(service::begin_adding(tx, aid, &new_kind, &utc_now())?)
+        })
         .await?;
     crash_point("add_service.recorded");
     let request = RpcCall::post(0, "add_service").param("service_type", kind);

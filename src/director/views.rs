@@ -4,7 +4,7 @@ use chrono::{Local, TimeZone};
 
 use super::node::request::Wish;
 use crate::api::{self, ApplicationView, NodeView, ResourceView, ServiceAndApplication, ServiceView, UserView};
-use crate::model::State;
+use crate::model::{CloudName, State};
 use crate::store::director::application::Application;
 use crate::store::director::node::Node;
 use crate::store::director::service::Service;
@@ -81,7 +81,7 @@ pub(crate) fn node(node: &Node) -> Option<NodeView> {
     let wish = Wish::parse(&node.wanted.request).unwrap_or_default();
     let place = node.place.as_ref()?;
     Some(NodeView {
-        id: format!("{}{}", node.wanted.cloud, place.vmid),
+        id: node_id(&node.wanted.cloud, &place.vmid),
         vmid: place.vmid.clone(),
         ip: place.ip.to_string(),
         private_ip: place.private_ip.to_string(),
@@ -91,6 +91,13 @@ pub(crate) fn node(node: &Node) -> Option<NodeView> {
         volumes: wish.attached,
         port: Some(place.port).filter(|port| *port != api::AGENT_PORT),
     })
+}
+
+/// Cloud and the cloud's own id in one, as ConPaaS 2.0 writes it; ids of local
+/// clouds that are not the default one begin with their cloud already.
+fn node_id(cloud: &CloudName, vmid: &str) -> String {
+    let has_cloud = vmid.strip_prefix(cloud.as_str()).is_some_and(|rest| rest.starts_with('-'));
+    if has_cloud { vmid.to_owned() } else { format!("{cloud}{vmid}") }
 }
 
 #[cfg(test)]
@@ -140,6 +147,19 @@ mod tests {
         assert_eq!((view.role, view.cloud.as_str(), view.charged), (NodeRole::Agent, "default", 2));
         let unplaced = Node { place: None, ..row };
         assert!(node(&unplaced).is_none() && resource(&unplaced, "app".into()).is_none());
+    }
+
+    #[test]
+    fn the_id_of_a_node_names_its_cloud_once() {
+        let two: CloudName = "cloud2".parse().expect("a name");
+        for (cloud, vmid, id) in [
+            (&two, "cloud2-i-00000003", "cloud2-i-00000003"),
+            (&two, "i-0abc", "cloud2i-0abc"),
+            (&two, "cloud22-i-1", "cloud2cloud22-i-1"),
+            (&CloudName::default_cloud(), "i-00000003", "iaasi-00000003"),
+        ] {
+            assert_eq!(node_id(cloud, vmid), id);
+        }
     }
 
     #[test]

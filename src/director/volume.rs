@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::asker::Asker;
 use super::error::Failure;
 use super::node::error::BringUpError;
 use super::node::request::new_volume_tag;
@@ -18,13 +19,18 @@ use crate::task::crash_point;
 
 /// Makes a volume, best where the node `near` of its application is. A
 /// repeated call with the same operation returns the same volume.
-pub(crate) async fn create(director: &Arc<Director>, new: NewVolume, near: Option<String>) -> Result<Volume, Failure> {
+pub(crate) async fn create(
+    director: &Arc<Director>,
+    asker: Asker,
+    new: NewVolume,
+    near: Option<String>,
+) -> Result<Volume, Failure> {
     let near = match near {
         Some(vmid) => node_of(director, new.aid, vmid).await?.map(|node| node.wanted.tag),
         None => None,
     };
     let worker = Arc::clone(director);
-    director.detached("create volume", async move { ensure(&worker, new, near).await }).await
+    director.detached("create volume", async move { ensure(&worker, Order::Of(asker), new, near).await }).await
 }
 
 /// Returns a volume of an application by its cloud's id.
@@ -37,6 +43,7 @@ pub(crate) async fn owned(director: &Director, aid: ApplicationId, id: &str) -> 
 /// Attaches a volume to a node of its application.
 pub(crate) async fn attach(
     director: &Arc<Director>,
+    asker: Asker,
     volume: Volume,
     vmid: &str,
     device: String,
@@ -45,11 +52,14 @@ pub(crate) async fn attach(
     let target = node_of(director, aid, vmid.to_owned()).await?;
     let target = target.ok_or_else(|| Failure::Application(format!("Node {vmid} not found in application {aid}")))?;
     let worker = Arc::clone(director);
-    director.detached("attach volume", async move { attach_to(&worker, &volume, &target, &device).await }).await
+    director
+        .detached("attach volume", async move { attach_to(&worker, Order::Of(asker), &volume, &target, &device).await })
+        .await
 }
 
 /// Detaches a volume from whichever node has it.
-pub(crate) async fn detach(director: &Arc<Director>, volume: Volume) -> Result<(), Failure> {
+pub(crate) async fn detach(director: &Arc<Director>, asker: Asker, volume: Volume) -> Result<(), Failure> {
+    director.store.read(move |tx| asker.expect_wanted(tx)).await?;
     let worker = Arc::clone(director);
     let work = async move {
         worker.clouds.get(&volume.wanted.cloud)?.detach_volume(&volume.wanted.tag).await?;
@@ -60,12 +70,13 @@ pub(crate) async fn detach(director: &Arc<Director>, volume: Volume) -> Result<(
 }
 
 /// Destroys a volume; one that is gone already is fine.
-pub(crate) async fn destroy(director: &Arc<Director>, aid: ApplicationId, id: String) -> Result<(), Failure> {
+pub(crate) async fn destroy(director: &Arc<Director>, asker: Asker, id: String) -> Result<(), Failure> {
     director.reserve.make_room().await;
     let found = director
         .store
         .write(move |tx| {
-            let found = volume::by_volume_id(tx, aid, &id)?;
+            asker.expect_wanted(tx)?;
+            let found = volume::by_volume_id(tx, asker.aid, &id)?;
             if let Some(found) = &found {
                 volume::set_removing(tx, found.id)?;
             }
@@ -99,8 +110,8 @@ pub(crate) async fn make_with_node(
         name: name.clone(),
         size_mb: wanted.vol_size,
     };
-    let made = ensure(director, new, Some(node.wanted.tag.clone())).await?;
-    attach_to(director, &made, node, &wanted.dev_name).await?;
+    let made = ensure(director, Order::WithNode(node.rid), new, Some(node.wanted.tag.clone())).await?;
+    attach_to(director, Order::WithNode(node.rid), &made, node, &wanted.dev_name).await?;
     Ok(NodeVolume {
         vol_name: name,
         vol_size: wanted.vol_size,
@@ -112,14 +123,19 @@ pub(crate) async fn make_with_node(
 }
 
 /// Records a volume, makes it, records its id; or returns what an earlier run of the operation made.
-async fn ensure(director: &Arc<Director>, new: NewVolume, near: Option<NodeTag>) -> Result<Volume, Failure> {
+async fn ensure(
+    director: &Arc<Director>,
+    order: Order,
+    new: NewVolume,
+    near: Option<NodeTag>,
+) -> Result<Volume, Failure> {
     let key = match &new.operation {
         Some(operation) => OperationKey::CreateVolume(new.aid, operation.clone()),
         None => OperationKey::VolumeOfTag(new.tag.clone()),
     };
     let _repeated_calls_wait = director.operations.hold(&key).await;
     director.reserve.check_room().await?;
-    let wanted = director.store.write(move |tx| record_wanted(tx, new)).await?;
+    let wanted = director.store.write(move |tx| record_wanted(tx, order, new)).await?;
     crash_point("create_volume.recorded");
     if wanted.phase == Phase::Ready {
         return Ok(wanted);
@@ -145,9 +161,20 @@ async fn ensure(director: &Arc<Director>, new: NewVolume, near: Option<NodeTag>)
     Ok(Volume { phase: Phase::Ready, volume_id: Some(made.volume_id), ..wanted })
 }
 
-async fn attach_to(director: &Arc<Director>, found: &Volume, target: &Node, device: &str) -> Result<(), Failure> {
-    let (id, tag, written) = (found.id, target.wanted.tag.clone(), device.to_owned());
-    director.store.write(move |tx| Ok::<_, Failure>(volume::set_attached(tx, id, Some((&tag, &written)))?)).await?;
+async fn attach_to(
+    director: &Arc<Director>,
+    order: Order,
+    found: &Volume,
+    target: &Node,
+    device: &str,
+) -> Result<(), Failure> {
+    let (id, rid, tag, written) = (found.id, target.rid, target.wanted.tag.clone(), device.to_owned());
+    let record = move |tx: &Transaction<'_>| {
+        order.expect_wanted(tx)?;
+        expect_node_wanted(tx, rid)?;
+        Ok::<_, Failure>(volume::set_attached(tx, id, Some((&tag, &written)))?)
+    };
+    director.store.write(record).await?;
     crash_point("attach_volume.recorded");
     director.clouds.get(&found.wanted.cloud)?.attach_volume(&found.wanted.tag, &target.wanted.tag, device).await?;
     crash_point("attach_volume.attached");
@@ -155,7 +182,8 @@ async fn attach_to(director: &Arc<Director>, found: &Volume, target: &Node, devi
 }
 
 /// Records a volume, or returns what an earlier run of the operation recorded.
-fn record_wanted(tx: &Transaction<'_>, new: NewVolume) -> Result<Volume, Failure> {
+fn record_wanted(tx: &Transaction<'_>, order: Order, new: NewVolume) -> Result<Volume, Failure> {
+    order.expect_wanted(tx)?;
     if let Some(operation) = &new.operation {
         let found = volume::of_operation(tx, new.aid, operation)?;
         if let Some(found) = found.filter(|found| found.phase != Phase::Removing) {
@@ -164,6 +192,31 @@ fn record_wanted(tx: &Transaction<'_>, new: NewVolume) -> Result<Volume, Failure
     }
     let id = volume::insert(tx, &new)?;
     Ok(Volume { id, phase: Phase::Making, wanted: new, volume_id: None })
+}
+
+/// Who asked for a volume.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    /// A manager.
+    Of(Asker),
+    /// It comes with a node, by its row.
+    WithNode(i64),
+}
+
+impl Order {
+    fn expect_wanted(self, tx: &Transaction<'_>) -> Result<(), Failure> {
+        match self {
+            Order::Of(asker) => asker.expect_wanted(tx),
+            Order::WithNode(rid) => expect_node_wanted(tx, rid),
+        }
+    }
+}
+
+fn expect_node_wanted(tx: &Transaction<'_>, rid: i64) -> Result<(), Failure> {
+    match node::phase(tx, rid)? {
+        Some(node::Phase::Making | node::Phase::Up) => Ok(()),
+        Some(node::Phase::Removing) | None => Err(Failure::application("The node is not wanted any more")),
+    }
 }
 
 async fn node_of(director: &Director, aid: ApplicationId, vmid: String) -> Result<Option<Node>, Failure> {
@@ -179,6 +232,7 @@ mod tests {
     #[test]
     fn a_repeated_operation_finds_its_volume_unless_it_is_on_its_way_out() {
         let sample = Sample::new(0);
+        let rid = sample.add_node("n1", crate::model::NodeRole::Agent);
         let record = |operation: Option<&str>| {
             let new = NewVolume {
                 tag: new_volume_tag(),
@@ -189,13 +243,16 @@ mod tests {
                 name: "v".into(),
                 size_mb: 1,
             };
-            sample.write(|tx| record_wanted(tx, new)).expect("a row").id
+            sample.write(|tx| record_wanted(tx, Order::WithNode(rid), new)).map(|volume| volume.id)
         };
-        let first = record(Some("one"));
-        assert_eq!(record(Some("one")), first);
-        assert_ne!(record(Some("two")), first);
-        assert_ne!(record(None), record(None));
+        let made = |operation| record(operation).expect("a row");
+        let first = made(Some("one"));
+        assert_eq!(made(Some("one")), first);
+        assert_ne!(made(Some("two")), first);
+        assert_ne!(made(None), made(None));
         sample.run(|tx| volume::set_removing(tx, first));
-        assert_ne!(record(Some("one")), first);
+        assert_ne!(made(Some("one")), first);
+        sample.run(|tx| node::set_removing(tx, rid));
+        assert!(record(None).is_err(), "nothing is made for a node that is not wanted");
     }
 }

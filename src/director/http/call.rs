@@ -4,9 +4,10 @@
 
 use crate::api::texts;
 use crate::director::account;
+use crate::director::asker::Asker;
 use crate::director::error::Failure;
 use crate::director::state::Director;
-use crate::model::{ApplicationId, CertificateRole, UserId};
+use crate::model::{ApplicationId, CertificateRole, NodeRole, UserId};
 use crate::pki::Identity;
 use crate::rpc::{Caller, Form};
 
@@ -45,7 +46,12 @@ impl Call {
 
     /// Returns the application that asks.
     pub(crate) fn application(&self) -> ApplicationId {
-        self.admitted.application.expect("only routes of managers and nodes ask for their application")
+        self.asker().aid
+    }
+
+    /// Returns the node that asks.
+    pub(crate) fn asker(&self) -> Asker {
+        self.admitted.asker.expect("only routes of managers and nodes ask for their application")
     }
 
     /// Returns the first variable part of the path as an application's id.
@@ -89,7 +95,7 @@ impl Call {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Admitted {
     user: Option<UserId>,
-    application: Option<ApplicationId>,
+    asker: Option<Asker>,
 }
 
 /// Checks the certificate against what the route asks for (reference:
@@ -118,7 +124,12 @@ pub(super) async fn admit(director: &Director, access: Access, caller: &Caller) 
     if !account::is_known(director, uid, application).await? {
         return Err(Failure::False);
     }
-    Ok(Admitted { user: Some(uid), application })
+    let role = NodeRole::of_certificate(identity.role);
+    let asker = application.zip(role).map(|(aid, role)| Asker { uid, aid, role, node: identity.node });
+    if let Some(asker) = asker {
+        director.store.read(move |tx| asker.expect_not_removed(tx)).await?;
+    }
+    Ok(Admitted { user: Some(uid), asker })
 }
 
 fn check_role(access: Access, role: CertificateRole) -> Result<(), Failure> {

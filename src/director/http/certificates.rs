@@ -11,7 +11,7 @@ use crate::rpc::Response;
 /// Signs a request of a manager for an agent of its own application, and nothing else.
 pub(crate) async fn sign_agent(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let request = call.certificate_request().await?;
-    Ok(Response::text(certificate::sign_agent(&director, call.user(), call.application(), &request)?))
+    Ok(Response::text(certificate::sign_agent(&director, call.asker(), &request).await?))
 }
 
 /// Signs a request of a manager or an agent for its own subject again. Its

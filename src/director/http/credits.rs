@@ -19,7 +19,7 @@ pub(crate) async fn decrement(director: Arc<Director>, call: Call) -> Result<Res
     let is_own = call.form.filled("aid").and_then(|text| text.parse().ok()) == Some(call.application());
     let amount = call.form.filled("decrement").and_then(|text| text.trim().parse::<i64>().ok());
     let is_taken = match amount.filter(|amount| *amount > 0 && is_own) {
-        Some(amount) => credit::take(&director, call.user(), amount).await?,
+        Some(amount) => credit::take(&director, call.asker(), amount).await?,
         None => false,
     };
     Ok(Response::json_line(&IsErrorView { error: !is_taken }))

@@ -32,7 +32,7 @@ pub(crate) async fn remove(director: Arc<Director>, call: Call) -> Result<Respon
     let wanted: Vec<NodeView> = serde_json::from_str(call.required("nodes")?)
         .map_err(|error| Failure::Application(format!("\"nodes\" is not a list of nodes: {error}")))?;
     let vmids = wanted.into_iter().map(|node| node.vmid).collect();
-    remove_agents(&director, call.application(), vmids).await?;
+    remove_agents(&director, call.asker(), vmids).await?;
     Ok(Response::json_line(&Done {}))
 }
 
@@ -56,7 +56,7 @@ fn order(director: &Director, call: &Call) -> Result<Order, Failure> {
         Ok(NewNode { tag: new_node_tag(), cloud, role: NodeRole::Agent, uid, aid, sid, operation, request, created })
     };
     let new = requests.into_iter().map(node).collect::<Result<_, Failure>>()?;
-    Ok(Order { uid, aid, operation, new })
+    Ok(Order { asker: call.asker(), operation, new })
 }
 
 fn service_type(call: &Call) -> Result<String, Failure> {

@@ -16,26 +16,26 @@ pub(crate) async fn create(director: Arc<Director>, call: Call) -> Result<Respon
     call.require_own_application()?;
     let new = new_volume(&director, &call)?;
     let near = call.form.filled("vm_id").map(str::to_owned);
-    let made = volume::create(&director, new, near).await?;
+    let made = volume::create(&director, call.asker(), new, near).await?;
     Ok(Response::json_line(&VolumeIdView { volume_id: made.volume_id }))
 }
 
 pub(crate) async fn attach(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let found = volume::owned(&director, call.application(), call.required("volume_id")?).await?;
     let device = device(call.form.filled("device_name"))?;
-    volume::attach(&director, found, call.required("vm_id")?, device).await?;
+    volume::attach(&director, call.asker(), found, call.required("vm_id")?, device).await?;
     Ok(Response::json_line(&Done {}))
 }
 
 pub(crate) async fn detach(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let found = volume::owned(&director, call.application(), call.required("volume_id")?).await?;
-    volume::detach(&director, found).await?;
+    volume::detach(&director, call.asker(), found).await?;
     Ok(Response::json_line(&Done {}))
 }
 
 /// Destroys a volume; one that is gone already is fine.
 pub(crate) async fn destroy(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    volume::destroy(&director, call.application(), call.required("volume_id")?.to_owned()).await?;
+    volume::destroy(&director, call.asker(), call.required("volume_id")?.to_owned()).await?;
     Ok(Response::json_line(&Done {}))
 }
 

@@ -4,9 +4,10 @@
 //! - A manager gets certificates for agents of its own application, and no other.
 //! - A node has its certificate renewed while it is wanted, and not after.
 
+use crate::director::asker::Asker;
 use crate::director::error::Failure;
 use crate::director::state::Director;
-use crate::model::{ApplicationId, NodeRole, UserId};
+use crate::model::{ApplicationId, NodeRole};
 use crate::pki::{Identity, Lifetime, NodeNumber, Subject};
 use crate::store::director::node;
 
@@ -21,13 +22,9 @@ pub(crate) enum Shown<'a> {
 }
 
 /// Signs a request of a manager for an agent of its own application.
-pub(crate) fn sign_agent(
-    director: &Director,
-    uid: UserId,
-    aid: ApplicationId,
-    request: &str,
-) -> Result<String, Failure> {
-    sign(director, aid, request, &Subject::agent(uid, aid), None)
+pub(crate) async fn sign_agent(director: &Director, asker: Asker, request: &str) -> Result<String, Failure> {
+    director.store.read(move |tx| asker.expect_wanted(tx)).await?;
+    sign(director, asker.aid, request, &Subject::agent(asker.uid, asker.aid), None)
 }
 
 /// Signs a request of a node for its own subject again, as long as the node is wanted.

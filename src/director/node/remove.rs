@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream;
 
+use crate::director::asker::Asker;
 use crate::director::error::Failure;
 use crate::director::state::{Director, OperationKey};
 use crate::model::{ApplicationId, NodeRole};
@@ -18,13 +19,13 @@ use crate::task::crash_point;
 pub(crate) const MAX_AT_ONCE: usize = 8;
 
 /// Removes agents of an application by their clouds' ids; those that are gone already are fine.
-pub(crate) async fn remove_agents(
-    director: &Arc<Director>,
-    aid: ApplicationId,
-    vmids: Vec<String>,
-) -> Result<(), Failure> {
+pub(crate) async fn remove_agents(director: &Arc<Director>, asker: Asker, vmids: Vec<String>) -> Result<(), Failure> {
     director.reserve.make_room().await;
-    let going = director.store.write(move |tx| record_removal(tx, aid, &vmids)).await?;
+    let record = move |tx: &Transaction<'_>| {
+        asker.expect_wanted(tx)?;
+        record_removal(tx, asker.aid, &vmids)
+    };
+    let going = director.store.write(record).await?;
     crash_point("remove_nodes.recorded");
     let worker = Arc::clone(director);
     let removing = async move {

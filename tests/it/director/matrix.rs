@@ -146,6 +146,8 @@ async fn nobody_touches_what_is_anothers() {
 async fn the_authority_signs_for_the_callers_own_application_only() {
     let world = World::start();
     world.add_user("alice");
+    let alice = world.certificate(&Subject::user(ALICE, "alice", "alice@example.org"), Lifetime::USER);
+    world.post(Some(&alice), "/startapp/1", &[]).await;
     let manager = world.certificate(&Subject::manager(ALICE, ApplicationId(1)), Lifetime::NODE);
     let table = [
         ("own agent", Subject::agent(ALICE, ApplicationId(1)), 200),

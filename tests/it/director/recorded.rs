@@ -252,7 +252,13 @@ async fn credit_is_taken_whole_or_not_at_all() {
     let world = World::start();
     world.add_user("test");
     let manager = world.certificate(&Subject::manager(UserId(1), ApplicationId(1)), Lifetime::NODE);
-    let before = world.post(Some(&manager), "/credit", &[]).await.json()["credit"].as_i64().unwrap();
+    let user = world.certificate(&Subject::user(UserId(1), "test", "test@example.org"), Lifetime::USER);
+    world.post(Some(&user), "/startapp/1", &[]).await;
+    let before = eventually("the manager's first hour is paid", || async {
+        let credit = world.post(Some(&manager), "/credit", &[]).await.json()["credit"].as_i64().unwrap();
+        (credit == 49).then_some(credit)
+    })
+    .await;
     for (decrement, is_error, left) in
         [("0", true, before), ("-1", true, before), ("51", true, before), ("x", true, before), ("2", false, before - 2)]
     {

@@ -145,9 +145,9 @@ fn a_director_whose_authority_was_renewed_knows_its_nodes() {
 }
 
 #[test]
-fn what_no_record_names_is_removed_and_what_is_others_is_not() {
+fn what_no_record_names_waits_for_a_word_and_what_is_others_is_not_touched() {
     ec2::inside(
-        "it::ec2::application::what_no_record_names_is_removed_and_what_is_others_is_not",
+        "it::ec2::application::what_no_record_names_waits_for_a_word_and_what_is_others_is_not_touched",
         |world| async move {
             let mut deployment = world.deploy(&[]);
             deployment.insist(&deployment.user, "/startapp/1/amazon", &[]).await;
@@ -160,6 +160,12 @@ fn what_no_record_names_is_removed_and_what_is_others_is_not() {
             let database = rusqlite::Connection::open(deployment.director.path("director.db")).unwrap();
             database.execute_batch("DELETE FROM node; DELETE FROM volume; DELETE FROM node_token;").unwrap();
             deployment.director.run(&[]);
+            for kind in ["node", "volume"] {
+                let text = format!("the database never named a {kind}");
+                eventually(&text, || async { deployment.director.log().contains(&text).then_some(()) }).await;
+            }
+            assert_eq!((world.observer.instances().len(), world.observer.volumes().len()), (2, 1));
+            crate::support::director::succeed(&mut deployment.director.command(&["director", "discard"]));
             eventually("the orphans are gone", || async {
                 let seen: Vec<String> = world.observer.instances().into_iter().map(|one| one.id).collect();
                 (seen == [stranger.clone()] && world.observer.volumes().is_empty()).then_some(())

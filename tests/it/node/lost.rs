@@ -33,8 +33,12 @@ async fn an_agent_that_was_killed_in_the_middle_of_a_step_is_asked_again() {
     world.start_service(sid).await;
     let node = world.node_ids().await[0].clone();
     let (pid, root) = world.director.node(&node);
-    world.bench.kill(pid);
     world.ok(create_volume("v1", 10, &node)).await;
+    // The stand-in answers on this thread: nothing is attached before the agent is gone.
+    while !world.director.log().iter().any(|line| line.starts_with("/create_volume")) {
+        tokio::task::yield_now().await;
+    }
+    world.bench.kill(pid);
     eventually("the agent is asked again", async || log(&world).contains("asking an agent again").then_some(())).await;
     let own = world.address.octets();
     let last = node.trim_start_matches("iaasn").parse().unwrap();
@@ -51,7 +55,7 @@ async fn a_manager_without_its_database_says_so_and_does_not_start_from_nothing(
     let sid = world.add("generic").await;
     world.start_service(sid).await;
     world.bench.kill(world.pid);
-    let database = world.root.join("var/cache/manager.db");
+    let database = world.root.join("var/cache/cpsmanager/manager.db");
     assert!(database.exists(), "{}", database.display());
     let aside = world.root.join("aside.db");
     move_database(&database, &aside);
