@@ -16,6 +16,9 @@ use crate::model::{ServiceId, State};
 pub(crate) struct StateView {
     /// The service's state after the call.
     pub state: State,
+    /// The operation that the call began (ours); absent when nothing outlives the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<String>,
 }
 
 /// The service that a call made or changes: `add_service`, `create_volume`, `delete_volume`.
@@ -23,6 +26,9 @@ pub(crate) struct StateView {
 pub(crate) struct ServiceIdView {
     /// The service's id.
     pub service_id: ServiceId,
+    /// The operation that the call began (ours); absent when nothing outlives the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<String>,
 }
 
 /// `get_app_info`.

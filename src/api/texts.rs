@@ -16,6 +16,21 @@ pub(crate) const BAD_IDS: &str = "Bad specification of application or service ID
 /// A service that is not there.
 pub(crate) const INVALID_SERVICE_ID: &str = "Invalid service_id";
 
+/// Why a start ended that was stopped before the manager answered.
+pub(crate) const STOPPED_MEANWHILE: &str = "the application was stopped meanwhile";
+
+/// Returns the text for a name that clients would take for an id; `what` is what was to be called so.
+#[must_use]
+pub(crate) fn name_is_number(what: &str, name: &str) -> String {
+    format!("The {what} cannot be called '{name}': a name of digits only is taken for an id. Add a letter to it")
+}
+
+/// Returns the text for an operation that nobody knows, or nobody knows any more.
+#[must_use]
+pub(crate) fn unknown_operation(id: &str) -> String {
+    format!("what became of operation '{id}' is not known, or not any more")
+}
+
 /// Returns the text for a parameter that is absent.
 #[must_use]
 pub(crate) fn argument_required(name: &str) -> String {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
-use super::output::printer::{PLAIN, write_out};
+use super::output::printer::{PLAIN, write_error, write_out};
 
 /// Reads `words` as `command`, called by `program`. Words that are not
 /// understood are a `complaint` under the `usage`.
@@ -34,7 +34,7 @@ pub(crate) fn written(directory: &Path, outcome: std::io::Result<()>) -> ExitCod
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ERROR: cannot write into {}: {error}", directory.display());
+            write_error(&format!("ERROR: cannot write into {}: {error}", directory.display()));
             ExitCode::FAILURE
         }
     }

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::Command;
 
-use output::printer::{PLAIN, write_out};
+use output::printer::{PLAIN, ended, write_error, write_out};
 
 use crate::supervise::keeper;
 
@@ -69,10 +69,11 @@ pub fn main() -> ExitCode {
     let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let words: Result<Vec<String>, OsString> = words.map(OsString::into_string).collect();
     let Ok(words) = words else {
-        eprintln!("ERROR: an argument is not UTF-8 text");
+        write_error("ERROR: an argument is not UTF-8 text");
         return ExitCode::from(2);
     };
-    dispatch(&program, words)
+    let is_json = words.iter().any(|word| word == "--json");
+    ended(dispatch(&program, words), is_json)
 }
 
 fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
@@ -92,9 +93,7 @@ fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
         return code;
     }
     if words.is_empty() {
-        eprintln!("{}", tree::usage(&program));
-        eprintln!("ERROR: too few arguments");
-        return ExitCode::from(2);
+        return ExitCode::from(PLAIN.usage_error(&tree::usage(&program), "too few arguments"));
     }
     let first = words.remove(0);
     if let Some(group) = tree::find(&first) {

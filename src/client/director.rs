@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::error::Failure;
 use super::lookup::FoundService;
 use super::session::Session;
-use crate::api::{ApplicationView, ResourceView, ServiceAndApplication, UserView};
+use crate::api::{Accepted, ApplicationView, OperationView, ResourceView, ServiceAndApplication, UserView};
 use crate::model::ApplicationId;
 
 /// What `/upload_manifest` answers. Upstream leaves the id out of a manifest without services.
@@ -77,12 +77,17 @@ impl Session {
         &self,
         application: ApplicationId,
         cloud: Option<&str>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Accepted, Failure> {
         let method = match cloud {
             Some(cloud) => format!("startapp/{application}/{cloud}"),
             None => format!("startapp/{application}"),
         };
-        self.post_done(&method, &[]).await
+        self.post(&method, &[]).await
+    }
+
+    /// Returns what became of the start of an application.
+    pub(crate) async fn start_outcome(&self, operation_id: &str) -> Result<OperationView, Failure> {
+        self.get(&format!("get_operation/{operation_id}")).await
     }
 
     /// Asks for the end of an application.
@@ -112,10 +117,10 @@ impl Session {
         self.post(&format!("add/{kind}"), &[("appid", &application.to_string())]).await
     }
 
-    /// Removes a service from its application.
-    pub(crate) async fn remove_service(&self, found: &FoundService) -> Result<(), Failure> {
+    /// Asks for the removal of a service from its application.
+    pub(crate) async fn remove_service(&self, found: &FoundService) -> Result<Accepted, Failure> {
         let (application, service) = (found.application.to_string(), found.service.to_string());
-        self.post_done("remove", &[("app_id", &application), ("service_id", &service)]).await
+        self.post("remove", &[("app_id", &application), ("service_id", &service)]).await
     }
 
     /// Renames a service.

@@ -14,10 +14,10 @@ pub(crate) struct FoundService {
     pub service: ServiceId,
 }
 
-/// Finds the application that `name_or_id` means; whatever reads as a number is an id.
+/// Finds the application that `name_or_id` means. A name wins over an id; one that is also another's id is refused.
 ///
 /// # Errors
-/// There is none, or several have the name.
+/// There is none, or several are meant.
 pub(crate) async fn application(session: &Session, name_or_id: &str) -> Result<ApplicationView, Failure> {
     let found = choose_application(session.applications().await?, name_or_id)?;
     session.learn_manager(&found);
@@ -28,15 +28,22 @@ fn choose_application(applications: Vec<ApplicationView>, name_or_id: &str) -> R
     if applications.is_empty() {
         return Err(Failure::said("No existing applications."));
     }
-    if let Ok(id) = name_or_id.trim().parse::<i64>() {
-        let found = applications.into_iter().find(|app| app.aid == ApplicationId(id));
-        return found.ok_or_else(|| Failure::said(format!("Unknown application id {id}")));
-    }
-    let mut named: Vec<ApplicationView> = applications.into_iter().filter(|app| app.name == name_or_id).collect();
-    match named.len() {
-        0 => Err(Failure::said(format!("Unknown application name '{name_or_id}'"))),
-        1 => Ok(named.remove(0)),
-        several => Err(Failure::said(format!("{several} applications match the application name '{name_or_id}'"))),
+    let id = name_or_id.trim().parse::<i64>().ok().map(ApplicationId);
+    let by_id = id.and_then(|id| applications.iter().find(|app| app.aid == id));
+    let named: Vec<&ApplicationView> = applications.iter().filter(|app| app.name == name_or_id).collect();
+    match (named.as_slice(), by_id, id) {
+        ([named], Some(other), _) if named.aid != other.aid => Err(Failure::said(format!(
+            "'{name_or_id}' is the name of application {} and the id of application '{}': say {} or '{}'",
+            named.aid, other.name, named.aid, other.name
+        ))),
+        ([one], _, _) => Ok((*one).clone()),
+        ([], Some(one), _) => Ok(one.clone()),
+        ([], None, Some(id)) => Err(Failure::said(format!("Unknown application id {id}"))),
+        ([], None, None) => Err(Failure::said(format!("Unknown application name '{name_or_id}'"))),
+        (several, _, _) => {
+            let several = several.len();
+            Err(Failure::said(format!("{several} applications match the application name '{name_or_id}'")))
+        }
     }
 }
 
@@ -59,19 +66,26 @@ pub(crate) async fn service(
     Ok(FoundService { application, service })
 }
 
-/// The error is the beginning of the sentence that says what is unknown.
+/// The error is the beginning of the sentence that says what is wrong.
 fn choose_service(services: &[ServiceAndApplication], name_or_id: &str) -> Result<ServiceId, String> {
-    let (found, unknown) = match name_or_id.trim().parse::<i64>() {
-        Ok(id) => {
-            let found = services.iter().find(|found| found.service.sid == ServiceId(id));
-            (found, format!("Unknown service id {id}"))
+    let id = name_or_id.trim().parse::<i64>().ok().map(ServiceId);
+    let by_id = id.and_then(|id| services.iter().find(|found| found.service.sid == id));
+    let named: Vec<ServiceId> =
+        services.iter().filter(|found| found.service.name == name_or_id).map(|found| found.service.sid).collect();
+    match (named.as_slice(), by_id, id) {
+        ([named], Some(other), _) if *named != other.service.sid => Err(format!(
+            "'{name_or_id}' is the name of service {named} and the id of service '{}': say {named} or '{}'; both are",
+            other.service.name, other.service.name
+        )),
+        ([one], _, _) => Ok(*one),
+        ([], Some(one), _) => Ok(one.service.sid),
+        ([], None, Some(id)) => Err(format!("Unknown service id {id}")),
+        ([], None, None) => Err(format!("Unknown service name '{name_or_id}'")),
+        (several, _, _) => {
+            let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+            Err(format!("{} services match the service name '{name_or_id}', {},", several.len(), ids.join(" and ")))
         }
-        Err(_) => {
-            let found = services.iter().find(|found| found.service.name == name_or_id);
-            (found, format!("Unknown service name '{name_or_id}'"))
-        }
-    };
-    found.map(|found| found.service.sid).ok_or(unknown)
+    }
 }
 
 /// Returns the user's services, of one application and one kind only when so asked.
@@ -138,14 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn whatever_reads_as_a_number_is_an_id_and_a_name_must_be_one_applications() {
-        let apps = || vec![app(1, "shop"), app(2, "twice"), app(3, "twice"), app(4, "2")];
+    fn a_name_wins_over_an_id_and_what_means_two_applications_is_refused() {
+        let apps = || vec![app(1, "shop"), app(2, "twice"), app(3, "twice"), app(4, "2"), app(5, "77"), app(6, "6")];
         let chosen = |name_or_id: &str| match choose_application(apps(), name_or_id) {
             Ok(app) => Ok(app.aid.0),
             Err(failure) => Err(failure.text),
         };
         assert_eq!(chosen("shop"), Ok(1));
-        assert_eq!(chosen(" 2 "), Ok(2), "the application called 2 cannot be meant by its name");
+        let both = "'2' is the name of application 4 and the id of application 'twice': say 4 or 'twice'";
+        assert_eq!(chosen("2"), Err(both.to_owned()));
+        assert_eq!((chosen(" 2 "), chosen("3"), chosen("77"), chosen("6")), (Ok(2), Ok(3), Ok(5), Ok(6)));
         assert_eq!(chosen("9"), Err("Unknown application id 9".to_owned()));
         assert_eq!(chosen("none"), Err("Unknown application name 'none'".to_owned()));
         assert_eq!(chosen("twice"), Err("2 applications match the application name 'twice'".to_owned()));
@@ -154,11 +170,16 @@ mod tests {
 
     #[test]
     fn a_service_is_chosen_by_id_or_name() {
-        let services = [service_of(1, 7, "generic", "seven"), service_of(1, 8, "generic", "7")];
-        assert_eq!(choose_service(&services, "7"), Ok(ServiceId(7)));
+        let mut services = vec![service_of(1, 7, "generic", "seven"), service_of(1, 8, "generic", "7")];
+        let both = "'7' is the name of service 8 and the id of service 'seven': say 8 or 'seven'; both are";
+        assert_eq!(choose_service(&services, "7"), Err(both.to_owned()));
         assert_eq!(choose_service(&services, "seven"), Ok(ServiceId(7)));
         assert_eq!(choose_service(&services, "9"), Err("Unknown service id 9".to_owned()));
         assert_eq!(choose_service(&services, "x"), Err("Unknown service name 'x'".to_owned()));
+        services.push(service_of(1, 9, "generic", "seven"));
+        let twice = "2 services match the service name 'seven', 7 and 9,";
+        assert_eq!(choose_service(&services, "seven"), Err(twice.to_owned()));
+        assert_eq!(choose_service(&services, "9"), Ok(ServiceId(9)));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::api::manager::{
     AppInfo, AuthorizedKeys, CodeVersion, CodeVersionId, CodeVersions, KeyOutcome, LogText, NodeInfo, NodeList,
     ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript, StateChange, VolumeList, VolumeView,
 };
+use crate::api::{Accepted, OperationView};
 use crate::model::{ApplicationId, ServiceId};
 use crate::rpc::RpcCall;
 
@@ -41,14 +42,14 @@ impl Session {
     }
 
     /// Asks for the start of a service, in the default cloud when none is named.
-    pub(crate) async fn start_service(&self, found: &FoundService, cloud: Option<&str>) -> Result<(), Failure> {
+    pub(crate) async fn start_service(&self, found: &FoundService, cloud: Option<&str>) -> Result<Accepted, Failure> {
         let call = manager_post("start_service").param("cloud", cloud.unwrap_or(DEFAULT_CLOUD));
-        self.done(found.application, call.param("service_id", found.service.0)).await
+        self.accepted(found.application, call.param("service_id", found.service.0)).await
     }
 
     /// Asks for the end of a service.
-    pub(crate) async fn stop_service(&self, found: &FoundService) -> Result<(), Failure> {
-        self.done(found.application, manager_post("stop_service").param("service_id", found.service.0)).await
+    pub(crate) async fn stop_service(&self, found: &FoundService) -> Result<Accepted, Failure> {
+        self.accepted(found.application, manager_post("stop_service").param("service_id", found.service.0)).await
     }
 
     /// Asks for more nodes, in the default cloud when none is named.
@@ -57,15 +58,15 @@ impl Session {
         found: &FoundService,
         counts: &Counts,
         cloud: Option<&str>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Accepted, Failure> {
         let call = manager_post("add_nodes").param("nodes", nodes(counts)).param("service_id", found.service.0);
-        self.done(found.application, call.param("cloud", cloud.unwrap_or(DEFAULT_CLOUD))).await
+        self.accepted(found.application, call.param("cloud", cloud.unwrap_or(DEFAULT_CLOUD))).await
     }
 
     /// Asks for fewer nodes.
-    pub(crate) async fn remove_nodes(&self, found: &FoundService, counts: &Counts) -> Result<(), Failure> {
+    pub(crate) async fn remove_nodes(&self, found: &FoundService, counts: &Counts) -> Result<Accepted, Failure> {
         let call = manager_post("remove_nodes").param("nodes", nodes(counts)).param("service_id", found.service.0);
-        self.done(found.application, call).await
+        self.accepted(found.application, call).await
     }
 
     /// Returns the startup script of a service's nodes.
@@ -80,20 +81,24 @@ impl Session {
         self.manager::<StartupScript>(found.application, call).await.map(drop)
     }
 
-    /// Asks for a volume of `size_mb` at a node. Returns the service that it belongs to.
+    /// Asks for a volume of `size_mb` at a node. Returns the service that it belongs to, and the operation.
     pub(crate) async fn create_volume(
         &self,
         application: ApplicationId,
         name: &str,
         size_mb: i64,
         node: &str,
-    ) -> Result<FoundService, Failure> {
+    ) -> Result<(FoundService, Accepted), Failure> {
         let call = manager_post("create_volume").param("volumeName", name).param("volumeSize", size_mb);
         self.owner(application, call.param("agentId", node)).await
     }
 
-    /// Asks for the end of a volume. Returns the service that it belonged to.
-    pub(crate) async fn delete_volume(&self, application: ApplicationId, name: &str) -> Result<FoundService, Failure> {
+    /// Asks for the end of a volume. Returns the service that it belonged to, and the operation.
+    pub(crate) async fn delete_volume(
+        &self,
+        application: ApplicationId,
+        name: &str,
+    ) -> Result<(FoundService, Accepted), Failure> {
         self.owner(application, manager_post("delete_volume").param("volumeName", name)).await
     }
 
@@ -103,13 +108,20 @@ impl Session {
         Ok(self.manager::<VolumeList>(found.application, call).await?.volumes)
     }
 
-    async fn owner(&self, application: ApplicationId, call: RpcCall) -> Result<FoundService, Failure> {
-        let ServiceIdView { service_id } = self.manager(application, call).await?;
-        Ok(FoundService { application, service: service_id })
+    /// Returns what became of an operation of the application's manager.
+    pub(crate) async fn operation(&self, application: ApplicationId, id: &str) -> Result<OperationView, Failure> {
+        self.manager(application, manager_get("get_operation").param("operation_id", id)).await
     }
 
-    async fn done(&self, application: ApplicationId, call: RpcCall) -> Result<(), Failure> {
-        self.manager::<IgnoredAny>(application, call).await.map(drop)
+    async fn owner(&self, application: ApplicationId, call: RpcCall) -> Result<(FoundService, Accepted), Failure> {
+        let ServiceIdView { service_id, operation_id } = self.manager(application, call).await?;
+        Ok((FoundService { application, service: service_id }, Accepted { operation_id }))
+    }
+
+    /// Calls what begins an operation. A manager that does not say which one is of ConPaaS 2.0, whatever it answers.
+    async fn accepted(&self, application: ApplicationId, call: RpcCall) -> Result<Accepted, Failure> {
+        let answer: Value = self.manager(application, call).await?;
+        Ok(serde_json::from_value(answer).unwrap_or_default())
     }
 }
 
@@ -185,17 +197,18 @@ impl Session {
 
     /// Deletes a code version.
     pub(crate) async fn delete_code(&self, found: &FoundService, version: &str) -> Result<(), Failure> {
-        self.change_code(found, "delete_code_version", version).await
+        let call = code_call(found, "delete_code_version", version);
+        self.manager::<IgnoredAny>(found.application, call).await.map(drop)
     }
 
     /// Asks for another code version to be the one that runs; `method` is the kind's own.
-    pub(crate) async fn enable_code(&self, found: &FoundService, method: &str, version: &str) -> Result<(), Failure> {
-        self.change_code(found, method, version).await
-    }
-
-    async fn change_code(&self, found: &FoundService, method: &str, version: &str) -> Result<(), Failure> {
-        let call = RpcCall::post(found.service.0, method).param("codeVersionId", version);
-        self.done(found.application, call).await
+    pub(crate) async fn enable_code(
+        &self,
+        found: &FoundService,
+        method: &str,
+        version: &str,
+    ) -> Result<Accepted, Failure> {
+        self.accepted(found.application, code_call(found, method, version)).await
     }
 
     /// Calls a method of one service that takes nothing and tells something.
@@ -214,6 +227,10 @@ fn manager_get(method: &str) -> RpcCall {
 
 fn manager_post(method: &str) -> RpcCall {
     RpcCall::post(ServiceId::MANAGER.0, method)
+}
+
+fn code_call(found: &FoundService, method: &str, version: &str) -> RpcCall {
+    RpcCall::post(found.service.0, method).param("codeVersionId", version)
 }
 
 fn service_get(found: &FoundService, method: &str) -> RpcCall {

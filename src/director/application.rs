@@ -6,11 +6,11 @@
 use super::error::Failure;
 use super::state::Director;
 use crate::api::texts;
-use crate::model::{ApplicationEvent, ApplicationId, NodeRole, UserId};
+use crate::model::{ApplicationEvent, ApplicationId, NodeRole, UserId, is_number};
 use crate::store::Transaction;
 use crate::store::director::application::{Advance, Application};
 use crate::store::director::node::Node;
-use crate::store::director::{application, node, service, volume};
+use crate::store::director::{application, node, outcome, service, volume};
 use crate::task::crash_point;
 
 const MAX_NAME_CHARS: usize = 256;
@@ -101,6 +101,7 @@ pub(crate) fn record_stop(tx: &Transaction<'_>, aid: ApplicationId) -> Result<()
         Advance::Refused(wrong) => return Err(Failure::Internal(wrong.to_string())),
         Advance::To(_) => {}
     }
+    outcome::fail_start_of(tx, aid, texts::STOPPED_MEANWHILE)?;
     node::set_all_removing(tx, aid)?;
     volume::set_all_removing(tx, aid)?;
     Ok(service::delete_all(tx, aid)?)
@@ -123,6 +124,9 @@ fn check_name(name: &str) -> Result<(), Failure> {
         let text = format!("An application's name is at most {MAX_NAME_CHARS} printable characters");
         return Err(Failure::Application(text));
     }
+    if is_number(name) {
+        return Err(Failure::Application(texts::name_is_number("application", name)));
+    }
     Ok(())
 }
 
@@ -135,7 +139,15 @@ mod tests {
 
     #[test]
     fn names_are_short_and_printable() {
-        for (name, is_good) in [("a", true), ("ü b", true), ("a\tb", false), ("\u{1b}[31m", false)] {
+        for (name, is_good) in [
+            ("a", true),
+            ("ü b", true),
+            ("a\tb", false),
+            ("\u{1b}[31m", false),
+            ("3", false),
+            (" 03 ", false),
+            ("3a", true),
+        ] {
             assert_eq!(check_name(name).is_ok(), is_good, "{name:?}");
         }
         assert!(check_name(&"ü".repeat(MAX_NAME_CHARS)).is_ok());

@@ -19,23 +19,33 @@ use crate::api::texts;
 use crate::model::{ApplicationEvent, ApplicationId, CloudName, NodeRole, ServiceId, UserId};
 use crate::store::director::application::{self, Advance};
 use crate::store::director::node::{self, NewNode, Node, Phase};
+use crate::store::director::outcome::{self, Outcome};
 use crate::store::director::user;
 use crate::store::{StoreError, Transaction};
 use crate::sys::chain;
 use crate::task::crash_point;
 
 /// Records that an application starts, and goes on with it in a task of its own.
+/// Returns the id by which the outcome is asked for.
 pub(crate) async fn start(
     director: &Arc<Director>,
     uid: UserId,
     aid: ApplicationId,
     cloud: CloudName,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     director.reserve.check_room().await?;
-    director.store.write(move |tx| begin_start(tx, uid, aid, cloud)).await?;
+    let operation_id = director.store.write(move |tx| begin_start(tx, uid, aid, cloud)).await?;
     crash_point("start_application.recorded");
     tracing::info!(app.id = aid.0, user.id = uid.0, "application starting");
-    spawn_managers(director).await
+    spawn_managers(director).await?;
+    Ok(operation_id)
+}
+
+/// Returns what became of a start of one of the user's applications.
+pub(crate) async fn outcome(director: &Director, uid: UserId, id: &str) -> Result<Outcome, Failure> {
+    let wanted = id.to_owned();
+    let found = director.store.read(move |tx| Ok::<_, Failure>(outcome::find(tx, uid, &wanted)?)).await?;
+    found.ok_or_else(|| Failure::Application(texts::unknown_operation(id)))
 }
 
 /// Starts a task for every manager that is wanted and not up, unless one
@@ -85,7 +95,7 @@ async fn bring_up_manager(director: &Arc<Director>, node: &Node) {
     credit::charge(director).await;
 }
 
-fn begin_start(tx: &Transaction<'_>, uid: UserId, aid: ApplicationId, cloud: CloudName) -> Result<(), Failure> {
+fn begin_start(tx: &Transaction<'_>, uid: UserId, aid: ApplicationId, cloud: CloudName) -> Result<String, Failure> {
     owned(tx, aid, uid)?;
     match application::advance(tx, aid, ApplicationEvent::Start, None)? {
         Advance::To(_) => {}
@@ -108,7 +118,7 @@ fn begin_start(tx: &Transaction<'_>, uid: UserId, aid: ApplicationId, cloud: Clo
         created: chrono::Utc::now().timestamp(),
     };
     node::insert(tx, &new)?;
-    Ok(())
+    Ok(new.tag.to_string())
 }
 
 /// Records how the start of an application ended, for its manager's node `rid`.
@@ -117,16 +127,17 @@ fn record_started(
     tx: &Transaction<'_>,
     rid: i64,
     aid: ApplicationId,
-    outcome: Result<(), &str>,
+    ended: Result<(), &str>,
 ) -> Result<(), StoreError> {
-    let (event, reason) = match outcome {
+    let (event, reason) = match ended {
         Ok(()) if credit::start_counting(tx, rid)? => (ApplicationEvent::ManagerUp, None),
-        Ok(()) => return Ok(()),
+        Ok(()) => return outcome::insert(tx, rid, Some(texts::STOPPED_MEANWHILE)),
         Err(reason) => {
             node::set_removing(tx, rid)?;
             (ApplicationEvent::StartFailed, Some(reason))
         }
     };
+    outcome::insert(tx, rid, reason)?;
     let _one_that_was_stopped_stays_so = application::advance(tx, aid, event, reason)?;
     Ok(())
 }

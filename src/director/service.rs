@@ -5,16 +5,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::de::IgnoredAny;
-
 use super::application::{WithManager, with_managers};
 use super::error::Failure;
 use super::manager_calls;
 use super::state::{Director, OperationKey};
 use super::timestamp::utc_now;
+use crate::api::Accepted;
 use crate::api::manager::{AppInfo, ServiceIdView};
 use crate::api::texts;
-use crate::model::{ApplicationId, CloudName, ServiceId, State, UserId};
+use crate::model::{ApplicationId, CloudName, ServiceId, State, UserId, is_number};
 use crate::rpc::RpcCall;
 use crate::service as kinds;
 use crate::store::director::application::Application;
@@ -64,6 +63,9 @@ pub(crate) async fn rename(
         let text = format!("A service's name is at most {MAX_NAME_CHARS} printable characters");
         return Err(Failure::Application(text));
     }
+    if is_number(name) {
+        return Err(Failure::Application(texts::name_is_number("service", name)));
+    }
     let name = name.to_owned();
     director
         .store
@@ -77,22 +79,22 @@ pub(crate) async fn rename(
 }
 
 /// Removes a service from its manager, and its row. `shown` is the
-/// application's id as the caller wrote it.
+/// application's id as the caller wrote it. Returns the manager's operation that gives the nodes back.
 pub(crate) async fn remove(
     director: &Arc<Director>,
     uid: UserId,
     aid: ApplicationId,
     sid: ServiceId,
     shown: &str,
-) -> Result<(), Failure> {
+) -> Result<Accepted, Failure> {
     let (_, node) = manager_calls::find(director, uid, aid, shown).await?;
     let found = director.store.read(move |tx| Ok::<_, Failure>(service::get(tx, aid, sid)?)).await?;
     director.reserve.make_room().await;
     let worker = Arc::clone(director);
     let work = async move { remove_from(&worker, &node, sid, found.map(|found| found.rec_id)).await };
-    director.detached("remove a service", work).await?;
+    let accepted = director.detached("remove a service", work).await?;
     tracing::info!(app.id = aid.0, service.id = sid.0, "service removed");
-    Ok(())
+    Ok(accepted)
 }
 
 /// Returns all services of a user, or of one of his applications, each with its application.
@@ -183,27 +185,35 @@ async fn add_to(director: &Director, node: &Node, kind: &str) -> Result<Service,
     added.ok_or_else(|| Failure::application("The application was stopped while the service was added"))
 }
 
-async fn remove_from(director: &Director, node: &Node, sid: ServiceId, rec_id: Option<i64>) -> Result<(), Failure> {
+async fn remove_from(
+    director: &Director,
+    node: &Node,
+    sid: ServiceId,
+    rec_id: Option<i64>,
+) -> Result<Accepted, Failure> {
     let _one_at_a_time = director.operations.hold(&OperationKey::Services(node.wanted.aid)).await;
     let removed = remove_from_manager(director, node, sid).await;
     crash_point("remove_service.removed");
-    if let Err(failure) = removed {
-        // A repeated removal finds the service gone from the manager: only the row is left to go.
-        let is_gone = rec_id.is_some() && !service_ids(director, node).await?.contains(&sid);
-        if !is_gone {
-            return Err(failure);
+    let accepted = match removed {
+        Ok(accepted) => accepted,
+        Err(failure) => {
+            // A repeated removal finds the service gone from the manager: only the row is left to go.
+            let is_gone = rec_id.is_some() && !service_ids(director, node).await?.contains(&sid);
+            if !is_gone {
+                return Err(failure);
+            }
+            Accepted::default()
         }
+    };
+    if let Some(rec_id) = rec_id {
+        director.store.write(move |tx| Ok::<_, Failure>(service::delete(tx, rec_id)?)).await?;
     }
-    match rec_id {
-        Some(rec_id) => director.store.write(move |tx| Ok::<_, Failure>(service::delete(tx, rec_id)?)).await,
-        None => Ok(()),
-    }
+    Ok(accepted)
 }
 
-async fn remove_from_manager(director: &Director, node: &Node, sid: ServiceId) -> Result<(), Failure> {
+async fn remove_from_manager(director: &Director, node: &Node, sid: ServiceId) -> Result<Accepted, Failure> {
     let request = RpcCall::post(0, "remove_service").param("service_id", sid.0);
-    let _says_nothing_new: IgnoredAny = manager_calls::call(director, node, &request).await?;
-    Ok(())
+    manager_calls::call(director, node, &request).await
 }
 
 /// Returns the ids of all services that a manager has, without its own 0.

@@ -8,6 +8,7 @@ use super::core::Manager;
 use super::method::{Addressed, OF_EVERY_SERVICE, OWN};
 use super::operation::{self, Task};
 use crate::config::ManagerConfig;
+use crate::api::Accepted;
 use crate::model::{CertificateRole, ServiceId};
 use crate::node::Dispatch;
 use crate::pki::Identity;
@@ -85,8 +86,8 @@ impl ManagerDispatch {
 
     async fn adapt(&self, sid: ServiceId, reason: String, change: Change) -> Result<Reply, MethodError> {
         let task = Task::Adapt { change };
-        operation::submit(&self.manager, sid, task, &reason).await?;
-        Ok(Reply::nothing())
+        let submitted = operation::submit(&self.manager, sid, task, &reason).await?;
+        Ok(Reply::of(&Accepted { operation_id: submitted.operation_id }))
     }
 }
 

@@ -107,6 +107,7 @@ async fn each_name_of_the_manager_reaches_its_own_handler() {
     let wanted: Vec<(&str, String)> = vec![
         ("check_process", "{}".into()),
         ("get_app_info", r#"{"states":{"0":"RUNNING"},"nodes":[],"volumes":[]}"#.into()),
+        ("get_operation", missing("operation_id")),
         ("add_service", missing("service_type")),
         ("remove_service", missing("service_id")),
         ("start_service", missing("service_id")),

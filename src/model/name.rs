@@ -5,6 +5,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// Returns whether people would take `name` for an id: digits only, a sign and blanks around them aside.
+#[must_use]
+pub(crate) fn is_number(name: &str) -> bool {
+    let digits = name.trim().trim_start_matches(['+', '-']);
+    !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
+}
+
 /// Why a text is not a name of the wanted sort.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {

@@ -8,12 +8,14 @@ use serde_json::Value;
 
 use super::cloud::shown_cloud;
 use super::wait;
+use crate::api::Accepted;
 use crate::api::manager::AppInfo;
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
 use crate::client::lookup;
 use crate::client::session::Session;
+use crate::client::wait::Awaited;
 use crate::model::{ServiceId, State};
 use crate::sys::file;
 
@@ -124,9 +126,9 @@ async fn start(run: &Invocation, name_or_id: &str, cloud: Option<&str>) -> Resul
     if let Some(cloud) = cloud {
         lookup::check_cloud(&run.session, cloud).await?;
     }
-    run.session.start_application(app.aid, cloud).await?;
+    let operation = run.session.start_application(app.aid, cloud).await?;
     let words = format!("Application '{}' with id {} is starting... ", app.name, app.aid);
-    wait::for_application(run, app.aid, &words, &[State::Running]).await
+    wait::for_application(run, app.aid, &words, Awaited { operation: &operation, ends: &[State::Running] }).await
 }
 
 async fn stop(session: &Session, name_or_id: &str) -> Result<Reply, Failure> {
@@ -168,7 +170,9 @@ async fn manifest(run: &Invocation, path: &Path, cloud: Option<&str>) -> Result<
     }
     let aid = run.session.upload_manifest(&text, cloud).await?;
     let words = format!("Application {aid} is being created based on the specified manifest... ");
-    wait::for_application(run, aid, &words, &[State::Running]).await
+    // The answer to a manifest names no operation.
+    let awaited = Awaited { operation: &Accepted::default(), ends: &[State::Running] };
+    wait::for_application(run, aid, &words, awaited).await
 }
 
 fn read_manifest(path: &Path) -> Result<String, Failure> {

@@ -17,6 +17,7 @@ use crate::client::error::Failure;
 use crate::client::lookup::FoundService;
 use crate::client::session::Session;
 use crate::client::upload;
+use crate::client::wait::Awaited;
 use crate::model::State;
 
 /// The sub-commands.
@@ -173,9 +174,10 @@ async fn delete_code(session: &Session, found: &FoundService, version: &str) -> 
 }
 
 async fn enable_code(run: &Invocation, found: &FoundService, method: &str, version: &str) -> Result<Reply, Failure> {
-    run.session.enable_code(found, method, version).await?;
+    let operation = run.session.enable_code(found, method, version).await?;
     let words = format!("Enabling code version '{version}'... ");
-    wait::for_service(run, found, &words, &[State::Init, State::Stopped, State::Running]).await
+    let ends = &[State::Init, State::Stopped, State::Running];
+    wait::for_service(run, found, &words, Awaited { operation: &operation, ends }).await
 }
 
 #[cfg(test)]

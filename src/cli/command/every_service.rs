@@ -21,6 +21,7 @@ use crate::client::lookup;
 use crate::client::lookup::FoundService;
 use crate::client::manager::Counts;
 use crate::client::session::Session;
+use crate::client::wait::{Awaited, for_removal};
 use crate::model::{ApplicationId, ServiceId, State};
 
 /// How many nodes of each role are meant.
@@ -208,13 +209,18 @@ pub(crate) async fn add(session: &Session, kind: &str, application: &str) -> Res
     let app = lookup::application(session, application).await?;
     let added = session.add_service(kind, app.aid).await?;
     let (aid, sid) = (app.aid, added.service.sid);
-    let text = format!("Service {kind} successfully added to application {aid} with id {sid}.");
+    let mut text = format!("Service {kind} successfully added to application {aid} with id {sid}.");
+    let name = &added.service.name;
+    if name.starts_with(&format!("New {kind} service ")) {
+        text.push_str(&format!("\nIt is called '{name}', as another one has the usual name."));
+    }
     Ok(Reply::line(text, &added))
 }
 
 async fn remove(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
-    session.remove_service(found).await?;
+    let removal = session.remove_service(found).await?;
     let (aid, sid) = (found.application, found.service);
+    for_removal(session, aid, &removal).await?;
     Ok(Reply::done(format!("Service {sid} of application {aid} has been successfully removed.")))
 }
 
@@ -259,15 +265,15 @@ async fn start(run: &Invocation, found: &FoundService, cloud: Option<&str>) -> R
     if let Some(cloud) = cloud {
         lookup::check_cloud(&run.session, cloud).await?;
     }
-    run.session.start_service(found, cloud).await?;
+    let operation = run.session.start_service(found, cloud).await?;
     let words = format!("Service {} of application {} is starting... ", found.service, found.application);
-    wait::for_service(run, found, &words, &[State::Running]).await
+    wait::for_service(run, found, &words, Awaited { operation: &operation, ends: &[State::Running] }).await
 }
 
 async fn stop(run: &Invocation, found: &FoundService) -> Result<Reply, Failure> {
-    run.session.stop_service(found).await?;
+    let operation = run.session.stop_service(found).await?;
     let words = format!("Service {} of application {} is stopping... ", found.service, found.application);
-    wait::for_service(run, found, &words, &[State::Stopped]).await
+    wait::for_service(run, found, &words, Awaited { operation: &operation, ends: &[State::Stopped] }).await
 }
 
 async fn get_state(session: &Session, found: &FoundService) -> Result<Reply, Failure> {

@@ -11,6 +11,7 @@ use crate::client::lookup;
 use crate::client::lookup::FoundService;
 use crate::client::manager::Counts;
 use crate::client::session::Session;
+use crate::client::wait::Awaited;
 use crate::model::{ApplicationId, ServiceId, State};
 
 /// A row of `list_nodes`: a node in one of its roles.
@@ -38,10 +39,10 @@ pub(crate) async fn add(
     if let Some(cloud) = cloud {
         lookup::check_cloud(&run.session, cloud).await?;
     }
-    run.session.add_nodes(found, counts, cloud).await?;
+    let operation = run.session.add_nodes(found, counts, cloud).await?;
     let (aid, sid) = (found.application, found.service);
     let words = format!("Starting {total} new nodes for service {sid} of application {aid}... ");
-    wait::for_service(run, found, &words, &[State::Running]).await
+    wait::for_service(run, found, &words, Awaited { operation: &operation, ends: &[State::Running] }).await
 }
 
 /// Removes nodes and waits until they are gone.
@@ -50,10 +51,11 @@ pub(crate) async fn add(
 /// In upstream's words.
 pub(crate) async fn remove(run: &Invocation, found: &FoundService, counts: &Counts) -> Result<Reply, Failure> {
     let total = total(counts)?;
-    run.session.remove_nodes(found, counts).await?;
+    let operation = run.session.remove_nodes(found, counts).await?;
     let (aid, sid) = (found.application, found.service);
     let words = format!("Removing {total} nodes for service {sid} of application {aid}... ");
-    wait::for_service(run, found, &words, &[State::Running, State::Stopped]).await
+    let awaited = Awaited { operation: &operation, ends: &[State::Running, State::Stopped] };
+    wait::for_service(run, found, &words, awaited).await
 }
 
 /// Lists the nodes, one row for each role of a node.

@@ -13,6 +13,7 @@ use crate::client::error::Failure;
 use crate::client::lookup;
 use crate::client::lookup::FoundService;
 use crate::client::session::Session;
+use crate::client::wait::Awaited;
 use crate::model::{ApplicationId, ServiceId, State};
 
 /// The sub-commands.
@@ -72,17 +73,17 @@ impl VolumeCommand {
 /// Creates a volume of `size_mb` and waits until it is attached to a node.
 async fn create(run: &Invocation, application: &str, name: &str, size_mb: i64, agent: &str) -> Result<Reply, Failure> {
     let app = lookup::application(&run.session, application).await?;
-    let found = run.session.create_volume(app.aid, name, size_mb, agent).await?;
+    let (found, operation) = run.session.create_volume(app.aid, name, size_mb, agent).await?;
     let words = format!("Creating volume '{name}' and attaching it to node '{agent}'... ");
-    wait::for_service(run, &found, &words, &[State::Running]).await
+    wait::for_service(run, &found, &words, Awaited { operation: &operation, ends: &[State::Running] }).await
 }
 
 /// Deletes a volume and waits until it is gone.
 async fn delete(run: &Invocation, application: &str, name: &str) -> Result<Reply, Failure> {
     let app = lookup::application(&run.session, application).await?;
-    let found = run.session.delete_volume(app.aid, name).await?;
+    let (found, operation) = run.session.delete_volume(app.aid, name).await?;
     let words = format!("Detaching volume '{name}' and deleting it... ");
-    wait::for_service(run, &found, &words, &[State::Running]).await
+    wait::for_service(run, &found, &words, Awaited { operation: &operation, ends: &[State::Running] }).await
 }
 
 async fn list(session: &Session, found: &FoundService) -> Result<Reply, Failure> {

@@ -7,7 +7,7 @@ use crate::cli::output::printer::{Reply, write_out};
 use crate::cli::output::table::value_of;
 use crate::client::error::Failure;
 use crate::client::lookup::FoundService;
-use crate::client::wait::{self, Progress};
+use crate::client::wait::{self, Awaited, Progress};
 use crate::model::{ApplicationId, ServiceId, State};
 
 /// How an application ended up, as `--json` prints it.
@@ -25,27 +25,27 @@ struct ServiceEnd {
     state: State,
 }
 
-/// Waits until an application is in one of `ends` or in `ERROR`, under upstream's `words`.
+/// Waits until the start of an application ends, under upstream's `words`.
 pub(crate) async fn for_application(
     run: &Invocation,
     aid: ApplicationId,
     words: &str,
-    ends: &[State],
+    awaited: Awaited<'_>,
 ) -> Result<Reply, Failure> {
     let waiting = run.printer.begin(words);
-    let outcome = wait::for_application(&run.session, aid, ends, &|state| waiting.step(state)).await;
+    let outcome = wait::for_application(&run.session, aid, awaited, &|state| waiting.step(state)).await;
     ended(run, &waiting.end(), outcome, |status| ApplicationEnd { aid, status })
 }
 
-/// Waits until a service is in one of `ends` or in `ERROR`, under upstream's `words`.
+/// Waits until the operation of a service ends, under upstream's `words`.
 pub(crate) async fn for_service(
     run: &Invocation,
     found: &FoundService,
     words: &str,
-    ends: &[State],
+    awaited: Awaited<'_>,
 ) -> Result<Reply, Failure> {
     let waiting = run.printer.begin(words);
-    let outcome = wait::for_service(&run.session, found, ends, &|state| waiting.step(state)).await;
+    let outcome = wait::for_service(&run.session, found, awaited, &|state| waiting.step(state)).await;
     ended(run, &waiting.end(), outcome, |state| ServiceEnd { aid: found.application, sid: found.service, state })
 }
 
@@ -57,11 +57,11 @@ fn ended<T: Serialize>(
     end: impl Fn(State) -> T,
 ) -> Result<Reply, Failure> {
     match outcome {
-        Ok(progress) if progress.state == State::Error => {
+        Ok(progress) if progress.is_failure => {
             let reason = progress.reason.filter(|reason| !reason.is_empty());
-            let reason = reason.unwrap_or_else(|| "it ended in state ERROR; its log says more".to_owned());
+            let reason = reason.unwrap_or_else(|| "no reason is told; the log says more".to_owned());
             let failure = Some(Failure::said(reason));
-            Ok(Reply { text: format!("{words} FAILED!\n"), value: value_of(&end(State::Error)), failure })
+            Ok(Reply { text: format!("{words} FAILED!\n"), value: value_of(&end(progress.state)), failure })
         }
         Ok(progress) => {
             Ok(Reply { text: format!("{words} done.\n"), value: value_of(&end(progress.state)), failure: None })

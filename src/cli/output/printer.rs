@@ -5,6 +5,8 @@
 //! error. Exit codes are the same either way.
 
 use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -94,7 +96,7 @@ impl Printer {
         self.error(&failure.text);
         if self.is_debug && !self.is_json {
             for cause in &failure.causes {
-                eprintln!("  because {cause}");
+                write_error(&format!("  because {cause}"));
             }
         }
         1
@@ -103,7 +105,7 @@ impl Printer {
     /// Writes a usage error and returns the exit code.
     pub(crate) fn usage_error(&self, usage: &str, text: &str) -> u8 {
         if !self.is_json {
-            eprintln!("{usage}");
+            write_error(usage);
         }
         self.error(text);
         2
@@ -112,7 +114,7 @@ impl Printer {
     /// Talks: a line for people that is no part of the answer.
     pub(crate) fn note(&self, text: &str) {
         if !self.is_json {
-            eprintln!("{text}");
+            write_error(text);
         }
     }
 
@@ -134,11 +136,11 @@ impl Printer {
 
     fn error(&self, text: &str) {
         if self.is_json {
-            return eprintln!("{}", value_of(&ErrorLine { error: text }));
+            return write_error(&value_of(&ErrorLine { error: text }).to_string());
         }
         let whole = if text.starts_with("ERROR") { text.to_owned() } else { format!("ERROR: {text}") };
         let whole = if io::stderr().is_terminal() { harmless(&whole) } else { whole };
-        if is_coloured() { eprintln!("\x1b[31m{whole}\x1b[0m") } else { eprintln!("{whole}") }
+        write_error(&if is_coloured() { format!("\x1b[31m{whole}\x1b[0m") } else { whole });
     }
 }
 
@@ -165,10 +167,35 @@ impl Waiting {
     }
 }
 
-/// Writes to standard output; that its reader has gone is not our trouble.
+/// Why standard output was not written, once it was not.
+static OUTPUT_FAILURE: OnceLock<String> = OnceLock::new();
+
+/// Writes to standard output. That its reader has gone is not our trouble; any other failure is told by [`ended`].
 pub(crate) fn write_out(text: &str) {
     let mut out = io::stdout().lock();
-    let _reader_may_be_gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _the_first_reason_counts = OUTPUT_FAILURE.set(error.to_string());
+        }
+        _ => {}
+    }
+}
+
+/// Writes a line to standard error, as far as that can be written.
+pub(crate) fn write_error(text: &str) {
+    let _there_is_no_other_place = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Returns the exit code of the whole program: that of what it did, or 1 with a word when its output was lost.
+pub(crate) fn ended(code: ExitCode, is_json: bool) -> ExitCode {
+    match OUTPUT_FAILURE.get() {
+        None => code,
+        Some(reason) => {
+            let printer = Printer { is_json, is_debug: false };
+            let text = format!("the output cannot be written, so a part of it is lost: {reason}");
+            ExitCode::from(printer.failure(&Failure::said(text)))
+        }
+    }
 }
 
 /// The text with control characters spelt out, but for line ends and tabs.

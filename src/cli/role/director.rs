@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::line::{Outcome, RoleLine};
 use super::orphans;
 use crate::cli::output::findings;
-use crate::cli::output::printer::write_out;
+use crate::cli::output::printer::{write_error, write_out};
 use crate::config::locate_director_cfg;
 use crate::director::{self, Fate, RunOptions, SetupOptions};
 use crate::rpc::install_crypto;
@@ -149,10 +149,11 @@ fn init(options: &SetupOptions) -> Outcome {
     install_crypto();
     let report = director::setup(options)?;
     for line in report.lines {
-        println!("{line}");
+        write_out(&format!("{line}\n"));
     }
-    println!("The authority's fingerprint (SHA-256), for users to compare:\n  {}", report.fingerprint);
-    println!("Next: 'conpaas director check', then 'conpaas director', then 'conpaas user create NAME'");
+    let fingerprint = report.fingerprint;
+    write_out(&format!("The authority's fingerprint (SHA-256), for users to compare:\n  {fingerprint}\n"));
+    write_out("Next: 'conpaas director check', then 'conpaas director', then 'conpaas user create NAME'\n");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -178,7 +179,7 @@ fn stop_nodes(config: Option<&Path>) -> Outcome {
         write_out(&format!("{line}\n"));
     }
     for failure in &report.failures {
-        eprintln!("ERROR: {failure}");
+        write_error(&format!("ERROR: {failure}"));
     }
     Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

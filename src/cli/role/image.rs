@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::image_progress::Progress;
 use super::line::{Outcome as RoleOutcome, RoleLine};
-use crate::cli::output::printer::{harmless, write_out};
+use crate::cli::output::printer::{harmless, write_error, write_out};
 use crate::cli::output::table::table;
 use crate::image::{Architecture, BuildOptions, Built, Compression, Outcome, RecipeDirectory, build, overview};
 use crate::server;
@@ -188,14 +188,14 @@ fn make(line: Build) -> anyhow::Result<ExitCode> {
     })?;
     progress.end();
     if stop.is_cancelled() {
-        eprintln!("stopped; the same command goes on where this one was");
+        write_error("stopped; the same command goes on where this one was");
         return Ok(ExitCode::from(STOPPED));
     }
     let outcomes = outcomes?;
     let mut code = ExitCode::SUCCESS;
     for (_, outcome) in &outcomes {
         if let Err(error) = outcome {
-            eprintln!("ERROR: {}", harmless(&format!("{error:#}")));
+            write_error(&format!("ERROR: {}", harmless(&format!("{error:#}"))));
             code = ExitCode::FAILURE;
         }
     }
@@ -235,7 +235,8 @@ fn print_sizes(outcomes: &[Outcome]) {
         if let (Some(download_mb), Some(budget_mb)) = (download_mb, built.budget_mb)
             && download_mb > budget_mb as f64
         {
-            eprintln!("WARNING - {} is over its budget: {download_mb} MB instead of {budget_mb} MB", built.name);
+            let name = &built.name;
+            write_error(&format!("WARNING - {name} is over its budget: {download_mb} MB instead of {budget_mb} MB"));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 
 use crate::cli::output::moving_line::moving_line;
-use crate::cli::output::printer::harmless;
+use crate::cli::output::printer::{harmless, write_error};
 use crate::image::{Built, Report};
 
 /// Shows how far it is: on a terminal one moving line, elsewhere a line for each stage.
@@ -25,8 +25,8 @@ impl Progress {
 
     fn say(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| write_error(text)),
+            None => write_error(text),
         }
     }
 

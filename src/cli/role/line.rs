@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::cli::output::printer::write_error;
 use crate::sys::chain;
 
 /// How a role ended: an exit code of its own, or an error that is told in one line.
@@ -28,7 +29,7 @@ pub(crate) fn run<L: RoleLine>(name: &str, words: &[String]) -> ExitCode {
         Err(error) => error.exit(),
     };
     line.run().unwrap_or_else(|error| {
-        eprintln!("ERROR: {}", chain(&*error));
+        write_error(&format!("ERROR: {}", chain(&*error)));
         ExitCode::FAILURE
     })
 }

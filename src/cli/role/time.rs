@@ -81,7 +81,7 @@ impl RoleLine for TimeLine {
 }
 
 fn restore(memory: &Memory) -> Outcome {
-    println!("{}", clock::restore(memory, &Clock::system())?);
+    write_out(&format!("{}\n", clock::restore(memory, &Clock::system())?));
     Ok(ExitCode::SUCCESS)
 }
 

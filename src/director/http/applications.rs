@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::call::Call;
-use crate::api::{Done, ErrorView};
+use crate::api::{Accepted, Done, ErrorView, OperationStatus, OperationView};
 use crate::director::application::{self, WithManager};
 use crate::director::application_start;
 use crate::director::error::Failure;
 use crate::director::state::Director;
 use crate::director::views;
 use crate::rpc::Response;
+use crate::store::director::outcome::Outcome;
 
 pub(crate) async fn create(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let created = application::create(&director, call.user(), call.required("name")?).await?;
@@ -30,8 +31,19 @@ pub(crate) async fn rename(director: Arc<Director>, call: Call) -> Result<Respon
 /// Answers when the start is recorded; the application goes on starting.
 pub(crate) async fn start(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let cloud = director.clouds.named(call.argument(1))?;
-    application_start::start(&director, call.user(), call.application_argument(), cloud).await?;
-    Ok(Response::json_pretty(&Done {}))
+    let id = application_start::start(&director, call.user(), call.application_argument(), cloud).await?;
+    Ok(Response::json_pretty(&Accepted { operation_id: Some(id) }))
+}
+
+/// Answers what became of a start, for whoever waits for its end.
+pub(crate) async fn operation(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let id = call.argument(0);
+    let (status, reason) = match application_start::outcome(&director, call.user(), id).await? {
+        Outcome::UnderWay => (OperationStatus::Running, None),
+        Outcome::Done => (OperationStatus::Done, None),
+        Outcome::Failed(reason) => (OperationStatus::Failed, Some(reason)),
+    };
+    Ok(Response::json_line(&OperationView { operation_id: id.to_owned(), status, reason }))
 }
 
 pub(crate) async fn stop(director: Arc<Director>, call: Call) -> Result<Response, Failure> {

@@ -68,6 +68,7 @@ const ROUTES: &[Route] = &[
     route(POST, "/stopapp/<int>", Access::User, |d, c| Box::pin(applications::stop(d, c))),
     route(POST, "/deleteapp/<int>", Access::User, |d, c| Box::pin(applications::delete(d, c))),
     route(POST, "/renameapp/<int>", Access::User, |d, c| Box::pin(applications::rename(d, c))),
+    route(GET, "/get_operation/<text>", Access::User, |d, c| Box::pin(applications::operation(d, c))),
     route(ANY, "/listapp", Access::User, |d, c| Box::pin(applications::list(d, c))),
     route(GET, "/list_resources", Access::User, |d, c| Box::pin(user_info::list_resources(d, c))),
     route(POST, "/add/<text>", Access::User, |d, c| Box::pin(services::add(d, c))),

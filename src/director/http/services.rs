@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::call::Call;
-use crate::api::{Done, ServiceAndApplication, texts};
+use crate::api::{ServiceAndApplication, texts};
 use crate::director::error::Failure;
 use crate::director::service;
 use crate::director::state::Director;
@@ -25,8 +25,8 @@ pub(crate) async fn rename(director: Arc<Director>, call: Call) -> Result<Respon
 
 pub(crate) async fn remove(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let (aid, sid, shown) = ids(&call.form)?;
-    service::remove(&director, call.user(), aid, sid, shown).await?;
-    Ok(Response::json_pretty(&Done {}))
+    let accepted = service::remove(&director, call.user(), aid, sid, shown).await?;
+    Ok(Response::json_pretty(&accepted))
 }
 
 /// Answers all services of the caller, or of one of his applications.

@@ -4,6 +4,7 @@
 mod about;
 mod git;
 mod nodes;
+mod operation;
 mod parameters;
 mod services;
 mod startup;

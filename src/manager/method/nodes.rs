@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::parameters::{expect_credit, read_cloud, take_service};
-use crate::api::manager::StateView;
 use crate::api::params::{python_str, to_int};
 use crate::api::python::dict_order;
 use crate::manager::core::{Manager, Service};
@@ -30,8 +29,8 @@ pub(crate) async fn add_nodes(manager: Arc<Manager>, mut call: Call) -> Result<R
     kind.manager.check_addition(&service.nodes().await?, &counts)?;
     let cloud = read_cloud(&cloud)?;
     let task = Task::AddNodes { counts, cloud: cloud.to_string() };
-    let state = operation::submit(&manager, service.sid, task, "").await?;
-    Ok(Reply::of(&StateView { state }))
+    let submitted = operation::submit(&manager, service.sid, task, "").await?;
+    Ok(Reply::of(&submitted.view()))
 }
 
 pub(crate) async fn remove_nodes(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
@@ -45,8 +44,8 @@ pub(crate) async fn remove_nodes(manager: Arc<Manager>, mut call: Call) -> Resul
     let ids = roles.plan_removal(&nodes, &counts).map_err(|error| MethodError::refused(error.to_string()))?;
     let task = Task::RemoveNodes { ids: ids.clone() };
     let mark = move |tx: &store::Transaction<'_>| Ok(store::set_node_phase(tx, &ids, NodePhase::Leaving)?);
-    let state = operation::submit_with(&manager, service.sid, task, "", mark).await?;
-    Ok(Reply::of(&StateView { state }))
+    let submitted = operation::submit_with(&manager, service.sid, task, "", mark).await?;
+    Ok(Reply::of(&submitted.view()))
 }
 
 /// Checks the roles and counts in the order of ConPaaS 2.0, which goes through a dictionary. A count is a

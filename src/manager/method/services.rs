@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::parameters::{expect_credit, read_cloud, take_service};
-use crate::api::manager::{ServiceIdView, StateView};
+use crate::api::Accepted;
+use crate::api::manager::ServiceIdView;
 use crate::manager::core::Manager;
 use crate::manager::operation::{self, Task};
 use crate::model::{ServiceEvent, ServiceId};
@@ -28,14 +29,14 @@ pub(crate) async fn add_service(manager: Arc<Manager>, mut call: Call) -> Result
             return Err(error);
         }
     }
-    Ok(Reply::of(&ServiceIdView { service_id: sid }))
+    Ok(Reply::of(&ServiceIdView { service_id: sid, operation_id: None }))
 }
 
 pub(crate) async fn remove_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let row = take_service(&manager, &mut call, "service_id").await?.row;
     call.finish()?;
-    operation::submit(&manager, row.sid, Task::RemoveService, "Removing the service").await?;
-    Ok(Reply::nothing())
+    let submitted = operation::submit(&manager, row.sid, Task::RemoveService, "Removing the service").await?;
+    Ok(Reply::of(&Accepted { operation_id: submitted.operation_id }))
 }
 
 pub(crate) async fn start_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
@@ -46,15 +47,15 @@ pub(crate) async fn start_service(manager: Arc<Manager>, mut call: Call) -> Resu
     service.expect_can(ServiceEvent::Start).await?;
     let cloud = read_cloud(&cloud)?;
     let task = Task::StartService { cloud: cloud.to_string() };
-    let state = operation::submit(&manager, service.sid, task, "").await?;
-    Ok(Reply::of(&StateView { state }))
+    let submitted = operation::submit(&manager, service.sid, task, "").await?;
+    Ok(Reply::of(&submitted.view()))
 }
 
 pub(crate) async fn stop_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let row = take_service(&manager, &mut call, "service_id").await?.row;
     call.finish()?;
-    let state = operation::submit_stop(&manager, row.sid).await?;
-    Ok(Reply::of(&StateView { state }))
+    let submitted = operation::submit_stop(&manager, row.sid).await?;
+    Ok(Reply::of(&submitted.view()))
 }
 
 /// Stops every service; the first that refuses ends it with its words, after all were asked.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{about, git, nodes, services, startup, volumes};
+use super::{about, git, nodes, operation, services, startup, volumes};
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::service::{Method, get, post, upload};
@@ -25,6 +25,7 @@ pub(crate) const OF_EVERY_SERVICE: &[Method<Addressed>] = &[
 pub(crate) const OWN: &[Method<Arc<Manager>>] = &[
     get("check_process", |manager, call| Box::pin(about::check_process(manager, call))),
     get("get_app_info", |manager, call| Box::pin(about::get_app_info(manager, call))),
+    get("get_operation", |manager, call| Box::pin(operation::get_operation(manager, call))),
     post("add_service", |manager, call| Box::pin(services::add_service(manager, call))),
     post("remove_service", |manager, call| Box::pin(services::remove_service(manager, call))),
     post("start_service", |manager, call| Box::pin(services::start_service(manager, call))),

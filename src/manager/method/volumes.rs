@@ -46,8 +46,8 @@ pub(crate) async fn create_volume(manager: Arc<Manager>, mut call: Call) -> Resu
     };
     let task = Task::CreateVolume { name: name.to_string() };
     let record = move |tx: &store::Transaction<'_>| Ok(store::insert_volume(tx, &volume)?);
-    operation::submit_with(&manager, node.sid, task, "", record).await?;
-    Ok(Reply::of(&ServiceIdView { service_id: node.sid }))
+    let operation_id = operation::submit_with(&manager, node.sid, task, "", record).await?.operation_id;
+    Ok(Reply::of(&ServiceIdView { service_id: node.sid, operation_id }))
 }
 
 pub(crate) async fn delete_volume(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
@@ -61,8 +61,8 @@ pub(crate) async fn delete_volume(manager: Arc<Manager>, mut call: Call) -> Resu
     service.expect_can(ServiceEvent::Change).await?;
     kind.manager.can_change_volumes(&service, "delete_volume").await?;
     let task = Task::DeleteVolume { name: volume.name };
-    operation::submit(&manager, volume.sid, task, "").await?;
-    Ok(Reply::of(&ServiceIdView { service_id: volume.sid }))
+    let operation_id = operation::submit(&manager, volume.sid, task, "").await?.operation_id;
+    Ok(Reply::of(&ServiceIdView { service_id: volume.sid, operation_id }))
 }
 
 pub(crate) async fn list_volumes(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {

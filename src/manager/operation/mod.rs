@@ -4,7 +4,7 @@
 //!   submit: recorded with the service's new state, which allows it (one transaction)
 //!      │
 //!      ▼            every step repeatable, each noted when it is done
-//!   carry out ──▶ step ──▶ step ──▶ finished: last state and removal of the record (one transaction)
+//!   carry out ──▶ step ──▶ step ──▶ finished: last state, outcome and removal of the record (one transaction)
 //!      │ a step fails, or the operation was broken off too often
 //!      ▼
 //!   failure noted ──▶ undo ──▶ the state that a failure leads to, with the reason
@@ -14,6 +14,7 @@
 //! - Operations of one service run one after the other.
 //! - An operation whose service is being stopped ends at its next step; what
 //!   it made is given back by it or by the stop.
+//! - How an operation ended is told to whoever asks by its id (`get_operation`).
 //! - Nodes that could not be given back are given back by [`mod@sweep`].
 
 mod adapt;

@@ -113,14 +113,14 @@ impl Operation {
         Ok(self.manager.store.read(move |tx| store::list_nodes(tx, Some(sid))).await?)
     }
 
-    /// Ends the operation: its service's last state and the removal of its record, with `more`, in one
+    /// Ends the operation: its outcome, its service's last state and the removal of its record, with `more`, in one
     /// transaction. A service that is being stopped keeps its state, and so does one that `more` removed.
     pub(super) async fn finish(
         &self,
         ending: Ending,
         more: impl FnOnce(&Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), StepError> {
-        let (sid, number) = (self.row.sid, self.row.number);
+        let (sid, number, id) = (self.row.sid, self.row.number, self.row.id.clone());
         let event = self.row.plan.task.ends(&ending);
         let failure = match ending {
             Ending::Done => None,
@@ -131,6 +131,7 @@ impl Operation {
         let finished = self.manager.store.write(move |tx| {
             more(tx)?;
             store::delete_operation(tx, number)?;
+            store::insert_outcome(tx, &id, failure.as_deref())?;
             if is_superseded(tx, sid, number)? {
                 return Ok(None);
             }

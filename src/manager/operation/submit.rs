@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use super::apply::adopt_all;
 use super::step::{Operation, STORE_PAUSE};
 use super::task::{Plan, Task};
+use crate::api::manager::StateView;
 use crate::manager::core::Manager;
 use crate::model::{ServiceId, State, next_service};
 use crate::node::Level;
@@ -14,8 +15,24 @@ use crate::store::manager::{self as store, EventError, OperationRow, Transaction
 use crate::sys::{self, random};
 use crate::task::crash_point;
 
+/// What a task that was asked for led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Submitted {
+    /// The service's state now.
+    pub(crate) state: State,
+    /// The operation that carries the task out; `None` when there was nothing left to do.
+    pub(crate) operation_id: Option<String>,
+}
+
+impl Submitted {
+    /// Returns the answer to the call that asked for it.
+    pub(crate) fn view(self) -> StateView {
+        StateView { state: self.state, operation_id: self.operation_id }
+    }
+}
+
 /// Records a task if the state of its service allows it, and has the task carried out. Returns the
-/// service's new state.
+/// service's new state and the operation.
 ///
 /// # Errors
 /// The service is in another state, or the database fails.
@@ -24,7 +41,7 @@ pub(crate) async fn submit(
     sid: ServiceId,
     task: Task,
     reason: &str,
-) -> Result<State, MethodError> {
+) -> Result<Submitted, MethodError> {
     submit_with(manager, sid, task, reason, |_| Ok(())).await
 }
 
@@ -38,55 +55,62 @@ pub(crate) async fn submit_with(
     task: Task,
     reason: &str,
     more: impl FnOnce(&Transaction<'_>) -> Result<(), MethodError> + Send + 'static,
-) -> Result<State, MethodError> {
+) -> Result<Submitted, MethodError> {
     let name = task.name();
     let (plan, noted) = (Plan { task, steps_done: 0 }, reason.to_owned());
     let outcome = manager.store.write(move |tx| {
-        let state = record(tx, sid, &plan, &noted)?;
+        let submitted = record(tx, sid, &plan, &noted)?;
         more(tx)?;
-        Ok::<_, MethodError>(state)
+        Ok::<_, MethodError>(submitted)
     });
-    let state = outcome.await?;
-    manager.log_state(sid, state, reason);
+    let submitted = outcome.await?;
+    manager.log_state(sid, submitted.state, reason);
     crash_point(&format!("{name}.recorded"));
     wake(manager, sid);
-    Ok(state)
+    Ok(submitted)
 }
 
 /// Stops a service: one that never had nodes at once, one that has nodes by an operation. One that is
-/// being stopped or is stopped stays as it is. Returns the service's state.
+/// being stopped or is stopped stays as it is. Returns the service's state, and the operation that stops it.
 ///
 /// # Errors
 /// The service is gone, or the database fails.
-pub(crate) async fn submit_stop(manager: &Arc<Manager>, sid: ServiceId) -> Result<State, MethodError> {
+pub(crate) async fn submit_stop(manager: &Arc<Manager>, sid: ServiceId) -> Result<Submitted, MethodError> {
     let outcome = manager.store.write(move |tx| {
         let row = store::find_service(tx, sid)?.ok_or(EventError::Gone)?;
         let event = Task::StopService.begins();
         let next = next_service(row.state, event)?;
         if next == row.state {
-            return Ok((next, false));
+            return Ok((Submitted { state: next, operation_id: ending_operation(tx, sid)? }, false));
         }
-        match next.is_stopped() {
-            true => store::record_event(tx, sid, event, "", now())?,
+        let submitted = match next.is_stopped() {
+            true => Submitted { state: store::record_event(tx, sid, event, "", now())?, operation_id: None },
             false => record(tx, sid, &Plan { task: Task::StopService, steps_done: 0 }, "")?,
         };
-        Ok::<_, EventError>((next, true))
+        Ok::<_, EventError>((submitted, true))
     });
-    let (state, is_new) = outcome.await?;
+    let (submitted, is_new) = outcome.await?;
     if is_new {
-        manager.log_state(sid, state, "");
+        manager.log_state(sid, submitted.state, "");
     }
-    if is_new && !state.is_stopped() {
+    if is_new && !submitted.state.is_stopped() {
         crash_point(&format!("{}.recorded", Task::StopService.name()));
         wake(manager, sid);
     }
-    Ok(state)
+    Ok(submitted)
 }
 
-fn record(tx: &Transaction<'_>, sid: ServiceId, plan: &Plan, reason: &str) -> Result<State, EventError> {
+fn record(tx: &Transaction<'_>, sid: ServiceId, plan: &Plan, reason: &str) -> Result<Submitted, EventError> {
     let state = store::record_event(tx, sid, plan.task.begins(), reason, now())?;
-    store::insert_operation(tx, &random::alphanumeric(20), sid, plan)?;
-    Ok(state)
+    let id = random::alphanumeric(20);
+    store::insert_operation(tx, &id, sid, plan)?;
+    Ok(Submitted { state, operation_id: Some(id) })
+}
+
+/// Returns the operation that ends the service, if one does.
+fn ending_operation(tx: &Transaction<'_>, sid: ServiceId) -> Result<Option<String>, StoreError> {
+    let operations = store::list_operations::<Plan>(tx, Some(sid))?;
+    Ok(operations.into_iter().rev().find(|operation| operation.plan.task.is_end()).map(|operation| operation.id))
 }
 
 /// Takes up all operations that an earlier process left.

@@ -8,6 +8,7 @@ pub(crate) mod application;
 pub(crate) mod mark;
 pub(crate) mod node;
 pub(crate) mod orphan;
+pub(crate) mod outcome;
 mod row;
 pub(crate) mod running_time;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("002_running_time.sql"),
     include_str!("003_node_token.sql"),
     include_str!("004_orphan.sql"),
+    include_str!("005_outcome.sql"),
 ];
 
 /// Returns a line for each row that cannot be read.

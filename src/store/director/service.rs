@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::row::{optional, readable};
+use super::row::{optional, readable, value};
 use crate::model::{ApplicationId, ServiceId, UserId};
 use crate::store::{StoreError, Transaction};
 
@@ -30,12 +30,24 @@ pub(crate) fn begin_adding(
     kind: &str,
     created: &str,
 ) -> Result<i64, StoreError> {
-    let name = format!("New {kind} service");
+    let name = free_name(tx, aid, &format!("New {kind} service"))?;
     tx.execute(
         "INSERT INTO service (application_id, name, type, created) VALUES (?1, ?2, ?3, ?4)",
         params![aid.0, name, kind, created],
     )?;
     Ok(tx.last_insert_rowid())
+}
+
+/// Returns `name`, with the first number from 2 on that makes it the only one of the application.
+fn free_name(tx: &Transaction<'_>, aid: ApplicationId, name: &str) -> Result<String, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM service WHERE application_id = ?1 AND name = ?2)";
+    let mut free = name.to_owned();
+    let mut number = 1;
+    while value::<bool>(tx, sql, params![aid.0, free])? {
+        number += 1;
+        free = format!("{name} {number}");
+    }
+    Ok(free)
 }
 
 /// Records the id that the manager gave. Returns the service, or `None` when
@@ -115,6 +127,20 @@ mod tests {
         sample.run(|tx| rename(tx, rec_id, "mine"));
         assert_eq!(sample.run(|tx| get(tx, sample.aid, ServiceId(3))).expect("a row").name, "mine");
         assert_eq!((shown().len(), sample.run(|tx| list(tx, sample.uid, Some(ApplicationId(99)))).len()), (1, 0));
+    }
+
+    #[test]
+    fn services_of_one_default_name_take_numbers() {
+        let sample = Sample::new(0);
+        let add = |number: i64| {
+            let rec_id = sample.run(|tx| begin_adding(tx, sample.aid, "generic", "now"));
+            sample.run(|tx| finish_adding(tx, rec_id, ServiceId(number))).expect("a row")
+        };
+        let names = [1, 2, 3].map(|number| add(number).name);
+        assert_eq!(names, ["New generic service", "New generic service 2", "New generic service 3"]);
+        let second = sample.run(|tx| get(tx, sample.aid, ServiceId(2))).expect("a row");
+        sample.run(|tx| delete(tx, second.rec_id));
+        assert_eq!(add(4).name, "New generic service 2");
     }
 
     #[test]

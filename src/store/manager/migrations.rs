@@ -1,4 +1,5 @@
 //! The form of the manager's database, as numbered steps forward.
 
 /// The numbered migrations of the manager's database.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql"), include_str!("0002_plan.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("0001_begin.sql"), include_str!("0002_plan.sql"), include_str!("0003_outcome.sql")];

@@ -9,6 +9,7 @@ mod json_column;
 mod migrations;
 mod node;
 mod operation;
+mod outcome;
 mod service;
 mod volume;
 
@@ -21,6 +22,7 @@ pub(crate) use node::{NodePhase, NodeRow, delete_nodes, insert_nodes, list_nodes
 pub(crate) use operation::{
     OperationRow, delete_operation, insert_operation, list_operations, save_operation, set_operation_failure,
 };
+pub(crate) use outcome::{Outcome, find_outcome, insert_outcome};
 pub(crate) use service::{
     EventError, HistoryRow, ServiceRow, delete_service, find_service, history, insert_service, list_services,
     record_event, service_settings, set_active_code, set_last_failure, set_service_settings,

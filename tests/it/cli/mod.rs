@@ -3,6 +3,7 @@
 mod backend;
 mod certificate;
 mod local;
+mod outcome;
 mod place;
 mod real;
 mod replay;

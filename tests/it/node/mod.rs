@@ -11,4 +11,5 @@ mod lost;
 mod manager;
 mod pace;
 mod program;
+mod operation;
 mod world;

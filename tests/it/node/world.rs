@@ -38,8 +38,29 @@ impl World {
         self.bench.await_up(self.address).await;
     }
 
+    /// The answer without the id of the operation, which differs from run to run.
     pub(crate) async fn ok(&self, call: RpcCall) -> Value {
-        ok(&self.user, self.address, call).await
+        let mut answer = ok(&self.user, self.address, call).await;
+        if let Some(fields) = answer.as_object_mut() {
+            fields.remove("operation_id");
+        }
+        answer
+    }
+
+    /// What became of the operation that a call begins: its last status and the reason.
+    pub(crate) async fn outcome(&self, call: RpcCall) -> (String, Option<String>) {
+        let begun = ok(&self.user, self.address, call).await;
+        let id = begun["operation_id"].as_str().unwrap_or_else(|| panic!("no operation in {begun}")).to_owned();
+        self.outcome_of(&id).await
+    }
+
+    pub(crate) async fn outcome_of(&self, id: &str) -> (String, Option<String>) {
+        eventually("the operation ends", async || {
+            let told = self.try_call(RpcCall::get(0, "get_operation").param("operation_id", id)).await?;
+            let status = told["status"].as_str().unwrap().to_owned();
+            (status != "RUNNING").then(|| (status, told["reason"].as_str().map(str::to_owned)))
+        })
+        .await
     }
 
     pub(crate) async fn refused(&self, call: RpcCall) -> String {

@@ -113,7 +113,7 @@ async fn execute_script(service: ServiceContext, mut call: Call) -> Result<Reply
     }
     let nodes = service.nodes().await?;
     scripts_on_nodes::execute(&service, &nodes, command, &parameters).await?;
-    Ok(Reply::of(&StateView { state: row.state }))
+    Ok(Reply::of(&StateView { state: row.state, operation_id: None }))
 }
 
 async fn get_script_status(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {

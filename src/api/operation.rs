@@ -1,0 +1,47 @@
+//! Operations: work that outlives the call that asked for it. ConPaaS 2.0 has no word for them.
+
+use serde::{Deserialize, Serialize};
+
+/// An answer that says nothing but which operation the call began, if any: `{}` to clients of ConPaaS 2.0.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Accepted {
+    /// By which its outcome is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<String>,
+}
+
+/// What became of an operation: the manager's method `get_operation`, the director's route `/get_operation/ID`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OperationView {
+    /// Its id.
+    pub operation_id: String,
+    /// How far it is.
+    pub status: OperationStatus,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// How far an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum OperationStatus {
+    /// It goes on.
+    Running,
+    /// All of it is done.
+    Done,
+    /// It was undone, or given up.
+    Failed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_of_upstream_see_nothing_new_in_an_empty_answer() {
+        assert_eq!(serde_json::to_string(&Accepted::default()).unwrap(), "{}");
+        let view = OperationView { operation_id: "a".into(), status: OperationStatus::Done, reason: None };
+        assert_eq!(serde_json::to_string(&view).unwrap(), r#"{"operation_id":"a","status":"DONE"}"#);
+    }
+}
