@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Command;
 use clap::error::ErrorKind;
-use clap::{Command, FromArgMatches};
 
 use super::group::{GlobalOptions, Group};
 use super::invocation::{Action, Invocation};
@@ -28,13 +28,13 @@ pub(crate) fn run(group: &Group, program: &str, words: &[String]) -> u8 {
         return 0;
     }
     let printer = Printer { is_json, is_debug: false };
-    let read = GlobalOptions::from_arg_matches(&matches).and_then(|options| Ok((options, (group.read)(&matches)?)));
+    let read = GlobalOptions::read(&matches).and_then(|options| Ok((options, (group.read)(&matches)?)));
     let (options, action) = match read {
         Ok(read) => read,
         Err(error) => return refused(program, &command, words, is_json, &error),
     };
     let run = match settings(&options, printer) {
-        Ok((settings, printer)) => Invocation::new(settings, printer),
+        Ok((settings, printer)) => Invocation::new(settings, printer, program),
         Err(failure) => return Printer { is_debug: options.debug, ..printer }.failure(&failure),
     };
     match run_action(action, &run) {
@@ -92,7 +92,7 @@ fn refused(program: &str, command: &Command, words: &[String], is_json: bool, er
         None => {
             let text = error.render().to_string();
             let text = text.lines().next().unwrap_or_default();
-            printer.usage_error(&argparse::usage(program, command), text.trim_start_matches("error: "))
+            printer.usage_error(&argparse::usage_of(program, command, words), text.trim_start_matches("error: "))
         }
     }
 }

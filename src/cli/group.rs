@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Args, Command, Subcommand};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
 use super::invocation::Action;
 use super::output::argparse::ADDITIONS;
@@ -39,8 +39,37 @@ impl Group {
             .subcommand_value_name("<sub-command>")
             .subcommand_help_heading("Sub-commands")
             .after_help(format!("See {program} <command> -h' for more information on a specific command."));
-        named_as_upstream(command)
+        also_after(named_as_upstream(command))
     }
+}
+
+/// Options of every command by their ids before and after the sub-command.
+const AFTER: [(&str, &str); 5] = [
+    ("debug", "after_debug"),
+    ("conf_file", "after_conf_file"),
+    ("director_url", "after_director_url"),
+    ("username", "after_username"),
+    ("password", "after_password"),
+];
+
+/// Lets the options of every command stand after the sub-command too. One that has an option of that name keeps its own.
+fn also_after(command: Command) -> Command {
+    let options: Vec<Arg> = command.get_arguments().cloned().collect();
+    command.mut_subcommands(|sub| {
+        let is_free = |option: &Arg| {
+            let has_name = |own: &Arg| {
+                own.get_long() == option.get_long()
+                    || (option.get_short().is_some() && own.get_short() == option.get_short())
+            };
+            !sub.get_arguments().any(has_name)
+        };
+        let after = |option: &Arg| {
+            let (_, id) = AFTER.iter().find(|(before, _)| option.get_id() == *before)?;
+            Some(option.clone().id(*id).hide(true))
+        };
+        let added: Vec<Arg> = options.iter().filter(|option| is_free(option)).filter_map(after).collect();
+        sub.args(added)
+    })
 }
 
 /// Options of every command; upstream's stand before the sub-command.
@@ -64,6 +93,25 @@ pub(crate) struct GlobalOptions {
     /// Write one JSON value for programs; also after the sub-command
     #[arg(long, global = true, help_heading = ADDITIONS)]
     json: bool,
+}
+
+impl GlobalOptions {
+    /// Reads the options before the sub-command and after it; the later ones count.
+    ///
+    /// # Errors
+    /// The matches are of another command.
+    pub(crate) fn read(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut options = GlobalOptions::from_arg_matches(matches)?;
+        let Some((_, after)) = matches.subcommand() else { return Ok(options) };
+        let text = |id: &str| after.try_get_one::<String>(id).ok().flatten().cloned();
+        options.debug |= after.try_get_one::<bool>("after_debug").ok().flatten().copied().unwrap_or_default();
+        let conf_file = after.try_get_one::<PathBuf>("after_conf_file").ok().flatten().cloned();
+        options.conf_file = conf_file.or(options.conf_file);
+        options.director_url = text("after_director_url").or(options.director_url);
+        options.username = text("after_username").or(options.username);
+        options.password = text("after_password").or(options.password);
+        Ok(options)
+    }
 }
 
 fn read<C: Subcommand + Action + 'static>(matches: &ArgMatches) -> Result<Box<dyn Action>, clap::Error> {

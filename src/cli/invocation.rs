@@ -16,13 +16,16 @@ pub(crate) struct Invocation {
     pub settings: ClientConfig,
     /// Writes what comes out.
     pub printer: Printer,
+    /// Whether the program was called by a name of ConPaaS 2.0's client, as old scripts do.
+    pub has_old_name: bool,
 }
 
 impl Invocation {
     /// Reads the user's certificates, where there are some. Blocking.
-    pub(crate) fn new(settings: ClientConfig, printer: Printer) -> Self {
+    /// `program` is by which words it was called.
+    pub(crate) fn new(settings: ClientConfig, printer: Printer, program: &str) -> Self {
         let session = Session::new(Account::read(&settings), Box::new(move |text| printer.note(text)));
-        Invocation { session, settings, printer }
+        Invocation { session, settings, printer, has_old_name: program.starts_with("cps-") }
     }
 }
 

@@ -13,6 +13,7 @@ mod command;
 mod command_line;
 mod completion;
 mod group;
+mod hint;
 mod invocation;
 mod kind;
 mod manual;
@@ -26,7 +27,9 @@ use std::process::ExitCode;
 
 use clap::Command;
 
+use output::argparse;
 use output::printer::{PLAIN, ended, write_error, write_out};
+use role::ROLES;
 
 use crate::supervise::keeper;
 
@@ -50,7 +53,7 @@ const BUILT_IN: &[BuiltIn] = &[
         tree: Some(manual::command),
         run: |program, words| manual::run(program, words, whole("conpaas")),
     },
-    BuiltIn { names: &["help", "-h", "--help"], tree: None, run: |program, _| help(program) },
+    BuiltIn { names: &["help", "-h", "--help"], tree: None, run: help },
     BuiltIn { names: &["version", "-V", "--version"], tree: None, run: |program, _| version(program) },
 ];
 
@@ -88,7 +91,7 @@ fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
         _ => program.to_owned(),
     };
     if program != "cps-tools"
-        && let Some(code) = role::run(&words)
+        && let Some(code) = of_role_and_group(&program, &words).or_else(|| role::run(&words))
     {
         return code;
     }
@@ -105,9 +108,40 @@ fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
     }
 }
 
-fn help(program: &str) -> ExitCode {
-    write_out(&whole(program).render_help().to_string());
+/// Shows the help of the whole program, or of the command that `words` name.
+fn help(program: &str, words: &[String]) -> ExitCode {
+    let mut command = whole(program);
+    let mut path = program.to_owned();
+    for word in words.iter().filter(|word| !word.starts_with('-')) {
+        let Some(found) = command.find_subcommand(word) else {
+            let text = format!("there is no help on '{word}': '{path} help' lists what there is");
+            return ExitCode::from(PLAIN.usage_error(&format!("usage: {path} help [command ...]"), &text));
+        };
+        path = format!("{path} {word}");
+        command = found.clone().bin_name(path.clone());
+    }
+    write_out(&command.render_help().to_string());
     ExitCode::SUCCESS
+}
+
+/// Answers what only the role and the group of one word together know: their help, and a word that neither has.
+fn of_role_and_group(program: &str, words: &[String]) -> Option<ExitCode> {
+    let (name, rest) = words.split_first()?;
+    let first = rest.first()?;
+    let is_both = tree::find(name).is_some() && ROLES.iter().any(|role| role.name == name.as_str());
+    if !is_both {
+        return None;
+    }
+    if ["-h", "--help", "help"].contains(&first.as_str()) {
+        return Some(help(program, &words[..1]));
+    }
+    let whole = whole(program);
+    let both = whole.find_subcommand(name)?;
+    if first.starts_with('-') || both.find_subcommand(first).is_some() {
+        return None;
+    }
+    let usage = argparse::usage(&format!("{program} {name}"), both);
+    Some(ExitCode::from(PLAIN.usage_error(&usage, &argparse::invalid_sub_command(both, first))))
 }
 
 fn version(program: &str) -> ExitCode {

@@ -5,6 +5,7 @@ use clap::Command;
 
 use super::command::GROUPS;
 use super::group::Group;
+use super::hint;
 use super::kind::KINDS;
 use super::role::{ROLES, Role};
 
@@ -59,7 +60,11 @@ pub(crate) fn usage(program: &str) -> String {
 pub(crate) fn invalid_choice(name: &str) -> String {
     let names = groups().map(|group| group.name).chain(ROLES.iter().map(|role| role.name));
     let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
-    format!("argument <command>: invalid choice: '{name}' (choose from {})", names.join(", "))
+    let mut text = format!("argument <command>: invalid choice: '{name}' (choose from {})", names.join(", "));
+    if let Some(hint) = hint::of_word(name) {
+        text.push_str(&format!(". {hint}"));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ fn how_to_proceed(mut failure: Failure) -> Failure {
     if failure.text.contains("failed verification") {
         failure.text = "The ConPaaS director's SSL certificate failed verification.\n\
              You may be the victim of a man-in-the-middle attack. Your password was not sent.\n\
-             If you recently changed the ConPaaS deployment, run 'cps-user get_certificate --accept-new-ca' \
+             If you recently changed the ConPaaS deployment, run 'conpaas user get_certificate --accept-new-ca' \
              and compare the fingerprint that it shows."
             .to_owned();
     }

@@ -16,12 +16,19 @@ pub(crate) struct Failure {
     pub causes: Vec<String>,
     /// Whether nobody answered, which may be otherwise in a moment.
     pub is_passing: bool,
+    /// Whether the command line lacks something, so that the exit code is 2.
+    pub is_usage: bool,
 }
 
 impl Failure {
     /// A failure that needs no further explanation.
     pub(crate) fn said(text: impl Into<String>) -> Self {
-        Failure { text: text.into(), causes: Vec::new(), is_passing: false }
+        Failure { text: text.into(), causes: Vec::new(), is_passing: false, is_usage: false }
+    }
+
+    /// A command line that lacks something.
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Failure { is_usage: true, ..Failure::said(text) }
     }
 
     /// A failure in our words, its causes in the same line.
@@ -33,7 +40,7 @@ impl Failure {
     pub(crate) fn with_causes(text: impl Into<String>, error: &dyn Error) -> Self {
         let mut causes = vec![error.to_string()];
         causes.extend(causes_of(error));
-        Failure { text: text.into(), causes, is_passing: false }
+        Failure { text: text.into(), causes, is_passing: false, is_usage: false }
     }
 }
 

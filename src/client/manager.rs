@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -183,10 +185,16 @@ impl Session {
         Ok(self.service::<CodeVersions>(found, "list_code_versions").await?.versions)
     }
 
-    /// Uploads an archive as a new code version.
-    pub(crate) async fn upload_code(&self, found: &FoundService, path: &Path) -> Result<CodeVersionId, Failure> {
-        let call = RpcCall::upload(found.service.0, "upload_code_version");
-        self.manager(found.application, upload::with_file(call, "code", path)?).await
+    /// Uploads an archive under `name` as a new code version, and counts the bytes of it that are `sent`.
+    pub(crate) async fn upload_code(
+        &self,
+        found: &FoundService,
+        path: &Path,
+        name: &str,
+        sent: Arc<AtomicU64>,
+    ) -> Result<CodeVersionId, Failure> {
+        let call = RpcCall::upload(found.service.0, "upload_code_version").file("code", path, name);
+        self.manager(found.application, call.counting(sent)).await
     }
 
     /// Downloads the file of a code version to `path`. Returns its size in bytes.

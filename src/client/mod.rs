@@ -14,6 +14,7 @@ pub(crate) mod error;
 pub(crate) mod lookup;
 pub(crate) mod manager;
 mod new_file;
+pub(crate) mod pack;
 mod response;
 pub(crate) mod session;
 pub(crate) mod upload;

@@ -106,7 +106,7 @@ pub(super) fn contact_failure(peer: Peer, url: &str, error: &ClientError) -> Fai
         let text = format!(
             "The {owner} SSL certificate failed verification.\n\
              You may be the victim of a man-in-the-middle attack or, if you recently changed the ConPaaS \
-             deployment, you need to run 'cps-user get_certificate' first."
+             deployment, you need to run 'conpaas user get_certificate' first."
         );
         return Failure::with_causes(text, error);
     }

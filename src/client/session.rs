@@ -200,7 +200,9 @@ impl Session {
     /// # Errors
     /// None is set.
     pub(crate) fn director_url(&self) -> Result<&DirectorUrl, Failure> {
-        let missing = "Cannot call the ConPaaS director: the director URL address is not specified.";
+        let missing = "Cannot call the ConPaaS director: the director URL address is not specified.\n\
+                       Write 'director_url = HOST' below [cps-tools] in ~/.conpaas/cps-tools.conf or \
+                       /etc/cps-tools/cps-tools.conf, or say --director_url HOST.";
         self.account.director_url.as_ref().ok_or_else(|| Failure::said(missing))
     }
 
@@ -209,7 +211,9 @@ impl Session {
     /// # Errors
     /// None is set.
     pub(crate) fn username(&self) -> Result<&str, Failure> {
-        let missing = "Cannot call the ConPaaS director: user name is not specified.";
+        let missing = "Cannot call the ConPaaS director: user name is not specified.\n\
+                       Write 'username = NAME' below [cps-tools] in ~/.conpaas/cps-tools.conf or \
+                       /etc/cps-tools/cps-tools.conf, or say --username NAME.";
         self.account.username.as_deref().ok_or_else(|| Failure::said(missing))
     }
 
@@ -239,7 +243,7 @@ impl Session {
 
     fn credentials(&self) -> Result<&Credentials, Failure> {
         let missing = "Cannot call the ConPaaS director: user certificates are not present.\n\
-                       Try to run 'cps-user get_certificate' first.";
+                       Try to run 'conpaas user get_certificate' first.";
         self.account.credentials.as_ref().map_err(Clone::clone)?.as_ref().ok_or_else(|| Failure::said(missing))
     }
 
@@ -294,7 +298,7 @@ fn expect_current(credentials: &Credentials) -> Result<(), Failure> {
     let (from, to) = (day(identity.not_before).unwrap_or_default(), day(identity.not_after).unwrap_or_default());
     Err(Failure::said(format!(
         "Cannot call the ConPaaS director: your certificate is good from {from} to {to} only.\n\
-         Try to run 'cps-user get_certificate' first."
+         Try to run 'conpaas user get_certificate' first."
     )))
 }
 

@@ -183,6 +183,12 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_no_text() {
+        let config = read(&["\u{feff}[cps-tools]\r\nusername = u\r\n"]).unwrap();
+        assert_eq!((config.username.as_deref(), config.warnings.len()), (Some("u"), 0));
+    }
+
+    #[test]
     fn debug_must_be_a_truth_value() {
         let error = read(&["[cps-tools]\ndebug = yes\n"]).unwrap_err().to_string();
         assert_eq!(error, "Option 'debug' in configuration file cps-tools.conf must be 'true' or 'false'.");

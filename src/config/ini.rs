@@ -40,6 +40,8 @@ impl Document {
     /// Parses `text`; `file` is for messages only.
     pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let options = ParseOption { enabled_quote: false, enabled_escape: false, ..ParseOption::default() };
+        // Editors of Windows write a mark before the first letter.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let parsed = Ini::load_from_str_opt(text, options).map_err(|error| ConfigError::Syntax {
             file: file.to_owned(),
             line: error.line,

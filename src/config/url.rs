@@ -22,6 +22,7 @@ impl DirectorUrl {
     pub fn of_host(host: &str) -> Result<Self, String> {
         match host.parse::<DirectorUrl>() {
             Ok(url) if url.host == host => Ok(url),
+            Err(problem) if problem.contains("IPv6") => Err(problem),
             _ => Err(format!("'{host}' is not a host name")),
         }
     }
@@ -58,6 +59,9 @@ impl FromStr for DirectorUrl {
         let authority = authority.strip_suffix('/').unwrap_or(authority);
         if authority.contains('/') {
             return Err(format!("'{text}': a director's URL has no path"));
+        }
+        if authority.starts_with('[') || authority.matches(':').count() > 1 {
+            return Err(format!("'{text}': IPv6 addresses are not supported; write a host name or an IPv4 address"));
         }
         let (host, port) = match authority.split_once(':') {
             Some((host, port)) => (host, super::value::port(port)?),
@@ -98,6 +102,10 @@ mod tests {
     fn anything_else_is_refused() {
         for text in ["", "http://a", "a:0", "a:b", "https://a/b", "a b", "https://", "-a", "a\nb", "[::1]:5555"] {
             assert!(text.parse::<DirectorUrl>().is_err(), "{text}");
+        }
+        for text in ["https://[::1]:5555", "[::1]", "::1", "fe80::1", "https://2001:db8::7:5555"] {
+            assert!(text.parse::<DirectorUrl>().unwrap_err().contains("IPv6 addresses are not supported"), "{text}");
+            assert!(DirectorUrl::of_host(text).unwrap_err().contains("IPv6"), "{text}");
         }
         assert!(DirectorUrl::of_host("a:1").is_err());
         assert!(DirectorUrl::of_host("a").is_ok());

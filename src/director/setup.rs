@@ -11,10 +11,11 @@ use anyhow::Context;
 
 use super::host::{check_host, check_networks};
 use crate::clock::{self, Clock};
-use crate::config::{DirectorConfig, SHIPPED_DIRECTOR_CFG, with_option};
+use crate::config::{DirectorConfig, DirectorUrl, SHIPPED_DIRECTOR_CFG, with_option};
 use crate::pki::{Authority, CertificateName, Credentials, Lifetime, Subject, fingerprint};
 use crate::store;
 use crate::sys::file;
+use crate::sys::lock::DirectoryLock;
 
 /// What `init` is told.
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub(crate) struct SetupReport {
 /// The configuration is wrong, or a file cannot be written.
 pub(crate) fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
     let mut lines = Vec::new();
+    DirectorUrl::of_host(&options.hostname).map_err(anyhow::Error::msg)?;
+    let _one_at_a_time = alone(options, &mut lines)?;
     let config = write_config(options, &mut lines)?;
     file::ensure_directory(&config.conf_dir)?;
     // Keys, and what users uploaded.
@@ -68,6 +71,17 @@ pub(crate) fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
     store::director::open(&config.database)?;
     lines.push(format!("database: {}", config.database.display()));
     Ok(SetupReport { lines, fingerprint: fingerprint(authority.certificate_pem())? })
+}
+
+/// Waits until no other `init` works on the same configuration.
+fn alone(options: &SetupOptions, lines: &mut Vec<String>) -> anyhow::Result<DirectoryLock> {
+    let directory = options.config.parent().filter(|directory| *directory != Path::new(""));
+    let directory = directory.unwrap_or(Path::new("."));
+    if let Some(lock) = DirectoryLock::try_take(directory)? {
+        return Ok(lock);
+    }
+    lines.push("waited for another 'director init' of the same configuration".to_owned());
+    Ok(DirectoryLock::take(directory)?)
 }
 
 fn write_config(options: &SetupOptions, lines: &mut Vec<String>) -> anyhow::Result<DirectorConfig> {

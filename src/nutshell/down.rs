@@ -8,6 +8,7 @@ use super::error::NutshellError;
 use super::namespace::mount_points;
 use super::place::Place;
 use super::say::Say;
+use super::up::alone;
 use super::{daemon, machine};
 use crate::api::{ApplicationView, ResourceView};
 use crate::model::State;
@@ -34,6 +35,7 @@ pub(crate) enum Data {
 /// # Errors
 /// What is left.
 pub(crate) async fn down(place: &Place, data: Data, say: Say<'_>) -> Result<(), NutshellError> {
+    let _one_at_a_time = if place.home().exists() { Some(alone(place, say).await?) } else { None };
     let mut left = Vec::new();
     if daemon::running(place).is_none() && has_nodes(place) {
         // A director that was killed left them; its records shall say that they are gone.
@@ -85,7 +87,7 @@ async fn stop_applications(place: &Place, say: Say<'_>) -> Result<(), NutshellEr
     for app in applications {
         if ![State::Init, State::Stopped].contains(&app.status) {
             say(&format!("Stopping application {} ({}).", app.aid, app.name));
-            client.type_command(&["application", "stop", &app.aid.to_string()]).await?;
+            client.type_command(&["application", "stop", "--yes", &app.aid.to_string()]).await?;
         }
     }
     wait_for_no_nodes(&client).await

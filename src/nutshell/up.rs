@@ -8,7 +8,8 @@ use super::error::NutshellError;
 use super::place::{NutshellCloud, Place};
 use super::say::Say;
 use crate::config::{SHIPPED_DIRECTOR_CFG, with_option};
-use crate::sys::{file, random};
+use crate::sys::lock::DirectoryLock;
+use crate::sys::{blocking, file, random};
 
 /// The nutshell's user.
 const USER: &str = "nutshell";
@@ -24,6 +25,7 @@ const CREDIT: &str = "10000";
 pub(crate) async fn up(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
     check_image(place)?;
     ensure_directories(place)?;
+    let _one_at_a_time = alone(place, say).await?;
     ensure_configuration(place, say)?;
     ensure_certificates(place, say).await?;
     if daemon::running(place).is_some() {
@@ -36,6 +38,19 @@ pub(crate) async fn up(place: &Place, say: Say<'_>) -> Result<(), NutshellError>
     let (address, port) = (place.director_ip(), place.settings.port);
     say(&format!("The director answers on https://{address}:{port}; its log is {}.", place.log().display()));
     Ok(())
+}
+
+/// Waits until no other command makes or ends this nutshell.
+pub(crate) async fn alone(place: &Place, say: Say<'_>) -> Result<DirectoryLock, NutshellError> {
+    let home = place.home();
+    if let Some(lock) = DirectoryLock::try_take(&home)? {
+        return Ok(lock);
+    }
+    say("Another command makes or ends this nutshell; waiting for it.");
+    let lock = blocking(move || DirectoryLock::take(&home)).await?;
+    // The other one may have removed everything.
+    ensure_directories(place)?;
+    Ok(lock)
 }
 
 /// Looks for the containers' root file system before anything is made.

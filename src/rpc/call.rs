@@ -3,6 +3,8 @@
 //! Must not know the methods that there are.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -19,6 +21,7 @@ pub struct RpcCall {
     params: Map<String, Value>,
     files: Vec<(String, PathBuf, String)>,
     max_answer_bytes: u64,
+    sent: Option<Arc<AtomicU64>>,
 }
 
 /// What a method that tells a state may answer: JSON takes up to sixteen times its text in memory.
@@ -69,6 +72,13 @@ impl RpcCall {
         self.max_answer_bytes
     }
 
+    /// Counts the bytes of files as they are sent; uploads only.
+    #[must_use]
+    pub(crate) fn counting(mut self, sent: Arc<AtomicU64>) -> Self {
+        self.sent = Some(sent);
+        self
+    }
+
     /// Returns the method's name.
     #[must_use]
     pub(crate) fn method(&self) -> &str {
@@ -83,6 +93,7 @@ impl RpcCall {
             params: Map::new(),
             files: Vec::new(),
             max_answer_bytes: MAX_ANSWER_BYTES,
+            sent: None,
         }
     }
 
@@ -115,6 +126,7 @@ impl RpcCall {
     pub(super) fn form(&self) -> FormBody {
         let form = FormBody::default().field("service_id", self.service_id.to_string()).field("method", &*self.method);
         let form = self.params.iter().fold(form, |form, (name, value)| form.field(name, plain(value)));
+        let form = self.sent.iter().fold(form, |form, sent| form.counting(Arc::clone(sent)));
         self.files.iter().fold(form, |form, (name, path, filename)| form.file_named(name, path, filename))
     }
 }

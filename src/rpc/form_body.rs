@@ -1,6 +1,8 @@
 //! Bodies of requests: nothing, JSON, or a form with files that are sent piece by piece.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -16,6 +18,7 @@ use super::client_error::ClientError;
 pub struct FormBody {
     fields: Vec<(String, String)>,
     files: Vec<(String, PathBuf, String)>,
+    sent: Option<Arc<AtomicU64>>,
 }
 
 impl FormBody {
@@ -32,6 +35,13 @@ impl FormBody {
         let path = path.into();
         let filename = path.to_string_lossy().into_owned();
         self.file_named(name, path, &filename)
+    }
+
+    /// Counts the bytes of files as they are sent.
+    #[must_use]
+    pub(crate) fn counting(mut self, sent: Arc<AtomicU64>) -> Self {
+        self.sent = Some(sent);
+        self
     }
 
     /// Adds a file under another file name.
@@ -87,7 +97,7 @@ impl Body {
             );
             length += text.len() as u64 + size;
             parts.push(Part::Text(std::mem::take(&mut text).into()));
-            parts.push(Part::File(file, size));
+            parts.push(Part::File(file, size, form.sent.clone()));
             text += "\r\n";
         }
         text += &format!("--{boundary}--\r\n");
@@ -105,7 +115,7 @@ fn quoted(text: &str) -> String {
 
 enum Part {
     Text(Bytes),
-    File(tokio::fs::File, u64),
+    File(tokio::fs::File, u64, Option<Arc<AtomicU64>>),
 }
 
 impl Part {
@@ -113,7 +123,14 @@ impl Part {
         use tokio::io::AsyncReadExt;
         match self {
             Part::Text(bytes) => stream::once(async { Ok(bytes) }).boxed(),
-            Part::File(file, size) => ReaderStream::with_capacity(file.take(size), 64 * 1024).boxed(),
+            Part::File(file, size, sent) => {
+                let count = move |bytes: &Bytes| {
+                    sent.iter().for_each(|sent| {
+                        sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                    });
+                };
+                ReaderStream::with_capacity(file.take(size), 64 * 1024).inspect_ok(count).boxed()
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod contained;
 pub(crate) mod excerpt;
 pub(crate) mod file;
 pub(crate) mod last_lines;
+pub(crate) mod lock;
 pub(crate) mod machine;
 pub mod mount;
 pub mod process;

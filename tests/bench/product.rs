@@ -115,7 +115,7 @@ impl Product {
 
     /// Stops the application and waits until its nodes are gone.
     pub(crate) fn stop_application(&self) -> anyhow::Result<()> {
-        self.type_command(&["application", "stop", APPLICATION])?;
+        self.type_command(&["application", "stop", "--yes", APPLICATION])?;
         self.wait_for_nodes(0)
     }
 

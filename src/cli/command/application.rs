@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::cloud::shown_cloud;
+use super::loss::{self, Consent};
 use super::wait;
 use crate::api::Accepted;
 use crate::api::manager::AppInfo;
@@ -32,6 +33,8 @@ pub(crate) enum ApplicationCommand {
     Delete {
         /// Name or identifier of an application
         app_name_or_id: String,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// List applications
     List,
@@ -50,10 +53,12 @@ pub(crate) enum ApplicationCommand {
         /// Name or identifier of an application
         app_name_or_id: String,
     },
-    /// Stop an application
+    /// Stop an application; its services go, with their volumes and code
     Stop {
         /// Name or identifier of an application
         app_name_or_id: String,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Get the application manager's log file
     GetLog {
@@ -81,13 +86,13 @@ impl Action for ApplicationCommand {
         let session = &run.session;
         match *self {
             ApplicationCommand::Create { appl_name } => create(session, &appl_name).await,
-            ApplicationCommand::Delete { app_name_or_id } => delete(session, &app_name_or_id).await,
+            ApplicationCommand::Delete { app_name_or_id, consent } => delete(run, &app_name_or_id, consent).await,
             ApplicationCommand::List => list(session).await,
             ApplicationCommand::Rename { app_name_or_id, new_name } => {
                 rename(session, &app_name_or_id, &new_name).await
             }
             ApplicationCommand::Start { cloud, app_name_or_id } => start(run, &app_name_or_id, cloud.as_deref()).await,
-            ApplicationCommand::Stop { app_name_or_id } => stop(session, &app_name_or_id).await,
+            ApplicationCommand::Stop { app_name_or_id, consent } => stop(run, &app_name_or_id, consent).await,
             ApplicationCommand::GetLog { app_name_or_id } => get_log(session, &app_name_or_id).await,
             ApplicationCommand::GetInfo { app_name_or_id } => get_info(session, &app_name_or_id).await,
             ApplicationCommand::Manifest { cloud, man_path } => manifest(run, &man_path, cloud.as_deref()).await,
@@ -100,9 +105,11 @@ async fn create(session: &Session, name: &str) -> Result<Reply, Failure> {
     Ok(Reply::line(format!("Application '{}' created with id {}.", created.name, created.aid), &created))
 }
 
-async fn delete(session: &Session, name_or_id: &str) -> Result<Reply, Failure> {
-    let app = lookup::application(session, name_or_id).await?;
-    session.delete_application(app.aid).await?;
+async fn delete(run: &Invocation, name_or_id: &str, consent: Consent) -> Result<Reply, Failure> {
+    let app = lookup::application(&run.session, name_or_id).await?;
+    let words = format!("Deleting application '{}'", app.name);
+    loss::agree_for_application(run, &app, &words, consent).await?;
+    run.session.delete_application(app.aid).await?;
     Ok(Reply::done(format!("Application '{}' with id {} has been deleted.", app.name, app.aid)))
 }
 
@@ -131,9 +138,11 @@ async fn start(run: &Invocation, name_or_id: &str, cloud: Option<&str>) -> Resul
     wait::for_application(run, app.aid, &words, Awaited { operation: &operation, ends: &[State::Running] }).await
 }
 
-async fn stop(session: &Session, name_or_id: &str) -> Result<Reply, Failure> {
-    let app = lookup::application(session, name_or_id).await?;
-    session.stop_application(app.aid).await?;
+async fn stop(run: &Invocation, name_or_id: &str, consent: Consent) -> Result<Reply, Failure> {
+    let app = lookup::application(&run.session, name_or_id).await?;
+    let words = format!("Stopping application '{}'", app.name);
+    loss::agree_for_application(run, &app, &words, consent).await?;
+    run.session.stop_application(app.aid).await?;
     Ok(Reply::done(format!("Application '{}' with id {} was stopped.", app.name, app.aid)))
 }
 
@@ -181,6 +190,7 @@ fn read_manifest(path: &Path) -> Result<String, Failure> {
     }
     let not_json = || Failure::said("The uploaded manifest is not valid json");
     let text = file::read_text(path).map_err(|_| not_json())?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
     let manifest: Value = serde_json::from_str(&text).map_err(|_| not_json())?;
     let services = manifest.get("Services").and_then(Value::as_array);
     let has_type = |service: &Value| service.get("Type").and_then(Value::as_str).is_some_and(|kind| !kind.is_empty());

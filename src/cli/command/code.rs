@@ -15,10 +15,12 @@ use crate::cli::output::printer::Reply;
 use crate::cli::output::table::table;
 use crate::client::error::Failure;
 use crate::client::lookup::FoundService;
+use crate::client::pack::pack;
 use crate::client::session::Session;
 use crate::client::upload;
 use crate::client::wait::Awaited;
 use crate::model::State;
+use crate::sys::{self, file};
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
@@ -87,7 +89,7 @@ impl CodeCommand {
             }
             CodeCommand::ListKeys(names) => list_keys(session, &names.find(session, kind).await?).await,
             CodeCommand::UploadCode(file) => {
-                upload_code(session, &file.names.find(session, kind).await?, &file.filename).await
+                upload_code(run, &file.names.find(session, kind).await?, &file.filename).await
             }
             CodeCommand::ListCodes(names) => list_codes(session, &names.find(session, kind).await?).await,
             CodeCommand::DownloadCode { version, names } => {
@@ -105,6 +107,9 @@ impl CodeCommand {
 }
 
 async fn upload_key(session: &Session, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
+    if upload::is_readable(path) && file::read(path)?.trim_ascii().is_empty() {
+        return Err(Failure::said(format!("the key file '{}' is empty", path.display())));
+    }
     let done = session.upload_authorized_key(found, path).await?;
     Ok(Reply::line(format!("{}.", done.outcome), &done))
 }
@@ -114,12 +119,34 @@ async fn list_keys(session: &Session, found: &FoundService) -> Result<Reply, Fai
     Ok(Reply::lines(&keys, &keys))
 }
 
-async fn upload_code(session: &Session, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
+async fn upload_code(run: &Invocation, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
+    if path.is_dir() {
+        return upload_directory(run, found, path).await;
+    }
     if !upload::is_readable(path) {
         let name = path.display();
         return Err(Failure::said(format!("Cannot upload code: filename '{name}' not found or access is denied")));
     }
-    let version = session.upload_code(found, path).await?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    send_code(run, found, path, &name).await
+}
+
+/// Packs a directory, and uploads the archive.
+async fn upload_directory(run: &Invocation, found: &FoundService, directory: &Path) -> Result<Reply, Failure> {
+    let wanted = directory.to_owned();
+    let packed = sys::blocking(move || pack(&wanted)).await?;
+    run.printer.note(&format!(
+        "'{}' is a directory: its {} files are packed as {}.",
+        directory.display(),
+        packed.n_files,
+        packed.name
+    ));
+    send_code(run, found, packed.archive.path(), &packed.name).await
+}
+
+async fn send_code(run: &Invocation, found: &FoundService, path: &Path, name: &str) -> Result<Reply, Failure> {
+    let progress = run.printer.begin_upload(path);
+    let version = progress.while_sending(run.session.upload_code(found, path, name, progress.sent())).await?;
     Ok(Reply::line(format!("Code version '{}' uploaded.", version.id), &version))
 }
 
@@ -169,12 +196,25 @@ fn file_name(uploaded: &str) -> Result<PathBuf, Failure> {
 }
 
 async fn delete_code(session: &Session, found: &FoundService, version: &str) -> Result<Reply, Failure> {
-    session.delete_code(found, version).await?;
+    session.delete_code(found, version).await.map_err(|failure| unknown_version(failure, found, version))?;
     Ok(Reply::done(format!("Code version '{version}' deleted.")))
 }
 
+/// The manager's own words show all versions as Python writes them.
+fn unknown_version(failure: Failure, found: &FoundService, version: &str) -> Failure {
+    if !failure.text.starts_with("Parameter 'codeVersionId': '") || !failure.text.contains("' must be one of ") {
+        return failure;
+    }
+    let (aid, sid) = (found.application, found.service);
+    Failure::said(format!(
+        "There is no code version '{version}' in service {sid} of application {aid}: \
+         'conpaas generic list_codes {aid} {sid}' lists those that are there"
+    ))
+}
+
 async fn enable_code(run: &Invocation, found: &FoundService, method: &str, version: &str) -> Result<Reply, Failure> {
-    let operation = run.session.enable_code(found, method, version).await?;
+    let begun = run.session.enable_code(found, method, version).await;
+    let operation = begun.map_err(|failure| unknown_version(failure, found, version))?;
     let words = format!("Enabling code version '{version}'... ");
     let ends = &[State::Init, State::Stopped, State::Running];
     wait::for_service(run, found, &words, Awaited { operation: &operation, ends }).await

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::loss::{self, Consent, Extent};
 use super::nodes;
 use super::service_names::ServiceNames;
 use super::wait;
@@ -75,8 +76,13 @@ impl<R: Roles> KindCommand<R> {
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 pub(crate) enum EveryServiceCommand<R: Roles> {
-    /// Remove a service
-    Remove(ServiceNames),
+    /// Remove a service, with its volumes and code
+    Remove {
+        #[command(flatten)]
+        names: ServiceNames,
+        #[command(flatten)]
+        consent: Consent,
+    },
     /// List services
     List {
         /// Services of this application only
@@ -98,8 +104,13 @@ pub(crate) enum EveryServiceCommand<R: Roles> {
         #[command(flatten)]
         names: ServiceNames,
     },
-    /// Stop a service
-    Stop(ServiceNames),
+    /// Stop a service; its volumes go
+    Stop {
+        #[command(flatten)]
+        names: ServiceNames,
+        #[command(flatten)]
+        consent: Consent,
+    },
     /// Display a service's state
     GetState(ServiceNames),
     /// Get the startup script of a service
@@ -148,6 +159,8 @@ pub(crate) enum EveryServiceCommand<R: Roles> {
         roles: R,
         #[command(flatten)]
         names: ServiceNames,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// List nodes of a service
     ListNodes(ServiceNames),
@@ -161,11 +174,11 @@ impl<R: Roles> EveryServiceCommand<R> {
     pub(crate) async fn run(self, run: &Invocation, kind: Option<&str>) -> Result<Reply, Failure> {
         let session = &run.session;
         match self {
-            Self::Remove(names) => remove(session, &names.find(session, kind).await?).await,
+            Self::Remove { names, consent } => remove(run, &names.find(session, kind).await?, consent).await,
             Self::List { application } => list(session, kind, application.as_deref()).await,
             Self::Rename { names, new_name } => rename(session, &names.find(session, kind).await?, &new_name).await,
             Self::Start { cloud, names } => start(run, &names.find(session, kind).await?, cloud.as_deref()).await,
-            Self::Stop(names) => stop(run, &names.find(session, kind).await?).await,
+            Self::Stop { names, consent } => stop(run, &names.find(session, kind).await?, consent).await,
             Self::GetState(names) => get_state(session, &names.find(session, kind).await?).await,
             Self::GetScript(names) => get_script(session, &names.find(session, kind).await?).await,
             Self::SetScript { names, filename } => {
@@ -182,8 +195,8 @@ impl<R: Roles> EveryServiceCommand<R> {
             Self::AddNodes { roles, cloud, names } => {
                 nodes::add(run, &names.find(session, kind).await?, &roles.counts(), cloud.as_deref()).await
             }
-            Self::RemoveNodes { roles, names } => {
-                nodes::remove(run, &names.find(session, kind).await?, &roles.counts()).await
+            Self::RemoveNodes { roles, names, consent } => {
+                nodes::remove(run, &names.find(session, kind).await?, &roles.counts(), consent).await
             }
             Self::ListNodes(names) => nodes::list(run, &names.find(session, kind).await?).await,
         }
@@ -217,10 +230,12 @@ pub(crate) async fn add(session: &Session, kind: &str, application: &str) -> Res
     Ok(Reply::line(text, &added))
 }
 
-async fn remove(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
-    let removal = session.remove_service(found).await?;
+async fn remove(run: &Invocation, found: &FoundService, consent: Consent) -> Result<Reply, Failure> {
     let (aid, sid) = (found.application, found.service);
-    for_removal(session, aid, &removal).await?;
+    let words = format!("Removing service {sid} of application {aid}");
+    loss::agree_for_service(run, found, Extent::Whole, &words, consent).await?;
+    let removal = run.session.remove_service(found).await?;
+    for_removal(&run.session, aid, &removal).await?;
     Ok(Reply::done(format!("Service {sid} of application {aid} has been successfully removed.")))
 }
 
@@ -270,7 +285,9 @@ async fn start(run: &Invocation, found: &FoundService, cloud: Option<&str>) -> R
     wait::for_service(run, found, &words, Awaited { operation: &operation, ends: &[State::Running] }).await
 }
 
-async fn stop(run: &Invocation, found: &FoundService) -> Result<Reply, Failure> {
+async fn stop(run: &Invocation, found: &FoundService, consent: Consent) -> Result<Reply, Failure> {
+    let words = format!("Stopping service {} of application {}", found.service, found.application);
+    loss::agree_for_service(run, found, Extent::Nodes, &words, consent).await?;
     let operation = run.session.stop_service(found).await?;
     let words = format!("Service {} of application {} is stopping... ", found.service, found.application);
     wait::for_service(run, found, &words, Awaited { operation: &operation, ends: &[State::Stopped] }).await

@@ -8,6 +8,7 @@ pub(crate) mod code;
 mod director;
 pub(crate) mod every_service;
 mod local_user;
+mod loss;
 mod nodes;
 mod service;
 pub(crate) mod service_names;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::cloud::shown_cloud;
+use super::loss::{self, Consent};
 use super::wait;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::printer::Reply;
@@ -49,8 +50,15 @@ pub(crate) async fn add(
 ///
 /// # Errors
 /// In upstream's words.
-pub(crate) async fn remove(run: &Invocation, found: &FoundService, counts: &Counts) -> Result<Reply, Failure> {
+pub(crate) async fn remove(
+    run: &Invocation,
+    found: &FoundService,
+    counts: &Counts,
+    consent: Consent,
+) -> Result<Reply, Failure> {
     let total = total(counts)?;
+    let words = format!("Removing {total} nodes of service {} of application {}", found.service, found.application);
+    loss::agree_for_nodes(run, found, total, &words, consent).await?;
     let operation = run.session.remove_nodes(found, counts).await?;
     let (aid, sid) = (found.application, found.service);
     let words = format!("Removing {total} nodes for service {sid} of application {aid}... ");

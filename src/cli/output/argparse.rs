@@ -8,6 +8,8 @@ use std::any::TypeId;
 
 use clap::{Arg, ArgAction, Command};
 
+use crate::cli::hint;
+
 /// Options under this heading are ours; upstream's usage lines do not have them.
 pub(crate) const ADDITIONS: &str = "Additions";
 
@@ -31,6 +33,24 @@ pub(crate) fn usage(program: &str, command: &Command) -> String {
     wrapped(program, &options, &positionals)
 }
 
+/// Says that `command` has no sub-command `word`, and which one may be meant.
+pub(crate) fn invalid_sub_command(command: &Command, word: &str) -> String {
+    let names: Vec<&str> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(Command::get_name).collect();
+    let shown: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    let mut text = format!("argument <sub-command>: invalid choice: '{word}' (choose from {})", shown.join(", "));
+    if let Some(hint) = hint::of_sub_command(word, &names) {
+        text.push_str(&format!(". {hint}"));
+    }
+    text
+}
+
+/// Returns the usage of the command that `words` lead to.
+pub(crate) fn usage_of(program: &str, command: &Command, words: &[String]) -> String {
+    let mut scan = Scan { command, program: program.to_owned(), n_positionals: 0, extras: Vec::new() };
+    let _the_command_is_found_all_the_same = scan.run(command, words);
+    usage(&scan.program, scan.command)
+}
+
 /// Says what is wrong with `words` (without the program's name); `None` when
 /// argparse would have taken them.
 pub(crate) fn explain(program: &str, command: &Command, words: &[String]) -> Option<UsageError> {
@@ -42,7 +62,7 @@ pub(crate) fn explain(program: &str, command: &Command, words: &[String]) -> Opt
         return None;
     }
     let text = format!("unrecognized arguments: {}", scan.extras.join(" "));
-    Some(UsageError { usage: usage(program, command), text })
+    Some(UsageError { usage: usage(&scan.program, scan.command), text })
 }
 
 struct Scan<'a> {
@@ -89,10 +109,7 @@ impl<'a> Scan<'a> {
     fn take_positional(&mut self, word: &str) -> Result<(), String> {
         if self.command.has_subcommands() {
             let Some(found) = self.command.find_subcommand(word) else {
-                let names = self.command.get_subcommands().filter(|sub| !sub.is_hide_set());
-                let names: Vec<String> = names.map(|sub| format!("'{}'", sub.get_name())).collect();
-                let names = names.join(", ");
-                return Err(format!("argument <sub-command>: invalid choice: '{word}' (choose from {names})"));
+                return Err(invalid_sub_command(self.command, word));
             };
             self.command = found;
             self.program = format!("{} {}", self.program, found.get_name());
@@ -122,10 +139,14 @@ impl<'a> Scan<'a> {
             if let Some(option) = known.iter().find(|option| option.get_long() == Some(name)) {
                 return Ok(Some((option, value)));
             }
-            let begins: Vec<&Arg> = known
+            let mut begins: Vec<&Arg> = known
                 .into_iter()
                 .filter(|option| option.get_long().is_some_and(|long| long.starts_with(name)))
                 .collect();
+            // What a sub-command has of its own is meant before what every command has.
+            if begins.iter().any(|option| !option.is_hide_set()) {
+                begins.retain(|option| !option.is_hide_set());
+            }
             return match begins.as_slice() {
                 [] => Ok(None),
                 [option] => Ok(Some((option, value))),
@@ -269,7 +290,7 @@ mod tests {
             ("application", "start -c", "argument -c/--cloud: expected one argument"),
             ("application", "start -c -d a", "argument -c/--cloud: expected one argument"),
             ("application", "start a b --x c", "unrecognized arguments: b --x c"),
-            ("application", "list --debug", "unrecognized arguments: --debug"),
+            ("application", "list --debugging", "unrecognized arguments: --debugging"),
             ("generic", "add_nodes a b --count x", "argument --count: invalid int value: 'x'"),
             ("generic", "create_volume a v 1G n", "argument vol_size: invalid int value: '1G'"),
             ("user", "add_credit u x", "argument credit: invalid int value: 'x'"),
@@ -296,6 +317,9 @@ mod tests {
             ("generic", "add_nodes --count -1 a b"),
             ("user", "create_free u --cred 5 --email -"),
             ("user", "list --json"),
+            ("application", "list --debug --director_url h"),
+            ("application", "start --c x a -d"),
+            ("user", "get_certificate --username u --password p"),
         ] {
             assert_eq!(said(group, line), None, "{group} {line}");
         }

@@ -6,3 +6,4 @@ pub(crate) mod moving_line;
 pub(crate) mod printer;
 pub(crate) mod prompt;
 pub(crate) mod table;
+pub(crate) mod upload_line;

@@ -5,6 +5,7 @@
 //! error. Exit codes are the same either way.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use super::moving_line::moving_line;
 use super::table::{table, value_of};
+use super::upload_line::UploadLine;
 use crate::client::error::Failure;
 
 /// What stands in the moving line while a command waits.
@@ -99,7 +101,7 @@ impl Printer {
                 write_error(&format!("  because {cause}"));
             }
         }
-        1
+        if failure.is_usage { 2 } else { 1 }
     }
 
     /// Writes a usage error and returns the exit code.
@@ -132,6 +134,11 @@ impl Printer {
         let bar = moving_line(WAITING);
         bar.set_message(words.to_owned());
         Waiting { words_left: Some(words.to_owned()), bar: Some(bar) }
+    }
+
+    /// Returns the line of an upload, seen on a terminal only.
+    pub(crate) fn begin_upload(&self, path: &Path) -> UploadLine {
+        UploadLine::new(path, io::stderr().is_terminal() && !self.is_json)
     }
 
     fn error(&self, text: &str) {

@@ -49,7 +49,7 @@ async fn failures_say_what_is_missing_and_leave_nothing() {
         (
             1,
             "ERROR: Cannot call the ConPaaS director: user certificates are not present.\n\
-             Try to run 'cps-user get_certificate' first.\n"
+             Try to run 'conpaas user get_certificate' first.\n"
         )
     );
 }
@@ -78,7 +78,7 @@ async fn a_certificate_that_has_ended_is_named_with_the_remedy() {
     let refused = place.run(&["cps-user", "get_credit"]).await;
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("your certificate is good from 20"), "{}", refused.stderr);
-    assert!(refused.stderr.ends_with("Try to run 'cps-user get_certificate' first.\n"), "{}", refused.stderr);
+    assert!(refused.stderr.ends_with("Try to run 'conpaas user get_certificate' first.\n"), "{}", refused.stderr);
 }
 
 /// Replaces the certificate of the user, and waits for its end if that is now.

@@ -36,7 +36,102 @@ async fn a_wait_ends_by_what_became_of_its_own_operation() {
     assert_eq!(run("conpaas application rename web 4").await.code, 1);
     let removed = run("conpaas service remove web 2").await;
     assert_eq!(removed.code, 0, "{removed:?}");
+    losses_are_agreed_to(&place, node).await;
     backend.stop(&place).await;
+}
+
+/// A volume, code and a service are lost only by who says so; old names go on without a question.
+async fn losses_are_agreed_to(place: &Place, node: &str) {
+    let run = async |line: &str| place.run(&line.split(' ').collect::<Vec<_>>()).await;
+    let site = place.work().join("site");
+    std::fs::create_dir(&site).unwrap();
+    std::fs::write(site.join("run.sh"), "#!/bin/bash\necho hello\n").unwrap();
+    let uploaded = run("conpaas generic upload_code web 1 site").await;
+    assert_eq!(uploaded.code, 0, "{uploaded:?}");
+    assert_eq!(uploaded.stderr, "'site' is a directory: its 1 files are packed as site.tar.gz.\n");
+    let mistyped = run("conpaas generic enable_code web 1 code-nope").await;
+    let wanted = "ERROR: There is no code version 'code-nope' in service 1 of application 2: \
+                  'conpaas generic list_codes 2 1' lists those that are there\n";
+    assert_eq!((mistyped.code, mistyped.stderr.as_str()), (1, wanted));
+    let made = run(&format!("conpaas generic create_volume web data 1 {node}")).await;
+    assert_eq!(made.code, 0, "{made:?}");
+    for (line, lost) in [
+        ("conpaas generic stop web 1", &["volume 'data' (1 MB)"][..]),
+        ("conpaas generic remove web 1", &["volume 'data' (1 MB)", "(site.tar.gz) of service 1"]),
+        ("conpaas generic remove_nodes web 1", &["volume 'data' (1 MB)"]),
+        ("conpaas application stop web", &["service 1 'New generic service'", "volume 'data'", "site.tar.gz", node]),
+        ("conpaas application delete web --json", &["volume 'data' (1 MB)", "Add --yes"]),
+    ] {
+        let got = run(line).await;
+        assert_eq!((got.code, got.stdout.as_str()), (2, ""), "{line}: {got:?}");
+        lost.iter().for_each(|lost| assert!(got.stderr.contains(lost), "{line}: no {lost} in {got:?}"));
+    }
+    let volumes = run("conpaas generic list_volumes web 1").await;
+    assert!(volumes.stdout.contains("data"), "nothing was done: {volumes:?}");
+    let stopped = run("conpaas generic stop web 1 --yes").await;
+    assert_eq!(stopped.code, 0, "{stopped:?}");
+    assert_eq!(run("conpaas generic list_volumes web 1").await.stdout, "No existing storage volumes.\n");
+    assert_eq!(run("cps-application stop web").await.code, 0, "scripts of old names are not asked");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_inits_at_once_make_one_director() {
+    let place = Place::new().await;
+    let at = |name: &str| place.work().join("twice").join(name).display().to_string();
+    let config = at("director.cfg");
+    let settings = [
+        format!("conpaas.CONF_DIR={}", at("")),
+        format!("conpaas.CERT_DIR={}", at("certs")),
+        format!("director.DATABASE_URI=sqlite:///{}", at("director.db")),
+        format!("director.USERDATA_DIR={}", at("data")),
+        format!("director.STATE_DIR={}", at("state")),
+        "iaas.DRIVER=process".to_owned(),
+    ];
+    let mut words = vec!["conpaas", "director", "init", "--hostname", "127.0.0.1", "--config", &config];
+    settings.iter().for_each(|setting| words.extend(["--set", setting]));
+    let made = futures_util::future::join_all((0..4).map(|_| place.run(&words))).await;
+    for one in &made {
+        assert_eq!(one.code, 0, "{made:#?}");
+    }
+    let n_made = made.iter().filter(|one| one.stdout.contains("made a certificate authority")).count();
+    assert_eq!(n_made, 1, "{made:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_beginner_is_told_what_to_do() {
+    let place = Place::new().await;
+    let run = async |line: &str| place.run(&line.split(' ').collect::<Vec<_>>()).await;
+    std::fs::write(place.state_dir().join("cps-tools.conf"), "").unwrap();
+    let told = run("conpaas application list").await.stderr;
+    assert!(told.contains("~/.conpaas/cps-tools.conf") && told.contains("--director_url"), "{told}");
+    let told = run("conpaas application list --director_url https://[::1]:5555 -d").await;
+    assert_eq!((told.code, told.stderr.contains("IPv6 addresses are not supported")), (1, true), "{told:?}");
+    for line in ["conpaas director --help", "conpaas help director", "conpaas director help"] {
+        let told = run(line).await;
+        assert_eq!(told.code, 0, "{line}");
+        for name in ["init", "check", "stop-nodes", "version"] {
+            assert!(told.stdout.contains(&format!("  {name}")), "{line}: no {name} in {}", told.stdout);
+        }
+    }
+    let told = run("conpaas director ini").await;
+    assert!(told.code == 2 && told.stderr.contains("'init', 'check'"), "{told:?}");
+    assert!(run("conpaas help generic").await.stdout.contains("upload_code"));
+    assert!(run("conpaas help generic add_nodes").await.stdout.contains("--count"));
+    assert_eq!(run("conpaas help nonsense").await.code, 2);
+    for (line, hint) in [
+        ("conpaas ps", "Here it is: conpaas application list"),
+        ("conpaas deploy", "Here it is: conpaas generic upload_code"),
+        ("conpaas application ls", "Here it is: list"),
+        ("conpaas generic logs", "Here it is: get_agent_log"),
+    ] {
+        let told = run(line).await;
+        assert!(told.code == 2 && told.stderr.contains(hint), "{line}: {told:?}");
+    }
+    let told = run("conpaas generic add_nodes a b --nodes 3").await;
+    assert!(told.stderr.starts_with("usage: conpaas generic add_nodes [-h]"), "{told:?}");
+    let told = run("conpaas nutshell up --cloud nowhere --json").await;
+    let error: Value = serde_json::from_str(told.stderr.trim()).unwrap();
+    assert!(told.code == 2 && error["error"].as_str().unwrap().contains("nowhere"), "{told:?}");
 }
 
 #[test]

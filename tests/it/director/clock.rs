@@ -175,7 +175,7 @@ async fn a_machine_that_was_off_for_a_year_learns_the_time_and_goes_on() {
     machine.set_clock(400 * DAY);
     let early = machine.type_in(&["application", "list"]);
     let talk = String::from_utf8_lossy(&early.stderr);
-    assert!(talk.contains("Try to run 'cps-user get_certificate' first"), "a user's year is over: {talk}");
+    assert!(talk.contains("Try to run 'conpaas user get_certificate' first"), "a user's year is over: {talk}");
     machine.good(&["renew"]);
     // The certificates of manager and agent had ended a year ago.
     let greeting = machine.eventually_good(&["helloworld", "get_helloworld", "1", "1"]);

@@ -1,0 +1,137 @@
+//! A directory that is to be uploaded becomes an archive.
+//!
+//! Everything in it is packed: nothing is left out for its name. What an
+//! archive cannot carry (sockets, devices) is refused by name.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tempfile::NamedTempFile;
+
+use super::error::Failure;
+
+/// A packed directory.
+pub(crate) struct Packed {
+    /// The archive; gone when this is dropped.
+    pub archive: NamedTempFile,
+    /// The name to upload it under, such as `site.tar.gz`.
+    pub name: String,
+    /// How many files and links are in it.
+    pub n_files: usize,
+}
+
+/// Packs what is in `directory`, its content at the top of the archive. Blocking.
+///
+/// # Errors
+/// Nothing is in it, or a part of it cannot be read or packed.
+pub(crate) fn pack(directory: &Path) -> Result<Packed, Failure> {
+    let fail = |error: &io::Error| Failure::said(format!("cannot pack '{}': {error}", directory.display()));
+    let archive = NamedTempFile::new().map_err(|error| fail(&error))?;
+    let encoder = GzEncoder::new(io::BufWriter::new(archive.as_file()), Compression::default());
+    let mut builder = tar::Builder::new(encoder);
+    builder.follow_symlinks(false);
+    let mut left = vec![PathBuf::new()];
+    let mut n_files = 0;
+    while let Some(relative) = left.pop() {
+        for entry in sorted(&directory.join(&relative))? {
+            let name = relative.join(entry.file_name().unwrap_or_default());
+            n_files += append(&mut builder, &entry, &name)?;
+            if entry.is_dir() && !entry.is_symlink() {
+                left.push(name);
+            }
+        }
+    }
+    if n_files == 0 {
+        let name = directory.display();
+        return Err(Failure::said(format!("Cannot upload code: there is no file in the directory '{name}'")));
+    }
+    let written = builder.into_inner().and_then(GzEncoder::finish).and_then(|mut writer| writer.flush());
+    written.map_err(|error| fail(&error))?;
+    Ok(Packed { archive, name: archive_name(directory), n_files })
+}
+
+/// Adds one entry; returns how many files that were: a directory is none.
+fn append<W: Write>(builder: &mut tar::Builder<W>, path: &Path, name: &Path) -> Result<usize, Failure> {
+    let fail = |error: &io::Error| Failure::said(format!("cannot pack '{}': {error}", path.display()));
+    let kind = fs::symlink_metadata(path).map_err(|error| fail(&error))?.file_type();
+    if kind.is_dir() {
+        builder.append_dir(name, path).map_err(|error| fail(&error))?;
+        return Ok(0);
+    }
+    if kind.is_symlink() {
+        builder.append_path_with_name(path, name).map_err(|error| fail(&error))?;
+        return Ok(1);
+    }
+    if !kind.is_file() {
+        let shown = path.display();
+        return Err(Failure::said(format!("cannot pack '{shown}': it is neither a file, a directory nor a link")));
+    }
+    let mut file = File::open(path).map_err(|error| fail(&error))?;
+    builder.append_file(name, &mut file).map_err(|error| fail(&error))?;
+    Ok(1)
+}
+
+fn sorted(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let fail = |error: io::Error| Failure::said(format!("cannot read '{}': {error}", directory.display()));
+    let entries = fs::read_dir(directory).map_err(fail)?;
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(fail)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The directory may be called `.`: then its real name counts.
+fn archive_name(directory: &Path) -> String {
+    let real = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    let name = real.file_name().map_or_else(|| "code".to_owned(), |name| name.to_string_lossy().into_owned());
+    format!("{name}.tar.gz")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_is_packed_whole_with_its_content_at_the_top() {
+        let place = tempfile::tempdir().unwrap();
+        let site = place.path().join("site");
+        fs::create_dir_all(site.join("static/deep")).unwrap();
+        fs::write(site.join("run.sh"), "#!/bin/bash\n").unwrap();
+        fs::set_permissions(site.join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(site.join(".gitignore"), "static\n").unwrap();
+        fs::write(site.join("static/deep/a.css"), "a").unwrap();
+        symlink("run.sh", site.join("link")).unwrap();
+        let packed = pack(&site).unwrap();
+        assert_eq!((packed.name.as_str(), packed.n_files), ("site.tar.gz", 4));
+        let decoder = flate2::read::GzDecoder::new(packed.archive.reopen().unwrap());
+        let mut archive = tar::Archive::new(decoder);
+        let mut seen = Vec::new();
+        for entry in archive.entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let mut text = String::new();
+            entry.read_to_string(&mut text).unwrap();
+            let path = entry.path().unwrap().display().to_string();
+            seen.push((path.trim_end_matches('/').to_owned(), entry.header().mode().unwrap() & 0o777, text));
+        }
+        seen.sort();
+        let names: Vec<&str> = seen.iter().map(|(name, _, _)| name.as_str()).collect();
+        assert_eq!(names, [".gitignore", "link", "run.sh", "static", "static/deep", "static/deep/a.css"]);
+        assert_eq!((seen[2].1, seen[2].2.as_str(), seen[5].2.as_str()), (0o755, "#!/bin/bash\n", "a"));
+    }
+
+    #[test]
+    fn what_cannot_be_packed_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        let text = pack(place.path()).err().expect("it is empty").text;
+        assert!(text.starts_with("Cannot upload code: there is no file in the directory '"), "{text}");
+        let _listener = std::os::unix::net::UnixListener::bind(place.path().join("socket")).unwrap();
+        let text = pack(place.path()).err().expect("a socket").text;
+        assert!(text.ends_with("socket': it is neither a file, a directory nor a link"), "{text}");
+    }
+}
