@@ -16,6 +16,16 @@ pub(crate) const BAD_IDS: &str = "Bad specification of application or service ID
 /// A service that is not there.
 pub(crate) const INVALID_SERVICE_ID: &str = "Invalid service_id";
 
+/// A registration at a director that takes none.
+pub(crate) const REGISTRATION_CLOSED: &str = "Registration is closed at this director: ask its operator for an account \
+                                              (conpaas user create NAME)";
+/// A registration without a code at a director that wants one.
+pub(crate) const INVITATION_NEEDED: &str = "Registration at this director needs an invitation code: ask its operator \
+                                            for one (conpaas user create_free NAME --invitation CODE)";
+/// A code that is none of the director's.
+pub(crate) const INVITATION_UNKNOWN: &str = "The invitation code is not known, or not any more: ask the director's \
+                                             operator for another one";
+
 /// Why a start ended that was stopped before the manager answered.
 pub(crate) const STOPPED_MEANWHILE: &str = "the application was stopped meanwhile";
 

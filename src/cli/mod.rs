@@ -141,7 +141,9 @@ fn of_role_and_group(program: &str, words: &[String]) -> Option<ExitCode> {
         return None;
     }
     let usage = argparse::usage(&format!("{program} {name}"), both);
-    Some(ExitCode::from(PLAIN.usage_error(&usage, &argparse::invalid_sub_command(both, first))))
+    Some(ExitCode::from(
+        PLAIN.usage_error(&usage, &argparse::invalid_sub_command(both, first, Some(hint::of_sub_command))),
+    ))
 }
 
 fn version(program: &str) -> ExitCode {

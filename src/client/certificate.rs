@@ -51,6 +51,8 @@ pub(crate) struct NewAccount {
     pub password: String,
     /// Initial credit.
     pub credit: i64,
+    /// The director's invitation, where it wants one; else empty.
+    pub invitation: String,
 }
 
 /// Asks the director for a new account.
@@ -60,7 +62,7 @@ pub(crate) struct NewAccount {
 pub(crate) async fn create_account(session: &Session, trust: &Trust, account: &NewAccount) -> Result<(), Failure> {
     let client = trust.client()?;
     let credit = account.credit.to_string();
-    let parameters = [
+    let mut parameters = vec![
         ("username", account.username.as_str()),
         ("fname", &account.fname),
         ("lname", &account.lname),
@@ -70,6 +72,9 @@ pub(crate) async fn create_account(session: &Session, trust: &Trust, account: &N
         ("credit", &credit),
         ("service_id", "0"),
     ];
+    if !account.invitation.is_empty() {
+        parameters.push(("invitation", &account.invitation));
+    }
     session.post_by(&client, "new_user", &parameters).await.map(drop)
 }
 

@@ -19,12 +19,12 @@ pub(crate) struct FoundService {
 /// # Errors
 /// There is none, or several are meant.
 pub(crate) async fn application(session: &Session, name_or_id: &str) -> Result<ApplicationView, Failure> {
-    let found = choose_application(session.applications().await?, name_or_id)?;
+    let found = choose_application(&session.applications().await?, name_or_id)?;
     session.learn_manager(&found);
     Ok(found)
 }
 
-fn choose_application(applications: Vec<ApplicationView>, name_or_id: &str) -> Result<ApplicationView, Failure> {
+fn choose_application(applications: &[ApplicationView], name_or_id: &str) -> Result<ApplicationView, Failure> {
     if applications.is_empty() {
         return Err(Failure::said("No existing applications."));
     }
@@ -153,8 +153,8 @@ mod tests {
 
     #[test]
     fn a_name_wins_over_an_id_and_what_means_two_applications_is_refused() {
-        let apps = || vec![app(1, "shop"), app(2, "twice"), app(3, "twice"), app(4, "2"), app(5, "77"), app(6, "6")];
-        let chosen = |name_or_id: &str| match choose_application(apps(), name_or_id) {
+        let apps = vec![app(1, "shop"), app(2, "twice"), app(3, "twice"), app(4, "2"), app(5, "77"), app(6, "6")];
+        let chosen = |name_or_id: &str| match choose_application(&apps, name_or_id) {
             Ok(app) => Ok(app.aid.0),
             Err(failure) => Err(failure.text),
         };
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(chosen("9"), Err("Unknown application id 9".to_owned()));
         assert_eq!(chosen("none"), Err("Unknown application name 'none'".to_owned()));
         assert_eq!(chosen("twice"), Err("2 applications match the application name 'twice'".to_owned()));
-        assert_eq!(choose_application(Vec::new(), "shop").unwrap_err().text, "No existing applications.");
+        assert_eq!(choose_application(&[], "shop").unwrap_err().text, "No existing applications.");
     }
 
     #[test]

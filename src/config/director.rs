@@ -34,6 +34,8 @@ pub struct DirectorConfig {
     pub debug_levels: BTreeMap<String, u32>,
     /// The most credit that `/new_user` gives.
     pub max_credit: i64,
+    /// Who may register.
+    pub registration: RegistrationRule,
     /// The SQLite file of `DATABASE_URI`.
     pub database: PathBuf,
     /// `USERDATA_DIR`: files of manifests.
@@ -74,6 +76,17 @@ pub struct DirectorConfig {
     pub clock: ClockConfig,
     /// The clouds, the default one first.
     pub clouds: Vec<CloudConfig>,
+}
+
+/// Who may register by `/new_user`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistrationRule {
+    /// Everybody who reaches the director.
+    Open,
+    /// Nobody.
+    Closed,
+    /// Who knows a line of this file.
+    Codes(PathBuf),
 }
 
 /// What one client may ask for.
@@ -135,6 +148,7 @@ pub(crate) const DIRECTOR_KEYS: &[Key] = &[
     Key::unset("DIRECTOR_URL"),
     Key::new("DEBUG", "false"),
     Key::new("LISTEN", "0.0.0.0:5555"),
+    Key::unset("REGISTRATION"),
     Key::new("STATE_DIR", "/var/lib/conpaas"),
     Key::new("NODE_START_TIMEOUT", "5m"),
     Key::new("NODE_CERTIFICATE_LIFETIME", "7d"),
@@ -194,6 +208,8 @@ impl DirectorConfig {
         check_section_names(&document, &external_idps)?;
         let state_dir = director.value("STATE_DIR", value::absolute_path)?;
         check_vpn(&conpaas)?;
+        let listen = director.value("LISTEN", listen_address)?;
+        let registration = director.optional("REGISTRATION", registration_rule)?;
         Ok(DirectorConfig {
             file: file.to_owned(),
             conf_dir: conpaas.value("CONF_DIR", value::absolute_path)?,
@@ -208,7 +224,8 @@ impl DirectorConfig {
             userdata_dir: director.value("USERDATA_DIR", value::absolute_path)?,
             director_url: director.optional("DIRECTOR_URL", value::parsed)?,
             is_debug: director.value("DEBUG", value::flag)?,
-            listen: director.value("LISTEN", listen_address)?,
+            registration: registration.unwrap_or_else(|| usual_registration(&listen)),
+            listen,
             node_start_timeout: director.value("NODE_START_TIMEOUT", value::positive_duration)?,
             node_certificate_lifetime: director.value("NODE_CERTIFICATE_LIFETIME", value::positive_duration)?,
             node_token_lifetime: director.value("NODE_TOKEN_LIFETIME", value::positive_duration)?,
@@ -314,6 +331,20 @@ fn sqlite_path(text: &str) -> Result<PathBuf, String> {
 
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("'{text}' is not an address and a port, such as 0.0.0.0:5555"))
+}
+
+fn registration_rule(text: &str) -> Result<RegistrationRule, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "open" => Ok(RegistrationRule::Open),
+        "closed" => Ok(RegistrationRule::Closed),
+        _ if text.starts_with('/') => Ok(RegistrationRule::Codes(PathBuf::from(text))),
+        _ => Err(format!("'{text}' is not open, closed, or the absolute path of a file with invitation codes")),
+    }
+}
+
+/// A director that only its own machine reaches is open.
+fn usual_registration(listen: &SocketAddr) -> RegistrationRule {
+    if listen.ip().is_loopback() { RegistrationRule::Open } else { RegistrationRule::Closed }
 }
 
 #[cfg(test)]

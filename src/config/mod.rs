@@ -37,7 +37,7 @@ pub(crate) use client::ClientConfig;
 pub use cloud::DriverConfig;
 pub(crate) use cloud::{CloudConfig, ContextForm, LxcConfig};
 pub use director::DirectorConfig;
-pub(crate) use director::{LoginConfig, locate_director_cfg};
+pub(crate) use director::{LoginConfig, RegistrationRule, locate_director_cfg};
 pub use ec2::Ec2Config;
 pub(crate) use edit::{SHIPPED_CPS_TOOLS_CONF, SHIPPED_DIRECTOR_CFG, with_option};
 pub(crate) use error::ConfigError;

@@ -4,15 +4,20 @@
 
 use std::net::IpAddr;
 
+use sha2::{Digest, Sha256};
+
 use super::error::Failure;
 use super::password::Debt;
 use super::state::Director;
 use super::timestamp::local_now;
+use crate::api::texts;
+use crate::config::RegistrationRule;
 use crate::model::{ApplicationId, UserId};
 use crate::pki::{Credentials, Lifetime, Subject};
 use crate::store::Transaction;
 use crate::store::director::user::{NewUser, User};
 use crate::store::director::{application, user};
+use crate::sys::{self, file};
 
 const FIRST_APPLICATION: &str = "New Application";
 
@@ -46,6 +51,42 @@ impl Registration {
             openid: self.openid,
         }
     }
+}
+
+/// Refuses a login name that cannot be shown or typed.
+pub(crate) fn check_name(username: &str) -> Result<(), Failure> {
+    const MAX_CHARS: usize = 256;
+    let is_good = !username.is_empty()
+        && username.trim() == username
+        && username.chars().count() <= MAX_CHARS
+        && !username.chars().any(char::is_control);
+    if is_good {
+        return Ok(());
+    }
+    let text = format!("A username has 1 to {MAX_CHARS} printable characters, and no blank at either end");
+    Err(Failure::Application(text))
+}
+
+/// Refuses who may not register: the director is closed, or the invitation code is not one of its own.
+pub(crate) async fn expect_invited(director: &Director, code: Option<&str>) -> Result<(), Failure> {
+    let path = match &director.config.registration {
+        RegistrationRule::Open => return Ok(()),
+        RegistrationRule::Closed => return Err(Failure::application(texts::REGISTRATION_CLOSED)),
+        RegistrationRule::Codes(path) => path.clone(),
+    };
+    let Some(code) = code.map(str::trim).filter(|code| !code.is_empty()).map(str::to_owned) else {
+        return Err(Failure::application(texts::INVITATION_NEEDED));
+    };
+    let text = sys::blocking(move || file::read_text(&path)).await;
+    let text = text.map_err(|error| Failure::Internal(format!("cannot read REGISTRATION: {}", sys::chain(&error))))?;
+    if holds_code(&text, &code) { Ok(()) } else { Err(Failure::application(texts::INVITATION_UNKNOWN)) }
+}
+
+/// Returns whether a line of `text` is the code. Hashes are compared, so that time tells nothing of a code.
+fn holds_code(text: &str, code: &str) -> bool {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let wanted = Sha256::digest(code.as_bytes());
+    lines.map(|line| Sha256::digest(line.as_bytes())).filter(|hash| *hash == wanted).count() > 0
 }
 
 /// Makes an account and its first application.
@@ -150,6 +191,22 @@ fn check_free(tx: &Transaction<'_>, username: &str, email: &str) -> Result<(), F
 mod tests {
     use super::*;
     use crate::store::director::sample::{Sample, new_user};
+
+    #[test]
+    fn a_code_is_a_whole_line_and_no_comment() {
+        let text = "# for the course\n  spring-7 \n\nautumn\n";
+        for (code, is_good) in [("spring-7", true), ("autumn", true), ("spring", false), ("# for the course", false)] {
+            assert_eq!(holds_code(text, code), is_good, "{code}");
+        }
+        assert!(!holds_code("", "") && !holds_code("\n", ""));
+    }
+
+    #[test]
+    fn names_can_be_shown_and_typed() {
+        for (name, is_good) in [("al", true), ("", false), ("al ", false), ("a\tb", false), ("Zoé M", true)] {
+            assert_eq!(check_name(name).is_ok(), is_good, "{name:?}");
+        }
+    }
 
     #[test]
     fn a_name_and_an_address_are_one_users() {

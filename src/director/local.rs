@@ -4,11 +4,14 @@
 use std::path::Path;
 
 use super::account::{self, Registration};
+use super::application::record_stop;
 use super::error::Failure;
 use super::password::hash_blocking;
 use crate::config::DirectorConfig;
-use crate::store::Store;
-use crate::store::director::user;
+use crate::model::State;
+use crate::store::director::application;
+use crate::store::director::user::{self, User};
+use crate::store::{Store, Transaction};
 use crate::sys::chain;
 
 /// Why a local command did not work; the text is for people.
@@ -88,6 +91,79 @@ pub fn add_credit(director_cfg: &Path, username: &str, amount: i64) -> Result<i6
         credit.ok_or_else(|| Failure::Application(format!("Unknown user '{username}'")))
     });
     outcome.map_err(refused)
+}
+
+/// Changes the password of a user. Certificates that he has stay good. Blocking.
+///
+/// # Errors
+/// No director here, no access, or no such user.
+pub fn set_password(director_cfg: &Path, username: &str, password: &str) -> Result<(), LocalError> {
+    let store = open(director_cfg)?;
+    if password.is_empty() {
+        return Err(LocalError::Refused("the password is empty".to_owned()));
+    }
+    let hash = hash_blocking(password);
+    let outcome = store.write_blocking(|tx| Ok(user::set_password(tx, find(tx, username)?.uid, &hash)?));
+    outcome.map_err(refused)
+}
+
+/// Changes the login name of a user. Blocking.
+///
+/// # Errors
+/// No director here, no access, no such user, or the name is taken or unusable.
+pub fn rename_user(director_cfg: &Path, username: &str, new_name: &str) -> Result<(), LocalError> {
+    let outcome = open(director_cfg)?.write_blocking(|tx| {
+        let found = find(tx, username)?;
+        account::check_name(new_name)?;
+        if user::by_username(tx, new_name)?.is_some() {
+            return Err(Failure::Application(format!("Username '{new_name}' is already taken")));
+        }
+        Ok(user::rename(tx, found.uid, new_name)?)
+    });
+    outcome.map_err(refused)
+}
+
+/// What becomes of the applications of a user who is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Running {
+    /// A user of whom one runs stays.
+    Refuse,
+    /// They are stopped; what they hold is lost.
+    Stop,
+}
+
+/// Removes a user and his applications. A director that runs removes their nodes and volumes soon. Blocking.
+///
+/// # Errors
+/// No director here, no access, no such user, or an application of his runs and is not to be stopped.
+pub fn remove_user(director_cfg: &Path, username: &str, running: Running) -> Result<(), LocalError> {
+    let outcome = open(director_cfg)?.write_blocking(|tx| {
+        let found = find(tx, username)?;
+        let applications = application::list(tx, found.uid)?;
+        let names: Vec<String> = applications
+            .iter()
+            .filter(|app| !matches!(app.status, State::Init | State::Stopped))
+            .map(|app| format!("'{}' ({})", app.name, app.status))
+            .collect();
+        if running == Running::Refuse && !names.is_empty() {
+            let names = names.join(", ");
+            return Err(Failure::Application(format!(
+                "User '{username}' has applications that are not stopped: {names}. Add --force to stop them, which loses \
+                 their services, volumes and code"
+            )));
+        }
+        for app in applications {
+            record_stop(tx, app.aid)?;
+            application::delete(tx, app.aid)?;
+        }
+        Ok(user::delete(tx, found.uid)?)
+    });
+    outcome.map_err(refused)
+}
+
+fn find(tx: &Transaction<'_>, username: &str) -> Result<User, Failure> {
+    let unknown = || Failure::Application(format!("Unknown user '{username}'"));
+    user::by_username(tx, username)?.ok_or_else(unknown)
 }
 
 fn open(director_cfg: &Path) -> Result<Store, LocalError> {

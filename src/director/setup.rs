@@ -45,7 +45,9 @@ pub(crate) struct SetupReport {
 /// The configuration is wrong, or a file cannot be written.
 pub(crate) fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
     let mut lines = Vec::new();
-    DirectorUrl::of_host(&options.hostname).map_err(anyhow::Error::msg)?;
+    if options.hostname.contains(':') {
+        DirectorUrl::of_host(&options.hostname).map_err(anyhow::Error::msg)?;
+    }
     let _one_at_a_time = alone(options, &mut lines)?;
     let config = write_config(options, &mut lines)?;
     file::ensure_directory(&config.conf_dir)?;
@@ -93,6 +95,10 @@ fn write_config(options: &SetupOptions, lines: &mut Vec<String>) -> anyhow::Resu
         text = with_option(&text, section, key, value);
     }
     let port = DirectorConfig::parse(path, &text).map_or(port, |config| config.listen.port());
+    if is_new && !options.set.iter().any(|(_, key, _)| key.eq_ignore_ascii_case("REGISTRATION")) {
+        let rule = if is_own_machine(&options.hostname) { "open" } else { "closed" };
+        text = with_option(&text, "director", "REGISTRATION", rule);
+    }
     let url = format!("https://{}:{port}", options.hostname);
     text = with_option(&text, "director", "DIRECTOR_URL", &url);
     let config = DirectorConfig::parse(path, &text)?;
@@ -104,6 +110,11 @@ fn write_config(options: &SetupOptions, lines: &mut Vec<String>) -> anyhow::Resu
     file::write_atomic(path, text.as_bytes(), 0o600)?;
     lines.push(format!("{} {}", if is_new { "wrote" } else { "updated" }, path.display()));
     Ok(config)
+}
+
+/// Whether a host name leads nowhere but to the machine that uses it.
+fn is_own_machine(hostname: &str) -> bool {
+    hostname == "localhost" || hostname.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn certify(
@@ -154,6 +165,7 @@ fn shown(options: &SetupOptions) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RegistrationRule;
 
     fn init(directory: &Path, hostname: &str, names: &[&str]) -> anyhow::Result<(Vec<CertificateName>, SetupReport)> {
         let path = |name: &str| directory.join(name).display().to_string();
@@ -190,6 +202,7 @@ mod tests {
         assert!(more.lines.iter().any(|line| line.starts_with("issued the director's certificate")), "{more:?}");
         assert!(init(directory.path(), "172.16.0.11", &["ä b"]).is_err());
         let config = DirectorConfig::read(&directory.path().join("director.cfg")).unwrap();
+        assert_eq!(config.registration, RegistrationRule::Closed, "others reach it");
         assert_eq!(config.director_url.map(|url| url.to_string()).as_deref(), Some("https://172.16.0.11:5555"));
     }
 }

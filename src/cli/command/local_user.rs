@@ -44,6 +44,7 @@ impl NewUser {
             affiliation: self.affiliation.unwrap_or_default(),
             password: self.password.unwrap_or_default(),
             credit: self.credit,
+            invitation: String::new(),
         }
     }
 }

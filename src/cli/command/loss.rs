@@ -102,7 +102,7 @@ pub(crate) async fn agree_for_application(
         match of_service(&run.session, &place, Extent::Whole).await {
             Ok(parts) => lost.extend(parts),
             Err(_) => {
-                lost.push(format!("volumes and code of service {}: its manager does not list them now", service.sid))
+                lost.push(format!("volumes and code of service {}: its manager does not list them now", service.sid));
             }
         }
     }

@@ -23,7 +23,13 @@ pub(crate) enum UserCommand {
     /// Create a new user (on director's machine only)
     Create(NewUser),
     /// Create a new user for free with limited credit
-    CreateFree(NewUser),
+    CreateFree {
+        #[command(flatten)]
+        user: NewUser,
+        /// Invitation code, where the director wants one
+        #[arg(long, value_name = "CODE", help_heading = ADDITIONS)]
+        invitation: Option<String>,
+    },
     /// Get the user's certificate
     GetCertificate {
         /// Trust the director although its certificate authority has changed
@@ -63,7 +69,7 @@ impl Action for UserCommand {
     async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
         match *self {
             UserCommand::Create(user) => create(run.printer, user).await,
-            UserCommand::CreateFree(user) => create_free(run, user).await,
+            UserCommand::CreateFree { user, invitation } => create_free(run, user, invitation).await,
             UserCommand::GetCertificate { accept_new_ca } => certificate::get(run, accept_new_ca).await,
             UserCommand::GetConfig => get_config(&run.session).await,
             UserCommand::GetCredit => get_credit(&run.session).await,
@@ -81,9 +87,10 @@ async fn create(printer: Printer, user: NewUser) -> Result<Reply, Failure> {
     Ok(Reply::done(text))
 }
 
-async fn create_free(run: &Invocation, user: NewUser) -> Result<Reply, Failure> {
+async fn create_free(run: &Invocation, user: NewUser, invitation: Option<String>) -> Result<Reply, Failure> {
     run.session.director_url()?;
-    let account = completed(run.printer, user)?.account();
+    let mut account = completed(run.printer, user)?.account();
+    account.invitation = invitation.unwrap_or_default();
     let trust = certificate::pinned(&run.settings.state_dir)?;
     create_account(&run.session, &trust, &account).await?;
     Ok(Reply::done(format!("User '{}' created successfully.", account.username)))

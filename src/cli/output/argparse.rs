@@ -33,12 +33,15 @@ pub(crate) fn usage(program: &str, command: &Command) -> String {
     wrapped(program, &options, &positionals)
 }
 
-/// Says that `command` has no sub-command `word`, and which one may be meant.
-pub(crate) fn invalid_sub_command(command: &Command, word: &str) -> String {
+/// Returns which of some sub-commands a word means.
+type Hint = fn(&str, &[&str]) -> Option<String>;
+
+/// Says that `command` has no sub-command `word`, and by `hint` which one may be meant.
+pub(crate) fn invalid_sub_command(command: &Command, word: &str, hint: Option<Hint>) -> String {
     let names: Vec<&str> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(Command::get_name).collect();
     let shown: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
     let mut text = format!("argument <sub-command>: invalid choice: '{word}' (choose from {})", shown.join(", "));
-    if let Some(hint) = hint::of_sub_command(word, &names) {
+    if let Some(hint) = hint.and_then(|hint| hint(word, &names)) {
         text.push_str(&format!(". {hint}"));
     }
     text
@@ -109,7 +112,9 @@ impl<'a> Scan<'a> {
     fn take_positional(&mut self, word: &str) -> Result<(), String> {
         if self.command.has_subcommands() {
             let Some(found) = self.command.find_subcommand(word) else {
-                return Err(invalid_sub_command(self.command, word));
+                // The old names say what they always said.
+                let has_hint = !self.program.starts_with("cps-");
+                return Err(invalid_sub_command(self.command, word, has_hint.then_some(hint::of_sub_command)));
             };
             self.command = found;
             self.program = format!("{} {}", self.program, found.get_name());

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::director_user::DirectorUserLine;
 use super::line::{Outcome, RoleLine};
 use super::orphans;
 use crate::cli::output::findings;
@@ -96,6 +97,8 @@ enum DirectorRoleCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Users on this machine: passwords, names, removal
+    User(DirectorUserLine),
     /// End all nodes and keep their data, until `start-nodes` or the next start of the director
     StopNodes,
     /// Let a director that runs start the nodes again that `stop-nodes` ended
@@ -105,7 +108,7 @@ enum DirectorRoleCommand {
 /// Whether these words are the role's, and not the client group's.
 pub(crate) fn takes(words: &[String]) -> bool {
     match words.first().map(String::as_str) {
-        None | Some("init" | "check" | "stop-nodes" | "start-nodes") => true,
+        None | Some("init" | "check" | "stop-nodes" | "start-nodes" | "user") => true,
         Some("orphans" | "adopt" | "discard" | "backup" | "restore") => true,
         Some("--config" | "--step-clock" | "--adopt" | "--discard") => true,
         Some(word) => word.starts_with("--config="),
@@ -139,6 +142,7 @@ impl RoleLine for DirectorLine {
             }
             Some(DirectorRoleCommand::Backup { file }) => backup(&locate_director_cfg(config.as_deref()), &file),
             Some(DirectorRoleCommand::Restore { file }) => restore(&locate_director_cfg(config.as_deref()), &file),
+            Some(DirectorRoleCommand::User(line)) => line.run(config.as_deref()),
             Some(DirectorRoleCommand::StopNodes) => stop_nodes(config.as_deref()),
             Some(DirectorRoleCommand::StartNodes) => start_nodes(config.as_deref()),
         }
@@ -160,16 +164,16 @@ fn init(options: &SetupOptions) -> Outcome {
 fn backup(config: &Path, file: &Path) -> Outcome {
     install_crypto();
     director::backup(config, file)?;
-    println!("wrote {}: it holds the authority's key, keep it safe", file.display());
+    write_out(&format!("wrote {}: it holds the authority's key, keep it safe\n", file.display()));
     Ok(ExitCode::SUCCESS)
 }
 
 fn restore(config: &Path, file: &Path) -> Outcome {
     install_crypto();
     for line in director::restore(config, file)? {
-        println!("{line}");
+        write_out(&format!("{line}\n"));
     }
-    println!("Next: start the director; 'conpaas director orphans' lists what was made after the backup");
+    write_out("Next: start the director; 'conpaas director orphans' lists what was made after the backup\n");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,6 +5,7 @@
 //! director while `conpaas director version` asks one.
 
 mod director;
+mod director_user;
 mod first_boot;
 mod image;
 mod image_progress;
@@ -95,7 +96,7 @@ mod tests {
             (ROLES[0].takes)(&words)
         };
         for line in
-            ["", "init --hostname h", "check", "stop-nodes", "start-nodes", "--config f", "--config=f", "--step-clock"]
+            ["", "init --hostname h", "check", "user list", "start-nodes", "--config f", "--config=f", "--step-clock"]
         {
             assert!(takes(line), "{line}");
         }

@@ -3,11 +3,14 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use super::line::{Outcome, RoleLine};
 use crate::cli::output::printer::write_out;
+use crate::cli::output::table::value_of;
 use crate::model::Ipv4Network;
 use crate::nutshell::{Action, Data, NutshellCloud, NutshellError, Place, Settings, demo_of_caller, run};
 use crate::server;
@@ -69,6 +72,18 @@ struct Options {
     /// The director's port; only the first `up` looks at it
     #[arg(long, default_value_t = crate::config::DEFAULT_DIRECTOR_PORT)]
     port: u16,
+    /// Print one JSON value at the end
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a command of the nutshell did, as `--json` prints it.
+#[derive(Serialize)]
+struct NutshellView {
+    director_url: String,
+    state_dir: PathBuf,
+    /// What people read.
+    lines: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -95,8 +110,22 @@ impl RoleLine for NutshellLine {
                 (options, Action::Down(if purge { Data::Purge } else { Data::Keep }))
             }
         };
+        let is_json = options.json && !matches!(action, Action::Shell(_));
         let place = find(options)?;
-        Ok(ExitCode::from(server::complete(run(&place, action, &say))??))
+        if !is_json {
+            return Ok(ExitCode::from(server::complete(run(&place, action, &say))??));
+        }
+        let lines = Mutex::new(Vec::new());
+        let keep = |line: &str| lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+        let code = server::complete(run(&place, action, &keep))??;
+        let lines = lines.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Inside a network namespace this program has run again, and has printed it already.
+        if place.settings.netns.is_none() || !lines.is_empty() {
+            let director_url = format!("https://{}:{}", place.director_ip(), place.settings.port);
+            let view = NutshellView { director_url, state_dir: place.directory, lines };
+            write_out(&format!("{}\n", value_of(&view)));
+        }
+        Ok(ExitCode::from(code))
     }
 }
 

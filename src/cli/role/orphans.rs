@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::line::Outcome;
-use crate::cli::output::printer::write_out;
+use crate::cli::output::printer::{write_error, write_out};
 use crate::cli::output::table::table;
 use crate::director::{self, Decision, Fate, Orphan};
 use crate::rpc::install_crypto;
@@ -30,7 +30,7 @@ pub(crate) fn list(config: &Path, is_json: bool) -> Outcome {
     if is_json {
         write_out(&format!("{}\n", serde_json::to_string(&lines)?));
     } else if lines.is_empty() {
-        println!("the records name all that the clouds have");
+        write_out("the records name all that the clouds have\n");
     } else {
         write_out(&format!("{}\n", table(&["kind", "tag", "cloud", "id", "state"], &lines)));
     }
@@ -47,10 +47,10 @@ pub(crate) fn decide(config: &Path, fate: Fate, tags: &[String]) -> Outcome {
             Fate::Discarded => "will be removed",
             Fate::Kept | Fate::Waiting | Fate::Quarantined => "is kept",
         };
-        println!("{kind} {id} ({tag}) {what}");
+        write_out(&format!("{kind} {id} ({tag}) {what}\n"));
     }
     if decided.orphans.is_empty() {
-        println!("the records name all that the clouds have");
+        write_out("the records name all that the clouds have\n");
     }
     Ok(told(&decided))
 }
@@ -67,7 +67,7 @@ fn shown(orphan: &Orphan) -> Line {
 
 fn told(decision: &Decision) -> ExitCode {
     for failure in &decision.failures {
-        eprintln!("ERROR: {failure}");
+        write_error(&format!("ERROR: {failure}"));
     }
     if decision.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -22,6 +22,7 @@ const MAX_FIELD_CHARS: usize = 256;
 pub(crate) async fn new_user(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let form = &call.form;
     let debt = director.passwords.count_address(call.caller.address.ip())?;
+    account::expect_invited(&director, form.filled("invitation")).await?;
     check_fields(form)?;
     let (username, email) = (form.get("username").unwrap_or_default(), form.get("email").unwrap_or_default());
     account::refuse_taken(&director, username, email).await?;

@@ -1,6 +1,6 @@
 //! Users and their credit.
 
-use rusqlite::{Row, named_params};
+use rusqlite::{Row, named_params, params};
 
 use super::row::{optional, readable, value};
 use crate::model::UserId;
@@ -104,6 +104,27 @@ pub(crate) fn add_credit(tx: &Transaction<'_>, uid: UserId, amount: i64) -> Resu
     let after = before.saturating_add(amount).max(0);
     tx.execute("UPDATE user SET credit = ?2 WHERE uid = ?1", [uid.0, after])?;
     Ok(Some(after))
+}
+
+/// Changes the password of a user.
+pub(crate) fn set_password(tx: &Transaction<'_>, uid: UserId, password_hash: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE user SET password_hash = ?2 WHERE uid = ?1", params![uid.0, password_hash])?;
+    Ok(())
+}
+
+/// Changes the login name of a user.
+///
+/// # Errors
+/// [`StoreError::Exists`] when the name is taken.
+pub(crate) fn rename(tx: &Transaction<'_>, uid: UserId, username: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE user SET username = ?2 WHERE uid = ?1", params![uid.0, username])?;
+    Ok(())
+}
+
+/// Takes out a user who has no application left. The id is never used again.
+pub(crate) fn delete(tx: &Transaction<'_>, uid: UserId) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM user WHERE uid = ?1", [uid.0])?;
+    Ok(())
 }
 
 /// Returns the users whose credit is used up and who have an application that costs.

@@ -17,3 +17,4 @@ mod relocation;
 mod renewal;
 mod stop_nodes;
 mod stopped;
+mod users;

@@ -9,7 +9,7 @@ mod crash;
 mod director;
 mod lost;
 mod manager;
+mod operation;
 mod pace;
 mod program;
-mod operation;
 mod world;

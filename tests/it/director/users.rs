@@ -1,0 +1,94 @@
+//! Users as their operator has them: passwords, names, removal, and who may register.
+
+use std::process::Output;
+
+use crate::support::director::World;
+use crate::support::wait::eventually;
+use conpaas::pki::Credentials;
+
+const PASSWORDS: &str = "new-secret\nnew-secret\n";
+
+fn type_command(world: &World, words: &[&str], answers: &str) -> Output {
+    use std::io::Write;
+    let mut command = world.command(words);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(answers.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn told(world: &World, words: &[&str], answers: &str, code: i32) -> String {
+    let output = type_command(world, words, answers);
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {text}");
+    text
+}
+
+async fn logs_in(world: &World, name: &str, password: &str) -> bool {
+    world.post(None, "/login", &[("username", name), ("password", password)]).await.text.trim() != "false"
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_changes_passwords_and_names_and_removes_users() {
+    let world = World::start();
+    world.add_user("alice");
+    world.add_user("bob");
+    told(&world, &["director", "user", "password", "alice"], PASSWORDS, 0);
+    assert!(logs_in(&world, "alice", "new-secret").await && !logs_in(&world, "alice", "alice-secret").await);
+    assert!(told(&world, &["director", "user", "password", "eve"], PASSWORDS, 1).contains("Unknown user 'eve'"));
+    assert!(told(&world, &["director", "user", "password", "alice"], "\n\n", 1).contains("empty"));
+    assert!(told(&world, &["director", "user", "rename", "bob", "alice"], "", 1).contains("already taken"));
+    assert!(told(&world, &["director", "user", "rename", "bob", "bo "], "", 1).contains("no blank"));
+    told(&world, &["director", "user", "rename", "bob", "robert"], "", 0);
+    assert!(logs_in(&world, "robert", "bob-secret").await);
+    let list = told(&world, &["director", "user", "list", "--json"], "", 0);
+    assert_eq!(list, "[{\"username\":\"alice\",\"credit\":50},{\"username\":\"robert\",\"credit\":50}]\n");
+
+    let alice = user_certificate(&world, 1, "alice");
+    world.post(Some(&alice), "/startapp/1", &[]).await;
+    eventually("the application runs", async || {
+        let list = world.get(Some(&alice), "/listapp").await;
+        list.text.contains("RUNNING").then_some(())
+    })
+    .await;
+    let refused = told(&world, &["director", "user", "remove", "alice"], "", 1);
+    assert!(refused.contains("'New Application' (RUNNING)") && refused.contains("--force"), "{refused}");
+    assert!(logs_in(&world, "alice", "new-secret").await);
+    told(&world, &["director", "user", "remove", "alice", "--force"], "", 0);
+    assert!(!logs_in(&world, "alice", "new-secret").await);
+    assert_eq!(world.get(Some(&alice), "/listapp").await.text.trim(), "false");
+    eventually("the manager is gone", async || {
+        let clouds = world.path("state").join("clouds/iaas/nodes");
+        (crate::support::director::entries(&clouds) == 0).then_some(())
+    })
+    .await;
+}
+
+fn user_certificate(world: &World, uid: i64, name: &str) -> Credentials {
+    use conpaas::pki::{Lifetime, Subject};
+    let subject = Subject::user(conpaas::model::UserId(uid), name, &format!("{name}@example.org"));
+    world.certificate(&subject, Lifetime::USER)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn registration_is_open_closed_or_by_invitation() {
+    let register = async |world: &World, code: Option<&str>| {
+        let mut fields = vec![("username", "eve"), ("email", "eve@example.org"), ("password", "x"), ("credit", "5")];
+        fields.extend(code.map(|code| ("invitation", code)));
+        world.post(None, "/new_user", &fields).await
+    };
+    let world = World::start_with(&[("director.REGISTRATION", "closed")], &[]);
+    assert!(register(&world, None).await.error().starts_with("Registration is closed at this director"));
+    assert!(register(&world, Some("spring")).await.error().starts_with("Registration is closed"));
+    let codes = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(codes.path(), "# the course\nspring-7\n").unwrap();
+    let world = World::start_with(&[("director.REGISTRATION", codes.path().to_str().unwrap())], &[]);
+    assert!(register(&world, None).await.error().contains("needs an invitation code"));
+    assert!(register(&world, Some("spring")).await.error().contains("is not known"));
+    std::fs::write(codes.path(), "").unwrap();
+    assert!(register(&world, Some("spring-7")).await.error().contains("is not known"), "the line is gone");
+    std::fs::write(codes.path(), "spring-7\n").unwrap();
+    assert_eq!(register(&world, Some("spring-7")).await.json()["username"], "eve");
+    let world = World::start();
+    assert_eq!(register(&world, None).await.json()["username"], "eve", "only this machine reaches it");
+}
