@@ -18,6 +18,7 @@ mod resource;
 mod service;
 pub(crate) mod texts;
 mod user;
+pub(crate) mod web;
 
 pub(crate) use application::ApplicationView;
 pub use join::{JoinFile, JoinView};

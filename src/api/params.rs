@@ -122,6 +122,14 @@ impl Params {
         }
     }
 
+    /// Takes an object, an empty one where it is left out.
+    ///
+    /// # Errors
+    /// Returns an error if it is something else.
+    pub(crate) fn object_or_empty(&mut self, name: &str) -> Result<Map<String, Value>, ParamError> {
+        if self.values.contains_key(name) { self.object(name) } else { Ok(Map::new()) }
+    }
+
     /// Takes a number that must be one of `ids`. A text is none, except in an upload, which has only texts.
     ///
     /// # Errors

@@ -84,6 +84,22 @@ pub(crate) trait ManagerKind: Send + Sync {
         Ok(())
     }
 
+    /// Refuses a removal that makes no sense; [`Roles::plan_removal`] has its say after it.
+    ///
+    /// # Errors
+    /// Returns the text for the caller.
+    fn check_removal(&self, _nodes: &[NodeRow], _counts: &Counts) -> Result<(), MethodError> {
+        Ok(())
+    }
+
+    /// Returns the settings of a service that has these nodes now: what a later start is to make again.
+    ///
+    /// # Errors
+    /// Returns an error if the settings cannot be read.
+    fn with_nodes(&self, settings: &Document, _nodes: &[NodeRow]) -> Result<Document, MethodError> {
+        Ok(settings.clone())
+    }
+
     /// Refuses a change of volumes: `method` (`create_volume`, `delete_volume`) may not be called now.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ pub(crate) mod reply;
 mod role;
 mod settings;
 pub mod volume;
+pub(crate) mod web;
 
 pub(crate) use agent_calls::Agents;
 pub(crate) use agent_side::{AgentEnvironment, AgentKind};

@@ -91,8 +91,13 @@ pub(crate) struct Action {
 pub(crate) enum Deed {
     /// Answers a call.
     Call(RpcCall),
-    /// Takes a code version.
-    Code(String),
+    /// Takes a code version, by a method of its own.
+    Code {
+        /// The agent's method, called by upload.
+        method: &'static str,
+        /// The version's id.
+        version: String,
+    },
 }
 
 /// The call that takes a part back; it is kept in the store.
@@ -240,7 +245,7 @@ async fn call_agents(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
     let calls = steps.into_iter().map(|step| async move {
         let outcome = match &step.deed {
             Deed::Call(call) => service.agents.patient().call(&step.node, call).await.map(|_: IgnoredAny| ()),
-            Deed::Code(_) => Ok(()),
+            Deed::Code { .. } => Ok(()),
         };
         (step, outcome)
     });
@@ -250,13 +255,13 @@ async fn call_agents(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
 /// Sends agents their code; each version is brought into the form of an archive once.
 async fn give_code(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
     let mut done = Vec::new();
-    let mut by_version: BTreeMap<String, Vec<Step>> = BTreeMap::new();
+    let mut by_version: BTreeMap<(&'static str, String), Vec<Step>> = BTreeMap::new();
     for step in steps {
-        if let Deed::Code(version) = &step.deed {
-            by_version.entry(version.clone()).or_default().push(step);
+        if let Deed::Code { method, version } = &step.deed {
+            by_version.entry((method, version.clone())).or_default().push(step);
         }
     }
-    for (version, steps) in by_version {
+    for ((method, version), steps) in by_version {
         let deployment = match code::deployment(service, Some(&version)).await {
             Ok(deployment) => deployment,
             Err(error) => {
@@ -265,7 +270,7 @@ async fn give_code(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
                 continue;
             }
         };
-        let call = deployment.call();
+        let call = deployment.call(method);
         let calls = steps.into_iter().map(|step| {
             let call = &call;
             async move {

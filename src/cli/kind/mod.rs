@@ -8,6 +8,7 @@
 
 mod generic;
 mod helloworld;
+mod php;
 
 use super::group::Group;
 
@@ -15,6 +16,7 @@ use super::group::Group;
 pub(crate) const KINDS: &[Group] = &[
     Group::of::<generic::GenericCommand>(generic::NAME, "Manage ConPaaS generic services."),
     Group::of::<helloworld::HelloworldCommand>(helloworld::NAME, "Manage ConPaaS helloworld services."),
+    Group::of::<php::PhpCommand>(php::NAME, "Manage ConPaaS PHP services."),
 ];
 
 #[cfg(test)]

@@ -40,7 +40,9 @@ pub(crate) async fn remove_nodes(manager: Arc<Manager>, mut call: Call) -> Resul
     let counts = read_counts(kind, &nodes)?;
     service.expect_can(ServiceEvent::Change).await?;
     let roles = kind.manager.roles();
-    let nodes: Vec<Player> = service.nodes().await?.iter().map(|node| Player::of(node, roles)).collect();
+    let rows = service.nodes().await?;
+    kind.manager.check_removal(&rows, &counts)?;
+    let nodes: Vec<Player> = rows.iter().map(|node| Player::of(node, roles)).collect();
     let ids = roles.plan_removal(&nodes, &counts).map_err(|error| MethodError::refused(error.to_string()))?;
     let task = Task::RemoveNodes { ids: ids.clone() };
     let mark = move |tx: &store::Transaction<'_>| Ok(store::set_node_phase(tx, &ids, NodePhase::Leaving)?);

@@ -5,7 +5,6 @@ use super::step::{Operation, StepError};
 use super::task::Ending;
 use crate::node::Level;
 use crate::service::Change;
-use crate::store::manager::{self as store, Transaction};
 
 const DONE: u32 = 1;
 
@@ -16,17 +15,7 @@ impl Operation {
             let nodes = service.context.nodes().await?;
             let target = Target::of(&service, &nodes, Some(&change)).await?;
             target.apply(&service, &nodes).await?;
-            let sid = self.sid();
-            let kept = move |tx: &Transaction<'_>| {
-                target.record(tx)?;
-                match change {
-                    Change::Code { version } => store::set_active_code(tx, sid, &version),
-                    Change::Settings { settings } => {
-                        store::set_service_settings(tx, sid, settings.into_text().as_deref())
-                    }
-                }
-            };
-            self.step_done(DONE, "agents_adapted", kept).await?;
+            self.step_done(DONE, "agents_adapted", move |tx| target.record(tx)).await?;
         }
         self.finish(Ending::Done, |_| Ok(())).await
     }

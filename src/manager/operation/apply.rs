@@ -1,6 +1,7 @@
 //! How the nodes of a service are brought to its plan.
 
 use crate::manager::core::{Manager, Service};
+use crate::model::ServiceId;
 use crate::service::plan::{self, NodePlan, PlanInput};
 use crate::service::{Change, Document, MethodError, Player};
 use crate::store::StoreError;
@@ -9,8 +10,13 @@ use crate::store::manager::{self as store, NodeRow, Transaction};
 /// What a service is to be, with its nodes in the roles that they are to play.
 pub(super) struct Target {
     plans: Vec<NodePlan>,
+    sid: ServiceId,
     /// Nodes by id whose roles differ from their records.
     roles: Vec<(String, String)>,
+    /// The settings, where they differ from their record.
+    settings: Option<Document>,
+    /// The active code, where it differs from its record.
+    code: Option<String>,
 }
 
 impl Target {
@@ -25,14 +31,17 @@ impl Target {
             let code = store::find_service(tx, sid)?.map(|row| row.active_code);
             Ok::<_, StoreError>((code, Document::new(store::service_settings(tx, sid)?)))
         });
-        let (code, mut settings) = kept.await?;
-        let mut code = code.ok_or_else(|| MethodError::refused("Service not found"))?;
-        match change {
-            Some(Change::Code { version }) => code = Some(version.clone()),
-            Some(Change::Settings { settings: changed }) => settings = changed.clone(),
-            None => {}
-        }
+        let (code, kept_settings) = kept.await?;
+        let kept_code = code.ok_or_else(|| MethodError::refused("Service not found"))?;
+        let (changed_code, changed_settings) = match change {
+            Some(Change::Code { version }) => (Some(version.clone()), None),
+            Some(Change::Settings { settings }) => (None, Some(settings.clone())),
+            Some(Change::Both { version, settings }) => (Some(version.clone()), Some(settings.clone())),
+            None => (None, None),
+        };
         let kind = service.kind.manager;
+        let settings = kind.with_nodes(changed_settings.as_ref().unwrap_or(&kept_settings), nodes)?;
+        let code = changed_code.clone().or(kept_code);
         let players: Vec<Player> = nodes.iter().map(|node| Player::of(node, kind.roles())).collect();
         let roles: Vec<(String, String)> =
             kind.roles().repack(&players).into_iter().map(|node| (node.id, kind.roles().name(&node.roles))).collect();
@@ -43,7 +52,8 @@ impl Target {
             }
         }
         let plans = kind.plan(&PlanInput { settings: &settings, nodes: &nodes, code: code.as_deref() })?;
-        Ok(Target { plans, roles })
+        let settings = (settings != kept_settings).then_some(settings);
+        Ok(Target { plans, sid, roles, settings, code: changed_code })
     }
 
     /// Brings nodes to their plans; what the plan leaves out of `nodes` is taken back.
@@ -51,9 +61,13 @@ impl Target {
         plan::apply(&service.context, nodes, &self.plans).await
     }
 
-    /// Records the roles that nodes play now.
+    /// Records what the service is now: roles of nodes, settings, code.
     pub(super) fn record(&self, tx: &Transaction<'_>) -> Result<(), StoreError> {
-        self.roles.iter().try_for_each(|(id, role)| store::set_node_role(tx, id, role))
+        self.roles.iter().try_for_each(|(id, role)| store::set_node_role(tx, id, role))?;
+        if let Some(settings) = &self.settings {
+            store::set_service_settings(tx, self.sid, settings.clone().into_text().as_deref())?;
+        }
+        self.code.as_ref().map_or(Ok(()), |version| store::set_active_code(tx, self.sid, version))
     }
 }
 

@@ -14,4 +14,6 @@ pub(crate) use enable::enable_code;
 pub(crate) use git::repository_head;
 pub(crate) use keys::{list_authorized_keys, upload_authorized_key};
 pub(crate) use node::ReceivedCode;
-pub(crate) use versions::{add_default, delete, deployment, download, list, remove_leftovers, upload};
+pub(crate) use versions::{
+    add_default, delete, deployment, download, list, remove_leftovers, take_optional_version, upload,
+};

@@ -32,7 +32,15 @@ impl ReceivedCode {
     ///
     /// # Errors
     /// One is missing or wrong, or git does not have the revision.
-    pub(crate) async fn take(config: &AgentConfig, mut call: Call) -> Result<Self, MethodError> {
+    pub(crate) async fn take(config: &AgentConfig, call: Call) -> Result<Self, MethodError> {
+        Ok(ReceivedCode::take_version(config, call).await?.1)
+    }
+
+    /// Takes all parameters, and returns the version's id, too.
+    ///
+    /// # Errors
+    /// As [`ReceivedCode::take`].
+    pub(crate) async fn take_version(config: &AgentConfig, mut call: Call) -> Result<(String, Self), MethodError> {
         let formats = CodeFormat::ALL.map(|format| (format.as_str(), format));
         let format = call.params.choice("filetype", &formats)?;
         let version = call.params.string("codeVersionId")?;
@@ -50,7 +58,7 @@ impl ReceivedCode {
             }
             (Some(upload), _) => Archive::Uploaded(upload),
         };
-        Ok(ReceivedCode { archive, limits: config.base.archive.clone() })
+        Ok((version, ReceivedCode { archive, limits: config.base.archive.clone() }))
     }
 
     /// Unpacks it beside `code`, the place of the old code; [`archive::Staged::replace`] then puts it there.

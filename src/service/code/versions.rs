@@ -34,10 +34,10 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    /// Returns the call by which an agent takes it.
+    /// Returns the call of `method` by which an agent takes it.
     #[must_use]
-    pub(crate) fn call(&self) -> RpcCall {
-        RpcCall::upload(0, "update_code")
+    pub(crate) fn call(&self, method: &str) -> RpcCall {
+        RpcCall::upload(0, method)
             .param("filetype", self.format.as_str())
             .param("codeVersionId", self.version.as_str())
             .file("file", &self.path, &self.version)
@@ -149,6 +149,20 @@ pub(crate) async fn delete(service: ServiceContext, mut call: Call) -> Result<Re
 pub(super) async fn take_version(service: &ServiceContext, call: &mut Call) -> Result<CodeRow, MethodError> {
     let named = call.params.required("codeVersionId")?;
     one_of(service, &named).await
+}
+
+/// Takes the parameter `codeVersionId`, which may be left out.
+///
+/// # Errors
+/// Returns an error if it names none of the service's versions.
+pub(crate) async fn take_optional_version(
+    service: &ServiceContext,
+    call: &mut Call,
+) -> Result<Option<CodeRow>, MethodError> {
+    match call.params.optional("codeVersionId").filter(|named| !named.is_null()) {
+        Some(named) => Ok(Some(one_of(service, &named).await?)),
+        None => Ok(None),
+    }
 }
 
 /// Returns the active code version, or the named one, as agents take it.

@@ -35,7 +35,7 @@ fn steps(nodes: &[NodeRow], plans: &[NodePlan], applied: &[AppliedRow<StopCall>]
     let shown = |step: Step| {
         let method = match step.deed {
             Deed::Call(call) => call.method().to_owned(),
-            Deed::Code(version) => version,
+            Deed::Code { version, .. } => version,
         };
         (step.node.view.id, step.part, method, step.stage)
     };

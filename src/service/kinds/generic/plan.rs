@@ -36,6 +36,6 @@ fn neighbours(node: &NodeRow, agents_info: &str) -> Part {
 }
 
 fn code(version: &str) -> Part {
-    let given = Action { stage: 1, deed: Deed::Code(version.to_owned()) };
+    let given = Action { stage: 1, deed: Deed::Code { method: "update_code", version: version.to_owned() } };
     Part { name: "code", wanted: version.to_owned(), first: given.clone(), change: given, stop: None }
 }

@@ -1,0 +1,166 @@
+//! What managers and agents of web services (php, java) take and answer (`docs/reference/manager-api.md` §5.4,
+//! `docs/reference/agent-api.md` §5).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+/// A server that a proxy passes requests on to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Server {
+    /// Its address.
+    pub ip: Ipv4Addr,
+    /// Its port.
+    pub port: u16,
+    /// How many requests it gets for each of another server's; 0 means none.
+    #[serde(rename = "weightBackend", default = "one")]
+    pub weight: u32,
+}
+
+/// A proxy: the parameters of `createHttpProxy`, which `getHttpProxyState` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HttpProxy {
+    /// Where it listens.
+    pub port: u16,
+    /// The code version that it serves.
+    pub code_version: String,
+    /// Whether static files come from a content delivery network; of no effect, as in ConPaaS 2.0.
+    pub cdn: bool,
+    /// Who serves static files.
+    pub web_list: Vec<Server>,
+    /// Who runs PHP.
+    pub fpm_list: Vec<Server>,
+    /// Who runs servlets.
+    pub tomcat_list: Vec<Server>,
+    /// Patterns of paths that servlets answer.
+    pub tomcat_servlets: Vec<String>,
+    /// The largest request, in megabytes; 0 means any (ours).
+    #[serde(default)]
+    pub max_body_mb: u32,
+}
+
+/// `getHttpProxyState`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HttpProxyState {
+    /// Where it stands.
+    pub state: RoleState,
+    /// What it was told.
+    #[serde(flatten)]
+    pub proxy: HttpProxy,
+}
+
+/// `getPHPState`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PhpState {
+    /// Where it stands.
+    pub state: RoleState,
+    /// Where it listens.
+    pub port: u16,
+}
+
+/// A state, in the envelope that these answers have in ConPaaS 2.0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Returned<T> {
+    /// What is answered.
+    #[serde(rename = "return")]
+    pub value: T,
+}
+
+/// Where a role of a node stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum RoleState {
+    /// It is being started, or is started again after it ended.
+    Starting,
+    /// It answers.
+    Running,
+    /// It is being stopped.
+    Stopping,
+    /// It does not run.
+    Stopped,
+}
+
+/// Where PHP keeps the sessions of visitors.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SessionStore {
+    /// The node that holds them.
+    pub ip: Ipv4Addr,
+    /// Its port.
+    pub port: u16,
+    /// What a client proves itself with.
+    pub password: String,
+    /// Stands before each key, so that services never meet.
+    pub prefix: String,
+}
+
+/// PHP: the parameters of `createPHP`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Php {
+    /// Where it listens.
+    pub port: u16,
+    /// Values of php.ini by key.
+    pub configuration: BTreeMap<String, String>,
+    /// Who may send requests: the proxies. Nobody but this node if it is empty (ours).
+    #[serde(default)]
+    pub proxies: Vec<Ipv4Addr>,
+    /// Where sessions are kept; in files of the node by default (ours).
+    #[serde(default)]
+    pub sessions: Option<SessionStore>,
+}
+
+/// `get_service_performance`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Performance {
+    /// Requests a second.
+    pub request_rate: u64,
+    /// Failed requests a second.
+    pub error_rate: u64,
+    /// Bytes a second.
+    pub throughput: u64,
+    /// Milliseconds until the answer.
+    pub response_time: u64,
+}
+
+/// `get_configuration` of a php service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PhpConfiguration {
+    /// The code version that runs.
+    #[serde(rename = "codeVersionId")]
+    pub code_version: String,
+    /// Values of php.ini by key.
+    pub phpconf: BTreeMap<String, String>,
+    /// The address of a content delivery network.
+    pub cdn: Cdn,
+    /// Whether nodes come and go by themselves.
+    pub autoscaling: bool,
+}
+
+/// `cdn_enable`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CdnView {
+    /// The address that was set.
+    pub cdn: Cdn,
+}
+
+/// The address of a content delivery network, or `false`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Cdn {
+    /// None: `false`.
+    Off(bool),
+    /// Its address.
+    Address(String),
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// A password never shows in a log.
+impl fmt::Debug for SessionStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionStore({}:{})", self.ip, self.port)
+    }
+}

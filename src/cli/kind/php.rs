@@ -1,0 +1,136 @@
+//! `php`: sites in PHP.
+
+use async_trait::async_trait;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::de::IgnoredAny;
+
+use crate::api::web::{Cdn, PhpConfiguration};
+use crate::cli::command::code::CodeCommand;
+use crate::cli::command::every_service::{KindCommand, Roles};
+use crate::cli::command::service_names::ServiceNames;
+use crate::cli::invocation::{Action, Invocation};
+use crate::cli::output::printer::Reply;
+use crate::client::error::Failure;
+use crate::client::manager::Counts;
+use crate::client::session::Session;
+use crate::rpc::RpcCall;
+
+/// The kind's name.
+pub(crate) const NAME: &str = "php";
+
+/// The sub-commands.
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(crate) enum PhpCommand {
+    /// What all kinds have
+    #[command(flatten)]
+    Every(KindCommand<WebCounts>),
+    /// What kinds with code have
+    #[command(flatten)]
+    Code(CodeCommand),
+    /// Display the PHP configuration
+    GetPhpConfig(ServiceNames),
+    /// Set a value of the PHP configuration
+    SetPhpConfig(NewValue),
+    /// Enable or disable debug mode, in which pages show errors
+    Debug(Debug),
+}
+
+/// How many nodes of each role.
+#[derive(Debug, Args)]
+pub(crate) struct WebCounts {
+    /// Number of nodes that run the program; 1 when no role is given
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    backend: Option<i64>,
+    /// Number of nodes that take requests
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    proxy: Option<i64>,
+    /// Number of nodes that serve static files
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    web: Option<i64>,
+}
+
+/// A value of the PHP configuration.
+#[derive(Debug, Args)]
+pub(crate) struct NewValue {
+    #[command(flatten)]
+    names: ServiceNames,
+    /// The key, such as memory_limit
+    key: String,
+    /// The value, such as 256M
+    value: String,
+}
+
+/// Whether pages show errors.
+#[derive(Debug, Args)]
+pub(crate) struct Debug {
+    #[command(flatten)]
+    names: ServiceNames,
+    /// Whether pages show errors
+    mode: Switch,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl Roles for WebCounts {
+    fn counts(&self) -> Counts {
+        let given = [self.backend, self.proxy, self.web];
+        let default = i64::from(given.iter().all(Option::is_none));
+        let of = |count: Option<i64>, default| count.unwrap_or(default);
+        Counts::from([("backend", of(self.backend, default)), ("proxy", of(self.proxy, 0)), ("web", of(self.web, 0))])
+    }
+}
+
+#[async_trait(?Send)]
+impl Action for PhpCommand {
+    async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
+        match *self {
+            PhpCommand::Every(command) => command.run(run, NAME).await,
+            PhpCommand::Code(command) => command.run(run, NAME, "update_php_configuration").await,
+            PhpCommand::GetPhpConfig(names) => get_php_config(&run.session, &names).await,
+            PhpCommand::SetPhpConfig(new) => {
+                let text = format!("{} is set to '{}'.", new.key, new.value);
+                set(&run.session, &new.names, &new.key, &new.value, text).await
+            }
+            PhpCommand::Debug(debug) => {
+                let value = match debug.mode {
+                    Switch::On => "On",
+                    Switch::Off => "Off",
+                };
+                set(&run.session, &debug.names, "display_errors", value, format!("Debug mode set to '{value}'.")).await
+            }
+        }
+    }
+}
+
+async fn get_php_config(session: &Session, names: &ServiceNames) -> Result<Reply, Failure> {
+    let found = names.find(session, Some(NAME)).await?;
+    let configuration: PhpConfiguration = session.service(&found, "get_configuration").await?;
+    let PhpConfiguration { code_version, phpconf, cdn, autoscaling } = &configuration;
+    let cdn = match cdn {
+        Cdn::Off(_) => "False",
+        Cdn::Address(address) => address,
+    };
+    let autoscaling = if *autoscaling { "True" } else { "False" };
+    let mut lines = vec![
+        format!("autoscaling: {autoscaling}"),
+        format!("cdn: {cdn}"),
+        format!("codeVersionId: {code_version}"),
+        "phpconf:".to_owned(),
+    ];
+    lines.extend(phpconf.iter().map(|(key, value)| format!("\t{key}: {value}")));
+    Ok(Reply::lines(&lines, &configuration))
+}
+
+async fn set(session: &Session, names: &ServiceNames, key: &str, value: &str, text: String) -> Result<Reply, Failure> {
+    let found = names.find(session, Some(NAME)).await?;
+    let phpconf: serde_json::Map<String, serde_json::Value> = [(key.to_owned(), value.into())].into_iter().collect();
+    let call = RpcCall::post(found.service.0, "update_php_configuration").param("phpconf", phpconf);
+    let _nothing_to_say: IgnoredAny = session.manager(found.application, call).await?;
+    Ok(Reply::done(text))
+}

@@ -1,0 +1,90 @@
+//! The methods that show and change what is set of a php service.
+
+use super::settings::PhpSettings;
+use crate::api::web::{Cdn, CdnView, PhpConfiguration};
+use crate::model::State;
+use crate::service::call::Call;
+use crate::service::change::Change;
+use crate::service::code;
+use crate::service::context::ServiceContext;
+use crate::service::error::MethodError;
+use crate::service::reply::Reply;
+use crate::service::settings::Document;
+use crate::service::web::take_weights;
+use crate::store::manager as store;
+
+const REASON: &str = "Updating configuration";
+
+/// `get_configuration`.
+pub(super) async fn get(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let settings: PhpSettings = service.settings().await?.read()?;
+    let code_version = service.row().await?.active_code.unwrap_or_default();
+    let cdn = shown_cdn(settings.cdn);
+    Ok(Reply::of(&PhpConfiguration { code_version, phpconf: settings.phpconf, cdn, autoscaling: false }))
+}
+
+/// `update_php_configuration`: another code version, other values of php.ini, or both.
+pub(super) async fn update(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+    let version = code::take_optional_version(&service, &mut call).await?;
+    let phpconf = call.params.object_or_empty("phpconf")?;
+    call.finish()?;
+    if version.is_none() && phpconf.is_empty() {
+        return Err(MethodError::refused("Missing argument \"at least one of \"codeVersionId\" or \"phpconf\"\""));
+    }
+    let mut settings: PhpSettings = service.settings().await?.read()?;
+    for (key, value) in &phpconf {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        settings.set(key, &text)?;
+    }
+    let row = service.expect_state(State::CODE_CAN_CHANGE).await?;
+    let settings = Document::of(&settings)?;
+    if row.state.can_call_nodes() {
+        let change = match version {
+            Some(version) if phpconf.is_empty() => Change::Code { version: version.id },
+            None => Change::Settings { settings },
+            Some(version) => Change::Both { version: version.id, settings },
+        };
+        return Ok(Reply::Adapt { reason: REASON.to_owned(), change });
+    }
+    let (sid, text) = (service.sid, settings.into_text());
+    let kept = service.store.write(move |tx| {
+        store::set_service_settings(tx, sid, text.as_deref())?;
+        version.map_or(Ok(()), |version| store::set_active_code(tx, sid, &version.id))
+    });
+    kept.await?;
+    Ok(Reply::nothing())
+}
+
+/// `update_nodes_weight`.
+pub(super) async fn update_weights(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+    service.expect_state(&[State::Running]).await?;
+    let nodes = service.nodes().await?;
+    let new = take_weights(&mut call, &nodes)?;
+    call.finish()?;
+    let mut settings: PhpSettings = service.settings().await?.read()?;
+    settings.web_weights.extend(new.web);
+    settings.backend_weights.extend(new.backend);
+    // What is gone is forgotten here, where all is written anyway.
+    let is_here = |id: &String| nodes.iter().any(|node| node.view.id == *id);
+    settings.web_weights.retain(|id, _| is_here(id));
+    settings.backend_weights.retain(|id, _| is_here(id));
+    let change = Change::Settings { settings: Document::of(&settings)? };
+    Ok(Reply::Adapt { reason: REASON.to_owned(), change })
+}
+
+/// `cdn_enable`: the address is kept, whatever `enable` says, as ConPaaS 2.0 does.
+pub(super) async fn cdn_enable(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+    let _of_no_effect = call.params.required("enable")?;
+    let address = call.params.string("address")?;
+    call.finish()?;
+    let mut settings: PhpSettings = service.settings().await?.read()?;
+    settings.cdn = (!address.is_empty()).then_some(address);
+    let (sid, text) = (service.sid, Document::of(&settings)?.into_text());
+    service.store.write(move |tx| store::set_service_settings(tx, sid, text.as_deref())).await?;
+    Ok(Reply::of(&CdnView { cdn: shown_cdn(settings.cdn) }))
+}
+
+fn shown_cdn(address: Option<String>) -> Cdn {
+    address.map_or(Cdn::Off(false), Cdn::Address)
+}

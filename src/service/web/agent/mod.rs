@@ -1,0 +1,287 @@
+//! The node's side of php and java: agents of the type `web` (`docs/reference/agent-api.md` §5).
+//!
+//! What a node is to run is written down by role; the programs are computed from that and kept by the supervisor.
+//! One nginx serves visitors and static files, whichever of both the node does.
+//!
+//! # Guarantees
+//! - A call that is repeated changes nothing.
+//! - A configuration that a program refuses leaves the old one at work, and the call fails with the program's words.
+//!
+//! # Caveats
+//! - The document root of web nodes is that of the newest code version.
+
+mod code;
+mod daemons;
+mod place;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use self::place::Place;
+use self::wanted::{Wanted, WantedFile};
+use super::logs;
+use crate::api::params::bad;
+use crate::api::web::{HttpProxy, HttpProxyState, Php, PhpState, Returned, RoleState, SessionStore};
+use crate::service::agent_side::{AgentEnvironment, AgentKind};
+use crate::service::call::Call;
+use crate::service::code::ReceivedCode;
+use crate::service::error::MethodError;
+use crate::service::log_file::LogFile;
+use crate::service::method::{BoundMethod, Method, bind, get, post, upload};
+use crate::service::reply::Reply;
+use crate::supervise::daemon::{DaemonState, Outcome, Supervisor};
+use crate::sys::{self, file};
+
+const METHODS: &[Method<Arc<WebAgent>>] = &[
+    post("createScalaris", |agent, call| Box::pin(create_scalaris(agent, call))),
+    post("createSessions", |agent, call| Box::pin(create_sessions(agent, call))),
+    post("stopSessions", |agent, call| Box::pin(stop(agent, call, |wanted| wanted.sessions = None))),
+    post("createWebServer", |agent, call| Box::pin(create_web_server(agent, call))),
+    post("updateWebServer", |agent, call| Box::pin(create_web_server(agent, call))),
+    post("stopWebServer", |agent, call| Box::pin(stop(agent, call, |wanted| wanted.web = None))),
+    post("createHttpProxy", |agent, call| Box::pin(create_http_proxy(agent, call))),
+    post("updateHttpProxy", |agent, call| Box::pin(create_http_proxy(agent, call))),
+    post("stopHttpProxy", |agent, call| Box::pin(stop(agent, call, |wanted| wanted.proxy = None))),
+    get("getHttpProxyState", |agent, call| Box::pin(get_http_proxy_state(agent, call))),
+    post("createPHP", |agent, call| Box::pin(create_php(agent, call))),
+    post("updatePHP", |agent, call| Box::pin(create_php(agent, call))),
+    post("stopPHP", |agent, call| Box::pin(stop(agent, call, |wanted| wanted.php = None))),
+    get("getPHPState", |agent, call| Box::pin(get_php_state(agent, call))),
+    upload("updatePHPCode", |agent, call| Box::pin(update_php_code(agent, call))),
+];
+/// The network namespace of a node is its own, and so is this number: the first port that any account may take.
+const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+
+struct WebAgent {
+    environment: AgentEnvironment,
+    place: Place,
+    file: WantedFile,
+    daemons: Supervisor,
+    /// Held while something changes, so that two calls never mix.
+    change: Mutex<()>,
+}
+
+/// Makes the side of a node.
+///
+/// # Errors
+/// Returns an error if its directories cannot be made.
+pub(crate) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>, MethodError> {
+    let base = &environment.config.base;
+    let directory = base.rooted(&base.var_tmp);
+    let place = Place::new(&environment.config);
+    let daemons = Supervisor::new(&directory.join("daemons"), environment.tasks.clone());
+    prepare(&place)?;
+    Ok(Arc::new(WebAgent {
+        environment: environment.clone(),
+        place,
+        file: WantedFile::new(&directory),
+        daemons: daemons.map_err(|error| MethodError::refused(sys::chain(&error)))?,
+        change: Mutex::new(()),
+    }))
+}
+
+/// Makes the directories that programs write to, as their account.
+fn prepare(place: &Place) -> Result<(), MethodError> {
+    let directories = [&place.cache, &place.run, &place.cache.join("tmp"), &place.cache.join("sessions")];
+    for directory in directories {
+        file::ensure_passable_directory(directory)?;
+    }
+    let Some(account) = &place.account else { return Ok(()) };
+    let user = nix::unistd::User::from_name(account).ok().flatten();
+    let user = user.ok_or_else(|| MethodError::refused(format!("this node has no account {account}")))?;
+    for directory in directories {
+        std::os::unix::fs::chown(directory, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+            .map_err(|error| file::FileError::new("give away", directory, error))?;
+    }
+    if let Err(error) = std::fs::write(FIRST_FREE_PORT, "80") {
+        tracing::warn!("{account} may not listen on port 80 here: {error}");
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl AgentKind for WebAgent {
+    fn methods(self: Arc<Self>) -> Vec<BoundMethod> {
+        bind(METHODS, &self)
+    }
+
+    fn logs(&self) -> &'static [LogFile] {
+        logs::ALL
+    }
+
+    async fn resume(self: Arc<Self>) {
+        let agent = Arc::clone(&self);
+        sys::blocking(move || match agent.file.read() {
+            Ok(wanted) => code::remove_leftovers(&agent.place, &wanted.code),
+            Err(error) => tracing::error!("{}", sys::chain(&error)),
+        })
+        .await;
+        for outcome in self.daemons.resume().await {
+            if let Err(error) = outcome.change {
+                tracing::error!("{}: {}", outcome.name, sys::chain(&error));
+            }
+        }
+    }
+}
+
+impl WebAgent {
+    /// Writes down what is wanted after `change`, and makes it so.
+    async fn change(self: &Arc<Self>, change: impl FnOnce(&mut Wanted)) -> Result<Reply, MethodError> {
+        let _change = self.change.lock().await;
+        let agent = Arc::clone(self);
+        let mut wanted = sys::blocking(move || agent.file.read()).await?;
+        let before = wanted.clone();
+        change(&mut wanted);
+        if let Err(error) = self.bring_to(wanted).await {
+            // What a program refuses is not taken up again at the next start.
+            let agent = Arc::clone(self);
+            sys::blocking(move || agent.file.write(&before)).await?;
+            return Err(error);
+        }
+        Ok(Reply::nothing())
+    }
+
+    async fn bring_to(self: &Arc<Self>, wanted: Wanted) -> Result<(), MethodError> {
+        let agent = Arc::clone(self);
+        let daemons = sys::blocking(move || {
+            let newest = wanted.code.last().map_or("", String::as_str);
+            let root = code::document_root(&agent.place, newest);
+            let daemons = daemons::of(&wanted, &agent.place, root)?;
+            agent.file.write(&wanted)?;
+            if let Some(proxy) = wanted.proxy.as_ref().filter(|proxy| !proxy.code_version.is_empty()) {
+                let root = code::document_root(&agent.place, &proxy.code_version);
+                code::serve(&agent.place, &proxy.code_version, root)?;
+            }
+            Ok::<_, MethodError>(daemons)
+        })
+        .await?;
+        let failures: Vec<String> = self.daemons.apply(daemons).await.into_iter().filter_map(failure).collect();
+        if failures.is_empty() { Ok(()) } else { Err(MethodError::refused(failures.join("; "))) }
+    }
+
+    async fn wanted(self: &Arc<Self>) -> Result<Wanted, MethodError> {
+        let agent = Arc::clone(self);
+        Ok(sys::blocking(move || agent.file.read()).await?)
+    }
+
+    fn state(&self, daemon: &str) -> RoleState {
+        let of_name = self.daemons.status().into_iter().find(|status| status.name.as_str() == daemon);
+        match of_name.map(|status| status.state) {
+            Some(DaemonState::Ready) => RoleState::Running,
+            Some(DaemonState::Stopping) => RoleState::Stopping,
+            None | Some(DaemonState::Stopped) => RoleState::Stopped,
+            Some(_) => RoleState::Starting,
+        }
+    }
+}
+
+fn failure(outcome: Outcome) -> Option<String> {
+    outcome.change.err().map(|error| sys::chain(&error))
+}
+
+/// Takes a parameter that has a structure of its own.
+fn take<T: DeserializeOwned>(call: &mut Call, name: &str) -> Result<T, MethodError> {
+    let value = call.params.required(name)?;
+    serde_json::from_value(value).map_err(|error| bad(name, &error.to_string()).into())
+}
+
+/// Takes such a parameter, which may be left out.
+fn take_or<T: DeserializeOwned>(call: &mut Call, name: &str, default: T) -> Result<T, MethodError> {
+    let Some(value) = call.params.optional(name).filter(|value| !value.is_null()) else { return Ok(default) };
+    serde_json::from_value(value).map_err(|error| bad(name, &error.to_string()).into())
+}
+
+async fn stop(agent: Arc<WebAgent>, call: Call, change: fn(&mut Wanted)) -> Result<Reply, MethodError> {
+    call.finish()?;
+    agent.change(change).await
+}
+
+/// Stays on the wire: sessions are kept by `createSessions`.
+async fn create_scalaris(_agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let _is_first: bool = take(&mut call, "first_node")?;
+    call.params.string("known_hosts")?;
+    call.finish()?;
+    Ok(Reply::nothing())
+}
+
+async fn create_sessions(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let store: SessionStore = take(&mut call, "store")?;
+    call.finish()?;
+    agent.change(|wanted| wanted.sessions = Some(store)).await
+}
+
+async fn create_web_server(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let port: u16 = take(&mut call, "port")?;
+    let _all_that_the_node_has: Vec<String> = take(&mut call, "code_versions")?;
+    call.finish()?;
+    agent.change(|wanted| wanted.web = Some(port)).await
+}
+
+async fn create_http_proxy(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let proxy = HttpProxy {
+        port: take(&mut call, "port")?,
+        code_version: call.params.string("code_version")?,
+        web_list: take(&mut call, "web_list")?,
+        fpm_list: take_or(&mut call, "fpm_list", Vec::new())?,
+        tomcat_list: take_or(&mut call, "tomcat_list", Vec::new())?,
+        tomcat_servlets: take_or(&mut call, "tomcat_servlets", Vec::new())?,
+        cdn: take_or(&mut call, "cdn", false)?,
+        max_body_mb: take_or(&mut call, "max_body_mb", 0)?,
+    };
+    call.finish()?;
+    if proxy.web_list.is_empty() {
+        return Err(bad("web_list", "at least one web server is needed").into());
+    }
+    agent.change(|wanted| wanted.proxy = Some(proxy)).await
+}
+
+async fn get_http_proxy_state(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let proxy = agent.wanted().await?.proxy.ok_or_else(|| MethodError::refused("No proxy runs in this node"))?;
+    Ok(Reply::of(&Returned { value: HttpProxyState { state: agent.state(daemons::NGINX), proxy } }))
+}
+
+async fn create_php(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let _kept_by_the_session_store = call.params.string_or("scalaris", "")?;
+    let configuration = call.params.object("configuration")?;
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let php = Php {
+        port: take(&mut call, "port")?,
+        configuration: configuration.into_iter().map(|(key, value)| (key, text(value))).collect(),
+        proxies: take_or(&mut call, "proxies", Vec::new())?,
+        sessions: take_or(&mut call, "sessions", None)?,
+    };
+    call.finish()?;
+    agent.change(|wanted| wanted.php = Some(php)).await
+}
+
+async fn get_php_state(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let php = agent.wanted().await?.php.ok_or_else(|| MethodError::refused("No PHP runs in this node"))?;
+    Ok(Reply::of(&Returned { value: PhpState { state: agent.state(daemons::PHP_FPM), port: php.port } }))
+}
+
+async fn update_php_code(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodError> {
+    let (version, received) = ReceivedCode::take_version(&agent.environment.config, call).await?;
+    let _change = agent.change.lock().await;
+    code::take(&agent.place, &version, &received).await?;
+    let owner = Arc::clone(&agent);
+    sys::blocking(move || {
+        let mut wanted = owner.file.read()?;
+        let served = wanted.proxy.as_ref().map(|proxy| proxy.code_version.clone());
+        let dropped = code::remember(&mut wanted.code, &version, served.as_deref());
+        owner.file.write(&wanted)?;
+        dropped.iter().for_each(|old| code::remove(&owner.place.www.join(old)));
+        Ok::<_, MethodError>(())
+    })
+    .await?;
+    tracing::info!(target: "conpaas.core.agent", "Code updated");
+    Ok(Reply::nothing())
+}

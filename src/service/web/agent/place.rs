@@ -1,0 +1,66 @@
+//! Where a web node keeps its files.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::AgentConfig;
+use crate::supervise::daemon::{Launch, OutputLimits, Style};
+
+/// The account of Debian's web servers.
+const ACCOUNT: &str = "www-data";
+
+/// Where a web node keeps its files.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Generated files, logs and code.
+    pub cache: PathBuf,
+    /// Code versions, each in a directory of its own, and the link to the one that is served.
+    pub www: PathBuf,
+    /// Sockets and numbers of processes.
+    pub run: PathBuf,
+    /// The account that programs run as; `None` where this process has no other, as in the process cloud.
+    pub account: Option<String>,
+    /// The node's address.
+    pub my_ip: std::net::Ipv4Addr,
+}
+
+/// How long requests that are under way have when a program is to end.
+pub(super) const GRACE: Duration = Duration::from_secs(30);
+
+impl Place {
+    pub(super) fn new(config: &AgentConfig) -> Self {
+        let base = &config.base;
+        let cache = base.rooted(&base.var_cache);
+        let has_own_root = base.root == Path::new("/");
+        Place {
+            www: cache.join("www"),
+            cache,
+            run: base.rooted(&base.var_run),
+            account: has_own_root.then(|| ACCOUNT.to_owned()),
+            my_ip: base.my_ip,
+        }
+    }
+
+    /// The link to the code that is served.
+    pub(super) fn current(&self) -> PathBuf {
+        self.www.join("current")
+    }
+
+    /// Returns how a program of this node is started.
+    pub(super) fn launch(
+        &self,
+        program: PathBuf,
+        arguments: Vec<String>,
+        environment: Vec<(String, String)>,
+    ) -> Launch {
+        Launch {
+            program,
+            arguments,
+            environment,
+            user: self.account.clone(),
+            directory: PathBuf::from("/"),
+            style: Style::Foreground,
+            output: OutputLimits::default(),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The programs themselves look at the configurations that are made for them.
+
+use std::process::Command;
+
+use super::daemons;
+use super::place::Place;
+use super::wanted::Wanted;
+use crate::api::web::{HttpProxy, Php, Server, SessionStore};
+use crate::supervise::daemon::{CONFIGURATION, Daemon};
+
+const OWN: [u8; 4] = [127, 0, 0, 1];
+
+fn place(directory: &std::path::Path) -> Place {
+    let place = Place {
+        cache: directory.join("cache"),
+        www: directory.join("cache/www"),
+        run: directory.join("run"),
+        account: None,
+        my_ip: OWN.into(),
+    };
+    for path in [&place.cache.join("tmp"), &place.www, &place.run] {
+        std::fs::create_dir_all(path).unwrap();
+    }
+    place
+}
+
+fn server(ip: [u8; 4], port: u16, weight: u32) -> Server {
+    Server { ip: ip.into(), port, weight }
+}
+
+fn proxy(web: &[[u8; 4]], backends: &[[u8; 4]]) -> HttpProxy {
+    HttpProxy {
+        port: 18080,
+        code_version: "code-a".to_owned(),
+        cdn: false,
+        web_list: web.iter().map(|ip| server(*ip, 18081, 1)).collect(),
+        fpm_list: backends.iter().map(|ip| server(*ip, 19000, 2)).collect(),
+        tomcat_list: Vec::new(),
+        tomcat_servlets: Vec::new(),
+        max_body_mb: 8,
+    }
+}
+
+fn php(configuration: &[(&str, &str)]) -> Php {
+    let store = SessionStore { ip: OWN.into(), port: 16379, password: "secret0".to_owned(), prefix: "s1:".to_owned() };
+    Php {
+        port: 19000,
+        configuration: configuration.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        proxies: vec![[10, 0, 0, 2].into()],
+        sessions: Some(store),
+    }
+}
+
+/// Writes the files of a daemon, and has the program check them.
+fn checked(daemon: &Daemon, directory: &std::path::Path) -> (bool, String) {
+    for file in &daemon.configuration {
+        let path = directory.join(&file.path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, &file.content).unwrap();
+    }
+    let filled = |text: &str| text.replace(CONFIGURATION, &directory.display().to_string());
+    let check = daemon.check.as_ref().unwrap();
+    let output = Command::new(&check.program)
+        .args(check.arguments.iter().map(|word| filled(word)))
+        .envs(daemon.launch.environment.iter().map(|(name, value)| (name, filled(value))))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    (output.status.success(), said)
+}
+
+#[test]
+fn nginx_takes_the_configuration_of_every_set_of_roles() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    let other = [10, 0, 0, 7];
+    let sets = [
+        (Some(proxy(&[OWN], &[OWN])), Some(18081)),
+        (Some(proxy(&[other], &[other, OWN])), None),
+        (Some(proxy(&[OWN, other], &[other])), Some(18081)),
+        (Some(proxy(&[OWN], &[])), Some(18081)),
+        (None, Some(18081)),
+    ];
+    for (number, (proxy, web)) in sets.into_iter().enumerate() {
+        let wanted = Wanted { proxy, web, ..Wanted::default() };
+        let daemons = daemons::of(&wanted, &place, "/public").unwrap();
+        let files = directory.path().join(number.to_string());
+        let (is_good, said) = checked(&daemons[0], &files);
+        assert!(is_good, "{said}\n{}", daemons[0].configuration[0].content);
+    }
+}
+
+#[test]
+fn a_proxy_serves_its_own_files_only_while_no_other_node_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    let conf = |web: &[[u8; 4]]| {
+        let wanted = Wanted { proxy: Some(proxy(web, &[OWN])), web: Some(18081), ..Wanted::default() };
+        daemons::of(&wanted, &place, "").unwrap()[0].configuration[0].content.clone()
+    };
+    assert!(!conf(&[OWN]).contains("web_upstream"));
+    assert!(conf(&[OWN, [10, 0, 0, 7]]).contains("server 10.0.0.7:18081 weight=1"));
+}
+
+#[test]
+fn php_takes_its_configuration_and_a_change_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    let values = [("memory_limit", "128M"), ("display_errors", "On"), ("disable_functions", "exec,pcntl_fork")];
+    let wanted = Wanted { php: Some(php(&values)), ..Wanted::default() };
+    let daemons = daemons::of(&wanted, &place, "").unwrap();
+    let (is_good, said) = checked(&daemons[0], &directory.path().join("files"));
+    assert!(is_good, "{said}");
+    let conf = &daemons[0].configuration[0].content;
+    assert!(conf.contains("listen.allowed_clients = \"10.0.0.2,127.0.0.1\""), "{conf}");
+    assert!(conf.contains("\"tcp://127.0.0.1:16379?auth=secret0&prefix=s1:&timeout=1&read_timeout=2\""), "{conf}");
+}
+
+#[test]
+fn a_value_that_would_break_out_of_its_line_is_never_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    for value in ["1M\nphp_admin_value[x] = y", "a\"b", "${HOME}"] {
+        let wanted = Wanted { php: Some(php(&[("memory_limit", value)])), ..Wanted::default() };
+        assert!(daemons::of(&wanted, &place, "").is_err(), "{value:?}");
+    }
+}

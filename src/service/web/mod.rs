@@ -1,0 +1,28 @@
+//! What services of web sites share: the kinds php and java.
+//!
+//! A node plays one or more of three roles. A *proxy* takes requests of visitors (port 80) and serves static files
+//! by itself while no node plays *web* alone. A *web* node serves static files (port 8080). A *backend* runs the
+//! user's program (port 9000). [`agent`] is the node's side of both kinds.
+//!
+//! Must not know: what a backend runs; that is the kind's.
+
+pub(crate) mod agent;
+mod logs;
+mod methods;
+pub(crate) mod plan;
+mod roles;
+
+pub(crate) use logs::logs_of;
+pub(crate) use methods::{Weights, get_node_info, get_service_performance, list_nodes, take_weights};
+pub(crate) use roles::{PROXY, ROLES, check_addition, check_removal, counts_of, start_counts};
+
+/// Where proxies listen.
+pub(crate) const PROXY_PORT: u16 = 80;
+/// Where web nodes listen.
+pub(crate) const WEB_PORT: u16 = 8080;
+/// Where backends listen.
+pub(crate) const BACKEND_PORT: u16 = 9000;
+/// Where the sessions of visitors are kept.
+pub(crate) const SESSION_PORT: u16 = 6379;
+/// The type of the agents of both kinds.
+pub(crate) const AGENT_TYPE: &str = "web";
