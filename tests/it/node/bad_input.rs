@@ -95,7 +95,13 @@ fn rows() -> Vec<Row> {
         ("a huge call", post("application/json", &vec![b' '; 3 << 20]), 413, "larger than"),
         ("a path", get("/../../etc/passwd?service_id=0&method=check_process&id=1"), 404, "not found"),
         ("an unknown media type", post("text/plain", b"x"), 415, "unsupported format"),
-        ("an unknown verb", b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), 405, "invalid for this server"),
+        ("an unknown verb", b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), 415, "unsupported format"),
+        (
+            "an unknown verb of a known type",
+            b"BREW / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\r\n".to_vec(),
+            405,
+            "invalid for this server",
+        ),
         (
             "a head too long",
             format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(200_000)).into_bytes(),
