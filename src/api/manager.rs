@@ -190,6 +190,9 @@ pub(crate) struct CodeVersion {
     pub description: String,
     /// The name that its file was uploaded under, or a git revision.
     pub filename: String,
+    /// What may surprise its user; absent if there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// `upload_code_version`.
@@ -198,6 +201,9 @@ pub(crate) struct CodeVersionId {
     /// The id of the new version.
     #[serde(rename = "codeVersionId")]
     pub id: String,
+    /// What may surprise its user; absent if there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// `list_authorized_keys`.

@@ -1,31 +1,59 @@
-//! Archives that strangers made: tar (plain, gzip, bzip2, xz) and zip.
+//! Archives that strangers made: tar (plain, gzip, bzip2, xz, zstd) and zip.
+//!
+//! [`format`](mod@format) knows them by their first bytes, [`read_tar`] and [`read_zip`] read them within a
+//! [`budget`], [`entry`] checks names, and [`unpack`] writes, while [`outline`] only computes.
 //!
 //! # Guarantees
 //! - Nothing is written outside the directory that was asked for: no absolute
 //!   names, no `..`, no links that lead out, nothing through a link.
 //! - No device nodes, no pipes, no setuid bits.
+//! - A member arrives with its bytes, or the archive is refused with the member's name and the reason.
+//! - What [`validate`] takes, [`stage`] takes.
+//! - A single directory at the top is left out.
 //! - Memory is bounded whatever the archive says; entries, bytes and the
 //!   ratio of unpacked to packed bytes are limited.
-//! - [`stage`] unpacks beside the target; only [`Staged::replace`] changes it.
+//! - What [`stage`] unpacked survives a power cut. It lies beside the target; only [`Staged::replace`] changes it.
 
+mod budget;
 mod entry;
 mod error;
-mod reader;
+mod format;
+mod outline;
+mod read_tar;
+mod read_zip;
+mod sparse;
+mod top;
 mod unpack;
+mod zip_directory;
+mod zstd;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
+use self::budget::Budget;
 pub(crate) use self::error::ArchiveError;
+use self::format::Format;
+pub(crate) use self::outline::Contents;
+use self::outline::Outline;
+use self::unpack::{Directory, Sink};
 pub(crate) use crate::config::ArchiveLimits;
 use crate::sys::file::{self, FileError};
 
-/// Reads a whole archive and checks every member, writing nothing. Blocking.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Reads a whole archive and checks every member, writing nothing; keeps the beginnings of `scripts`. Blocking.
 ///
 /// # Errors
 /// It would not be unpacked.
-pub(crate) fn validate(archive: &Path, limits: &ArchiveLimits) -> Result<(), ArchiveError> {
-    reader::read(archive, limits, &mut unpack::Nowhere)
+pub(crate) fn validate(
+    archive: &Path,
+    limits: &ArchiveLimits,
+    scripts: &[&'static str],
+) -> Result<Contents, ArchiveError> {
+    let mut outline = Outline::new(scripts);
+    read(archive, limits, &mut outline)?;
+    outline.contents()
 }
 
 /// Unpacks an archive beside `target`, in the same directory. Blocking.
@@ -39,17 +67,48 @@ pub(crate) fn stage(archive: &Path, target: &Path, limits: &ArchiveLimits) -> Re
         .prefix(&staging_prefix(target))
         .tempdir_in(parent)
         .map_err(|error| ArchiveError::Storage(error.to_string()))?;
-    reader::read(archive, limits, &mut unpack::Directory::new(staged.path()))?;
-    Ok(Staged { directory: staged })
+    let mut directory = Directory::new(staged.path());
+    read(archive, limits, &mut directory)?;
+    let content = directory.content()?;
+    directory.sync()?;
+    Ok(Staged { directory: staged, content })
+}
+
+/// Reads the whole archive and passes every member to `sink`.
+fn read(archive: &Path, limits: &ArchiveLimits, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
+    let unreadable = |error: io::Error| ArchiveError::Storage(error.to_string());
+    let mut file = File::open(archive).map_err(unreadable)?;
+    let mut budget = Budget::new(limits, file.metadata().map_err(unreadable)?.len());
+    let mut head = Vec::with_capacity(format::HEAD_BYTES);
+    (&mut file).take(format::HEAD_BYTES as u64).read_to_end(&mut head).map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
+    match format::recognise(&head)? {
+        Format::Zip => read_zip::read(file, &mut budget, sink),
+        Format::Tar(packing) => {
+            read_tar::read(BufReader::with_capacity(BUFFER_BYTES, file), packing, &mut budget, sink)
+        }
+    }
 }
 
 /// An archive that is unpacked, but not yet where it should be. Dropped, it is removed.
 #[derive(Debug)]
 pub(crate) struct Staged {
     directory: tempfile::TempDir,
+    /// The members: the directory, or the single one in it.
+    content: PathBuf,
 }
 
 impl Staged {
+    /// Returns where the members lie until they are put in their place.
+    pub(crate) fn content(&self) -> &Path {
+        &self.content
+    }
+
+    /// Returns the directory at the archive's top that was left out, if there was one.
+    pub(crate) fn left_out(&self) -> Option<&Path> {
+        self.content.strip_prefix(self.directory.path()).ok().filter(|top| !top.as_os_str().is_empty())
+    }
+
     /// Puts what was unpacked in the place of `target`. Blocking.
     ///
     /// # Errors
@@ -57,15 +116,13 @@ impl Staged {
     pub(crate) fn replace(self, target: &Path) -> Result<(), FileError> {
         use std::os::unix::fs::PermissionsExt;
         let fail = |error: io::Error| FileError::new("replace", target, error);
-        let staged = self.directory.keep();
-        let outcome = std::fs::set_permissions(&staged, std::fs::Permissions::from_mode(0o755))
-            .map_err(fail)
-            .and_then(|()| file::ensure_absent(target))
-            .and_then(|()| std::fs::rename(&staged, target).map_err(fail));
-        if outcome.is_err() {
-            let _best_effort = file::ensure_absent(&staged);
+        std::fs::set_permissions(&self.content, std::fs::Permissions::from_mode(0o755)).map_err(fail)?;
+        file::ensure_absent(target)?;
+        std::fs::rename(&self.content, target).map_err(fail)?;
+        if self.left_out().is_none() {
+            let _was_moved = self.directory.keep();
         }
-        outcome
+        Ok(())
     }
 }
 

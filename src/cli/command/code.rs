@@ -147,6 +147,9 @@ async fn upload_directory(run: &Invocation, found: &FoundService, directory: &Pa
 async fn send_code(run: &Invocation, found: &FoundService, path: &Path, name: &str) -> Result<Reply, Failure> {
     let progress = run.printer.begin_upload(path);
     let version = progress.while_sending(run.session.upload_code(found, path, name, progress.sent())).await?;
+    for note in &version.notes {
+        run.printer.note(&format!("Note: {note}."));
+    }
     Ok(Reply::line(format!("Code version '{}' uploaded.", version.id), &version))
 }
 
@@ -225,7 +228,14 @@ mod tests {
     use super::*;
 
     fn version(id: &str, current: bool) -> CodeVersion {
-        CodeVersion { id: id.to_owned(), filename: "a.tar".to_owned(), description: String::new(), time: 1.0, current }
+        CodeVersion {
+            id: id.to_owned(),
+            filename: "a.tar".to_owned(),
+            description: String::new(),
+            time: 1.0,
+            current,
+            notes: vec![],
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(crate) async fn git_push_hook(manager: Arc<Manager>, call: Call) -> Result<R
         description: head.subject,
         format: CodeFormat::Git,
         time: now(),
+        notes: Vec::new(),
     };
     let added = manager.store.write(move |tx| {
         takers.iter().try_for_each(|sid| store::insert_code(tx, *sid, &code))?;

@@ -2,6 +2,7 @@
 
 use super::versions::take_version;
 use crate::model::State;
+use crate::node::Level;
 use crate::service::call::Call;
 use crate::service::change::Change;
 use crate::service::context::ServiceContext;
@@ -24,6 +25,9 @@ where
 {
     let code = take_version(&service, &mut call).await?;
     call.finish()?;
+    for note in &code.notes {
+        service.note(Level::Warning, &format!("Code version '{}': {note}", code.id));
+    }
     let row = service.expect_state(State::CODE_CAN_CHANGE).await?;
     if !row.state.can_call_nodes() {
         let sid = service.sid;

@@ -8,7 +8,7 @@ use super::git;
 use crate::api::manager::{CodeVersion, CodeVersionId, CodeVersions};
 use crate::api::params::{bad, python_str};
 use crate::api::python::{Texts, dict_order, python_type};
-use crate::archive;
+use crate::archive::{self, Contents};
 use crate::model::CodeFormat;
 use crate::node::Level;
 use crate::rpc::{RpcCall, Upload};
@@ -61,6 +61,7 @@ pub(crate) async fn add_default(
         description: "Initial version".to_owned(),
         format,
         time: now(),
+        notes: Vec::new(),
     };
     sys::blocking(move || {
         file::ensure_directory(&directory)?;
@@ -88,25 +89,35 @@ pub(crate) async fn list(service: ServiceContext, call: Call) -> Result<Reply, M
         filename: code.filename,
         description: code.description,
         time: code.time,
+        notes: code.notes,
     });
     Ok(Reply::of(&CodeVersions { versions: versions.collect() }))
 }
 
-/// `upload_code_version`: checks the archive and keeps it.
+/// `upload_code_version`: checks the archive and keeps it; `notes` says what may surprise its user, also of its `scripts`.
 ///
 /// # Errors
 /// It is no archive that agents would unpack, or cannot be kept.
-pub(crate) async fn upload(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn upload(
+    service: ServiceContext,
+    mut call: Call,
+    scripts: &'static [&'static str],
+    notes: fn(&Contents) -> Vec<String>,
+) -> Result<Reply, MethodError> {
     let upload = call.file("code")?;
     let description = call.params.string_or("description", "")?;
     call.finish()?;
     let filename = shown_name(&upload.filename);
-    let (id, format) = keep(&service, upload).await?;
-    let code = CodeRow { id: id.clone(), filename, description, format, time: now() };
+    let (id, format, contents) = keep(&service, upload, scripts).await?;
+    let notes = notes(&contents);
+    let code = CodeRow { id: id.clone(), filename, description, format, time: now(), notes: notes.clone() };
     let sid = service.sid;
     service.store.write(move |tx| store::insert_code(tx, sid, &code)).await?;
     service.note(Level::Info, &format!("Code version '{id}' uploaded"));
-    Ok(Reply::of(&CodeVersionId { id }))
+    for note in &notes {
+        service.note(Level::Warning, &format!("Code version '{id}': {note}"));
+    }
+    Ok(Reply::of(&CodeVersionId { id, notes }))
 }
 
 /// `download_code_version`, by default of the active one.
@@ -227,21 +238,25 @@ async fn one_of(service: &ServiceContext, named: &Value) -> Result<CodeRow, Meth
     Err(bad("codeVersionId", &format!("'{named}' must be one of {{{}}}", shown.join(", "))).into())
 }
 
-/// Checks an upload and puts it into the repository; returns its id and format.
-async fn keep(service: &ServiceContext, upload: Upload) -> Result<(String, CodeFormat), MethodError> {
+/// Checks an upload and puts it into the repository; returns its id, its format and what it holds.
+async fn keep(
+    service: &ServiceContext,
+    upload: Upload,
+    scripts: &'static [&'static str],
+) -> Result<(String, CodeFormat, Contents), MethodError> {
     let directory = service.code_repository();
     let id = format!("code-{}", random::alphanumeric(6));
     let place = directory.join(&id);
     let limits = service.config.base.archive.clone();
     sys::blocking(move || {
-        archive::validate(upload.path(), &limits).map_err(MethodError::invalid)?;
+        let contents = archive::validate(upload.path(), &limits, scripts).map_err(MethodError::invalid)?;
         file::ensure_directory(&directory)?;
         let kept = std::fs::copy(upload.path(), &place).and_then(|_| std::fs::File::open(&place)?.sync_all());
         if let Err(error) = kept {
             let _best_effort = file::ensure_absent(&place);
             return Err(MethodError::refused(format!("cannot keep the code version: {error}")));
         }
-        Ok((id, format_of(&place)))
+        Ok((id, format_of(&place), contents))
     })
     .await
 }

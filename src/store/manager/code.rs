@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row};
 
+use super::json_column::{from_json, to_json};
 use crate::model::{CodeFormat, ServiceId};
 use crate::store::{StoreError, Transaction};
 
@@ -18,13 +19,16 @@ pub(crate) struct CodeRow {
     pub format: CodeFormat,
     /// When it came, seconds since 1970.
     pub time: f64,
+    /// What may surprise its user.
+    pub notes: Vec<String>,
 }
 
 /// Adds a code version; one with the same id is replaced.
 pub(crate) fn insert_code(tx: &Transaction<'_>, sid: ServiceId, code: &CodeRow) -> Result<(), StoreError> {
-    let sql = "INSERT OR REPLACE INTO code (sid, id, filename, description, filetype, time) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    tx.execute(sql, (sid.0, &code.id, &code.filename, &code.description, code.format.as_str(), code.time))?;
+    let sql = "INSERT OR REPLACE INTO code (sid, id, filename, description, filetype, time, notes) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let notes = to_json(&code.notes)?;
+    tx.execute(sql, (sid.0, &code.id, &code.filename, &code.description, code.format.as_str(), code.time, notes))?;
     Ok(())
 }
 
@@ -36,14 +40,13 @@ pub(crate) fn delete_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Res
 
 /// Returns a code version, if it is there.
 pub(crate) fn find_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<Option<CodeRow>, StoreError> {
-    let sql = "SELECT id, filename, description, filetype, time FROM code WHERE sid = ?1 AND id = ?2";
+    let sql = "SELECT id, filename, description, filetype, time, notes FROM code WHERE sid = ?1 AND id = ?2";
     tx.query_row(sql, (sid.0, id), read).optional()?.transpose()
 }
 
 /// Returns all code versions of a service, newest first.
 pub(crate) fn list_codes(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<CodeRow>, StoreError> {
-    let sql =
-        "SELECT id, filename, description, filetype, time FROM code WHERE sid = ?1 ORDER BY time DESC, rowid DESC";
+    let sql = "SELECT id, filename, description, filetype, time, notes FROM code WHERE sid = ?1 ORDER BY time DESC, rowid DESC";
     let mut statement = tx.prepare(sql)?;
     let rows = statement.query_map([sid.0], read)?;
     rows.map(|row| row?).collect()
@@ -52,6 +55,7 @@ pub(crate) fn list_codes(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<Cod
 fn read(row: &Row<'_>) -> rusqlite::Result<Result<CodeRow, StoreError>> {
     let format: String = row.get(3)?;
     let (id, filename, description, time) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?);
+    let notes: String = row.get(5)?;
     let format = format.parse().map_err(StoreError::Corrupt);
-    Ok(format.map(|format| CodeRow { id, filename, description, format, time }))
+    Ok(format.and_then(|format| Ok(CodeRow { id, filename, description, format, time, notes: from_json(&notes)? })))
 }

@@ -2,4 +2,9 @@
 
 /// The numbered migrations of the manager's database.
 pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("0001_begin.sql"), include_str!("0002_plan.sql"), include_str!("0003_outcome.sql")];
+    &[
+        include_str!("0001_begin.sql"),
+        include_str!("0002_plan.sql"),
+        include_str!("0003_outcome.sql"),
+        include_str!("0004_code_notes.sql"),
+    ];

@@ -35,7 +35,14 @@ fn volume(name: &str, sid: ServiceId) -> VolumeRow {
 }
 
 fn code(id: &str, format: CodeFormat, time: f64) -> CodeRow {
-    CodeRow { id: id.to_owned(), filename: "a".to_owned(), description: "b".to_owned(), format, time }
+    CodeRow {
+        id: id.to_owned(),
+        filename: "a".to_owned(),
+        description: "b".to_owned(),
+        format,
+        time,
+        notes: vec!["odd".to_owned()],
+    }
 }
 
 #[test]

@@ -30,7 +30,8 @@ async fn code_versions_and_keys() {
     let id = world.ok(upload(&archive)).await["codeVersionId"].as_str().unwrap().to_owned();
     assert!(id.starts_with("code-") && id.len() == 11, "{id}");
     let bad = world.file("x.txt", b"hello");
-    assert_eq!(world.refused(upload(&bad)).await, "Invalid arguments (Invalid archive format)");
+    let error = world.refused(upload(&bad)).await;
+    assert!(error.starts_with("Invalid arguments (Invalid archive format: the file is a text file; tar"), "{error}");
     let versions = world.ok(RpcCall::get(sid, "list_code_versions")).await;
     assert_eq!(versions["codeVersions"][0]["codeVersionId"], id.as_str());
     assert_eq!(versions["codeVersions"][0]["filename"], "c.tar");
@@ -161,4 +162,36 @@ async fn a_run_without_its_script_is_refused_and_names_what_may_be_meant() {
     let error = world.refused(execute("run")).await;
     assert!(error.contains("there is 'Run.sh', 'app/run.sh'"), "{error}");
     assert_eq!(world.ok(execute("cleanup")).await, json!({"state": "RUNNING"}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_of_a_code_host_and_of_windows_runs_and_says_what_was_done() {
+    let world = World::start(&[]).await;
+    let sid = world.add("generic").await;
+    world.start_service(sid).await;
+    world.await_no_scripts(sid).await;
+    let run = "\u{feff}#!/bin/bash\r\necho run\r\nexit 0\r\n";
+    let path = world.file("code.tar", &tar_of(&[("app-1.0/run.sh", run), ("app-1.0/Init.sh", "exit 0")]));
+    let answer = world.ok(RpcCall::upload(sid, "upload_code_version").file("code", path, "code.tar")).await;
+    let notes = json!([
+        "everything lies in the directory 'app-1.0', which nodes leave out",
+        "'run.sh' begins with a byte order mark; nodes run it without it",
+        "'run.sh' has Windows line ends; nodes run it without them",
+        "there is no 'init.sh' at the top, but 'Init.sh': rename or move it if that one is meant",
+    ]);
+    assert_eq!(answer["notes"], notes);
+    let versions = world.ok(RpcCall::get(sid, "list_code_versions")).await;
+    assert_eq!(versions["codeVersions"][0]["notes"], notes);
+    assert_eq!(versions["codeVersions"][1].get("notes"), None, "there is nothing to say of the default code");
+    world.ok(RpcCall::post(sid, "enable_code").param("codeVersionId", answer["codeVersionId"].clone())).await;
+    world.await_state(sid, "RUNNING").await;
+    let log = world.ok(RpcCall::get(sid, "get_manager_log")).await;
+    assert!(log["log"].as_str().unwrap().matches("has Windows line ends").count() == 2, "at upload and when enabled");
+    world.ok(RpcCall::post(sid, "execute_script").param("command", "run")).await;
+    world.await_no_scripts(sid).await;
+    let node = world.node_ids().await.remove(0);
+    let (_, root) = world.director.node(&node);
+    assert!(fs::read_to_string(root.join("root/agent.out")).unwrap().ends_with("run\n"));
+    let script = fs::read_to_string(root.join("var/cache/cpsagent/bin/run.sh")).unwrap();
+    assert_eq!(script, "#!/bin/bash\necho run\nexit 0\n");
 }

@@ -120,8 +120,13 @@ impl GenericAgent {
         let _change = self.change.lock().await;
         let staged = received.stage(&self.scripts.code).await?;
         self.scripts.kill_all().await;
+        if let Some(directory) = staged.left_out() {
+            let shown = directory.display();
+            tracing::info!(target: LOGGER, "Everything lies in the directory '{shown}', which is left out");
+        }
         let scripts = self.scripts.clone();
         sys::blocking(move || {
+            Scripts::mend(staged.content())?;
             staged.replace(&scripts.code)?;
             scripts.forget()
         })

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::command::Command;
 use super::logs::LOGS;
-use super::{default_code, plan, scripts_on_nodes};
+use super::scripts::SCRIPTS;
+use super::{code_notes, default_code, plan, scripts_on_nodes};
 use crate::api::agent::ScriptStatus;
 use crate::api::manager::{ScriptsOfNodes, StateView};
 use crate::model::{CodeFormat, State};
@@ -27,7 +28,7 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("list_nodes", |service, call| Box::pin(list_nodes(service, call))),
     get("get_node_info", |service, call| Box::pin(get_node_info(service, call))),
     get("list_code_versions", |service, call| Box::pin(code::list(service, call))),
-    upload("upload_code_version", |service, call| Box::pin(code::upload(service, call))),
+    upload("upload_code_version", |service, call| Box::pin(code::upload(service, call, &SCRIPTS, code_notes::notes))),
     get("download_code_version", |service, call| Box::pin(code::download(service, call))),
     post("enable_code", |service, call| Box::pin(code::enable_code(service, call, expect_no_scripts))),
     post("delete_code_version", |service, call| Box::pin(code::delete(service, call))),

@@ -2,11 +2,13 @@
 
 mod agent;
 mod calls;
+mod code_notes;
 mod command;
 mod default_code;
 mod logs;
 mod manager;
 mod plan;
+mod script_text;
 mod scripts;
 mod scripts_on_nodes;
 mod similar;

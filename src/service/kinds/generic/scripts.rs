@@ -7,14 +7,15 @@
 //! power cut, which `<VAR_RUN>` does not.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::command::Command;
 use super::logs::{AGENT_ERR, AGENT_OUT};
-use super::similar;
+use super::{script_text, similar};
 use crate::api::agent::{MissingScript, ScriptStatus};
 use crate::config::AgentConfig;
 use crate::service::error::MethodError;
@@ -97,6 +98,28 @@ impl Scripts {
     pub(crate) fn prepare(&self) -> Result<(), MethodError> {
         for directory in [&self.records, &self.home] {
             file::ensure_directory(directory)?;
+        }
+        Ok(())
+    }
+
+    /// Takes from the scripts of `code` what only other systems put into text. Blocking.
+    pub(crate) fn mend(code: &Path) -> Result<(), file::FileError> {
+        for name in SCRIPTS {
+            let place = code.join(name);
+            // A link leads to a file that is not a script of its own.
+            let Some(metadata) = std::fs::symlink_metadata(&place).ok().filter(std::fs::Metadata::is_file) else {
+                continue;
+            };
+            if metadata.len() > script_text::MAX_BYTES {
+                continue;
+            }
+            let script = file::read(&place)?;
+            for oddity in script_text::oddities(&script) {
+                tracing::warn!(target: LOGGER, "Script {}", oddity.text(name));
+            }
+            if let Some(mended) = script_text::mended(&script) {
+                file::write_atomic(&place, &mended, metadata.permissions().mode())?;
+            }
         }
         Ok(())
     }

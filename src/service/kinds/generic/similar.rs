@@ -10,12 +10,16 @@ const MOST_LOOKED_AT: usize = 20_000;
 /// Returns whether a path in the code is like the script `name`, but not it: written otherwise
 /// (`Run.sh`, `run.sh.txt`, `run.bash`), or in a directory.
 pub(super) fn is_similar(path: &str, name: &str) -> bool {
-    if path == name {
-        return false;
-    }
-    let last = path.rsplit(['/', '\\']).next().unwrap_or(path).trim().to_lowercase();
     let stem = name.strip_suffix(".sh").unwrap_or(name);
-    last == stem || last.strip_prefix(stem).is_some_and(|rest| rest.starts_with(['.', ' ', '(', '_', '-']))
+    match path.rsplit_once('/') {
+        Some((_, last)) => last.eq_ignore_ascii_case(name),
+        None => {
+            let last = path.trim().to_lowercase();
+            let is_stem = last.strip_prefix(stem).is_some_and(|rest| ["", ".bash", ".txt"].contains(&rest));
+            let is_copy = last.strip_prefix(stem).is_some_and(|rest| rest.starts_with(" (") && rest.ends_with(".sh"));
+            path != name && (last.starts_with(name) || is_stem || is_copy)
+        }
+    }
 }
 
 /// Returns the files at the top of `code`, and in the directories there, that are like the script `name`. Blocking.
@@ -31,7 +35,7 @@ pub(super) fn find(code: &Path, name: &str) -> Vec<String> {
         let paths = std::iter::once(shown.clone()).filter(|_| !is_directory).chain(below);
         for path in paths.take(MOST_LOOKED_AT - n_looked_at) {
             n_looked_at += 1;
-            if is_similar(&path, name) || path.ends_with(&format!("/{name}")) {
+            if is_similar(&path, name) {
                 found.push(path);
             }
         }
@@ -50,7 +54,7 @@ mod tests {
         for path in ["Run.sh", "run.sh.txt", "RUN.SH", "run", "run.bash", "app/run.sh", "run (1).sh", "run.sh "] {
             assert!(is_similar(path, "run.sh"), "{path}");
         }
-        for path in ["run.sh", "runner.sh", "init.sh", "app/init.sh", "prerun.sh"] {
+        for path in ["run.sh", "runner.sh", "init.sh", "app/init.sh", "prerun.sh", "run.py", "app/run.bash"] {
             assert!(!is_similar(path, "run.sh"), "{path}");
         }
         let code = tempfile::tempdir().unwrap();
