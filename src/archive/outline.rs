@@ -28,6 +28,15 @@ pub(crate) struct Contents {
     pub(crate) scripts: Vec<(String, Vec<u8>)>,
 }
 
+impl Contents {
+    /// Returns what a user is told of a single directory at the top.
+    #[must_use]
+    pub(crate) fn top_note(&self) -> Option<String> {
+        let top = self.top.as_ref()?;
+        Some(format!("everything lies in the directory '{top}', which nodes leave out"))
+    }
+}
+
 /// Reads members as if they were unpacked, and keeps what it is asked for.
 pub(super) struct Outline<'a> {
     wanted: &'a [&'static str],

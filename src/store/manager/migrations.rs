@@ -1,10 +1,9 @@
 //! The form of the manager's database, as numbered steps forward.
 
 /// The numbered migrations of the manager's database.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[
-        include_str!("0001_begin.sql"),
-        include_str!("0002_plan.sql"),
-        include_str!("0003_outcome.sql"),
-        include_str!("0004_code_notes.sql"),
-    ];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("0001_begin.sql"),
+    include_str!("0002_plan.sql"),
+    include_str!("0003_outcome.sql"),
+    include_str!("0004_code_notes.sql"),
+];

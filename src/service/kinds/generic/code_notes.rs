@@ -8,10 +8,7 @@ use crate::archive::Contents;
 
 /// Returns one sentence for each thing that may surprise.
 pub(super) fn notes(contents: &Contents) -> Vec<String> {
-    let mut notes = Vec::new();
-    if let Some(top) = &contents.top {
-        notes.push(format!("everything lies in the directory '{top}', which nodes leave out"));
-    }
+    let mut notes: Vec<String> = contents.top_note().into_iter().collect();
     let texts = contents.scripts.iter();
     notes.extend(texts.flat_map(|(name, text)| script_text::oddities(text).into_iter().map(|odd| odd.text(name))));
     for script in SCRIPTS.iter().filter(|script| !contents.names.iter().any(|name| name == *script)) {

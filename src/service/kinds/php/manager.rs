@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::settings::PhpSettings;
 use super::{configuration, default_code, plan};
 use crate::api::manager::ServiceInfo;
+use crate::archive::Contents;
 use crate::model::CodeFormat;
 use crate::service::call::Call;
 use crate::service::code;
@@ -25,7 +26,7 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("list_nodes", |service, call| Box::pin(web::list_nodes(service, call))),
     get("get_node_info", |service, call| Box::pin(web::get_node_info(service, call))),
     get("list_code_versions", |service, call| Box::pin(code::list(service, call))),
-    upload("upload_code_version", |service, call| Box::pin(code::upload(service, call))),
+    upload("upload_code_version", |service, call| Box::pin(code::upload(service, call, &[], notes))),
     get("download_code_version", |service, call| Box::pin(code::download(service, call))),
     post("delete_code_version", |service, call| Box::pin(code::delete(service, call))),
     get("list_authorized_keys", |service, call| Box::pin(code::list_authorized_keys(service, call))),
@@ -95,4 +96,9 @@ async fn get_service_info(service: ServiceContext, call: Call) -> Result<Reply, 
     call.finish()?;
     let row = service.row().await?;
     Ok(Reply::of(&ServiceInfo { state: row.state, kind: "PHP".to_owned(), reason: row.last_failure }))
+}
+
+/// Returns what may surprise of a code version.
+fn notes(contents: &Contents) -> Vec<String> {
+    contents.top_note().into_iter().collect()
 }
