@@ -100,7 +100,8 @@ fn clean(name: &Path) -> Result<PathBuf, ArchiveError> {
     Ok(path)
 }
 
-fn leads_out(name: &Path) -> ArchiveError {
+/// Returns the refusal of a member that would lie outside.
+pub(super) fn leads_out(name: &Path) -> ArchiveError {
     ArchiveError::Name(format!(
         "'{}' leads out of the archive; pack the files from inside their directory",
         shown(name)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use zip::read::ZipFile;
 
 use super::budget::{Budget, Counting, Watch};
-use super::entry::{Entry, Sort};
+use super::entry::{Entry, Sort, leads_out};
 use super::error::ArchiveError;
 use super::unpack::Sink;
 use super::zip_directory::{self, Names};
@@ -70,6 +70,10 @@ fn name_of<R: Read>(member: &ZipFile<'_, R>, names: Names) -> Result<PathBuf, Ar
         name.to_vec()
     };
     let shown = path.to_owned();
+    // There a path may go on from the current directory of a drive.
+    if is_of_windows(member) && name.len() >= 2 && name[0].is_ascii_alphabetic() && name[1] == b':' {
+        return Err(leads_out(&shown));
+    }
     let name = PathBuf::from(OsStr::from_bytes(&name).to_owned());
     if name.components().any(|part| is_reserved(&part.as_os_str().to_string_lossy())) {
         return Err(ArchiveError::member(&shown, "has a name that Windows keeps for a device; rename it"));

@@ -296,6 +296,7 @@ fn what_cannot_be_unpacked_is_refused_before_and_named() {
         let mut builder = tar::Builder::new(Vec::new());
         let mut header = tar::Header::new_gnu();
         header.set_size(0);
+        header.set_mode(0o644);
         builder.append_data(&mut header, &name, &b""[..]).unwrap();
         let error = Bench::new().refused(&builder.into_inner().unwrap());
         assert!(error.contains("shorten it") || error.contains("move it up"), "{error}");

@@ -152,7 +152,7 @@ pub trait Cloud: Send + Sync {
         Ok(())
     }
 
-    /// Gives the node `spec.tag` its number and address where that is this
+    /// Reserves for the node `spec.tag` its number and address where that is this
     /// cloud's to choose, so that nodes have them in the order in which they
     /// are asked for. Makes nothing. May be repeated.
     async fn reserve_node(&self, _spec: &NodeSpec) -> Result<(), CloudError> {

@@ -36,7 +36,7 @@ impl Reserve {
         Reserve { state_dir: state_dir.to_owned(), wanted_bytes }
     }
 
-    /// Gives the reserve up if the disk is full. To be called before something is recorded that frees room.
+    /// Lets the reserve go if the disk is full. To be called before something is recorded that frees room.
     pub(crate) async fn make_room(&self) {
         let reserve = self.clone();
         blocking(move || logged(reserve.make_room_blocking())).await;

@@ -44,7 +44,7 @@ pub(crate) use client::Download;
 pub use client_error::CallError;
 pub(crate) use client_error::ClientError;
 pub(crate) use crowd::Origin;
-pub use crowd::Origins;
+pub(crate) use crowd::Origins;
 pub use endpoint::Endpoint;
 pub use form::Form;
 pub(crate) use form::{FormBounds, Upload};

@@ -200,6 +200,7 @@ fn the_package_depends_on_every_program_that_is_called() {
         ("unshare", ""),
         ("iptables-legacy", ""),
         ("taskset", ""),
+        ("chown", ""),
         ("env", ""),
         ("bash", ""),
         ("git", ""),

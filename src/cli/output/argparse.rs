@@ -358,6 +358,7 @@ mod tests {
             ("director", 2),
             ("generic", 31),
             ("helloworld", 18),
+            ("php", 27),
         ];
         for (name, count) in counts {
             let command = find(name).unwrap().command("x");

@@ -13,6 +13,6 @@ mod seats;
 pub(super) use activity::{Activity, Patience, Watched};
 pub(super) use budget::{Budget, Grant, Refusal};
 pub(crate) use origin::Origin;
-pub use origin::Origins;
+pub(crate) use origin::Origins;
 pub(super) use party::Party;
 pub(super) use seats::{Seat, Seats};

@@ -164,7 +164,9 @@ async fn start_beside(world: &World, subject: &Subject, reply: Reply) -> (serde_
     let alice = user(world);
     let endpoint = Endpoint { host: address(world, 129).to_string(), port: 8443 };
     let server = HostileServer::start(&endpoint, &world.certificate(subject, Lifetime::NODE), reply).await;
-    assert_eq!(world.post(Some(&alice), "/startapp/1", &[]).await.text, "{}\n");
+    let started = world.post(Some(&alice), "/startapp/1", &[]).await.json();
+    let fields: Vec<&String> = started.as_object().into_iter().flatten().map(|(name, _)| name).collect();
+    assert_eq!(fields, ["operation_id"], "nothing but what a client may wait for: {started}");
     let application = eventually("the application is in ERROR", || async {
         let application = world.get(Some(&alice), "/listapp").await.json()[0].clone();
         (application["status"] == "ERROR").then_some(application)

@@ -89,7 +89,7 @@ async fn public_information_answers_as_recorded() {
         ("/support_external_idp", "False"),
         ("/support_openid", "False"),
         ("/debug_level/js", "0"),
-        ("/available_services", r#"["generic", "helloworld"]"#),
+        ("/available_services", r#"["generic", "helloworld", "php"]"#),
         ("/available_clouds", r#"["default"]"#),
         ("/download_data/nothing", ""),
         ("/download_data/..%2f..%2fdirector.db", ""),
@@ -157,7 +157,9 @@ async fn a_start_that_fails_ends_in_error_with_its_reason() {
     let world = World::start_with(&[("iaas.PROGRAM", "/dev/null/conpaas")], &[]);
     world.add_user("test");
     let user = world.certificate(&Subject::user(UserId(1), "test", "test@example.org"), Lifetime::USER);
-    assert_eq!(world.post(Some(&user), "/startapp/1", &[]).await.text, "{}\n");
+    let started = world.post(Some(&user), "/startapp/1", &[]).await.json();
+    let fields: Vec<&String> = started.as_object().into_iter().flatten().map(|(name, _)| name).collect();
+    assert_eq!(fields, ["operation_id"], "nothing but what a client may wait for: {started}");
     let application = eventually("the application is in ERROR", || async {
         let application = world.get(Some(&user), "/listapp").await.json()[0].clone();
         (application["status"] == "ERROR").then_some(application)

@@ -40,13 +40,15 @@ async fn code_versions_and_keys() {
     assert_eq!(versions["codeVersions"][1]["description"], "Initial version");
     assert_eq!(versions["codeVersions"][1]["current"], true);
     let named = |method: &str, id: &str| RpcCall::post(sid, method).param("codeVersionId", id);
-    assert_eq!(
-        world.refused(named("enable_code", "nope")).await,
-        format!(
-            "Parameter 'codeVersionId': 'nope' must be one of {{'{id}': CodeVersion(id={id}, filename=c.tar), \
-             'code-default': CodeVersion(id=code-default, filename=code-default.tar)}}."
-        )
-    );
+    // The order is that of a dictionary of Python 2, which the id decides.
+    let refusal = world.refused(named("enable_code", "nope")).await;
+    let shown = [
+        format!("'{id}': CodeVersion(id={id}, filename=c.tar)"),
+        "'code-default': CodeVersion(id=code-default, filename=code-default.tar)".to_owned(),
+    ];
+    let either = [shown.join(", "), [shown[1].clone(), shown[0].clone()].join(", ")];
+    let texts = either.map(|list| format!("Parameter 'codeVersionId': 'nope' must be one of {{{list}}}."));
+    assert!(texts.contains(&refusal), "{refusal}");
     assert_eq!(world.ok(named("enable_code", &id)).await, json!({}));
     assert_eq!(world.ok(named("delete_code_version", "code-default")).await, json!({}));
     let error = world.refused(named("delete_code_version", &id)).await;

@@ -1,12 +1,12 @@
 //! Manager and agent as processes on loopback.
 
 mod agent;
-mod answers;
 mod bad_input;
 mod bench;
 mod code;
 mod crash;
 mod director;
+mod hostile_agents;
 mod lost;
 mod manager;
 mod operation;

@@ -131,7 +131,7 @@ async fn output_is_bounded_and_its_end_can_be_read() {
     node.execute("run", "").await;
     node.await_script("run.sh", "STOPPED (return code 0)").await;
     let read = async || {
-        let log = node.ok(RpcCall::get(0, "get_log").param("filename", "agent.out")).await;
+        let log = node.ok(RpcCall::get(0, "get_log").param("filename", "agent.out").answered_within(8 << 20)).await;
         log["log"].as_str().unwrap().to_owned()
     };
     eventually("all of it was written", async || read().await.ends_with("the end\n").then_some(())).await;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::settings::{LxcSettings, Nat};
+use super::interface::exists;
 use super::rules::{self, FLOODS, NodePort};
 use crate::model::Finding;
 use crate::sys::chain;
@@ -91,7 +92,7 @@ pub(crate) async fn findings(settings: &LxcSettings, prefix: &str, ports: &[Node
             )];
         }
     };
-    if !super::exists(settings) {
+    if !exists(settings) {
         return vec![Finding::good("this machine can filter what nodes send")];
     }
     let missing = missing(&wanted, &list(settings).await.unwrap_or_default());

@@ -2,13 +2,14 @@
 
 mod conflict;
 mod firewall;
+mod interface;
 mod resolver;
 mod rules;
 
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use self::interface::interface;
 use super::settings::{LxcSettings, Nat};
 use crate::model::Finding;
 use crate::sys::program::{self, ProgramError};
@@ -16,26 +17,13 @@ use crate::sys::{self, chain, file, machine};
 
 pub(crate) use conflict::check as check_conflicts;
 pub(crate) use firewall::{Applied, Look, ensure as ensure_rules};
+pub(crate) use interface::{card_address, exists};
 pub(crate) use resolver::{hosts, resolver};
 pub(crate) use rules::NodePort;
 
 const LIMIT: Duration = Duration::from_secs(10);
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 const IPV6_CONF: &str = "/proc/sys/net/ipv6/conf";
-
-/// Whether the bridge is there.
-pub(crate) fn exists(settings: &LxcSettings) -> bool {
-    interface(&settings.bridge).exists()
-}
-
-/// The hardware address of whoever has an IPv4 address on the bridge.
-///
-/// Made of it, so that neighbours' tables stay right when an address is used again, and so that a bridge does
-/// not take its ports' addresses as they come and go.
-pub(crate) fn card_address(address: Ipv4Addr) -> String {
-    let [a, b, c, d] = address.octets();
-    format!("02:c0:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
-}
 
 /// Makes the bridge with its address, and lets the machine forward with NAT. May be repeated.
 ///
@@ -130,10 +118,6 @@ pub(crate) fn refuse_ipv6(interface: &str) {
 fn is_ours(settings: &LxcSettings) -> bool {
     let address = file::read_text(&interface(&settings.bridge).join("address"));
     address.is_ok_and(|address| address.trim() == card_address(settings.gateway))
-}
-
-fn interface(name: &str) -> PathBuf {
-    Path::new("/sys/class/net").join(name)
 }
 
 fn ensure_forwarding(settings: &LxcSettings) -> Result<(), String> {

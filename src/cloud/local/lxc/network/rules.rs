@@ -27,7 +27,7 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
 use super::super::settings::{LxcSettings, Nat};
-use super::card_address;
+use super::interface::card_address;
 use crate::cloud::local::reach::{PublishedPort, Transport};
 use crate::model::NodeGroup;
 
