@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::Failure;
 use super::lookup::FoundService;
@@ -217,6 +217,18 @@ impl Session {
         version: &str,
     ) -> Result<Accepted, Failure> {
         self.accepted(found.application, code_call(found, method, version)).await
+    }
+
+    /// Sets a value of the PHP configuration.
+    pub(crate) async fn set_php_value(
+        &self,
+        found: &FoundService,
+        key: &str,
+        value: &str,
+    ) -> Result<Accepted, Failure> {
+        let values: Map<String, Value> = [(key.to_owned(), value.into())].into_iter().collect();
+        let call = RpcCall::post(found.service.0, "update_php_configuration").param("phpconf", values);
+        self.accepted(found.application, call).await
     }
 
     /// Calls a method of one service that takes nothing and tells something.

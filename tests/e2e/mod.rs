@@ -12,6 +12,7 @@ mod lxc;
 mod neighbours;
 mod nutshell;
 mod package;
+mod php;
 mod power;
 mod tenants;
 mod world;

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use clap::{Args, Subcommand, ValueEnum};
-use serde::de::IgnoredAny;
 
 use crate::api::web::{Cdn, PhpConfiguration};
 use crate::cli::command::code::CodeCommand;
@@ -13,7 +12,8 @@ use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
 use crate::client::manager::Counts;
 use crate::client::session::Session;
-use crate::rpc::RpcCall;
+use crate::client::wait::{self, Awaited};
+use crate::model::State;
 
 /// The kind's name.
 pub(crate) const NAME: &str = "php";
@@ -95,14 +95,14 @@ impl Action for PhpCommand {
             PhpCommand::GetPhpConfig(names) => get_php_config(&run.session, &names).await,
             PhpCommand::SetPhpConfig(new) => {
                 let text = format!("{} is set to '{}'.", new.key, new.value);
-                set(&run.session, &new.names, &new.key, &new.value, text).await
+                set(run, &new.names, &new.key, &new.value, text).await
             }
             PhpCommand::Debug(debug) => {
                 let value = match debug.mode {
                     Switch::On => "On",
                     Switch::Off => "Off",
                 };
-                set(&run.session, &debug.names, "display_errors", value, format!("Debug mode set to '{value}'.")).await
+                set(run, &debug.names, "display_errors", value, format!("Debug mode set to '{value}'.")).await
             }
         }
     }
@@ -127,10 +127,15 @@ async fn get_php_config(session: &Session, names: &ServiceNames) -> Result<Reply
     Ok(Reply::lines(&lines, &configuration))
 }
 
-async fn set(session: &Session, names: &ServiceNames, key: &str, value: &str, text: String) -> Result<Reply, Failure> {
-    let found = names.find(session, Some(NAME)).await?;
-    let phpconf: serde_json::Map<String, serde_json::Value> = [(key.to_owned(), value.into())].into_iter().collect();
-    let call = RpcCall::post(found.service.0, "update_php_configuration").param("phpconf", phpconf);
-    let _nothing_to_say: IgnoredAny = session.manager(found.application, call).await?;
+/// Sets a value and waits until all nodes have it.
+async fn set(run: &Invocation, names: &ServiceNames, key: &str, value: &str, text: String) -> Result<Reply, Failure> {
+    let found = names.find(&run.session, Some(NAME)).await?;
+    let operation = run.session.set_php_value(&found, key, value).await?;
+    let awaited = Awaited { operation: &operation, ends: &[State::Init, State::Stopped, State::Running] };
+    let end = wait::for_service(&run.session, &found, awaited, &|_| {}).await?;
+    if end.is_failure {
+        let reason = end.reason.unwrap_or_else(|| "its manager does not say why".to_owned());
+        return Err(Failure::said(format!("{key} is not set to '{value}': {reason}")));
+    }
     Ok(Reply::done(text))
 }

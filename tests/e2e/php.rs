@@ -1,0 +1,107 @@
+//! A site in PHP on real containers, with the programs that serve it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::world;
+use crate::support::nutshell::Nutshell;
+
+const PAGE: &str = "<?php session_start(); $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1;\n\
+                    echo $_SESSION['n'], ' ', getHostByName(getHostName()), ' ', $_SERVER['REQUEST_URI'], \"\\n\";\n";
+/// Fetches a URL some times with one jar of cookies, and prints status and text of each.
+const FETCH: &str = "
+import http.cookiejar, sys, urllib.error, urllib.request
+jar = http.cookiejar.LWPCookieJar(sys.argv[1])
+try: jar.load(ignore_discard=True)
+except OSError: pass
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(jar))
+for _ in range(int(sys.argv[3])):
+    try: answer = opener.open(sys.argv[2], timeout=60)
+    except urllib.error.HTTPError as error: answer = error
+    print(answer.status, answer.read().decode().strip().split('\\n')[0])
+jar.save(ignore_discard=True)
+";
+
+struct Site<'a> {
+    nutshell: &'a Nutshell,
+    directory: &'a Path,
+}
+
+impl Site<'_> {
+    fn client(&self, words: &str) -> String {
+        let words: Vec<&str> = std::iter::once("conpaas").chain(words.split(' ')).collect();
+        self.nutshell.type_command(&words)
+    }
+
+    /// Rows of `list_nodes` as (role, address).
+    fn nodes(&self) -> BTreeSet<(String, String)> {
+        let text = self.client("php list_nodes shop 1");
+        let rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let rows = rows.filter(|words| words.len() == 6 && words[0] != "aid");
+        rows.map(|words| (words[2].to_owned(), words[3].to_owned())).collect()
+    }
+
+    fn fetch(&self, url: &str, times: u32) -> Vec<String> {
+        let jar = self.directory.join("cookies").display().to_string();
+        let text = self.nutshell.type_command(&["python3", "-c", FETCH, &jar, url, &times.to_string()]);
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn a_site_in_php_lives_its_whole_life() {
+    world::inside("e2e::php::a_site_in_php_lives_its_whole_life", |state| async move {
+        let name = state.file_name().expect("a temporary directory has a name").to_string_lossy().replace('.', "");
+        let image = world::php_base();
+        let image = image.to_str().expect("it is plain text");
+        let nutshell = Nutshell::new(&state.join("nutshell"), &["--netns", &name, "--image", image]);
+        nutshell.succeed("up", &[]);
+        let site = Site { nutshell: &nutshell, directory: &state };
+        for words in ["application create shop", "application start shop", "php add shop", "php start shop 1"] {
+            site.client(words);
+        }
+        let nodes = site.nodes();
+        assert_eq!(nodes.iter().map(|(role, _)| role.as_str()).collect::<Vec<_>>(), ["backend", "proxy", "web"]);
+        let first = nodes.first().expect("there is one").1.clone();
+        let url = format!("http://{first}/");
+        assert!(site.fetch(&url, 1)[0].starts_with("200 <!DOCTYPE html>"), "the code that a service begins with");
+
+        enable(&site);
+        assert_eq!(site.fetch(&format!("{url}a/b?c=d"), 2), [1, 2].map(|n| format!("200 {n} {first} /a/b?c=d")));
+        assert_eq!(site.fetch(&format!("{url}style.css"), 1), ["200 body {}"]);
+
+        site.client("php add_nodes --backend 2 shop 1");
+        let roles: Vec<String> = site.nodes().into_iter().map(|(role, _)| role).collect();
+        assert_eq!(roles, ["backend", "backend", "proxy", "web"], "the packed node runs PHP no more");
+        let answers = site.fetch(&url, 12);
+        let counters: Vec<u32> = answers.iter().filter_map(|line| line.split(' ').nth(1)?.parse().ok()).collect();
+        assert_eq!(counters, (3..15).collect::<Vec<u32>>(), "all backends share sessions: {answers:?}");
+        let backends: BTreeSet<&str> = answers.iter().filter_map(|line| line.split(' ').nth(2)).collect();
+        assert!(backends.len() == 2 && !backends.contains(first.as_str()), "{answers:?}");
+
+        site.client("php add_nodes --web 1 --proxy 1 shop 1");
+        let proxies: Vec<String> =
+            site.nodes().into_iter().filter(|(role, _)| role == "proxy").map(|(_, address)| address).collect();
+        assert_eq!(proxies.len(), 2);
+        for proxy in &proxies {
+            assert_eq!(site.fetch(&format!("http://{proxy}/style.css"), 1), ["200 body {}"]);
+        }
+        site.client("php debug shop 1 on");
+        assert!(site.client("php get_php_config shop 1").contains("display_errors: On"));
+
+        site.client("php remove_nodes --proxy 1 --web 1 --backend 2 shop 1");
+        assert_eq!(site.nodes(), nodes, "the first node plays all roles again");
+        assert_eq!(site.fetch(&url, 1), [format!("200 15 {first} /")]);
+    });
+}
+
+/// Uploads a site, and enables it.
+fn enable(site: &Site<'_>) {
+    let code = site.directory.join("site");
+    std::fs::create_dir(&code).expect("it is new");
+    std::fs::write(code.join("index.php"), PAGE).expect("it is writable");
+    std::fs::write(code.join("style.css"), "body {}\n").expect("it is writable");
+    let said = site.client(&format!("php upload_code shop 1 {}", code.display()));
+    let id = said.split('\'').find(|word| word.starts_with("code-")).expect("the id is told").to_owned();
+    site.client(&format!("php enable_code shop 1 {id}"));
+}
