@@ -50,9 +50,10 @@ impl Site<'_> {
 
 #[test]
 fn a_site_in_php_lives_its_whole_life() {
+    // Built outside of the test's world, which has no way to the packages.
+    let image = world::php_base();
     world::inside("e2e::php::a_site_in_php_lives_its_whole_life", |state| async move {
         let name = state.file_name().expect("a temporary directory has a name").to_string_lossy().replace('.', "");
-        let image = world::php_base();
         let image = image.to_str().expect("it is plain text");
         let nutshell = Nutshell::new(&state.join("nutshell"), &["--netns", &name, "--image", image]);
         nutshell.succeed("up", &[]);

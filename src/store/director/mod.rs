@@ -1,6 +1,6 @@
 //! The director's database: users, applications, services, nodes, volumes.
 //!
-//! One file for each noun, functions on a [`Transaction`](super::Transaction).
+//! One file for each noun, functions on a [`Transaction`].
 //! Every one of them fails when the database does; only what else can go
 //! wrong is said beside it. Must not know: what the rows are for.
 
