@@ -143,6 +143,10 @@ impl Inventory {
             if !self.copy_of(NODE_FILE, spec.tag.as_str()).exists() {
                 self.write_copy(NODE_FILE, spec.tag.as_str(), &record)?;
             }
+            // A removal that was broken off has left the copy alone.
+            if !self.node_directory(&spec.tag).exists() {
+                self.place(&self.nodes_directory(), spec.tag.as_str(), NODE_FILE, &record)?;
+            }
             return Ok(record);
         }
         let _no_other_cloud_takes_them = ids::ALLOCATION.lock().unwrap_or_else(PoisonError::into_inner);
