@@ -125,6 +125,12 @@ async fn a_volume_keeps_its_data_and_knows_when_it_is_used() {
 
     let mut user =
         std::process::Command::new("sleep").arg("600").env("CONPAAS_NODE", &home).current_dir(&inside).spawn().unwrap();
+    // A new program shows its environment a moment after it was started.
+    let environment = format!("/proc/{}/environ", user.id());
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while fs::read(&environment).unwrap().is_empty() && std::time::Instant::now() < end {
+        tokio::task::yield_now().await;
+    }
     let busy = cloud.detach_volume(&wanted.tag).await;
     user.kill().unwrap();
     user.wait().unwrap();
