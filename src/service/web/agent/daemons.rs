@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::place::{GRACE, Place};
 use super::wanted::Wanted;
@@ -47,6 +48,7 @@ const N_TRIES: u32 = 10;
 /// What `nginx.conf` is filled with.
 #[derive(Serialize)]
 struct NginxValues<'a> {
+    digest: String,
     run: &'a Path,
     temporary: PathBuf,
     cache: &'a Path,
@@ -111,7 +113,8 @@ pub(super) fn of(wanted: &Wanted, place: &Place, document_root: &str) -> Result<
 fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, MethodError> {
     let proxy = wanted.proxy.as_ref();
     let of_others = |proxy: &&HttpProxy| !wanted.serves_own_files(place.my_ip) && !proxy.web_list.is_empty();
-    let values = NginxValues {
+    let mut values = NginxValues {
+        digest: String::new(),
         run: &place.run,
         temporary: place.cache.join("tmp"),
         cache: &place.cache,
@@ -127,7 +130,10 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
             .unwrap_or_default(),
         max_body_mb: proxy.map_or(0, |proxy| proxy.max_body_mb),
     };
-    let content = NGINX_FILES.render("nginx.conf", &values).map_err(|error| not_filled(&error))?;
+    let rendered =
+        |values: &NginxValues<'_>| NGINX_FILES.render("nginx.conf", values).map_err(|error| not_filled(&error));
+    values.digest = digest(&rendered(&values)?);
+    let content = rendered(&values)?;
     let program = installed("nginx")?;
     let file = format!("{CONFIGURATION}/nginx.conf");
     let arguments = |more: &[&str]| {
@@ -135,14 +141,12 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
         words.map(str::to_owned).collect::<Vec<String>>()
     };
     let port = proxy.map_or(values.web, |proxy| proxy.port);
-    let url = match proxy {
-        Some(_) => Probe::Http(format!("http://{}:{port}/-/health", place.my_ip)),
-        None => Probe::Tcp((place.my_ip, port).into()),
-    };
+    // Before that an old worker may still pass requests on to a server that is about to leave.
+    let probe = Probe::Http(format!("http://{}:{port}/-/health/{}", place.my_ip, values.digest));
     let check = CommandLine { program: program.clone(), arguments: arguments(&["-t", "-q"]), limit: CHECK_LIMIT };
     let launch = place.launch(program, arguments(&[]), Vec::new());
     let files = vec![file_of("nginx.conf", content, place)];
-    Ok(daemon(NGINX, launch, files, Some(check), url, Reload::Signal(DaemonSignal::Hup)))
+    Ok(daemon(NGINX, launch, files, Some(check), probe, Reload::Signal(DaemonSignal::Hup)))
 }
 
 fn php_fpm(php: &Php, place: &Place) -> Result<Daemon, MethodError> {
@@ -231,6 +235,11 @@ fn file_of(path: &str, content: String, place: &Place) -> ConfigurationFile {
 fn save_path(store: &SessionStore) -> String {
     let SessionStore { ip, port, password, prefix } = store;
     format!("tcp://{ip}:{port}?auth={password}&prefix={prefix}&timeout=1&read_timeout=2")
+}
+
+/// Tells one configuration from another.
+fn digest(content: &str) -> String {
+    Sha256::digest(content).iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A server without weight gets no requests.
