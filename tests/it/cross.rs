@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What one file of ours may take on a card or in a download. The aim is 12 MB; see cross/README.md for what they have.
-const MAX_BYTES: u64 = 14_500_000;
+const MAX_BYTES: u64 = 16_500_000;
 
 const SCRIPTS: [&str; 4] = ["build", "check", "private-apt", "sysroot"];
 const OTHERS: [&str; 6] = ["README.md", "architectures", "name-server.py", "packages", "stubs.c", "toolchain.sh"];
