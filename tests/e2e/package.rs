@@ -118,7 +118,7 @@ fn purge_it(machine: &Machine) {
 }
 
 /// Runs what follows where the first agent's programs run.
-const IN_NODE: &str = "nsenter --mount --target $(pgrep --full --oldest '^/usr/sbin/conpaas agent')";
+const IN_NODE: &str = "nsenter --user --mount --target $(pgrep --full --oldest '^/usr/sbin/conpaas agent')";
 
 /// The same package with a higher version.
 fn newer(package: &Path, state: &Path) -> PathBuf {
