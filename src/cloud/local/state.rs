@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::attach::plan_attachment;
 use super::inventory::{Attachment, Inventory, NodeRecord, VolumeRecord};
-use crate::cloud::CloudError;
+use crate::cloud::{CloudError, NodeSpec};
 use crate::model::{CloudName, NodeTag, VolumeTag};
 use crate::sys::blocking;
 use crate::task::keyed_lock::KeyedLocks;
@@ -61,6 +61,12 @@ impl LocalState {
         let tag = tag.clone();
         let records = self.with_inventory(Inventory::nodes).await?;
         Ok(records.into_iter().find(|record| record.tag == tag))
+    }
+
+    /// Records a node with its number and address, once. To be called with the lock of the node.
+    pub(crate) async fn record_node(&self, spec: &NodeSpec) -> Result<NodeRecord, CloudError> {
+        let spec = spec.clone();
+        self.with_inventory(move |inventory| inventory.ensure_node(&spec)).await
     }
 
     pub(crate) async fn volume(&self, tag: &VolumeTag) -> Result<Option<VolumeRecord>, CloudError> {

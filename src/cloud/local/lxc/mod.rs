@@ -249,9 +249,7 @@ impl Cloud for LxcCloud {
 
     async fn reserve_node(&self, spec: &NodeSpec) -> Result<(), CloudError> {
         let _node = self.state.nodes.hold(&spec.tag).await;
-        self.end_strays(&spec.tag).await?;
-        let wanted = spec.clone();
-        self.state.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await.map(drop)
+        self.record(spec).await.map(drop)
     }
 
     async fn runs(&self, tag: &NodeTag) -> Result<Option<bool>, CloudError> {
@@ -262,12 +260,7 @@ impl Cloud for LxcCloud {
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let _node = self.state.nodes.hold(&spec.tag).await;
-        let wanted = spec.clone();
-        if self.state.node(&spec.tag).await?.is_none() {
-            self.check_room_for_node().await?;
-        }
-        self.end_strays(&spec.tag).await?;
-        let record = self.state.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await?;
+        let record = self.record(spec).await?;
         let node = Node::new(&self.settings, &record);
         let starting =
             async { if blocking(move || node.is_running()).await { Ok(()) } else { self.start(&record, spec).await } };
@@ -421,6 +414,15 @@ impl Cloud for LxcCloud {
 }
 
 impl LxcCloud {
+    /// Records a node, once: one that is new needs room, and an address that nothing has any more.
+    async fn record(&self, spec: &NodeSpec) -> Result<NodeRecord, CloudError> {
+        if self.state.node(&spec.tag).await?.is_none() {
+            self.check_room_for_node().await?;
+        }
+        self.end_strays(&spec.tag).await?;
+        self.state.record_node(spec).await
+    }
+
     /// What runs is not to be choked by one node more.
     async fn check_room_for_node(&self) -> Result<(), CloudError> {
         let state = self.settings.state_directory.clone();

@@ -94,6 +94,12 @@ impl ProcessCloud {
         }
     }
 
+    /// Records a node, once: one that is new needs an address that nothing has any more.
+    async fn record(&self, spec: &NodeSpec) -> Result<NodeRecord, CloudError> {
+        self.end_strays(&spec.tag).await?;
+        self.state.record_node(spec).await
+    }
+
     /// Before an address is given: ends the programs of nodes that no record
     /// names, since one of them may have it.
     async fn end_strays(&self, tag: &NodeTag) -> Result<(), CloudError> {
@@ -158,9 +164,7 @@ impl Cloud for ProcessCloud {
 
     async fn reserve_node(&self, spec: &NodeSpec) -> Result<(), CloudError> {
         let _node = self.state.nodes.hold(&spec.tag).await;
-        self.end_strays(&spec.tag).await?;
-        let wanted = spec.clone();
-        self.state.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await.map(drop)
+        self.record(spec).await.map(drop)
     }
 
     async fn runs(&self, tag: &NodeTag) -> Result<Option<bool>, CloudError> {
@@ -170,9 +174,7 @@ impl Cloud for ProcessCloud {
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let _node = self.state.nodes.hold(&spec.tag).await;
-        self.end_strays(&spec.tag).await?;
-        let wanted = spec.clone();
-        let record = self.state.with_inventory(move |inventory| inventory.ensure_node(&wanted)).await?;
+        let record = self.record(spec).await?;
         let view = Self::view(&self.settings, &record, true);
         let volumes = self.state.volumes_of(&spec.tag).await?;
         let links: Vec<(PathBuf, String)> = volumes
