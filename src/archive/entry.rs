@@ -108,11 +108,15 @@ pub(super) fn leads_out(name: &Path) -> ArchiveError {
     ))
 }
 
+/// Returns whether a name begins with a drive, as `C:` does.
+pub(super) fn names_drive(name: &[u8]) -> bool {
+    matches!(name, [letter, b':', ..] if letter.is_ascii_alphabetic())
+}
+
 /// Returns whether a name is absolute, or leads up, as Windows writes it.
 fn is_of_windows(name: &[u8]) -> bool {
-    let is_drive = name.len() >= 2 && name[0].is_ascii_alphabetic() && name[1] == b':';
     let leads_up = name.split(|byte| *byte == b'\\' || *byte == b'/').any(|part| part == b"..");
-    name.starts_with(b"\\") || leads_up || (is_drive && matches!(name.get(2), None | Some(b'\\' | b'/')))
+    name.starts_with(b"\\") || leads_up || (names_drive(name) && matches!(name.get(2), None | Some(b'\\' | b'/')))
 }
 
 /// Returns how many directories a link goes up, whatever other links there are: it may go up only at its

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use zip::read::ZipFile;
 
 use super::budget::{Budget, Counting, Watch};
-use super::entry::{Entry, Sort, leads_out};
+use super::entry::{Entry, Sort, leads_out, names_drive};
 use super::error::ArchiveError;
 use super::unpack::Sink;
 use super::zip_directory::{self, Names};
@@ -71,7 +71,7 @@ fn name_of<R: Read>(member: &ZipFile<'_, R>, names: Names) -> Result<PathBuf, Ar
     };
     let shown = path.to_owned();
     // There a path may go on from the current directory of a drive.
-    if is_of_windows(member) && name.len() >= 2 && name[0].is_ascii_alphabetic() && name[1] == b':' {
+    if is_of_windows(member) && names_drive(&name) {
         return Err(leads_out(&shown));
     }
     let name = PathBuf::from(OsStr::from_bytes(&name).to_owned());
