@@ -201,9 +201,12 @@ fn sessions(store: &SessionStore, place: &Place) -> Result<Daemon, MethodError> 
     let program = program.ok_or_else(|| missing("redis-server or valkey-server"))?;
     let launch = place.launch(program, vec![format!("{CONFIGURATION}/sessions.conf")], Vec::new());
     let probe = Probe::Tcp((place.my_ip, store.port).into());
-    Ok(daemon(SESSIONS, launch, vec![file_of("sessions.conf", content, place)], None, probe, Reload::Restart))
+    let files = vec![file_of("sessions.conf", content, place)];
+    let stop = Stop { signal: DaemonSignal::Term, grace: GRACE };
+    Ok(Daemon { stop, ..daemon(SESSIONS, launch, files, None, probe, Reload::Restart) })
 }
 
+/// Returns a daemon that ends with its last request when it is told to quit.
 fn daemon(
     name: &str,
     launch: Launch,
@@ -212,7 +215,6 @@ fn daemon(
     probe: Probe,
     reload: Reload,
 ) -> Daemon {
-    let signal = if name == SESSIONS { DaemonSignal::Term } else { DaemonSignal::Quit };
     Daemon {
         name: name.parse().expect("the names above are names of daemons"),
         launch,
@@ -220,7 +222,7 @@ fn daemon(
         check,
         readiness: Readiness { probe, limit: READY_LIMIT },
         reload,
-        stop: Stop { signal, grace: GRACE },
+        stop: Stop { signal: DaemonSignal::Quit, grace: GRACE },
         pauses: Pauses::default(),
         n_tries: N_TRIES,
     }
