@@ -103,9 +103,7 @@ impl Grant {
         self.n_bytes += n_bytes;
         Ok(())
     }
-}
 
-impl Grant {
     /// Returns all of it, and leaves nothing.
     pub(in crate::rpc) fn split(&mut self) -> Grant {
         Grant { budget: Arc::clone(&self.budget), party: self.party, n_bytes: std::mem::take(&mut self.n_bytes) }
