@@ -5,10 +5,10 @@ use std::io::Write;
 use std::path::Path;
 
 use conpaas::model::UserId;
-use conpaas::pki::{Lifetime, Subject};
+use conpaas::pki::{Credentials, Lifetime, Subject};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use crate::support::director::{World, entries, succeed};
+use crate::support::director::{Answer, World, entries, succeed};
 use crate::support::wait::eventually;
 
 struct Small(tempfile::TempDir);
@@ -41,6 +41,18 @@ impl Drop for Small {
     }
 }
 
+/// Changes names at `path` until that is refused: the log of changes has room left for some. Returns the refusal.
+async fn until_refused(world: &World, who: &Credentials, path: &str, most: u32) -> Answer {
+    let mut answer = world.post(Some(who), path, &[("name", "filler 0")]).await;
+    for n in 1..most {
+        if answer.status != 200 {
+            break;
+        }
+        answer = world.post(Some(who), path, &[("name", &format!("filler {n}"))]).await;
+    }
+    answer
+}
+
 fn options(place: &Path) -> [(String, String); 2] {
     [
         ("director.STATE_DIR".into(), place.join("state").display().to_string()),
@@ -60,14 +72,7 @@ async fn a_full_disk_is_told_and_nothing_is_lost() {
     let before = world.get(Some(&alice), "/listapp").await.text;
     assert!(before.contains("before"));
     disk.fill();
-    // A log of changes that has room left takes some more of them.
-    let mut answer = world.post(Some(&alice), "/createapp", &[("name", "filler 0")]).await;
-    for n in 1..2000 {
-        if answer.status != 200 {
-            break;
-        }
-        answer = world.post(Some(&alice), "/createapp", &[("name", &format!("filler {n}"))]).await;
-    }
+    let answer = until_refused(&world, &alice, "/createapp", 2000).await;
     assert_eq!(answer.status, 507, "{}", answer.text);
     assert!(answer.text.contains("disk is full") && answer.text.contains("Free some room"), "{}", answer.text);
     let file = world.path("large");
@@ -104,14 +109,7 @@ async fn a_full_disk_keeps_nobody_from_stopping_what_fills_it() {
     let (reserve, nodes) = (disk.0.path().join("state/reserve"), disk.0.path().join("state/clouds/iaas/nodes"));
     assert!(reserve.exists());
     disk.fill();
-    // The log of changes has room for some.
-    let mut answer = world.post(Some(&alice), "/renameapp/1", &[("name", "filler 0")]).await;
-    for n in 1..5000 {
-        if answer.status != 200 {
-            break;
-        }
-        answer = world.post(Some(&alice), "/renameapp/1", &[("name", &format!("filler {n}"))]).await;
-    }
+    let answer = until_refused(&world, &alice, "/renameapp/1", 5000).await;
     assert_eq!(answer.status, 507, "{}", answer.text);
     let answer = world.post(Some(&alice), "/createapp", &[("name", "more")]).await;
     assert_eq!((answer.status, reserve.exists()), (507, true), "{}", answer.text);
