@@ -253,15 +253,17 @@ impl Inventory {
     /// Returns the record of the volume, made now if there is none.
     pub(crate) fn ensure_volume(&self, spec: &VolumeSpec) -> Result<VolumeRecord, CloudError> {
         let mut numbers = self.allocation.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(record) = self.volume(&spec.tag)? {
-            return Ok(record);
-        }
-        let record = VolumeRecord {
-            tag: spec.tag.clone(),
-            volume_id: self.shown_id("vol", self.next_number(&mut numbers)?),
-            name: spec.name.clone(),
-            size_mb: spec.size_mb,
-            attached: None,
+        let record = match self.volume(&spec.tag)? {
+            Some(record) if self.volume_directory(&spec.tag).exists() => return Ok(record),
+            // A removal that was broken off has left the copy alone.
+            Some(record) => record,
+            None => VolumeRecord {
+                tag: spec.tag.clone(),
+                volume_id: self.shown_id("vol", self.next_number(&mut numbers)?),
+                name: spec.name.clone(),
+                size_mb: spec.size_mb,
+                attached: None,
+            },
         };
         let volumes = self.volumes_directory();
         // Users' data.

@@ -107,6 +107,24 @@ fn a_damaged_record_is_no_absence_and_its_address_stays_taken() {
 }
 
 #[test]
+fn what_a_broken_removal_left_is_made_whole_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let inventory = inventory(directory.path());
+    let node = inventory.ensure_node(&spec("a")).unwrap();
+    let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3, node: None };
+    let volume = inventory.ensure_volume(&wanted).unwrap();
+    let homes = [inventory.node_directory(&node.tag), inventory.volume_directory(&volume.tag)];
+    for gone in [&homes[..], &[inventory.volumes_directory(), inventory.nodes_directory()]] {
+        for home in gone {
+            file::ensure_absent(home).unwrap();
+        }
+        assert_eq!(inventory.ensure_node(&spec("a")).unwrap(), node);
+        assert_eq!(inventory.ensure_volume(&wanted).unwrap(), volume);
+        assert!(homes.iter().all(|home| home.is_dir()), "{gone:?}");
+    }
+}
+
+#[test]
 fn a_volume_remembers_where_it_is_wanted() {
     let directory = tempfile::tempdir().unwrap();
     let inventory = inventory(directory.path());
