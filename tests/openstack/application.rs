@@ -73,6 +73,10 @@ fn an_application_is_spread_over_containers_and_openstack_and_scaled_in_each() {
             ("containers.IMAGE", base.as_str()),
             ("containers.STATE_DIR", own.as_str()),
             ("containers.BRIDGE", "conpaas-os0"),
+            // A manager in a container reaches agents in OpenStack.
+            ("containers.NAT", "true"),
+            // Containers do not reach the loopback of this machine.
+            ("hostname", "203.0.113.1"),
         ];
         let deployment = world.deploy(&more);
         let containers = state.join("nodes");
