@@ -17,6 +17,10 @@ fn spec(tag: &str) -> NodeSpec {
     }
 }
 
+fn volume_spec() -> VolumeSpec {
+    VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3, node: None }
+}
+
 #[test]
 fn addresses_are_used_again_and_numbers_never() {
     let directory = tempfile::tempdir().unwrap();
@@ -81,8 +85,7 @@ fn a_damaged_record_is_no_absence_and_its_address_stays_taken() {
         let directory = tempfile::tempdir().unwrap();
         let inventory = inventory(directory.path());
         let node = inventory.ensure_node(&spec("a")).unwrap();
-        let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3, node: None };
-        let volume = inventory.ensure_volume(&wanted).unwrap();
+        let volume = inventory.ensure_volume(&volume_spec()).unwrap();
         let place = Some(Attachment { node: node.tag.clone(), device: "sdb".to_owned() });
         let volume = inventory.move_volume(&volume, place).unwrap();
         let (of_node, of_volume) = (inventory.node_directory(&node.tag), inventory.volume_directory(&volume.tag));
@@ -111,15 +114,14 @@ fn what_a_broken_removal_left_is_made_whole_again() {
     let directory = tempfile::tempdir().unwrap();
     let inventory = inventory(directory.path());
     let node = inventory.ensure_node(&spec("a")).unwrap();
-    let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3, node: None };
-    let volume = inventory.ensure_volume(&wanted).unwrap();
+    let volume = inventory.ensure_volume(&volume_spec()).unwrap();
     let homes = [inventory.node_directory(&node.tag), inventory.volume_directory(&volume.tag)];
     for gone in [&homes[..], &[inventory.volumes_directory(), inventory.nodes_directory()]] {
         for home in gone {
             file::ensure_absent(home).unwrap();
         }
         assert_eq!(inventory.ensure_node(&spec("a")).unwrap(), node);
-        assert_eq!(inventory.ensure_volume(&wanted).unwrap(), volume);
+        assert_eq!(inventory.ensure_volume(&volume_spec()).unwrap(), volume);
         assert!(homes.iter().all(|home| home.is_dir()), "{gone:?}");
     }
 }
@@ -129,8 +131,7 @@ fn a_volume_remembers_where_it_is_wanted() {
     let directory = tempfile::tempdir().unwrap();
     let inventory = inventory(directory.path());
     let node = inventory.ensure_node(&spec("n")).unwrap();
-    let wanted = VolumeSpec { tag: "v".parse().unwrap(), name: "vol".to_owned(), size_mb: 3, node: None };
-    let record = inventory.ensure_volume(&wanted).unwrap();
+    let record = inventory.ensure_volume(&volume_spec()).unwrap();
     assert_eq!(record.volume_id, "vol-00000002");
     let place = Attachment { node: node.tag.clone(), device: "sdb".to_owned() };
     inventory.move_volume(&record, Some(place)).unwrap();
