@@ -13,7 +13,7 @@ use super::renewal::authority_end;
 use super::reserve::Reserve;
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict};
 use crate::cloud::{Cloud, RepairOptions};
-use crate::config::DirectorConfig;
+use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
 use crate::model::Finding;
 use crate::pki::{Authority, Credentials};
 use crate::store;
@@ -51,6 +51,7 @@ pub(crate) async fn check(director_cfg: &Path) -> Vec<Finding> {
     findings.extend(secrecy(&config));
     findings.extend(certificates(&config));
     findings.extend(host(&config).await);
+    findings.extend(ways_out(&config));
     findings.push(clock_verdict(&config).await);
     findings.extend(database(&config));
     findings.push(port(&config).await);
@@ -138,6 +139,21 @@ async fn host(config: &DirectorConfig) -> Option<Finding> {
             Finding::bad(error.to_string(), "run 'conpaas director init --hostname <name>' with a right name")
         }
     })
+}
+
+/// A manager in a container calls the nodes of its service wherever they are.
+fn ways_out(config: &DirectorConfig) -> Vec<Finding> {
+    let is_remote = |cloud: &&CloudConfig| matches!(cloud.driver, DriverConfig::Ec2(_) | DriverConfig::OpenStack(_));
+    let Some(remote) = config.clouds.iter().find(is_remote) else { return Vec::new() };
+    let shut_in = |cloud: &&CloudConfig| matches!(&cloud.driver, DriverConfig::Lxc(lxc) if !lxc.is_nat);
+    let told = |cloud: &CloudConfig| {
+        let text = format!(
+            "containers of cloud [{}] do not reach nodes of cloud [{}]: a service with nodes in both does not start",
+            cloud.name, remote.name
+        );
+        Finding::warning(text, &format!("set NAT = true in [{}], or keep each application in one cloud", cloud.name))
+    };
+    config.clouds.iter().filter(shut_in).map(told).collect()
 }
 
 async fn clock_verdict(config: &DirectorConfig) -> Finding {
@@ -232,5 +248,22 @@ fn disk(directory: &Path) -> Finding {
             }
         }
         Err(error) => Finding::bad(chain(&error), "check the directory"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_that_reach_no_other_cloud_are_named() {
+        let found = |text: &str| ways_out(&DirectorConfig::parse(Path::new("/x"), text).unwrap());
+        let remote = "[far]\nDRIVER = ec2\nUSER = k\nPASSWORD = s\nIMAGE_ID = ami-1\nSIZE_ID = t4g.small\n\
+            SECURITY_GROUP_NAME = sg\nKEY_NAME = k\nREGION = eu-west-1\n";
+        let both = |nat: &str| format!("[iaas]\nDRIVER = lxc\nOTHER_CLOUDS = far\n{nat}{remote}");
+        assert!(found("[iaas]\nDRIVER = lxc\n").is_empty(), "nothing else is there to be reached");
+        assert!(found(&both("NAT = true\n")).is_empty());
+        let [finding] = found(&both("")).try_into().unwrap();
+        assert!(finding.text.contains("[iaas]") && finding.text.contains("[far]"), "{}", finding.text);
     }
 }
