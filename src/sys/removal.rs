@@ -19,7 +19,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Dir, FileType, IFlags, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Dir, FileType, IFlags, Mode, OFlags, ResolveFlags, StatxFlags};
 use rustix::io::Errno;
 
 /// How often a directory is looked through again when something new is in it.
@@ -234,7 +234,25 @@ fn enter(directory: &OwnedFd, name: &CStr) -> Result<Option<OwnedFd>, Errno> {
 }
 
 fn open_directory(directory: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
-    rustix::fs::openat2(directory, name, DIRECTORY, Mode::empty(), WITHIN)
+    open_within(directory, name, DIRECTORY)
+}
+
+/// Opens an entry of a directory, by a name without slashes: no link, and nothing that is mounted there.
+fn open_within(directory: &OwnedFd, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    match rustix::fs::openat2(directory, name, flags, Mode::empty(), WITHIN) {
+        // A unit with `RestrictSUIDSGID=` has no such call: systemd cannot look into its arguments.
+        Err(Errno::NOSYS) => open_in_the_same_mount(directory, name, flags),
+        other => other,
+    }
+}
+
+fn open_in_the_same_mount(directory: &OwnedFd, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let opened = rustix::fs::openat(directory, name, flags, Mode::empty())?;
+    let mount_of = |entry: &OwnedFd| {
+        let status = rustix::fs::statx(entry, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
+        Ok::<u64, Errno>(status.stx_mnt_id)
+    };
+    if mount_of(directory)? == mount_of(&opened)? { Ok(opened) } else { Err(Errno::XDEV) }
 }
 
 fn identity(directory: &OwnedFd) -> Result<(u64, u64), Errno> {
@@ -257,7 +275,7 @@ fn loosened<T>(directory: &OwnedFd, name: &CStr, mut act: impl FnMut() -> Result
 
 fn loosen_named(directory: &OwnedFd, name: &CStr) {
     let sight = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    if let Ok(entry) = rustix::fs::openat2(directory, name, sight, Mode::empty(), WITHIN) {
+    if let Ok(entry) = open_within(directory, name, sight) {
         loosen(&entry);
     }
 }

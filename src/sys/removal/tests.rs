@@ -122,12 +122,22 @@ fn somebody_who_is_not_root_removes_his_closed_directories() {
 
 #[test]
 fn a_full_disk_and_flags_and_mounts_are_met() {
-    let name = "a_full_disk_and_flags_and_mounts_are_met";
+    meet("a_full_disk_and_flags_and_mounts_are_met", "true");
+}
+
+#[test]
+fn a_unit_that_filters_calls_keeps_nothing_from_being_removed() {
+    let filter = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/without_openat2.py");
+    meet("a_unit_that_filters_calls_keeps_nothing_from_being_removed", &format!("set -- python3 '{filter}' \"$@\""));
+}
+
+/// Meets them in a test of its own, whose surroundings the shell's `prepare` has changed.
+fn meet(name: &str, prepare: &str) {
     if !nix::unistd::geteuid().is_root() {
         println!("skipped: only root can mount and set flags");
         return;
     }
-    if !again(name, "true", &["unshare", "--mount", "--propagation", "private"]) {
+    if !again(name, prepare, &["unshare", "--mount", "--propagation", "private"]) {
         return;
     }
     let place = tempfile::tempdir().unwrap();

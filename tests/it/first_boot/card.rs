@@ -318,3 +318,17 @@ fn files_of_imager_can_be_checked_on_a_laptop() {
         assert!(code == Some(0), "{said}");
     }
 }
+
+#[test]
+fn what_the_unit_of_the_first_boot_takes_away_is_not_needed() {
+    let unit = include_str!("../../../systemd/conpaas-first-boot.service");
+    assert!(unit.contains("\nRestrictSUIDSGID=yes\n"), "else this test tries what no unit does");
+    let board = Board::flashed(&[]);
+    let mut command = Command::new("python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/without_openat2.py"));
+    command.args([env!("CARGO_BIN_EXE_conpaas"), "first-boot", "--root"]).arg(board.root());
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && !said.contains("FAILED"), "{said}");
+    assert!(board.is_done(), "{said}");
+}
