@@ -28,3 +28,21 @@ pub(crate) struct ApplicationView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
 }
+
+#[cfg(test)]
+impl ApplicationView {
+    /// An application that runs.
+    pub(crate) fn sample(aid: i64, name: &str) -> Self {
+        ApplicationView {
+            status: State::Running,
+            name: name.to_owned(),
+            vmid: None,
+            manager: None,
+            aid: ApplicationId(aid),
+            cloud: None,
+            uid: UserId(1),
+            manager_port: None,
+            reason: None,
+        }
+    }
+}

@@ -1,5 +1,5 @@
 //! A group of sub-commands: a clap tree of its own, because ConPaaS 2.0 has a
-//! program for each.
+//! program for each. A command of one word is a group without sub-commands.
 
 use std::path::PathBuf;
 
@@ -17,12 +17,18 @@ pub(crate) struct Group {
     augment: fn(Command) -> Command,
     /// Makes of what clap has read the action that is meant.
     pub read: fn(&ArgMatches) -> Result<Box<dyn Action>, clap::Error>,
+    has_sub_commands: bool,
 }
 
 impl Group {
     /// Returns the group whose sub-commands are `C`.
     pub(crate) const fn of<C: Subcommand + Action + 'static>(name: &'static str, about: &'static str) -> Self {
-        Group { name, about, augment: C::augment_subcommands, read: read::<C> }
+        Group { name, about, augment: C::augment_subcommands, read: read::<C>, has_sub_commands: true }
+    }
+
+    /// Returns the command of one word that takes `C`.
+    pub(crate) const fn of_one<C: Args + Action + 'static>(name: &'static str, about: &'static str) -> Self {
+        Group { name, about, augment: C::augment_args, read: read::<C>, has_sub_commands: false }
     }
 
     /// Returns the clap tree of the group when it is called `program`.
@@ -32,10 +38,14 @@ impl Group {
             .about(self.about)
             .version(env!("CARGO_PKG_VERSION"))
             .disable_version_flag(true)
+            .infer_long_args(true);
+        if !self.has_sub_commands {
+            return named_as_upstream(command);
+        }
+        let command = command
             .disable_help_subcommand(true)
             .subcommand(Command::new("help").about("show help"))
             .subcommand_required(true)
-            .infer_long_args(true)
             .subcommand_value_name("<sub-command>")
             .subcommand_help_heading("Sub-commands")
             .after_help(format!("See {program} <command> -h' for more information on a specific command."));
@@ -114,7 +124,7 @@ impl GlobalOptions {
     }
 }
 
-fn read<C: Subcommand + Action + 'static>(matches: &ArgMatches) -> Result<Box<dyn Action>, clap::Error> {
+fn read<C: FromArgMatches + Action + 'static>(matches: &ArgMatches) -> Result<Box<dyn Action>, clap::Error> {
     Ok(Box::new(C::from_arg_matches(matches)?))
 }
 

@@ -1,11 +1,11 @@
 //! What is meant by the words of other tools: somebody who types `ps` or
-//! `deploy` is told what it is called here.
+//! `push` is told what it is called here.
 
 /// Words of other tools, and what they are called here.
 const WORDS: &[(&[&str], &str)] = &[
     (
-        &["ps", "top", "status", "containers", "instances", "ls", "list"],
-        "conpaas application list, conpaas service list",
+        &["ps", "top", "containers", "instances", "ls", "list"],
+        "conpaas status, conpaas application list, conpaas service list",
     ),
     (&["apps", "app", "applications", "projects", "project"], "conpaas application list"),
     (&["services", "svc"], "conpaas service list"),
@@ -15,8 +15,8 @@ const WORDS: &[(&[&str], &str)] = &[
         "conpaas generic get_agent_log APP SERVICE NODE, conpaas application get_log APP",
     ),
     (
-        &["deploy", "push", "publish", "upload", "code"],
-        "conpaas generic upload_code APP SERVICE FILE, then enable_code",
+        &["push", "publish", "upload", "code"],
+        "conpaas deploy, or conpaas generic upload_code APP SERVICE FILE, then enable_code",
     ),
     (
         &["run", "exec", "start", "launch"],
@@ -107,7 +107,7 @@ mod tests {
                 assert!(whole.find_subcommand(word).is_none(), "{word} is a command of ours");
             }
         }
-        assert!(of_word("ps").expect("a hint").starts_with("Here it is: conpaas application list"));
+        assert!(of_word("ps").expect("a hint").starts_with("Here it is: conpaas status"));
         assert_eq!(of_word("xyz"), None);
     }
 

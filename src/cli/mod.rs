@@ -12,6 +12,7 @@ mod built_in;
 mod command;
 mod command_line;
 mod completion;
+mod deployment;
 mod group;
 mod hint;
 mod invocation;
@@ -19,6 +20,7 @@ mod kind;
 mod manual;
 mod output;
 mod role;
+mod site;
 mod tree;
 
 use std::ffi::OsString;
@@ -99,7 +101,7 @@ fn dispatch(program: &str, mut words: Vec<String>) -> ExitCode {
         return ExitCode::from(PLAIN.usage_error(&tree::usage(&program), "too few arguments"));
     }
     let first = words.remove(0);
-    if let Some(group) = tree::find(&first) {
+    if let Some(group) = tree::find_command(&first) {
         return ExitCode::from(command_line::run(group, &format!("{program} {first}"), &words));
     }
     match BUILT_IN.iter().find(|command| command.names.contains(&first.as_str())) {

@@ -8,6 +8,7 @@ use super::group::Group;
 use super::hint;
 use super::kind::KINDS;
 use super::role::{ROLES, Role};
+use super::site::COMMANDS;
 
 /// Returns every group of sub-commands, in the order in which help shows them.
 pub(crate) fn groups() -> impl Iterator<Item = &'static Group> {
@@ -19,6 +20,11 @@ pub(crate) fn find(name: &str) -> Option<&'static Group> {
     groups().find(|group| group.name == name)
 }
 
+/// Returns the group, or the command of one word, of this name.
+pub(crate) fn find_command(name: &str) -> Option<&'static Group> {
+    find(name).or_else(|| COMMANDS.iter().find(|command| command.name == name))
+}
+
 /// Returns the clap tree of the program `program`, with `own`, the commands that are neither roles nor in a group.
 pub(crate) fn whole(program: &str, own: impl Iterator<Item = Command>) -> Command {
     let mut command = Command::new(program.to_owned())
@@ -28,6 +34,8 @@ pub(crate) fn whole(program: &str, own: impl Iterator<Item = Command>) -> Comman
             "ConPaaS runs your programs in containers of a small cluster.\n\n\
              First steps:\n\
              \u{20} conpaas user get_certificate        once, so that the director knows you\n\
+             \u{20} conpaas deploy site                 the directory 'site' becomes a site\n\
+             \u{20} conpaas status                      what is there, and where\n\
              \u{20} conpaas application create shop     an application is a group of services\n\
              \u{20} conpaas application start shop\n\
              \u{20} conpaas generic add shop            a service that runs your own scripts\n\
@@ -47,6 +55,9 @@ pub(crate) fn whole(program: &str, own: impl Iterator<Item = Command>) -> Comman
     for role in ROLES.iter().filter(|role| find(role.name).is_none()) {
         command = command.subcommand(role.command());
     }
+    for one in COMMANDS {
+        command = command.subcommand(one.command(&format!("{program} {}", one.name)).name(one.name));
+    }
     command.subcommands(own).subcommand(Command::new("help").about("show help"))
 }
 
@@ -59,6 +70,7 @@ pub(crate) fn usage(program: &str) -> String {
 /// Returns what is said of a first word that names nothing, in argparse's words.
 pub(crate) fn invalid_choice(name: &str) -> String {
     let names = groups().map(|group| group.name).chain(ROLES.iter().map(|role| role.name));
+    let names = names.chain(COMMANDS.iter().map(|command| command.name));
     let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
     let mut text = format!("argument <command>: invalid choice: '{name}' (choose from {})", names.join(", "));
     if let Some(hint) = hint::of_word(name) {
@@ -77,7 +89,8 @@ mod tests {
         command.clone().debug_assert();
         let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
         let registered = groups().map(|group| group.name).chain(ROLES.iter().map(|role| role.name));
-        for name in registered.chain(crate::service::kind_names()).chain(["completion", "help"]) {
+        let of_one = COMMANDS.iter().map(|command| command.name);
+        for name in registered.chain(of_one).chain(crate::service::kind_names()).chain(["completion", "help"]) {
             assert_eq!(names.iter().filter(|other| **other == name).count(), 1, "{name}");
         }
     }
@@ -95,7 +108,7 @@ mod tests {
     fn an_unknown_word_is_told_what_there_is() {
         let text = invalid_choice("xyz");
         assert!(text.starts_with("argument <command>: invalid choice: 'xyz' (choose from 'user', 'cloud', "), "{text}");
-        assert!(text.contains("'generic'") && text.ends_with("'renew')"), "{text}");
+        assert!(text.contains("'generic'") && text.ends_with("'status')"), "{text}");
         assert!(usage("cps-tools").starts_with("usage: cps-tools [-h] [--version] {user,cloud,application,"));
     }
 }

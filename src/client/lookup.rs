@@ -120,21 +120,7 @@ pub(crate) async fn check_cloud(session: &Session, name: &str) -> Result<(), Fai
 mod tests {
     use super::*;
     use crate::api::ServiceView;
-    use crate::model::{State, UserId};
-
-    fn app(aid: i64, name: &str) -> ApplicationView {
-        ApplicationView {
-            aid: ApplicationId(aid),
-            name: name.to_owned(),
-            uid: UserId(1),
-            status: State::Running,
-            manager: None,
-            vmid: None,
-            cloud: None,
-            manager_port: None,
-            reason: None,
-        }
-    }
+    use crate::model::State;
 
     fn service_of(aid: i64, sid: i64, kind: &str, name: &str) -> ServiceAndApplication {
         let service = ServiceView {
@@ -148,11 +134,12 @@ mod tests {
             subnet: None,
             application_id: ApplicationId(aid),
         };
-        ServiceAndApplication { service, application: app(aid, "a") }
+        ServiceAndApplication { service, application: ApplicationView::sample(aid, "a") }
     }
 
     #[test]
     fn a_name_wins_over_an_id_and_what_means_two_applications_is_refused() {
+        let app = ApplicationView::sample;
         let apps = vec![app(1, "shop"), app(2, "twice"), app(3, "twice"), app(4, "2"), app(5, "77"), app(6, "6")];
         let chosen = |name_or_id: &str| match choose_application(&apps, name_or_id) {
             Ok(app) => Ok(app.aid.0),

@@ -18,7 +18,8 @@ use super::session::Session;
 use super::upload;
 use crate::api::manager::{
     AppInfo, AuthorizedKeys, CodeVersion, CodeVersionId, CodeVersions, KeyOutcome, LogText, NodeInfo, NodeList,
-    ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript, StateChange, VolumeList, VolumeView,
+    ScriptsOfNodes, ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript, StateChange, StateView,
+    VolumeList, VolumeView,
 };
 use crate::api::{Accepted, OperationView};
 use crate::model::{ApplicationId, ServiceId};
@@ -217,6 +218,22 @@ impl Session {
         version: &str,
     ) -> Result<Accepted, Failure> {
         self.accepted(found.application, code_call(found, method, version)).await
+    }
+
+    /// Executes a script of a generic service on all nodes.
+    pub(crate) async fn execute_script(
+        &self,
+        found: &FoundService,
+        script: &str,
+        parameters: &str,
+    ) -> Result<(), Failure> {
+        let call = RpcCall::post(found.service.0, "execute_script").param("command", script);
+        self.manager::<StateView>(found.application, call.param("parameters", parameters)).await.map(drop)
+    }
+
+    /// Returns what became of the scripts of a generic service.
+    pub(crate) async fn script_status(&self, found: &FoundService) -> Result<ScriptsOfNodes, Failure> {
+        self.service(found, "get_script_status").await
     }
 
     /// Sets a value of the PHP configuration.

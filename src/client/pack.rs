@@ -1,14 +1,15 @@
 //! A directory that is to be uploaded becomes an archive.
 //!
-//! Everything in it is packed: nothing is left out for its name. What an
+//! Everything in it is packed, or all but what its owner ignores. What an
 //! archive cannot carry (sockets, devices) is refused by name.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ignore::{Walk, WalkBuilder};
 use tempfile::NamedTempFile;
 
 use super::error::Failure;
@@ -23,25 +24,35 @@ pub(crate) struct Packed {
     pub n_files: usize,
 }
 
+/// What of a directory is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// Everything: nothing is left out for its name.
+    All,
+    /// All but what `.gitignore` and `.conpaasignore` name, the second of which counts more, and `.git` itself.
+    NotIgnored,
+}
+
+/// The file that names what is not uploaded, in the syntax of `.gitignore`.
+const IGNORE_FILE: &str = ".conpaasignore";
+
 /// Packs what is in `directory`, its content at the top of the archive. Blocking.
 ///
 /// # Errors
 /// Nothing is in it, or a part of it cannot be read or packed.
-pub(crate) fn pack(directory: &Path) -> Result<Packed, Failure> {
+pub(crate) fn pack(directory: &Path, choice: Choice) -> Result<Packed, Failure> {
     let fail = |error: &io::Error| Failure::said(format!("cannot pack '{}': {error}", directory.display()));
     let archive = NamedTempFile::new().map_err(|error| fail(&error))?;
     let encoder = GzEncoder::new(io::BufWriter::new(archive.as_file()), Compression::default());
     let mut builder = tar::Builder::new(encoder);
     builder.follow_symlinks(false);
-    let mut left = vec![PathBuf::new()];
     let mut n_files = 0;
-    while let Some(relative) = left.pop() {
-        for entry in sorted(&directory.join(&relative))? {
-            let name = relative.join(entry.file_name().unwrap_or_default());
-            n_files += append(&mut builder, &entry, &name)?;
-            if entry.is_dir() && !entry.is_symlink() {
-                left.push(name);
-            }
+    for entry in walk(directory, choice) {
+        let entry = entry.map_err(|error| Failure::said(format!("cannot read '{}': {error}", directory.display())))?;
+        let path = entry.path();
+        let name = path.strip_prefix(directory).unwrap_or(path);
+        if name != Path::new("") {
+            n_files += append(&mut builder, path, name)?;
         }
     }
     if n_files == 0 {
@@ -51,6 +62,18 @@ pub(crate) fn pack(directory: &Path) -> Result<Packed, Failure> {
     let written = builder.into_inner().and_then(GzEncoder::finish).and_then(|mut writer| writer.flush());
     written.map_err(|error| fail(&error))?;
     Ok(Packed { archive, name: archive_name(directory), n_files })
+}
+
+fn walk(directory: &Path, choice: Choice) -> Walk {
+    let is_chosen = choice == Choice::NotIgnored;
+    let mut builder = WalkBuilder::new(directory);
+    builder.standard_filters(false).sort_by_file_name(Ord::cmp);
+    if is_chosen {
+        // Rules count in a directory that git does not know, too; those of the user and of directories above do not.
+        builder.git_ignore(true).require_git(false).add_custom_ignore_filename(IGNORE_FILE);
+        builder.filter_entry(|entry| entry.file_name() != ".git");
+    }
+    builder.build()
 }
 
 /// Adds one entry; returns how many files that were: a directory is none.
@@ -72,15 +95,6 @@ fn append<W: Write>(builder: &mut tar::Builder<W>, path: &Path, name: &Path) -> 
     let mut file = File::open(path).map_err(|error| fail(&error))?;
     builder.append_file(name, &mut file).map_err(|error| fail(&error))?;
     Ok(1)
-}
-
-fn sorted(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let fail = |error: io::Error| Failure::said(format!("cannot read '{}': {error}", directory.display()));
-    let entries = fs::read_dir(directory).map_err(fail)?;
-    let mut paths: Vec<PathBuf> =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(fail)?;
-    paths.sort();
-    Ok(paths)
 }
 
 /// The directory may be called `.`: then its real name counts.
@@ -107,7 +121,7 @@ mod tests {
         fs::write(site.join(".gitignore"), "static\n").unwrap();
         fs::write(site.join("static/deep/a.css"), "a").unwrap();
         symlink("run.sh", site.join("link")).unwrap();
-        let packed = pack(&site).unwrap();
+        let packed = pack(&site, Choice::All).unwrap();
         assert_eq!((packed.name.as_str(), packed.n_files), ("site.tar.gz", 4));
         let decoder = flate2::read::GzDecoder::new(packed.archive.reopen().unwrap());
         let mut archive = tar::Archive::new(decoder);
@@ -126,12 +140,45 @@ mod tests {
     }
 
     #[test]
+    fn what_its_owner_ignores_is_left_out() {
+        let place = tempfile::tempdir().unwrap();
+        let site = place.path().join("site");
+        // What stands above the directory is not its business.
+        fs::write(place.path().join(".gitignore"), "*\n").unwrap();
+        for (path, text) in [
+            (".git/config", ""),
+            (".gitignore", "*.log\n/vendor\nnode_modules\n"),
+            (".conpaasignore", "!vendor\ndrafts/\n"),
+            (".htaccess", ""),
+            ("index.php", ""),
+            ("a.log", ""),
+            ("vendor/autoload.php", ""),
+            ("js/node_modules/x.js", ""),
+            ("drafts/one.md", ""),
+            ("docs/.gitignore", "*.bak\n"),
+            ("docs/a.bak", ""),
+        ] {
+            fs::create_dir_all(site.join(path).parent().unwrap()).unwrap();
+            fs::write(site.join(path), text).unwrap();
+        }
+        let packed = pack(&site, Choice::NotIgnored).unwrap();
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed.archive.reopen().unwrap()));
+        let paths = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string());
+        let files: Vec<String> = paths.filter(|path| !path.ends_with('/')).collect();
+        let dirs_may_be_named = |path: &&String| site.join(path).is_file();
+        let files: Vec<&String> = files.iter().filter(dirs_may_be_named).collect();
+        let wanted =
+            [".conpaasignore", ".gitignore", ".htaccess", "docs/.gitignore", "index.php", "vendor/autoload.php"];
+        assert_eq!(files, wanted);
+    }
+
+    #[test]
     fn what_cannot_be_packed_is_named() {
         let place = tempfile::tempdir().unwrap();
-        let text = pack(place.path()).err().expect("it is empty").text;
+        let text = pack(place.path(), Choice::All).err().expect("it is empty").text;
         assert!(text.starts_with("Cannot upload code: there is no file in the directory '"), "{text}");
         let _listener = std::os::unix::net::UnixListener::bind(place.path().join("socket")).unwrap();
-        let text = pack(place.path()).err().expect("a socket").text;
+        let text = pack(place.path(), Choice::All).err().expect("a socket").text;
         assert!(text.ends_with("socket': it is neither a file, a directory nor a link"), "{text}");
     }
 }

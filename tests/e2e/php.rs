@@ -96,6 +96,53 @@ fn a_site_in_php_lives_its_whole_life() {
     });
 }
 
+#[test]
+fn a_directory_comes_on_the_air_by_one_word_and_goes_back_by_another() {
+    let image = world::php_base();
+    world::inside("e2e::php::a_directory_comes_on_the_air_by_one_word_and_goes_back_by_another", |state| async move {
+        let name = state.file_name().expect("a temporary directory has a name").to_string_lossy().replace('.', "");
+        let image = image.to_str().expect("it is plain text");
+        let nutshell = Nutshell::new(&state.join("nutshell"), &["--netns", &name, "--image", image]);
+        nutshell.succeed("up", &[]);
+        let site = Site { nutshell: &nutshell, directory: &state };
+        let shop = state.join("shop");
+        std::fs::create_dir(&shop).expect("it is new");
+        let deploy = |text: &str| {
+            std::fs::write(shop.join("index.php"), format!("<?php echo '{text}';\n")).expect("it is writable");
+            site.client(&format!("deploy {}", shop.display()))
+        };
+        std::fs::write(shop.join(".gitignore"), "secret.txt\n").expect("it is writable");
+        std::fs::write(shop.join("secret.txt"), "x").expect("it is writable");
+        let said = deploy("one");
+        let url = said.lines().last().and_then(|line| line.rsplit(' ').next()).expect("the address is told").to_owned();
+        assert_eq!(site.fetch(&url, 1), ["200 one"]);
+        assert!(!site.fetch(&format!("{url}secret.txt"), 1)[0].contains('x'), "what git ignores is not uploaded");
+
+        deploy("two");
+        assert_eq!(site.fetch(&url, 1), ["200 two"]);
+        let status = site.client("status");
+        assert!(status.contains("shop") && status.contains("RUNNING") && status.contains(&url), "{status}");
+        assert_eq!(site.client("open shop").trim(), url);
+        site.client("rollback shop");
+        assert_eq!(site.fetch(&url, 1), ["200 one"]);
+
+        // A page that fails is no success, and the words name what goes back.
+        std::fs::write(shop.join("index.php"), "<?php http_response_code(500);\n").expect("it is writable");
+        let (is_done, said) = site.nutshell.try_command(&["conpaas", "deploy", &shop.display().to_string()]);
+        assert!(!is_done && said.contains("answers 500") && said.contains("'conpaas rollback shop'"), "{said}");
+
+        let program = state.join("clock");
+        std::fs::create_dir(&program).expect("it is new");
+        std::fs::write(program.join("run.sh"), "exec sleep 600\n").expect("it is writable");
+        let said = site.client(&format!("deploy {} --app clock --json", program.display()));
+        let said: serde_json::Value = serde_json::from_str(said.trim()).expect("one JSON value");
+        assert_eq!((&said["type"], said["urls"].as_array().map(Vec::len)), (&"generic".into(), Some(1)), "{said}");
+        std::fs::write(program.join("run.sh"), "exit 3\n").expect("it is writable");
+        let (is_done, said) = site.nutshell.try_command(&["conpaas", "deploy", &program.display().to_string()]);
+        assert!(!is_done && said.contains("run.sh ended with code 3 in node "), "{said}");
+    });
+}
+
 /// Uploads a site, and enables it.
 fn enable(site: &Site<'_>) {
     let code = site.directory.join("site");

@@ -49,6 +49,14 @@ impl Nutshell {
         let rest: Vec<&str> = std::iter::once("--").chain(words.iter().copied()).collect();
         self.succeed("shell", &rest)
     }
+
+    /// Runs a command in the nutshell's shell; returns whether it succeeded, and all that it said.
+    pub(crate) fn try_command(&self, words: &[&str]) -> (bool, String) {
+        let rest: Vec<&str> = std::iter::once("--").chain(words.iter().copied()).collect();
+        let output = self.run("shell", &rest);
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        (output.status.success(), said.concat())
+    }
 }
 
 impl Drop for Nutshell {

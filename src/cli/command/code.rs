@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::service_names::{FileOfService, ServiceNames};
 use super::wait;
-use crate::api::manager::CodeVersion;
+use crate::api::manager::{CodeVersion, CodeVersionId};
 use crate::cli::invocation::Invocation;
 use crate::cli::output::printer::Reply;
 use crate::cli::output::table::table;
 use crate::client::error::Failure;
 use crate::client::lookup::FoundService;
-use crate::client::pack::pack;
+use crate::client::pack::{Choice, pack};
 use crate::client::session::Session;
 use crate::client::upload;
 use crate::client::wait::Awaited;
@@ -97,7 +97,7 @@ impl CodeCommand {
             }
             CodeCommand::EnableCode(code) => {
                 let found = code.names.find(session, kind).await?;
-                enable_code(run, &found, enable_method, &code.code_version).await
+                enable(run, &found, enable_method, &code.code_version).await
             }
             CodeCommand::DeleteCode(code) => {
                 delete_code(session, &code.names.find(session, kind).await?, &code.code_version).await
@@ -128,29 +128,43 @@ async fn upload_code(run: &Invocation, found: &FoundService, path: &Path) -> Res
         return Err(Failure::said(format!("Cannot upload code: filename '{name}' not found or access is denied")));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    send_code(run, found, path, &name).await
+    Ok(uploaded(&send(run, found, path, &name).await?))
 }
 
 /// Packs a directory, and uploads the archive.
 async fn upload_directory(run: &Invocation, found: &FoundService, directory: &Path) -> Result<Reply, Failure> {
     let wanted = directory.to_owned();
-    let packed = sys::blocking(move || pack(&wanted)).await?;
+    let packed = sys::blocking(move || pack(&wanted, Choice::All)).await?;
     run.printer.note(&format!(
         "'{}' is a directory: its {} files are packed as {}.",
         directory.display(),
         packed.n_files,
         packed.name
     ));
-    send_code(run, found, packed.archive.path(), &packed.name).await
+    let version = send(run, found, packed.archive.path(), &packed.name).await?;
+    Ok(uploaded(&version))
 }
 
-async fn send_code(run: &Invocation, found: &FoundService, path: &Path, name: &str) -> Result<Reply, Failure> {
+/// Uploads an archive under `name`, and tells what may surprise of it.
+///
+/// # Errors
+/// It cannot be read, or the manager refuses it.
+pub(crate) async fn send(
+    run: &Invocation,
+    found: &FoundService,
+    path: &Path,
+    name: &str,
+) -> Result<CodeVersionId, Failure> {
     let progress = run.printer.begin_upload(path);
     let version = progress.while_sending(run.session.upload_code(found, path, name, progress.sent())).await?;
     for note in &version.notes {
         run.printer.note(&format!("Note: {note}."));
     }
-    Ok(Reply::line(format!("Code version '{}' uploaded.", version.id), &version))
+    Ok(version)
+}
+
+fn uploaded(version: &CodeVersionId) -> Reply {
+    Reply::line(format!("Code version '{}' uploaded.", version.id), version)
 }
 
 async fn list_codes(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
@@ -215,7 +229,16 @@ fn unknown_version(failure: Failure, found: &FoundService, version: &str) -> Fai
     ))
 }
 
-async fn enable_code(run: &Invocation, found: &FoundService, method: &str, version: &str) -> Result<Reply, Failure> {
+/// Makes a code version the one that runs, and waits for it.
+///
+/// # Errors
+/// There is no such version, or the manager refuses it.
+pub(crate) async fn enable(
+    run: &Invocation,
+    found: &FoundService,
+    method: &str,
+    version: &str,
+) -> Result<Reply, Failure> {
     let begun = run.session.enable_code(found, method, version).await;
     let operation = begun.map_err(|failure| unknown_version(failure, found, version))?;
     let words = format!("Enabling code version '{version}'... ");

@@ -14,7 +14,7 @@ mod service;
 pub(crate) mod service_names;
 mod user;
 pub(crate) mod volume;
-mod wait;
+pub(crate) mod wait;
 
 use super::group::Group;
 

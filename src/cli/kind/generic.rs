@@ -3,19 +3,27 @@
 use async_trait::async_trait;
 use clap::{Args, Subcommand};
 
-use crate::api::manager::{ScriptsOfNodes, StateView};
+use crate::api::manager::ScriptsOfNodes;
 use crate::cli::command::code::CodeCommand;
 use crate::cli::command::every_service::{Count, KindCommand};
 use crate::cli::command::service_names::ServiceNames;
 use crate::cli::command::volume::VolumeCommand;
+use crate::cli::deployment::{Deployment, Entry};
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
 use crate::client::session::Session;
-use crate::rpc::RpcCall;
 
 /// The kind's name.
 pub(crate) const NAME: &str = "generic";
+
+/// How `deploy` brings a program on the air.
+pub(super) const DEPLOYMENT: Deployment = Deployment {
+    kind: NAME,
+    enable_method: "enable_code",
+    looks_like: |directory| directory.join("run.sh").is_file().then_some("it has run.sh"),
+    entry: Entry::Program,
+};
 
 const SCRIPTS: [&str; 5] = ["init.sh", "notify.sh", "run.sh", "interrupt.sh", "cleanup.sh"];
 
@@ -61,7 +69,7 @@ impl Action for GenericCommand {
         match *self {
             GenericCommand::Every(command) => command.run(run, NAME).await,
             GenericCommand::Volume(command) => command.run(run, NAME).await,
-            GenericCommand::Code(command) => command.run(run, NAME, "enable_code").await,
+            GenericCommand::Code(command) => command.run(run, NAME, DEPLOYMENT.enable_method).await,
             GenericCommand::Run(script) => execute(&run.session, script, "run").await,
             GenericCommand::Interrupt(script) => execute(&run.session, script, "interrupt").await,
             GenericCommand::Cleanup(script) => execute(&run.session, script, "cleanup").await,
@@ -73,8 +81,7 @@ impl Action for GenericCommand {
 async fn execute(session: &Session, script: Script, command: &str) -> Result<Reply, Failure> {
     let found = script.names.find(session, Some(NAME)).await?;
     let words: Vec<String> = script.parameters.into_iter().chain(script.more).collect();
-    let call = RpcCall::post(found.service.0, "execute_script").param("command", command);
-    let _: StateView = session.manager(found.application, call.param("parameters", words.join(" "))).await?;
+    session.execute_script(&found, command, &words.join(" ")).await?;
     let or_killing = match command {
         "interrupt" => " or killing all scripts if 'interrupt.sh' is already running",
         _ => "",
@@ -84,7 +91,7 @@ async fn execute(session: &Session, script: Script, command: &str) -> Result<Rep
 
 async fn get_script_status(session: &Session, names: &ServiceNames) -> Result<Reply, Failure> {
     let found = names.find(session, Some(NAME)).await?;
-    let status: ScriptsOfNodes = session.service(&found, "get_script_status").await?;
+    let status = session.script_status(&found).await?;
     if status.agents.is_empty() {
         return Ok(Reply::line("No generic agents are running.", &status.agents));
     }

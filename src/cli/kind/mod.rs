@@ -10,6 +10,7 @@ mod generic;
 mod helloworld;
 mod php;
 
+use super::deployment::Deployment;
 use super::group::Group;
 
 /// Every kind of service.
@@ -18,6 +19,9 @@ pub(crate) const KINDS: &[Group] = &[
     Group::of::<helloworld::HelloworldCommand>(helloworld::NAME, "Manage ConPaaS helloworld services."),
     Group::of::<php::PhpCommand>(php::NAME, "Manage ConPaaS PHP services."),
 ];
+
+/// Kinds that `deploy` knows; the first that a directory looks like is meant.
+pub(crate) const DEPLOYMENTS: &[Deployment] = &[generic::DEPLOYMENT, php::DEPLOYMENT];
 
 #[cfg(test)]
 mod tests {

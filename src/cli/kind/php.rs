@@ -1,5 +1,7 @@
 //! `php`: sites in PHP.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -7,6 +9,7 @@ use crate::api::web::{Cdn, PhpConfiguration};
 use crate::cli::command::code::CodeCommand;
 use crate::cli::command::every_service::{KindCommand, Roles};
 use crate::cli::command::service_names::ServiceNames;
+use crate::cli::deployment::{Deployment, Entry};
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
@@ -17,6 +20,26 @@ use crate::model::State;
 
 /// The kind's name.
 pub(crate) const NAME: &str = "php";
+
+/// How `deploy` brings a site on the air.
+pub(super) const DEPLOYMENT: Deployment =
+    Deployment { kind: NAME, enable_method: "update_php_configuration", looks_like, entry: Entry::Site("proxy") };
+
+/// A site without a program is served as well.
+fn looks_like(directory: &Path) -> Option<&'static str> {
+    let has = |name: &str| directory.join(name).is_file();
+    if has("index.php") || has("public/index.php") {
+        return Some("its first page is in PHP");
+    }
+    if has("composer.json") {
+        return Some("it has composer.json");
+    }
+    if has("index.html") {
+        return Some("its first page is index.html");
+    }
+    let mut entries = std::fs::read_dir(directory).ok()?.flatten();
+    entries.any(|entry| entry.path().extension().is_some_and(|end| end == "php")).then_some("it has pages in PHP")
+}
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
@@ -91,7 +114,7 @@ impl Action for PhpCommand {
     async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
         match *self {
             PhpCommand::Every(command) => command.run(run, NAME).await,
-            PhpCommand::Code(command) => command.run(run, NAME, "update_php_configuration").await,
+            PhpCommand::Code(command) => command.run(run, NAME, DEPLOYMENT.enable_method).await,
             PhpCommand::GetPhpConfig(names) => get_php_config(&run.session, &names).await,
             PhpCommand::SetPhpConfig(new) => {
                 let text = format!("{} is set to '{}'.", new.key, new.value);

@@ -1,0 +1,336 @@
+//! `deploy`: a directory comes on the air, whatever is missing for it: application, service, nodes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use clap::Args;
+use serde::Serialize;
+
+use super::entry::{self, Seen};
+use super::{directory, names};
+use crate::api::agent::ScriptStatus;
+use crate::api::manager::ScriptsOfNodes;
+use crate::api::{Accepted, ApplicationView};
+use crate::cli::command::code;
+use crate::cli::command::wait as shown;
+use crate::cli::deployment::{Deployment, Entry};
+use crate::cli::invocation::{Action, Invocation};
+use crate::cli::output::printer::{Reply, write_out};
+use crate::client::error::Failure;
+use crate::client::lookup::{self, FoundService};
+use crate::client::pack::{Choice, pack};
+use crate::client::session::Session;
+use crate::client::wait::Awaited;
+use crate::model::{ApplicationId, ServiceId, State};
+use crate::sys;
+use crate::task::poll::Pace;
+
+/// A script that prepares a node may install programs.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(1800);
+/// How long a program that is interrupted may take to end.
+const INTERRUPT_LIMIT: Duration = Duration::from_secs(60);
+const PACE: Pace = Pace::growing(Duration::from_millis(50), Duration::from_secs(1), 10);
+/// A program that ends at once has failed; later its status tells.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// What is to come on the air.
+#[derive(Debug, Args)]
+pub(crate) struct Deploy {
+    /// Directory with the site or the program; this one when it is left out
+    directory: Option<PathBuf>,
+    /// Application, made when it is missing; called as the directory when it is left out
+    #[arg(short, long, value_name = "APP")]
+    app: Option<String>,
+    /// Service, where the application has several of the kind
+    #[arg(short, long, value_name = "SERVICE")]
+    service: Option<String>,
+    /// Kind of service; found out by what the directory holds when it is left out
+    #[arg(short, long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Cloud where what is missing will run
+    #[arg(short, long, value_name = "CLOUD")]
+    cloud: Option<String>,
+}
+
+/// What is on the air, as `--json` prints it.
+#[derive(Debug, Serialize)]
+pub(super) struct OnAir {
+    pub aid: ApplicationId,
+    pub sid: ServiceId,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    #[serde(rename = "codeVersionId")]
+    pub code_version: String,
+    pub urls: Vec<String>,
+    /// What the first page answers; absent where it cannot be reached from here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+#[async_trait(?Send)]
+impl Action for Deploy {
+    async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
+        let directory = self.directory.unwrap_or_else(|| PathBuf::from("."));
+        let (deployment, reason) = directory::deployment_of(&directory, self.kind.as_deref())?;
+        run.printer.note(&format!("'{}' is for the kind {}: {reason}.", directory.display(), deployment.kind));
+        let app = match self.app {
+            Some(name) => name,
+            None => names::of_directory(&directory)?,
+        };
+        let cloud = self.cloud.as_deref();
+        if let Some(cloud) = cloud {
+            lookup::check_cloud(&run.session, cloud).await?;
+        }
+        let app = running_application(run, &app, cloud).await?;
+        let found = service(run, &app, deployment.kind, self.service.as_deref()).await?;
+        let state = run.session.service_info(&found).await?.state;
+        if !State::CODE_CAN_CHANGE.contains(&state) {
+            let (sid, kind) = (found.service, deployment.kind);
+            return Err(Failure::said(format!(
+                "service {sid} of application '{0}' is {state}, and takes no code: 'conpaas {kind} get_history {0} {sid}' \
+                 says why",
+                app.name
+            )));
+        }
+        let version = upload(run, &found, &directory).await?;
+        bring_up(run, &app, &found, deployment, &version, cloud).await
+    }
+}
+
+/// Returns the application that is called so, started; makes it when there is none.
+async fn running_application(run: &Invocation, name: &str, cloud: Option<&str>) -> Result<ApplicationView, Failure> {
+    let session = &run.session;
+    let is_it = |app: &ApplicationView| app.name == name || app.aid.to_string() == name;
+    let mut app = if session.applications().await?.iter().any(is_it) {
+        lookup::application(session, name).await?
+    } else {
+        let made = session.create_application(name).await?;
+        run.printer.note(&format!("Application '{}' created with id {}.", made.name, made.aid));
+        made
+    };
+    if app.status != State::Running {
+        let operation = match app.status {
+            State::Prologue => Accepted::default(),
+            _ => session.start_application(app.aid, cloud).await?,
+        };
+        let words = format!("Application '{}' with id {} is starting... ", app.name, app.aid);
+        let awaited = Awaited { operation: &operation, ends: &[State::Running] };
+        settle(run, shown::for_application(run, app.aid, &words, awaited).await?)?;
+        app = lookup::application(session, &app.aid.to_string()).await?;
+    }
+    Ok(app)
+}
+
+/// Returns the application's service of the kind; adds it when there is none.
+async fn service(
+    run: &Invocation,
+    app: &ApplicationView,
+    kind: &str,
+    wanted: Option<&str>,
+) -> Result<FoundService, Failure> {
+    if let Some(wanted) = wanted {
+        return lookup::service(&run.session, Some(kind), &app.aid.to_string(), wanted).await;
+    }
+    let services = lookup::services(&run.session, Some(kind), Some(app.aid)).await?;
+    let service = match services.as_slice() {
+        [] => run.session.add_service(kind, app.aid).await?.service.sid,
+        [one] => one.service.sid,
+        several => {
+            let names = several.iter().map(|one| format!("{} ('{}')", one.service.sid, one.service.name));
+            let names = names.collect::<Vec<_>>().join(", ");
+            let text = format!(
+                "application '{}' has several services of the kind {kind}: say --service with one of ",
+                app.name
+            );
+            return Err(Failure::said(text + &names));
+        }
+    };
+    Ok(FoundService { application: app.aid, service })
+}
+
+/// Packs the directory but for what its owner ignores, and uploads it. Returns the code version.
+async fn upload(run: &Invocation, found: &FoundService, directory: &Path) -> Result<String, Failure> {
+    let wanted = directory.to_owned();
+    let packed = sys::blocking(move || pack(&wanted, Choice::NotIgnored)).await?;
+    run.printer
+        .note(&format!("{} files are packed; what .gitignore and .conpaasignore name is left out.", packed.n_files));
+    let version = code::send(run, found, packed.archive.path(), &packed.name).await?;
+    Ok(version.id)
+}
+
+/// Makes a code version the one that runs, starts what does not run yet, and looks whether it answers.
+pub(super) async fn bring_up(
+    run: &Invocation,
+    app: &ApplicationView,
+    found: &FoundService,
+    deployment: &'static Deployment,
+    version: &str,
+    cloud: Option<&str>,
+) -> Result<Reply, Failure> {
+    let session = &run.session;
+    let before = session.service_info(found).await?.state;
+    if deployment.entry == Entry::Program && before == State::Running {
+        end_program(session, app, found).await?;
+    }
+    settle(run, code::enable(run, found, deployment.enable_method, version).await?)?;
+    if before != State::Running {
+        let operation = session.start_service(found, cloud).await?;
+        let words = format!("Service {} of application {} is starting... ", found.service, found.application);
+        let awaited = Awaited { operation: &operation, ends: &[State::Running] };
+        settle(run, shown::for_service(run, found, &words, awaited).await?)?;
+    }
+    if deployment.entry == Entry::Program {
+        run_program(session, app, found).await?;
+    }
+    let urls = entry::urls(session, found, deployment.entry).await?;
+    let status = match urls.first() {
+        None => None,
+        Some(url) => look(run, app, found, deployment, url).await?,
+    };
+    let text = said(app, deployment, version, &urls, status);
+    let (aid, sid, kind) = (found.application, found.service, deployment.kind);
+    Ok(Reply::line(text, &OnAir { aid, sid, kind, code_version: version.to_owned(), urls, status }))
+}
+
+fn said(app: &ApplicationView, deployment: &Deployment, version: &str, urls: &[String], status: Option<u16>) -> String {
+    let name = &app.name;
+    match (deployment.entry, status) {
+        (Entry::Program, None) => {
+            let nodes: Vec<&str> =
+                urls.iter().map(|url| url.trim_start_matches("http://").trim_end_matches('/')).collect();
+            format!("'{name}' runs {version} in {}, where its program listens.", nodes.join(", "))
+        }
+        _ => format!("'{name}' serves {version}: {}", urls.join(" ")),
+    }
+}
+
+/// Returns the status of a page; none where it is no page, or cannot be reached from this machine.
+async fn look(
+    run: &Invocation,
+    app: &ApplicationView,
+    found: &FoundService,
+    deployment: &Deployment,
+    url: &str,
+) -> Result<Option<u16>, Failure> {
+    let complaint = |what: String| {
+        let (kind, name, sid) = (deployment.kind, &app.name, found.service);
+        Err(Failure::said(format!(
+            "{url} {what}: 'conpaas {kind} list_nodes {name} {sid}' shows the nodes, and 'conpaas {kind} list_agent_logs {name} \
+             {sid} NODE' their logs; 'conpaas rollback {name}' goes back"
+        )))
+    };
+    match (entry::see(url).await, deployment.entry) {
+        (Seen::Answer(status), Entry::Site(_)) if status >= 500 => complaint(format!("answers {status}")),
+        (Seen::Answer(status), _) => Ok(Some(status)),
+        (Seen::Silent(reason), Entry::Site(_)) => complaint(format!("is no page: {reason}")),
+        (Seen::Unreachable, Entry::Site(_)) => {
+            run.printer.note(&format!("{url} cannot be reached from this machine, so nobody has looked at it."));
+            Ok(None)
+        }
+        (Seen::Silent(_) | Seen::Unreachable, Entry::Program) => Ok(None),
+    }
+}
+
+/// Interrupts what runs: a manager enables no code beside it.
+async fn end_program(session: &Session, app: &ApplicationView, found: &FoundService) -> Result<(), Failure> {
+    let is_over = |status: &ScriptsOfNodes| {
+        let mut all = status.agents.values().flat_map(|scripts| scripts.values());
+        all.all(|status| *status != ScriptStatus::Running)
+    };
+    if is_over(&session.script_status(found).await?) {
+        return Ok(());
+    }
+    session.execute_script(found, "interrupt", "").await?;
+    if is_over(&until(session, found, INTERRUPT_LIMIT, is_over).await?) {
+        return Ok(());
+    }
+    let (name, sid) = (&app.name, found.service);
+    Err(Failure::said(format!(
+        "the program goes on although it was interrupted: 'conpaas generic interrupt {name} {sid}' a second time kills it"
+    )))
+}
+
+/// Waits until `init.sh` has ended on all nodes, starts `run.sh`, and looks whether it goes on.
+async fn run_program(session: &Session, app: &ApplicationView, found: &FoundService) -> Result<(), Failure> {
+    let is_prepared = |status: &ScriptsOfNodes| all(status, "init.sh", |status| *status != ScriptStatus::Running);
+    let status = until(session, found, SCRIPT_LIMIT, is_prepared).await?;
+    expect_no_failure(app, found, &status, "init.sh")?;
+    session.execute_script(found, "run", "").await?;
+    let is_over = |status: &ScriptsOfNodes| all(status, "run.sh", |status| matches!(status, ScriptStatus::Stopped(_)));
+    let status = until(session, found, SETTLED, is_over).await?;
+    expect_no_failure(app, found, &status, "run.sh")
+}
+
+fn all(status: &ScriptsOfNodes, script: &str, is_so: impl Fn(&ScriptStatus) -> bool) -> bool {
+    status.agents.values().all(|scripts| scripts.get(script).is_none_or(&is_so))
+}
+
+/// Returns the status once it is so, or at the end of the time.
+async fn until(
+    session: &Session,
+    found: &FoundService,
+    limit: Duration,
+    is_so: impl Fn(&ScriptsOfNodes) -> bool,
+) -> Result<ScriptsOfNodes, Failure> {
+    let began = std::time::Instant::now();
+    loop {
+        let status = session.script_status(found).await?;
+        if is_so(&status) || began.elapsed() >= limit {
+            return Ok(status);
+        }
+        tokio::time::sleep(PACE.pause_after(began.elapsed())).await;
+    }
+}
+
+fn expect_no_failure(
+    app: &ApplicationView,
+    found: &FoundService,
+    status: &ScriptsOfNodes,
+    script: &str,
+) -> Result<(), Failure> {
+    for (node, scripts) in &status.agents {
+        if let Some(ScriptStatus::Stopped(code)) = scripts.get(script)
+            && *code != 0
+        {
+            let (name, sid) = (&app.name, found.service);
+            return Err(Failure::said(format!(
+                "{script} ended with code {code} in node {node}: 'conpaas generic get_agent_log {name} {sid} {node} -f agent.out' \
+                 shows what it said"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Shows the end of a step; a step that failed ends all.
+fn settle(run: &Invocation, step: Reply) -> Result<(), Failure> {
+    if !run.printer.is_json {
+        write_out(&step.text);
+    }
+    step.failure.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_script_that_failed_in_one_node_is_named_with_its_log() {
+        let of = |status| BTreeMap::from([("run.sh".to_owned(), status)]);
+        let agents = BTreeMap::from([
+            ("iaasi-1".to_owned(), of(ScriptStatus::Running)),
+            ("iaasi-2".to_owned(), of(ScriptStatus::Stopped(3))),
+        ]);
+        let status = ScriptsOfNodes { agents };
+        assert!(!all(&status, "run.sh", |status| matches!(status, ScriptStatus::Stopped(_))));
+        let app = ApplicationView::sample(2, "shop");
+        let found = FoundService { application: ApplicationId(2), service: ServiceId(1) };
+        let text = expect_no_failure(&app, &found, &status, "run.sh").unwrap_err().text;
+        let start = "run.sh ended with code 3 in node iaasi-2: 'conpaas generic get_agent_log shop 1 iaasi-2";
+        assert!(text.starts_with(start), "{text}");
+        assert!(expect_no_failure(&app, &found, &status, "init.sh").is_ok());
+    }
+}

@@ -1,0 +1,26 @@
+//! Commands of one word for people with a directory that is to be a site: `deploy` brings it on the air, `status`
+//! and `open` say where it is, `rollback` goes back to the version before.
+//!
+//! They type what the groups of commands have for one who would else type five of them. Must not know: kinds by
+//! name; `cli/kind` says how each comes on the air.
+
+mod deploy;
+mod directory;
+mod entry;
+mod names;
+mod open;
+mod rollback;
+mod status;
+
+use super::group::Group;
+
+/// The commands.
+pub(crate) const COMMANDS: &[Group] = &[
+    Group::of_one::<deploy::Deploy>(
+        "deploy",
+        "Bring a directory on the air as a site or a program, or its next version.",
+    ),
+    Group::of_one::<open::Open>("open", "Show where an application answers, and open it in a browser."),
+    Group::of_one::<rollback::Rollback>("rollback", "Enable the code version that was there before the present one."),
+    Group::of_one::<status::Status>("status", "Show applications, services, and where they answer."),
+];

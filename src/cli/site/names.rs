@@ -1,0 +1,102 @@
+//! Which application and service are meant where nobody says it: those that are called as the directory.
+
+use std::path::Path;
+
+use clap::Args;
+
+use crate::api::ApplicationView;
+use crate::cli::deployment::Deployment;
+use crate::cli::kind::DEPLOYMENTS;
+use crate::client::error::Failure;
+use crate::client::lookup::{self, FoundService};
+use crate::client::session::Session;
+
+/// A service whose name nobody has to type.
+#[derive(Debug, Args)]
+pub(super) struct SiteNames {
+    /// Name or identifier of an application; the name of this directory when it is left out
+    app_name_or_id: Option<String>,
+    /// Name or identifier of the service, where the application has several that can be deployed
+    #[arg(short, long, value_name = "SERVICE")]
+    service: Option<String>,
+}
+
+impl SiteNames {
+    /// Finds the service, and how its kind is deployed.
+    ///
+    /// # Errors
+    /// There is none, or there are several.
+    pub(super) async fn find(
+        &self,
+        session: &Session,
+    ) -> Result<(ApplicationView, FoundService, &'static Deployment), Failure> {
+        let name = match &self.app_name_or_id {
+            Some(name) => name.clone(),
+            None => of_directory(Path::new("."))?,
+        };
+        let app = lookup::application(session, &name).await?;
+        let of_app = lookup::services(session, None, Some(app.aid)).await?;
+        let deployment = |kind: &str| DEPLOYMENTS.iter().find(|deployment| deployment.kind == kind);
+        let wanted = match &self.service {
+            Some(service) => Some(lookup::service(session, None, &app.aid.to_string(), service).await?.service),
+            None => None,
+        };
+        let mut found: Vec<_> = of_app
+            .iter()
+            .filter(|one| wanted.is_none_or(|wanted| one.service.sid == wanted))
+            .filter_map(|one| Some((one.service.sid, one.service.name.as_str(), deployment(&one.service.kind)?)))
+            .collect();
+        match (found.pop(), found.is_empty()) {
+            (Some((service, _, deployment)), true) => {
+                let service = FoundService { application: app.aid, service };
+                Ok((app, service, deployment))
+            }
+            (Some(last), false) => {
+                found.push(last);
+                let names: Vec<String> = found.iter().map(|(sid, name, _)| format!("{sid} ('{name}')")).collect();
+                let text = format!("application '{}' has several services: say --service with one of ", app.name);
+                Err(Failure::said(text + &names.join(", ")))
+            }
+            (None, _) => Err(Failure::said(format!(
+                "application '{}' has no service that was deployed: 'conpaas deploy' makes one",
+                app.name
+            ))),
+        }
+    }
+}
+
+/// Returns the name that an application of this directory has. Blocking.
+///
+/// # Errors
+/// The directory has no name, as `/`.
+pub(super) fn of_directory(directory: &Path) -> Result<String, Failure> {
+    let real = std::fs::canonicalize(directory);
+    let real = real.map_err(|error| Failure::said(format!("cannot open '{}': {error}", directory.display())))?;
+    let name = real.file_name().map(|name| plain(&name.to_string_lossy())).unwrap_or_default();
+    if name.is_empty() {
+        return Err(Failure::said(format!("the directory '{}' has no name: say --app NAME", real.display())));
+    }
+    Ok(name)
+}
+
+/// A name of digits would be taken for an id.
+fn plain(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    let name: String = name.trim().chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
+    let is_number = !name.is_empty() && name.chars().all(|c| c.is_ascii_digit());
+    if is_number { format!("site-{name}") } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_application_is_called_as_its_directory() {
+        for (directory, name) in [("shop", "shop"), ("my shop!", "my-shop-"), ("2026", "site-2026"), ("é.org", "é.org")]
+        {
+            assert_eq!(plain(directory), name);
+        }
+        assert!(of_directory(Path::new("/")).unwrap_err().text.ends_with("has no name: say --app NAME"));
+    }
+}
