@@ -133,7 +133,8 @@ pub(crate) fn has_members(path: &Path) -> bool {
     File::open(path.join("cgroup.procs")).and_then(read_members).is_ok_and(|members| !members.is_empty())
 }
 
-/// Makes the group the machine's: whoever is root in the node can make no groups in it. Fine if there is none. Blocking.
+/// Makes the group the machine's: whoever is root in the node can make no groups in it, and write to no file of it. Fine
+/// if there is none. Blocking.
 ///
 /// # Errors
 /// The kernel refuses.
@@ -145,7 +146,9 @@ pub(crate) fn keep(path: &Path) -> io::Result<()> {
     chown(path, Some(0), Some(0))?;
     for entry in entries {
         let entry = entry?;
-        if entry.metadata()?.uid() != 0 {
+        let metadata = entry.metadata()?;
+        // Some of them liblxc gives to the group of the node's root only, for which they are open too.
+        if (metadata.uid(), metadata.gid()) != (0, 0) {
             chown(entry.path(), Some(0), Some(0))?;
         }
     }
