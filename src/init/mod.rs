@@ -12,6 +12,7 @@
 
 mod boot;
 mod join;
+mod limits;
 mod role;
 mod run;
 mod supervise;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use nix::unistd::{dup2_stderr, dup2_stdout};
 
 use super::boot;
+use super::limits::Limits;
 use super::role::{CONTEXT, role_of};
 use super::supervise::{self, Job, Outcome};
 use crate::supervise::signals::Signals;
@@ -28,10 +29,13 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    for complaint in boot::boot() {
+    let mut complaints = boot::boot();
+    let (mut limits, not_shown) = Limits::show();
+    complaints.extend(not_shown);
+    for complaint in complaints {
         eprintln!("init: {complaint}");
     }
-    if !Path::new(CONTEXT).exists() && supervise::run(&Job::join(), &signals) == Outcome::Stopped {
+    if !Path::new(CONTEXT).exists() && supervise::run(&Job::join(), &signals, &mut limits) == Outcome::Stopped {
         return ExitCode::SUCCESS;
     }
     let context = match crate::sys::file::read_text(Path::new(CONTEXT)) {
@@ -45,7 +49,7 @@ pub fn run() -> ExitCode {
         eprintln!("init: {CONTEXT} has neither a section [manager] nor [agent]");
         return ExitCode::FAILURE;
     };
-    supervise::run(&Job::role(role), &signals);
+    supervise::run(&Job::role(role), &signals, &mut limits);
     ExitCode::SUCCESS
 }
 

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::limits::Limits;
 use super::role::CONTEXT;
 use crate::supervise::ending::{Ending, reap};
 use crate::supervise::signals::Signals;
@@ -65,16 +66,17 @@ pub(crate) enum Outcome {
     Stopped,
 }
 
-/// Runs `job` until it is done or a signal tells to end.
-pub(crate) fn run(job: &Job, signals: &Signals) -> Outcome {
+/// Runs `job` until it is done or a signal tells to end, and keeps `limits` true meanwhile.
+pub(crate) fn run(job: &Job, signals: &Signals, limits: &mut Limits) -> Outcome {
     let mut back_off = BackOff::new();
     let mut child = Child::start(job, &mut back_off);
     loop {
-        let end = match &child {
+        limits.refresh();
+        let start = match &child {
             Child::Runs { .. } => None,
             Child::Waits { until } => Some(*until),
         };
-        match signals.next(end) {
+        match signals.next(start.into_iter().chain(limits.due()).min()) {
             Some(Signal::SIGCHLD) => {
                 if let Some((pid, ending)) = reap().ended.into_iter().find(|(pid, _)| child.is(*pid)) {
                     if job.ends == Ends::WithSuccess && ending == Ending::Code(0) {

@@ -15,6 +15,7 @@ pub(crate) mod lock;
 pub(crate) mod machine;
 pub mod mount;
 pub mod process;
+pub(crate) mod processors;
 pub(crate) mod program;
 pub(crate) mod random;
 mod removal;

@@ -8,6 +8,7 @@ mod filter;
 mod image;
 mod init;
 mod join;
+mod limits;
 mod lxc;
 mod neighbours;
 mod nutshell;

@@ -186,26 +186,31 @@ pub(crate) fn init_pid(vmid: &str) -> i32 {
 
 /// A control group of a node.
 pub(crate) fn group(vmid: &str, controller: &str) -> Option<PathBuf> {
-    let number = vmid.rsplit('-').next()?;
-    let state = PathBuf::from(std::env::var_os("CONPAAS_E2E_STATE")?);
-    let name = format!("lxc.payload.{}{number}", mark(&state));
-    groups(Path::new("/sys/fs/cgroup"), &name).into_iter().find(|group| {
+    groups_of(vmid).into_iter().find(|group| {
         // Version 2 has all controllers in one tree.
         !Path::new("/sys/fs/cgroup").join(controller).exists()
             || group.components().any(|part| part.as_os_str() == controller)
     })
 }
 
-/// Runs a shell command in a node and gives its output and whether it succeeded.
+fn groups_of(vmid: &str) -> Vec<PathBuf> {
+    let number = vmid.rsplit('-').next().expect("it has a last part");
+    let state = PathBuf::from(std::env::var_os("CONPAAS_E2E_STATE").expect("the outer test sets it"));
+    groups(Path::new("/sys/fs/cgroup"), &format!("lxc.payload.{}{number}", mark(&state)))
+}
+
+/// Runs a shell command in a node, within all of its limits, and gives its output and whether it succeeded.
 pub(crate) fn run_in(vmid: &str, script: &str) -> (bool, String) {
     let pid = init_pid(vmid).to_string();
-    let group = group(vmid, "memory").expect("a running node has control groups");
     // A privileged node shares our user namespace, which cannot be entered again.
-    let enter = r#"echo $$ > "$1/cgroup.procs"
-        [ "$(readlink /proc/self/ns/user)" = "$(readlink "/proc/$2/ns/user")" ] || user=-U
-        exec nsenter -t "$2" -m -u -i -n -p $user -- sh -c "$3""#;
-    let output = Command::new("sh").args(["-c", enter, "sh"]).arg(group).arg(pid).arg(script).output();
-    let output = output.expect("util-linux has nsenter");
+    let enter = r#"pid=$1 script=$2
+        shift 2
+        for group; do echo $$ > "$group/cgroup.procs"; done
+        [ "$(readlink /proc/self/ns/user)" = "$(readlink "/proc/$pid/ns/user")" ] || user=-U
+        exec nsenter -t "$pid" -m -u -i -n -p -C $user -- sh -c "$script""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", enter, "sh"]).args([&pid, script]).args(groups_of(vmid));
+    let output = command.output().expect("util-linux has nsenter");
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.success(), text.trim().to_owned())
 }

@@ -13,6 +13,7 @@ use super::group_tree::{self, Left};
 use crate::sys::file::{self, FileError};
 use crate::sys::machine;
 use crate::sys::mount::{self, Mount};
+use crate::sys::processors::Processors;
 
 /// The hierarchies of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +108,18 @@ impl Cgroups {
             }),
             None => false,
         }
+    }
+
+    /// Returns the processors that containers may have, if they can be confined to some. Blocking.
+    pub(crate) fn processors(&self) -> Option<(Version, Processors)> {
+        let version = self.version_of("cpuset")?;
+        let (hierarchy, file) = match version {
+            Version::One => (self.version_1.get("cpuset")?, "cpuset.effective_cpus"),
+            Version::Two => (self.version_2.as_ref()?, "cpuset.cpus.effective"),
+        };
+        let top = self.tops.iter().find(|top| top.starts_with(hierarchy))?;
+        let list = fs::read_to_string(top.join(file)).ok()?;
+        Some((version, list.parse().ok()?))
     }
 
     /// Kills what still runs in the container's groups, and removes them. Blocking.

@@ -25,6 +25,7 @@ mod disk;
 mod group_tree;
 mod id_mount;
 mod liblxc;
+mod lxcfs;
 mod network;
 mod node;
 mod plan;

@@ -17,7 +17,7 @@ use super::plan;
 use super::plan::{Machine, NodePaths, ORDER_PREFIX, container_name, host_name};
 use super::settings::LxcSettings;
 use super::start::{COMMAND, Order};
-use super::{disk, network, seccomp, volume};
+use super::{disk, lxcfs, network, seccomp, volume};
 use crate::cloud::local::ids;
 use crate::cloud::local::inventory::NodeRecord;
 use crate::cloud::{ContextFile, NodeSpec};
@@ -328,10 +328,12 @@ fn this_machine(state_directory: &Path) -> Result<Machine, FileError> {
         memory: cgroups.version_of("memory"),
         can_limit_swap: cgroups.can_limit_swap(),
         cpu: cgroups.version_of("cpu"),
+        processors: cgroups.processors(),
         processes: cgroups.version_of("pids"),
         devices: cgroups.version_of("devices").or(cgroups.version_2_for_devices()),
         seccomp_profile: seccomp::ensure_profile(state_directory)?,
         has_apparmor: apparmor.trim() == "Y" && liblxc::knows("lxc.apparmor.profile"),
+        lxcfs: lxcfs::files()?,
     })
 }
 

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::cgroup::Version;
+use super::lxcfs::LXCFS;
 use super::network::card_address;
 use super::settings::{Limits, LxcSettings};
 use crate::cloud::local::inventory::NodeRecord;
 use crate::model::IdMap;
+use crate::sys::processors::Processors;
 
 /// What this machine has; looked up before each start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +16,14 @@ pub(crate) struct Machine {
     pub(crate) memory: Option<Version>,
     pub(crate) can_limit_swap: bool,
     pub(crate) cpu: Option<Version>,
+    /// Those that a node can be confined to.
+    pub(crate) processors: Option<(Version, Processors)>,
     pub(crate) processes: Option<Version>,
     pub(crate) devices: Option<Version>,
     pub(crate) seccomp_profile: Option<PathBuf>,
     pub(crate) has_apparmor: bool,
+    /// What lxcfs has for containers.
+    pub(crate) lxcfs: Vec<&'static str>,
 }
 
 /// The directories of one node.
@@ -116,15 +122,20 @@ pub(crate) fn plan_items(settings: &LxcSettings, record: &NodeRecord, machine: &
     items.add("lxc.console.logfile", paths.console().display());
     items.add("lxc.console.size", "64KB");
     items.add("lxc.console.rotate", 1);
-    items.add("lxc.mount.auto", "proc:mixed sys:mixed cgroup:mixed");
+    // With "force" liblxc mounts the control groups itself, where it would leave that to an init of a distribution.
+    items.add("lxc.mount.auto", "proc:mixed sys:mixed cgroup:ro:force");
     items.add("lxc.mount.entry", "tmpfs run tmpfs rw,nosuid,nodev,mode=755,size=32m,create=dir 0 0");
     let volumes = paths.volumes();
     items.add(
         "lxc.mount.entry",
         format_args!("{} {} none rbind,rslave,create=dir 0 0", volumes.display(), &VOLUMES_INSIDE[1..]),
     );
+    for file in &machine.lxcfs {
+        items.add("lxc.mount.entry", format_args!("{LXCFS}/{file} {file} none bind,ro,optional 0 0"));
+    }
     add_network(&mut items, settings, record, &container);
     add_limits(&mut items, &settings.limits, machine);
+    add_processors(&mut items, &settings.limits, record.number, machine);
     add_confinement(&mut items, settings.ids_of(record), machine);
     items.0
 }
@@ -187,6 +198,15 @@ fn add_limits(items: &mut Items, limits: &Limits, machine: &Machine) {
     }
 }
 
+/// Programs do not ask for a quota, but count the processors that they may run on, and start as many threads.
+fn add_processors(items: &mut Items, limits: &Limits, number: u64, machine: &Machine) {
+    let (Some(percent), Some((version, all))) = (limits.cpu_percent, &machine.processors) else { return };
+    let n_wanted = usize::try_from(percent.div_ceil(100)).unwrap_or(usize::MAX);
+    if let Some(own) = all.share(n_wanted, number) {
+        items.add_cgroup(*version, "cpuset.cpus", own);
+    }
+}
+
 const CPU_PERIOD_US: u32 = 100_000;
 
 fn add_confinement(items: &mut Items, ids: Option<IdMap>, machine: &Machine) {
@@ -245,11 +265,11 @@ mod tests {
     use crate::cloud::local::lxc::settings::Privilege;
     use crate::model::CloudName;
 
-    fn items(privilege: Privilege, memory: Version) -> Vec<String> {
+    fn items(privilege: Privilege, memory: Version, cpu_percent: u32) -> Vec<String> {
         let mut settings =
             LxcSettings::usual(CloudName::default_cloud(), "/state".into(), "/base".into(), "/program".into());
         settings.privilege = privilege;
-        settings.limits.cpu_percent = Some(50);
+        settings.limits.cpu_percent = Some(cpu_percent);
         let record = serde_json::json!({
             "tag": "t", "number": 12, "vmid": "i-00000012", "ip": "172.16.0.5", "role": "agent", "name": "a b"
         });
@@ -257,10 +277,12 @@ mod tests {
             memory: Some(memory),
             can_limit_swap: true,
             cpu: Some(memory),
+            processors: Some((memory, "0-3".parse().unwrap())),
             processes: Some(Version::One),
             devices: Some(Version::One),
             seccomp_profile: None,
             has_apparmor: false,
+            lxcfs: vec!["proc/stat"],
         };
         let items = plan_items(&settings, &serde_json::from_value(record).unwrap(), &machine);
         items.into_iter().map(|(key, value)| format!("{key} = {value}")).collect()
@@ -269,24 +291,42 @@ mod tests {
     #[test]
     fn limits_are_set_in_the_version_that_the_machine_has() {
         let map = IdMap { first: 100_000, count: 65_536 };
-        let first = items(Privilege::Unprivileged(map), Version::One);
+        let first = items(Privilege::Unprivileged(map), Version::One, 50);
         for line in [
             "lxc.cgroup.memory.limit_in_bytes = 536870912",
             "lxc.cgroup.cpu.cfs_quota_us = 50000",
+            "lxc.cgroup.cpuset.cpus = 1",
             "lxc.idmap = g 0 100000 65536",
             "lxc.net.0.ipv4.address = 172.16.0.5/24",
             "lxc.uts.name = a-b",
         ] {
             assert!(first.iter().any(|item| item == line), "{line} in {first:?}");
         }
-        let second = items(Privilege::Unprivileged(map), Version::Two);
+        let second = items(Privilege::Unprivileged(map), Version::Two, 50);
         assert!(second.iter().any(|item| item == "lxc.cgroup2.cpu.max = 50000 100000"), "{second:?}");
         assert!(second.iter().any(|item| item == "lxc.cgroup2.memory.swap.max = 0"), "{second:?}");
     }
 
     #[test]
+    fn a_node_has_as_many_processors_as_its_quota_needs() {
+        let processors = |percent| {
+            let items = items(Privilege::Privileged, Version::Two, percent);
+            let own = items.iter().find_map(|item| item.strip_prefix("lxc.cgroup2.cpuset.cpus = "));
+            own.map(|own| own.split(',').count())
+        };
+        assert_eq!([1, 100, 101, 300].map(processors), [Some(1), Some(1), Some(2), Some(3)]);
+        assert_eq!([301, 400, 100_000].map(processors), [None; 3], "all of them");
+    }
+
+    #[test]
+    fn files_of_lxcfs_stand_in_for_those_of_the_machine() {
+        let entry = "lxc.mount.entry = /var/lib/lxcfs/proc/stat proc/stat none bind,ro,optional 0 0";
+        assert!(items(Privilege::Privileged, Version::One, 50).iter().any(|item| item == entry));
+    }
+
+    #[test]
     fn a_privileged_node_has_no_device_but_the_harmless_ones() {
-        let items = items(Privilege::Privileged, Version::One);
+        let items = items(Privilege::Privileged, Version::One, 50);
         let denied = items.iter().position(|item| item == "lxc.cgroup.devices.deny = a").unwrap();
         let allowed = items.iter().position(|item| item == "lxc.cgroup.devices.allow = c 1:3 rwm").unwrap();
         assert!(denied < allowed);
