@@ -1,9 +1,10 @@
 //! `conpaas init`: the first process of a container.
 //!
 //! It mounts what is missing, sets the host name, brings up the loopback
-//! interface, starts `conpaas manager` or `conpaas agent` by the section of
-//! `/root/config.cfg`, starts it again when it dies, reaps every orphan, and
-//! ends everything within half a second when it is told to.
+//! interface, shows programs the node's limits, starts `conpaas manager` or
+//! `conpaas agent` by the section of `/root/config.cfg`, starts it again when it
+//! dies, reaps every orphan, and ends everything within half a second when it is
+//! told to.
 //!
 //! One thread, no runtime, nothing kept: it lives in every node of a small
 //! machine. It must not know the network protocol, certificates, the cloud. A

@@ -32,7 +32,7 @@ impl Processors {
         if n_wanted >= n_all {
             return None;
         }
-        let place = u128::from(number.wrapping_mul(GOLDEN_RATIO)) * n_all as u128 >> 64;
+        let place = (u128::from(number.wrapping_mul(GOLDEN_RATIO)) * n_all as u128) >> 64;
         let first = usize::try_from(place).unwrap_or(0);
         Some(Processors(self.0.iter().cycle().skip(first).take(n_wanted).copied().collect()))
     }

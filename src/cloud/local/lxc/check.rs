@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cgroup::Cgroups;
+use super::lxcfs::{self, LXCFS};
 use super::plan::NodePaths;
 use super::settings::{LxcSettings, Nat, Privilege};
 use super::{disk as disk_image, id_mount, liblxc};
@@ -21,7 +22,7 @@ pub(crate) async fn findings(settings: Arc<LxcSettings>) -> Vec<Finding> {
     let of_machine = Arc::clone(&settings);
     found.extend(
         blocking(move || {
-            let mut found = cgroups();
+            let mut found = cgroups(&of_machine);
             found.push(base(&of_machine));
             found.push(walkable(&of_machine));
             found.push(disk(&of_machine));
@@ -46,7 +47,7 @@ fn root() -> Finding {
     }
 }
 
-fn cgroups() -> Vec<Finding> {
+fn cgroups(settings: &LxcSettings) -> Vec<Finding> {
     let cgroups = match Cgroups::of_this_machine() {
         Ok(cgroups) => cgroups,
         Err(error) => return vec![bad(format!("control groups: {error}"), "mount /proc")],
@@ -72,7 +73,25 @@ fn cgroups() -> Vec<Finding> {
             )
         });
     }
+    if settings.limits.cpu_percent.is_some() {
+        found.push(match cgroups.processors() {
+            Some((_, all)) => good(format!("control group cpuset: nodes get some of the processors {all}")),
+            None => finding(
+                Verdict::Warning,
+                "control group cpuset is missing: programs in nodes count all processors of this machine".to_owned(),
+                "mount cgroup2 on /sys/fs/cgroup",
+            ),
+        });
+    }
+    found.extend(by_lxcfs());
     found
+}
+
+/// Whose files tell nodes what they have.
+fn by_lxcfs() -> Option<Finding> {
+    let files = lxcfs::files().ok()?;
+    let told_by = if files.is_empty() { "their first process".to_owned() } else { format!("lxcfs in {LXCFS}") };
+    Some(good(format!("nodes are told their memory and processors by {told_by}")))
 }
 
 fn base(settings: &LxcSettings) -> Finding {
