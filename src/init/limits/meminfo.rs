@@ -6,10 +6,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{CONTROL_GROUPS, cover, is_covered};
+use super::cover::{cover, is_covered};
 
 /// What is covered.
 pub(crate) const MEMINFO: &str = "/proc/meminfo";
+
+/// Where the node's own groups are.
+pub(crate) const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
 
 /// How old what it says may be. Measured: see `docs/operator.md`.
 const LIFETIME: Duration = Duration::from_secs(5);

@@ -11,25 +11,19 @@
 //! # Caveats
 //! - `/proc/stat`, `/proc/loadavg` and `/proc/uptime` stay the machine's, and so does the load that `top` shows.
 
+mod cover;
 mod cpuinfo;
 mod meminfo;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Instant;
 
-use nix::mount::MsFlags;
-
-use crate::sys::mount;
 use crate::sys::processors::Processors;
-use meminfo::Meminfo;
+use cover::{cover, is_covered, make_read_only};
+use meminfo::{CONTROL_GROUPS, Meminfo};
 
-/// Where the files of the node are, below a directory that is in memory.
-const FILES: &str = "/run/conpaas/limits";
-
-const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
 const PROCESSORS_ONLINE: &str = "/sys/devices/system/cpu/online";
 
 /// More than the table of any machine's processors.
@@ -95,27 +89,6 @@ fn show_processors() -> io::Result<()> {
         cover(online, "online", &format!("{own}\n"))?;
     }
     Ok(())
-}
-
-fn is_covered(file: &Path) -> io::Result<bool> {
-    mount::is_mounted(file).map_err(io::Error::other)
-}
-
-/// Makes the file `name` of the node, shows it in the place of `target`, and returns it.
-fn cover(target: &Path, name: &str, content: &str) -> io::Result<File> {
-    fs::create_dir_all(FILES)?;
-    let path = Path::new(FILES).join(name);
-    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o444).open(&path)?;
-    file.write_all_at(content.as_bytes(), 0)?;
-    nix::mount::mount(Some(&path), target, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
-    make_read_only(target)?;
-    Ok(file)
-}
-
-fn make_read_only(target: &Path) -> nix::Result<()> {
-    let safe = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | safe;
-    nix::mount::mount(None::<&str>, target, None::<&str>, flags, None::<&str>)
 }
 
 fn read(path: &Path) -> io::Result<String> {
