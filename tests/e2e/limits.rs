@@ -14,6 +14,14 @@ fn limited(mut settings: LxcSettings) -> LxcSettings {
     settings
 }
 
+/// Programs of a node start after its first process has shown the limits; those of a test may be there earlier.
+fn wait_until_shown(vmid: &str) {
+    wait_until("the node shows its limits", || {
+        let (_, text) = world::run_in(vmid, "grep -o ' /proc/meminfo ' /proc/mounts");
+        (!text.is_empty()).then_some(())
+    });
+}
+
 /// A number in what a node runs.
 fn number(vmid: &str, script: &str) -> u64 {
     let (is_done, text) = world::run_in(vmid, script);
@@ -27,6 +35,7 @@ fn programs_in_a_node_see_its_limits_and_cannot_raise_them() {
         let cloud = world::cloud(limited(world::settings(&state)));
         let node = cloud.ensure_node(&world::agent("a")).await.unwrap();
         let number = |script: &str| number(&node.vmid, script);
+        wait_until_shown(&node.vmid);
 
         assert_eq!(number("awk '/^MemTotal:/ {print $2}' /proc/meminfo"), MEMORY_KB);
         assert_eq!(number("free -k | awk '/^Mem:/ {print $2}'"), MEMORY_KB);
@@ -66,11 +75,12 @@ fn what_a_node_does_to_these_files_concerns_itself() {
     world::inside("e2e::limits::what_a_node_does_to_these_files_concerns_itself", |state| async move {
         let cloud = world::cloud(limited(world::settings(&state)));
         let node = cloud.ensure_node(&world::agent("a")).await.unwrap();
+        wait_until_shown(&node.vmid);
         // Links and pipes in their places, for the next start too.
         let (is_done, text) = world::run_in(
             &node.vmid,
-            "set -e
-             umount /proc/meminfo /proc/cpuinfo /sys/devices/system/cpu/online
+            "umount /proc/cpuinfo /sys/devices/system/cpu/online
+             set -e; umount /proc/meminfo
              rm -r /run/conpaas/limits; ln -s /dev/shm /run/conpaas/limits; mkfifo /dev/shm/meminfo
              umount -l /run; rm -rf /run/conpaas; mkdir -p /run/conpaas/limits
              mkfifo /run/conpaas/limits/meminfo; ln -s /etc/passwd /run/conpaas/limits/cpuinfo",
@@ -79,6 +89,7 @@ fn what_a_node_does_to_these_files_concerns_itself() {
         cloud.stop_node(&node.tag).await.unwrap();
         assert_eq!(world::remains(&state), Vec::<String>::new());
         cloud.ensure_node(&world::agent("a")).await.unwrap();
+        wait_until_shown(&node.vmid);
         assert_eq!(number(&node.vmid, "awk '/^MemTotal:/ {print $2}' /proc/meminfo"), MEMORY_KB);
         assert_eq!(number(&node.vmid, "grep -c ^processor /proc/cpuinfo"), 1);
     });
