@@ -25,7 +25,8 @@ impl Nutshell {
         Nutshell { program: program.to_owned(), options, directory: directory.to_owned() }
     }
 
-    fn run(&self, word: &str, rest: &[&str]) -> Output {
+    /// Runs it to any end.
+    pub(crate) fn run(&self, word: &str, rest: &[&str]) -> Output {
         let mut command = Command::new(&self.program);
         command.args(["nutshell", word]).args(&self.options).args(rest).stdin(Stdio::null()).env_remove("NETNS");
         command.output().expect("the program is there")
@@ -48,14 +49,6 @@ impl Nutshell {
     pub(crate) fn type_command(&self, words: &[&str]) -> String {
         let rest: Vec<&str> = std::iter::once("--").chain(words.iter().copied()).collect();
         self.succeed("shell", &rest)
-    }
-
-    /// Runs a command in the nutshell's shell; returns whether it succeeded, and all that it said.
-    pub(crate) fn try_command(&self, words: &[&str]) -> (bool, String) {
-        let rest: Vec<&str> = std::iter::once("--").chain(words.iter().copied()).collect();
-        let output = self.run("shell", &rest);
-        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-        (output.status.success(), said.concat())
     }
 }
 
