@@ -18,6 +18,7 @@ mod resource;
 mod service;
 pub(crate) mod texts;
 mod user;
+mod volume;
 pub(crate) mod web;
 
 pub(crate) use application::ApplicationView;
@@ -29,6 +30,7 @@ pub(crate) use outcome::{Done, ErrorView, IsErrorView};
 pub(crate) use resource::ResourceView;
 pub(crate) use service::{ServiceAndApplication, ServiceView};
 pub(crate) use user::{CreditView, UserView};
+pub(crate) use volume::{KeptVolumeView, OwnedVolumeView, VolumeState};
 
 /// The port that managers listen on unless the application object says otherwise.
 pub const MANAGER_PORT: u16 = 443;

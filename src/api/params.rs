@@ -93,6 +93,22 @@ impl Params {
         }
     }
 
+    /// Takes a yes or no, also written as text, or returns `default`.
+    ///
+    /// # Errors
+    /// It is there and neither.
+    pub(crate) fn boolean_or(&mut self, name: &str, default: bool) -> Result<bool, ParamError> {
+        match self.optional(name) {
+            None => Ok(default),
+            Some(Value::Bool(is_so)) => Ok(is_so),
+            Some(value) => match value.as_str().map(str::to_ascii_lowercase).as_deref() {
+                Some("true") => Ok(true),
+                Some("false") => Ok(false),
+                _ => Err(self.wrong_type(name, &value, "boolean")),
+            },
+        }
+    }
+
     /// Takes a whole number, also written as text.
     ///
     /// # Errors

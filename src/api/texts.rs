@@ -29,6 +29,12 @@ pub(crate) const INVITATION_UNKNOWN: &str = "The invitation code is not known, o
 /// Why a start ended that was stopped before the manager answered.
 pub(crate) const STOPPED_MEANWHILE: &str = "the application was stopped meanwhile";
 
+/// Returns the text for a new volume that has the name of one that is kept.
+#[must_use]
+pub(crate) fn volume_name_kept(name: &str) -> String {
+    format!("Volume '{name}' is kept already: attach it, delete it, or choose another name")
+}
+
 /// Returns the text for a name that clients would take for an id; `what` is what was to be called so.
 #[must_use]
 pub(crate) fn name_is_number(what: &str, name: &str) -> String {

@@ -7,8 +7,10 @@ use serde::Deserialize;
 use super::error::Failure;
 use super::lookup::FoundService;
 use super::session::Session;
-use crate::api::{Accepted, ApplicationView, OperationView, ResourceView, ServiceAndApplication, UserView};
-use crate::model::ApplicationId;
+use crate::api::{
+    Accepted, ApplicationView, OperationView, OwnedVolumeView, ResourceView, ServiceAndApplication, UserView,
+};
+use crate::model::{ApplicationId, VolumeFate};
 
 /// What `/upload_manifest` answers. Upstream leaves the id out of a manifest without services.
 #[derive(Deserialize)]
@@ -90,9 +92,27 @@ impl Session {
         self.get(&format!("get_operation/{operation_id}")).await
     }
 
-    /// Asks for the end of an application.
-    pub(crate) async fn stop_application(&self, application: ApplicationId) -> Result<(), Failure> {
-        self.post_done(&format!("stopapp/{application}"), &[]).await
+    /// Asks for the end of an application. Kept volumes stay with it.
+    pub(crate) async fn stop_application(
+        &self,
+        application: ApplicationId,
+        volumes: VolumeFate,
+    ) -> Result<(), Failure> {
+        let parameters: &[(&str, &str)] = match volumes {
+            VolumeFate::Lost => &[],
+            VolumeFate::Kept => &[("keep_volumes", "true")],
+        };
+        self.post_done(&format!("stopapp/{application}"), parameters).await
+    }
+
+    /// Returns all volumes of the user, kept and in use.
+    pub(crate) async fn owned_volumes(&self) -> Result<Vec<OwnedVolumeView>, Failure> {
+        self.get("list_volumes").await
+    }
+
+    /// Deletes a kept volume.
+    pub(crate) async fn delete_kept_volume(&self, application: ApplicationId, name: &str) -> Result<(), Failure> {
+        self.post_done("delete_kept_volume", &[("app_id", &application.to_string()), ("name", name)]).await
     }
 
     /// Asks for the application that a manifest describes. Returns its id while it is being made.

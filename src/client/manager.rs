@@ -22,7 +22,7 @@ use crate::api::manager::{
     VolumeList, VolumeView,
 };
 use crate::api::{Accepted, OperationView};
-use crate::model::{ApplicationId, ServiceId};
+use crate::model::{ApplicationId, ServiceId, VolumeFate};
 use crate::rpc::RpcCall;
 
 /// The cloud that is meant when none is named.
@@ -50,9 +50,14 @@ impl Session {
         self.accepted(found.application, call.param("service_id", found.service.0)).await
     }
 
-    /// Asks for the end of a service.
-    pub(crate) async fn stop_service(&self, found: &FoundService) -> Result<Accepted, Failure> {
-        self.accepted(found.application, manager_post("stop_service").param("service_id", found.service.0)).await
+    /// Asks for the end of a service. Kept volumes wait for its next start.
+    pub(crate) async fn stop_service(&self, found: &FoundService, volumes: VolumeFate) -> Result<Accepted, Failure> {
+        let call = manager_post("stop_service").param("service_id", found.service.0);
+        let call = match volumes {
+            VolumeFate::Lost => call,
+            VolumeFate::Kept => call.param("keep_volumes", true),
+        };
+        self.accepted(found.application, call).await
     }
 
     /// Asks for more nodes, in the default cloud when none is named.
@@ -103,6 +108,17 @@ impl Session {
         name: &str,
     ) -> Result<(FoundService, Accepted), Failure> {
         self.owner(application, manager_post("delete_volume").param("volumeName", name)).await
+    }
+
+    /// Asks that a kept volume be attached to a node. Returns the service of that node, and the operation.
+    pub(crate) async fn attach_volume(
+        &self,
+        application: ApplicationId,
+        name: &str,
+        node: &str,
+    ) -> Result<(FoundService, Accepted), Failure> {
+        let call = manager_post("attach_volume").param("volumeName", name);
+        self.owner(application, call.param("agentId", node)).await
     }
 
     /// Returns the volumes of a service.

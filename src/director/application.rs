@@ -6,7 +6,7 @@
 use super::error::Failure;
 use super::state::Director;
 use crate::api::texts;
-use crate::model::{ApplicationEvent, ApplicationId, NodeRole, UserId, is_number};
+use crate::model::{ApplicationEvent, ApplicationId, NodeRole, UserId, VolumeFate, is_number};
 use crate::store::Transaction;
 use crate::store::director::application::{Advance, Application};
 use crate::store::director::node::Node;
@@ -53,13 +53,18 @@ pub(crate) async fn rename(director: &Director, uid: UserId, aid: ApplicationId,
 }
 
 /// Stops an application, whatever it is doing.
-pub(crate) async fn stop(director: &Director, uid: UserId, aid: ApplicationId) -> Result<(), Failure> {
+pub(crate) async fn stop(
+    director: &Director,
+    uid: UserId,
+    aid: ApplicationId,
+    volumes: VolumeFate,
+) -> Result<(), Failure> {
     director.reserve.make_room().await;
     director
         .store
         .write(move |tx| {
             owned(tx, aid, uid)?;
-            record_stop(tx, aid)
+            record_stop(tx, aid, volumes)
         })
         .await?;
     crash_point("stop_application.recorded");
@@ -68,15 +73,14 @@ pub(crate) async fn stop(director: &Director, uid: UserId, aid: ApplicationId) -
     Ok(())
 }
 
-/// Stops an application and forgets it.
+/// Stops an application and forgets it; its kept volumes go with it.
 pub(crate) async fn delete(director: &Director, uid: UserId, aid: ApplicationId) -> Result<(), Failure> {
     director.reserve.make_room().await;
     director
         .store
         .write(move |tx| {
             owned(tx, aid, uid)?;
-            record_stop(tx, aid)?;
-            Ok::<_, Failure>(application::delete(tx, aid)?)
+            record_deletion(tx, aid)
         })
         .await?;
     crash_point("delete_application.recorded");
@@ -93,9 +97,9 @@ pub(crate) fn with_managers(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Wit
     Ok(application::list(tx, uid)?.into_iter().map(|found| (found.clone(), manager(found.aid))).collect())
 }
 
-/// Records that an application is stopped: none of its nodes and volumes is
-/// wanted any more. The reconcilers remove them.
-pub(crate) fn record_stop(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), Failure> {
+/// Records that an application is stopped: none of its nodes is wanted any
+/// more, and of its volumes those that are kept. The reconcilers remove the others.
+pub(crate) fn record_stop(tx: &Transaction<'_>, aid: ApplicationId, volumes: VolumeFate) -> Result<(), Failure> {
     match application::advance(tx, aid, ApplicationEvent::Stop, None)? {
         Advance::Gone => return Ok(()),
         Advance::Refused(wrong) => return Err(Failure::Internal(wrong.to_string())),
@@ -103,8 +107,18 @@ pub(crate) fn record_stop(tx: &Transaction<'_>, aid: ApplicationId) -> Result<()
     }
     outcome::fail_start_of(tx, aid, texts::STOPPED_MEANWHILE)?;
     node::set_all_removing(tx, aid)?;
-    volume::set_all_removing(tx, aid)?;
+    if volumes == VolumeFate::Kept {
+        volume::keep_all(tx, aid)?;
+    }
+    volume::set_removing_unless_kept(tx, aid)?;
     Ok(service::delete_all(tx, aid)?)
+}
+
+/// Records that an application is stopped and forgotten: nothing of it is wanted any more.
+pub(crate) fn record_deletion(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), Failure> {
+    record_stop(tx, aid, VolumeFate::Lost)?;
+    volume::set_all_removing(tx, aid)?;
+    Ok(application::delete(tx, aid)?)
 }
 
 /// Returns the application, if it is the caller's.
@@ -160,12 +174,12 @@ mod tests {
         let nodes = [sample.add_node("n1", NodeRole::Manager), sample.add_node("n2", NodeRole::Agent)];
         sample.run(|tx| service::begin_adding(tx, sample.aid, "generic", "now"));
         for _ in 0..2 {
-            sample.write(|tx| record_stop(tx, sample.aid)).expect("a stop");
+            sample.write(|tx| record_stop(tx, sample.aid, VolumeFate::Lost)).expect("a stop");
             assert_eq!(sample.state(), Some(State::Stopped));
             assert_eq!(nodes.map(|rid| sample.phase(rid)), [Some(Phase::Removing); 2]);
             assert!(sample.run(service::unfinished).is_empty());
         }
         sample.run(|tx| application::delete(tx, sample.aid));
-        sample.write(|tx| record_stop(tx, sample.aid)).expect("what is gone is stopped");
+        sample.write(|tx| record_stop(tx, sample.aid, VolumeFate::Lost)).expect("what is gone is stopped");
     }
 }

@@ -145,7 +145,7 @@ fn record_started(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::State;
+    use crate::model::{State, VolumeFate};
     use crate::store::director::sample::Sample;
 
     fn begin(sample: &Sample) -> Result<i64, Failure> {
@@ -186,7 +186,9 @@ mod tests {
         for outcome in [Ok(()), Err("no answer")] {
             let sample = Sample::new(5);
             let rid = begin(&sample).expect("a start");
-            sample.write(|tx| super::super::application::record_stop(tx, sample.aid)).expect("a stop");
+            sample
+                .write(|tx| super::super::application::record_stop(tx, sample.aid, VolumeFate::Lost))
+                .expect("a stop");
             finish(&sample, rid, outcome);
             assert_eq!((sample.state(), sample.phase(rid)), (Some(State::Stopped), Some(Phase::Removing)));
         }

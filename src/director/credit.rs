@@ -9,7 +9,7 @@ use super::asker::Asker;
 use super::error::Failure;
 use super::state::Director;
 use crate::clock;
-use crate::model::{SinceBoot, UserId, plan_charge};
+use crate::model::{SinceBoot, UserId, VolumeFate, plan_charge};
 use crate::store::director::node::Phase;
 use crate::store::director::{application, node, running_time, user};
 use crate::store::{StoreError, Transaction};
@@ -110,7 +110,7 @@ fn charge_all(tx: &Transaction<'_>, now: SinceBoot) -> Result<usize, Failure> {
                     app.id = application.aid.0,
                     "credit is used up: stopping the application"
                 );
-                record_stop(tx, application.aid)?;
+                record_stop(tx, application.aid, VolumeFate::Lost)?;
                 n_stopped += 1;
             }
         }

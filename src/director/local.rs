@@ -4,13 +4,13 @@
 use std::path::Path;
 
 use super::account::{self, Registration};
-use super::application::record_stop;
+use super::application::record_deletion;
 use super::error::Failure;
 use super::password::hash_blocking;
 use crate::config::DirectorConfig;
 use crate::model::State;
-use crate::store::director::application;
 use crate::store::director::user::{self, User};
+use crate::store::director::{application, volume};
 use crate::store::{Store, Transaction};
 use crate::sys::chain;
 
@@ -135,26 +135,29 @@ pub enum Running {
 /// Removes a user and his applications. A director that runs removes their nodes and volumes soon. Blocking.
 ///
 /// # Errors
-/// No director here, no access, no such user, or an application of his runs and is not to be stopped.
+/// No director here, no access, no such user, or an application of his runs or keeps volumes and is not to be stopped.
 pub fn remove_user(director_cfg: &Path, username: &str, running: Running) -> Result<(), LocalError> {
     let outcome = open(director_cfg)?.write_blocking(|tx| {
         let found = find(tx, username)?;
         let applications = application::list(tx, found.uid)?;
-        let names: Vec<String> = applications
-            .iter()
-            .filter(|app| !matches!(app.status, State::Init | State::Stopped))
-            .map(|app| format!("'{}' ({})", app.name, app.status))
-            .collect();
+        let mut names: Vec<String> = Vec::new();
+        for app in &applications {
+            let n_kept = volume::kept_of(tx, app.aid)?.len();
+            if !matches!(app.status, State::Init | State::Stopped) {
+                names.push(format!("'{}' ({})", app.name, app.status));
+            } else if n_kept > 0 {
+                names.push(format!("'{}' ({n_kept} kept volumes)", app.name));
+            }
+        }
         if running == Running::Refuse && !names.is_empty() {
             let names = names.join(", ");
             return Err(Failure::Application(format!(
-                "User '{username}' has applications that are not stopped: {names}. Add --force to stop them, which loses \
+                "User '{username}' has applications that are not stopped, or keep volumes: {names}. Add --force to stop them, which loses \
                  their services, volumes and code"
             )));
         }
         for app in applications {
-            record_stop(tx, app.aid)?;
-            application::delete(tx, app.aid)?;
+            record_deletion(tx, app.aid)?;
         }
         Ok(user::delete(tx, found.uid)?)
     });

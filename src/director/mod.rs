@@ -22,6 +22,7 @@ mod error;
 mod hash_queue;
 mod host;
 mod http;
+mod kept_volume;
 pub mod local;
 mod lock;
 mod manager_calls;

@@ -16,10 +16,11 @@ use crate::api::texts;
 use crate::model::{ApplicationId, CloudName, ServiceId, State, UserId, is_number};
 use crate::rpc::RpcCall;
 use crate::service as kinds;
+use crate::store::Transaction;
 use crate::store::director::application::Application;
 use crate::store::director::node::Node;
 use crate::store::director::service::Service;
-use crate::store::director::{application, node, service};
+use crate::store::director::{application, node, service, volume};
 use crate::sys::chain;
 use crate::task::crash_point;
 
@@ -206,7 +207,12 @@ async fn remove_from(
         }
     };
     if let Some(rec_id) = rec_id {
-        director.store.write(move |tx| Ok::<_, Failure>(service::delete(tx, rec_id)?)).await?;
+        let aid = node.wanted.aid;
+        let record = move |tx: &Transaction<'_>| {
+            volume::leave_service(tx, aid, sid)?;
+            Ok::<_, Failure>(service::delete(tx, rec_id)?)
+        };
+        director.store.write(record).await?;
     }
     Ok(accepted)
 }

@@ -3,12 +3,17 @@
 use chrono::{Local, TimeZone};
 
 use super::node::request::Wish;
-use crate::api::{self, ApplicationView, NodeView, ResourceView, ServiceAndApplication, ServiceView, UserView};
+use super::volume::shown_name;
+use crate::api::{
+    self, ApplicationView, KeptVolumeView, NodeView, OwnedVolumeView, ResourceView, ServiceAndApplication, ServiceView,
+    UserView, VolumeState,
+};
 use crate::model::{CloudName, State};
 use crate::store::director::application::Application;
 use crate::store::director::node::Node;
 use crate::store::director::service::Service;
 use crate::store::director::user::User;
+use crate::store::director::volume::{Phase, Placed, Volume};
 
 pub(crate) fn user(user: &User, typed_password: Option<&str>) -> UserView {
     let details = &user.details;
@@ -74,6 +79,39 @@ pub(crate) fn resource(node: &Node, app_name: String) -> Option<ResourceView> {
         cloud: node.wanted.cloud.shown().to_owned(),
         created: created.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
     })
+}
+
+/// A kept volume as managers see it.
+pub(crate) fn kept_volume(volume: &Volume) -> Option<KeptVolumeView> {
+    Some(KeptVolumeView {
+        volume_id: volume.volume_id.clone()?,
+        name: shown_name(&volume.wanted.name).to_owned(),
+        size: volume.wanted.size_mb,
+        cloud: volume.wanted.cloud.to_string(),
+        service_id: volume.sid,
+    })
+}
+
+/// A volume as its owner sees it.
+pub(crate) fn volume(placed: &Placed) -> OwnedVolumeView {
+    let volume = &placed.volume;
+    let state = match volume.phase {
+        Phase::Making => VolumeState::Making,
+        Phase::Ready | Phase::Removing if volume.is_kept => VolumeState::Kept,
+        Phase::Ready | Phase::Removing if volume.attached_to.is_some() => VolumeState::Attached,
+        Phase::Ready | Phase::Removing => VolumeState::Detached,
+    };
+    OwnedVolumeView {
+        app_id: volume.wanted.aid,
+        app_name: placed.application.clone(),
+        service_id: placed.sid,
+        name: shown_name(&volume.wanted.name).to_owned(),
+        volume_id: volume.volume_id.clone(),
+        size: volume.wanted.size_mb,
+        cloud: volume.wanted.cloud.shown().to_owned(),
+        state,
+        vmid: placed.vmid.clone(),
+    }
 }
 
 /// A node as managers see it, with the volumes that were made for it.

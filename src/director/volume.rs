@@ -9,7 +9,7 @@ use super::error::Failure;
 use super::node::error::BringUpError;
 use super::node::request::new_volume_tag;
 use super::state::{Director, OperationKey};
-use crate::api::{NodeVolume, VolumeRequest};
+use crate::api::{NodeVolume, VolumeRequest, texts};
 use crate::cloud::VolumeSpec;
 use crate::model::{ApplicationId, NodeTag};
 use crate::store::Transaction;
@@ -64,7 +64,7 @@ pub(crate) async fn detach(director: &Arc<Director>, asker: Asker, volume: Volum
     let work = async move {
         worker.clouds.get(&volume.wanted.cloud)?.detach_volume(&volume.wanted.tag).await?;
         crash_point("detach_volume.detached");
-        worker.store.write(move |tx| Ok::<_, Failure>(volume::set_attached(tx, volume.id, None)?)).await
+        worker.store.write(move |tx| Ok::<_, Failure>(volume::set_detached(tx, volume.id)?)).await
     };
     director.detached("detach volume", work).await
 }
@@ -78,6 +78,9 @@ pub(crate) async fn destroy(director: &Arc<Director>, asker: Asker, id: String) 
             asker.expect_wanted(tx)?;
             let found = volume::by_volume_id(tx, asker.aid, &id)?;
             if let Some(found) = &found {
+                if found.is_kept {
+                    return Err(Failure::Application(format!("Volume {id} is kept: only its owner deletes it")));
+                }
                 volume::set_removing(tx, found.id)?;
             }
             Ok::<_, Failure>(found)
@@ -172,9 +175,11 @@ async fn attach_to(
     let record = move |tx: &Transaction<'_>| {
         order.expect_wanted(tx)?;
         expect_node_wanted(tx, rid)?;
-        Ok::<_, Failure>(volume::set_attached(tx, id, Some((&tag, &written)))?)
+        Ok::<_, Failure>(volume::set_attached(tx, id, &tag, &written)?)
     };
-    director.store.write(record).await?;
+    if !director.store.write(record).await? {
+        return Err(Failure::application("The volume is not wanted any more"));
+    }
     crash_point("attach_volume.recorded");
     director.clouds.get(&found.wanted.cloud)?.attach_volume(&found.wanted.tag, &target.wanted.tag, device).await?;
     crash_point("attach_volume.attached");
@@ -190,8 +195,16 @@ fn record_wanted(tx: &Transaction<'_>, order: Order, new: NewVolume) -> Result<V
             return Ok(found);
         }
     }
+    if volume::kept_of(tx, new.aid)?.iter().any(|kept| kept.wanted.name == new.name) {
+        return Err(Failure::Application(texts::volume_name_kept(shown_name(&new.name))));
+    }
     let id = volume::insert(tx, &new)?;
-    Ok(Volume { id, phase: Phase::Making, wanted: new, volume_id: None })
+    Ok(Volume { id, phase: Phase::Making, wanted: new, volume_id: None, is_kept: false, sid: None, attached_to: None })
+}
+
+/// Returns the name that a volume's owner gave it. Managers put a word before it.
+pub(crate) fn shown_name(name: &str) -> &str {
+    name.strip_prefix("vol-").unwrap_or(name)
 }
 
 /// Who asked for a volume.

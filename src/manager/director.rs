@@ -13,7 +13,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::{NodeRequest, NodeView};
+use crate::api::{KeptVolumeView, NodeRequest, NodeView};
 use crate::config::{DirectorUrl, ManagerConfig};
 use crate::model::ServiceId;
 use crate::node::NodeCredentials;
@@ -29,8 +29,8 @@ const NODES_LIMIT: Duration = Duration::from_secs(420);
 const LIMIT: Duration = Duration::from_secs(180);
 /// For how long an unreachable director is asked again, by default.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// A caller waits for this one.
-const CREDIT_PATIENCE: Duration = Duration::from_secs(5);
+/// While a caller waits.
+const CALLER_PATIENCE: Duration = Duration::from_secs(5);
 /// Of what the director says when it refuses.
 const MAX_WORDS_CHARS: usize = 1000;
 
@@ -92,7 +92,7 @@ impl Director {
         struct Credit {
             credit: i64,
         }
-        let patience = CREDIT_PATIENCE.min(self.patience);
+        let patience = CALLER_PATIENCE.min(self.patience);
         let credit: Credit = self.ask("/credit", FormBody::default(), LIMIT, patience).await?;
         Ok(credit.credit)
     }
@@ -170,6 +170,27 @@ impl Director {
     pub(crate) async fn destroy_volume(&self, cloud: &str, volume_id: &str) -> Result<(), DirectorError> {
         let form = FormBody::default().field("volume_id", volume_id).field("cloud", cloud);
         self.command("/destroy_volume", form).await
+    }
+
+    /// Has a volume stay when its node ends, for the next start of a service; fine if that is so already.
+    pub(crate) async fn keep_volume(&self, volume_id: &str, sid: ServiceId) -> Result<(), DirectorError> {
+        let form = FormBody::default().field("volume_id", volume_id).field("service_id", sid.to_string());
+        self.command("/keep_volume", form).await
+    }
+
+    /// Says that a kept volume is in use again; fine if it is so already.
+    pub(crate) async fn use_volume(&self, volume_id: &str) -> Result<(), DirectorError> {
+        self.command("/use_volume", FormBody::default().field("volume_id", volume_id)).await
+    }
+
+    /// Returns the kept volumes of the application.
+    pub(crate) async fn kept_volumes(&self) -> Result<Vec<KeptVolumeView>, DirectorError> {
+        self.ask("/kept_volumes", FormBody::default(), LIMIT, self.patience).await
+    }
+
+    /// Does the same while a caller waits.
+    pub(crate) async fn kept_volumes_for_caller(&self) -> Result<Vec<KeptVolumeView>, DirectorError> {
+        self.ask("/kept_volumes", FormBody::default(), LIMIT, CALLER_PATIENCE.min(self.patience)).await
     }
 
     async fn command(&self, route: &'static str, form: FormBody) -> Result<(), DirectorError> {

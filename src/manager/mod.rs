@@ -10,6 +10,7 @@
 //! its nodes (the kinds').
 
 mod core;
+mod device;
 mod director;
 mod dispatch;
 mod lost;

@@ -16,6 +16,7 @@ mod node_role;
 mod running;
 mod service_state;
 mod state;
+mod volume_fate;
 
 pub use certificate_role::CertificateRole;
 pub(crate) use code_format::CodeFormat;
@@ -31,3 +32,4 @@ pub use node_role::NodeRole;
 pub(crate) use running::{RunningMark, SinceBoot};
 pub(crate) use service_state::{ServiceEvent, WrongServiceState, next_service};
 pub(crate) use state::{ApplicationEvent, State, WrongState, next_application};
+pub(crate) use volume_fate::VolumeFate;

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::cloud::shown_cloud;
-use super::loss::{self, Consent};
+use super::loss::{self, Consent, End, Keeping};
 use super::wait;
 use crate::api::Accepted;
 use crate::api::manager::AppInfo;
@@ -17,7 +17,7 @@ use crate::client::error::Failure;
 use crate::client::lookup;
 use crate::client::session::Session;
 use crate::client::wait::Awaited;
-use crate::model::{ServiceId, State};
+use crate::model::{ServiceId, State, VolumeFate};
 use crate::sys::file;
 
 /// The sub-commands.
@@ -58,6 +58,8 @@ pub(crate) enum ApplicationCommand {
         /// Name or identifier of an application
         app_name_or_id: String,
         #[command(flatten)]
+        keeping: Keeping,
+        #[command(flatten)]
         consent: Consent,
     },
     /// Get the application manager's log file
@@ -92,7 +94,9 @@ impl Action for ApplicationCommand {
                 rename(session, &app_name_or_id, &new_name).await
             }
             ApplicationCommand::Start { cloud, app_name_or_id } => start(run, &app_name_or_id, cloud.as_deref()).await,
-            ApplicationCommand::Stop { app_name_or_id, consent } => stop(run, &app_name_or_id, consent).await,
+            ApplicationCommand::Stop { app_name_or_id, keeping, consent } => {
+                stop(run, &app_name_or_id, keeping.volumes(), consent).await
+            }
             ApplicationCommand::GetLog { app_name_or_id } => get_log(session, &app_name_or_id).await,
             ApplicationCommand::GetInfo { app_name_or_id } => get_info(session, &app_name_or_id).await,
             ApplicationCommand::Manifest { cloud, man_path } => manifest(run, &man_path, cloud.as_deref()).await,
@@ -108,7 +112,7 @@ async fn create(session: &Session, name: &str) -> Result<Reply, Failure> {
 async fn delete(run: &Invocation, name_or_id: &str, consent: Consent) -> Result<Reply, Failure> {
     let app = lookup::application(&run.session, name_or_id).await?;
     let words = format!("Deleting application '{}'", app.name);
-    loss::agree_for_application(run, &app, &words, consent).await?;
+    loss::agree_for_application(run, &app, End::Deletion, &words, consent).await?;
     run.session.delete_application(app.aid).await?;
     Ok(Reply::done(format!("Application '{}' with id {} has been deleted.", app.name, app.aid)))
 }
@@ -138,11 +142,11 @@ async fn start(run: &Invocation, name_or_id: &str, cloud: Option<&str>) -> Resul
     wait::for_application(run, app.aid, &words, Awaited { operation: &operation, ends: &[State::Running] }).await
 }
 
-async fn stop(run: &Invocation, name_or_id: &str, consent: Consent) -> Result<Reply, Failure> {
+async fn stop(run: &Invocation, name_or_id: &str, volumes: VolumeFate, consent: Consent) -> Result<Reply, Failure> {
     let app = lookup::application(&run.session, name_or_id).await?;
     let words = format!("Stopping application '{}'", app.name);
-    loss::agree_for_application(run, &app, &words, consent).await?;
-    run.session.stop_application(app.aid).await?;
+    loss::agree_for_application(run, &app, End::Stop(volumes), &words, consent).await?;
+    run.session.stop_application(app.aid, volumes).await?;
     Ok(Reply::done(format!("Application '{}' with id {} was stopped.", app.name, app.aid)))
 }
 

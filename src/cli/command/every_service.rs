@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::loss::{self, Consent, Extent};
+use super::loss::{self, Consent, Extent, Keeping};
 use super::nodes;
 use super::service_names::ServiceNames;
 use super::wait;
@@ -23,7 +23,7 @@ use crate::client::lookup::FoundService;
 use crate::client::manager::Counts;
 use crate::client::session::Session;
 use crate::client::wait::{Awaited, for_removal};
-use crate::model::{ApplicationId, ServiceId, State};
+use crate::model::{ApplicationId, ServiceId, State, VolumeFate};
 
 /// How many nodes of each role are meant.
 pub(crate) trait Roles: Args {
@@ -109,6 +109,8 @@ pub(crate) enum EveryServiceCommand<R: Roles> {
         #[command(flatten)]
         names: ServiceNames,
         #[command(flatten)]
+        keeping: Keeping,
+        #[command(flatten)]
         consent: Consent,
     },
     /// Display a service's state
@@ -178,7 +180,9 @@ impl<R: Roles> EveryServiceCommand<R> {
             Self::List { application } => list(session, kind, application.as_deref()).await,
             Self::Rename { names, new_name } => rename(session, &names.find(session, kind).await?, &new_name).await,
             Self::Start { cloud, names } => start(run, &names.find(session, kind).await?, cloud.as_deref()).await,
-            Self::Stop { names, consent } => stop(run, &names.find(session, kind).await?, consent).await,
+            Self::Stop { names, keeping, consent } => {
+                stop(run, &names.find(session, kind).await?, keeping.volumes(), consent).await
+            }
             Self::GetState(names) => get_state(session, &names.find(session, kind).await?).await,
             Self::GetScript(names) => get_script(session, &names.find(session, kind).await?).await,
             Self::SetScript { names, filename } => {
@@ -285,10 +289,12 @@ async fn start(run: &Invocation, found: &FoundService, cloud: Option<&str>) -> R
     wait::for_service(run, found, &words, Awaited { operation: &operation, ends: &[State::Running] }).await
 }
 
-async fn stop(run: &Invocation, found: &FoundService, consent: Consent) -> Result<Reply, Failure> {
-    let words = format!("Stopping service {} of application {}", found.service, found.application);
-    loss::agree_for_service(run, found, Extent::Nodes, &words, consent).await?;
-    let operation = run.session.stop_service(found).await?;
+async fn stop(run: &Invocation, found: &FoundService, volumes: VolumeFate, consent: Consent) -> Result<Reply, Failure> {
+    if volumes == VolumeFate::Lost {
+        let words = format!("Stopping service {} of application {}", found.service, found.application);
+        loss::agree_for_service(run, found, Extent::Nodes, &words, consent).await?;
+    }
+    let operation = run.session.stop_service(found, volumes).await?;
     let words = format!("Service {} of application {} is stopping... ", found.service, found.application);
     wait::for_service(run, found, &words, Awaited { operation: &operation, ends: &[State::Stopped] }).await
 }

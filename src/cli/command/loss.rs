@@ -7,13 +7,15 @@ use std::io::{self, IsTerminal};
 
 use clap::Args;
 
-use crate::api::ApplicationView;
+use crate::api::manager::VolumeView;
+use crate::api::{ApplicationView, VolumeState};
 use crate::cli::invocation::Invocation;
 use crate::cli::output::argparse::ADDITIONS;
 use crate::cli::output::prompt;
 use crate::client::error::Failure;
 use crate::client::lookup::{self, FoundService};
 use crate::client::session::Session;
+use crate::model::VolumeFate;
 
 /// The code version that every service has from the beginning.
 const DEFAULT_CODE: &str = "code-default";
@@ -26,13 +28,39 @@ pub(crate) struct Consent {
     yes: bool,
 }
 
+/// What becomes of the volumes, as the user says beforehand.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Keeping {
+    /// Keep the volumes: 'conpaas volume list' shows them
+    #[arg(long = "keep-volumes", alias = "keep_volumes", help_heading = ADDITIONS)]
+    keep_volumes: bool,
+}
+
+impl Keeping {
+    /// Returns what becomes of the volumes.
+    pub(crate) fn volumes(self) -> VolumeFate {
+        VolumeFate::asked(self.keep_volumes)
+    }
+}
+
 /// How much of a service goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// Its nodes, with the volumes that are attached to them.
     Nodes,
+    /// All of it but its volumes.
+    WholeButVolumes,
     /// All of it: its code too.
     Whole,
+}
+
+/// How an application ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is stopped, and what is kept stays.
+    Stop(VolumeFate),
+    /// It is deleted, and what is kept goes too.
+    Deletion,
 }
 
 /// Asks before the nodes of a service, or all of it, go. `words` say what is about to be done.
@@ -81,13 +109,14 @@ pub(crate) async fn agree_for_nodes(
     agree(run, words, &lost)
 }
 
-/// Asks before an application goes or stops.
+/// Asks before an application stops or goes.
 ///
 /// # Errors
 /// As [`agree_for_service`].
 pub(crate) async fn agree_for_application(
     run: &Invocation,
     app: &ApplicationView,
+    end: End,
     words: &str,
     consent: Consent,
 ) -> Result<(), Failure> {
@@ -95,11 +124,12 @@ pub(crate) async fn agree_for_application(
         return Ok(());
     }
     let mut lost = Vec::new();
+    let extent = if end == End::Stop(VolumeFate::Kept) { Extent::WholeButVolumes } else { Extent::Whole };
     for found in lookup::services(&run.session, None, Some(app.aid)).await? {
         let (service, kind) = (&found.service, &found.service.kind);
         lost.push(format!("service {} '{}' of type {kind}", service.sid, service.name));
         let place = FoundService { application: app.aid, service: service.sid };
-        match of_service(&run.session, &place, Extent::Whole).await {
+        match of_service(&run.session, &place, extent).await {
             Ok(parts) => lost.extend(parts),
             Err(_) => {
                 lost.push(format!("volumes and code of service {}: its manager does not list them now", service.sid));
@@ -111,17 +141,33 @@ pub(crate) async fn agree_for_application(
     {
         lost.push(format!("what is on its nodes: {}", info.nodes.join(", ")));
     }
+    if end == End::Deletion {
+        // An older director keeps none.
+        let volumes = run.session.owned_volumes().await.unwrap_or_default();
+        let kept = volumes.iter().filter(|volume| volume.app_id == app.aid && volume.state == VolumeState::Kept);
+        lost.extend(kept.map(|volume| format!("kept volume '{}' ({} MB)", volume.name, volume.size)));
+    }
     agree(run, words, &lost)
+}
+
+/// Asks before what `lost` names goes.
+///
+/// # Errors
+/// The user does not agree, or cannot be asked.
+pub(crate) fn agree_for(run: &Invocation, words: &str, lost: &[String], consent: Consent) -> Result<(), Failure> {
+    if is_agreed(run, consent) { Ok(()) } else { agree(run, words, lost) }
 }
 
 async fn of_service(session: &Session, found: &FoundService, extent: Extent) -> Result<Vec<String>, Failure> {
     let sid = found.service;
-    let volumes = session.volumes(found).await?;
-    let mut lost: Vec<String> = volumes
-        .iter()
-        .map(|volume| format!("volume '{}' ({} MB) of service {sid}", volume.vol_name, volume.vol_size))
-        .collect();
-    if extent == Extent::Whole {
+    let mut lost = Vec::new();
+    if extent != Extent::WholeButVolumes {
+        let volumes = session.volumes(found).await?;
+        let line =
+            |volume: &VolumeView| format!("volume '{}' ({} MB) of service {sid}", volume.vol_name, volume.vol_size);
+        lost.extend(volumes.iter().map(line));
+    }
+    if extent != Extent::Nodes {
         // A kind without code does not know the question.
         let versions = session.code_versions(found).await.unwrap_or_default();
         let uploaded = versions.iter().filter(|version| version.id != DEFAULT_CODE);

@@ -10,6 +10,7 @@ pub(crate) mod every_service;
 mod local_user;
 mod loss;
 mod nodes;
+mod owned_volume;
 mod service;
 pub(crate) mod service_names;
 mod user;
@@ -24,5 +25,6 @@ pub(crate) const GROUPS: &[Group] = &[
     Group::of::<cloud::CloudCommand>("cloud", "Manage ConPaaS clouds."),
     Group::of::<application::ApplicationCommand>("application", "Manage ConPaaS applications."),
     Group::of::<service::ServiceCommand>("service", "Manage ConPaaS services."),
+    Group::of::<owned_volume::OwnedVolumeCommand>("volume", "Manage volumes of all ConPaaS applications."),
     Group::of::<director::DirectorCommand>("director", "Manage ConPaaS director."),
 ];

@@ -47,7 +47,7 @@ pub(crate) async fn operation(director: Arc<Director>, call: Call) -> Result<Res
 }
 
 pub(crate) async fn stop(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    on_one_line(application::stop(&director, call.user(), call.application_argument()).await)
+    on_one_line(application::stop(&director, call.user(), call.application_argument(), call.volume_fate()?).await)
 }
 
 pub(crate) async fn delete(director: Arc<Director>, call: Call) -> Result<Response, Failure> {

@@ -7,7 +7,7 @@ use crate::director::account;
 use crate::director::asker::Asker;
 use crate::director::error::Failure;
 use crate::director::state::Director;
-use crate::model::{ApplicationId, CertificateRole, NodeRole, UserId};
+use crate::model::{ApplicationId, CertificateRole, NodeRole, UserId, VolumeFate};
 use crate::pki::Identity;
 use crate::rpc::{Caller, Form};
 
@@ -69,6 +69,16 @@ impl Call {
     pub(crate) fn required(&self, field: &str) -> Result<&str, Failure> {
         let missing = || Failure::Application(texts::argument_required(field));
         self.form.filled(field).ok_or_else(missing)
+    }
+
+    /// Returns what is to become of volumes. Clients of ConPaaS 2.0 do not say, and mean that they go.
+    pub(crate) fn volume_fate(&self) -> Result<VolumeFate, Failure> {
+        match self.form.filled("keep_volumes").map(str::to_ascii_lowercase).as_deref() {
+            None | Some("false" | "0") => Ok(VolumeFate::Lost),
+            Some("true" | "1") => Ok(VolumeFate::Kept),
+            // Taken for a no, a slip would cost the volumes.
+            Some(_) => Err(Failure::application("\"keep_volumes\" is not usable: say true or false")),
+        }
     }
 
     /// Refuses a manager that names another application in the form than its own.

@@ -1,13 +1,13 @@
-//! Volumes for managers (`docs/reference/director-api.md` §3.6).
+//! Volumes for managers, and for their owners (`docs/reference/director-api.md` §3.5 and §3.6).
 
 use std::sync::Arc;
 
 use super::call::Call;
-use crate::api::{Done, VolumeIdView};
+use crate::api::{Done, VolumeIdView, texts};
 use crate::director::error::Failure;
-use crate::director::node::request::{SIZES_MB, new_volume_tag};
+use crate::director::node::request::{SIZES_MB, new_volume_tag, unusable};
 use crate::director::state::Director;
-use crate::director::volume;
+use crate::director::{kept_volume, views, volume};
 use crate::rpc::Response;
 use crate::store::director::volume::NewVolume;
 
@@ -36,6 +36,40 @@ pub(crate) async fn detach(director: Arc<Director>, call: Call) -> Result<Respon
 /// Destroys a volume; one that is gone already is fine.
 pub(crate) async fn destroy(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     volume::destroy(&director, call.asker(), call.required("volume_id")?.to_owned()).await?;
+    Ok(Response::json_line(&Done {}))
+}
+
+/// Keeps a volume for the next start of a service, and detaches it.
+pub(crate) async fn keep(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let sid = call.required("service_id")?;
+    let sid = sid.trim().parse().map_err(|_| unusable("service_id", format!("'{sid}' is no id")))?;
+    kept_volume::keep(&director, call.asker(), call.required("volume_id")?.to_owned(), sid).await?;
+    Ok(Response::json_line(&Done {}))
+}
+
+/// Takes the word of a manager that a node uses a kept volume again.
+pub(crate) async fn use_again(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    kept_volume::use_again(&director, call.asker(), call.required("volume_id")?.to_owned()).await?;
+    Ok(Response::json_line(&Done {}))
+}
+
+/// Answers the kept volumes of a manager's application.
+pub(crate) async fn kept(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let found = kept_volume::of_application(&director, call.asker()).await?;
+    Ok(Response::json_line(&found.iter().filter_map(views::kept_volume).collect::<Vec<_>>()))
+}
+
+/// Answers all volumes of a user.
+pub(crate) async fn list(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let found = kept_volume::of_user(&director, call.user()).await?;
+    Ok(Response::json_line(&found.iter().map(views::volume).collect::<Vec<_>>()))
+}
+
+/// Deletes a kept volume of a user.
+pub(crate) async fn delete_kept(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let shown = call.required("app_id")?;
+    let aid = shown.trim().parse().map_err(|_| Failure::Application(texts::application_id_not_found(shown)))?;
+    kept_volume::delete(&director, call.user(), aid, call.required("name")?).await?;
     Ok(Response::json_line(&Done {}))
 }
 

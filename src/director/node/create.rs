@@ -154,7 +154,7 @@ async fn make(director: &Arc<Director>, node: &Node) -> Option<Node> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ApplicationEvent, NodeRole};
+    use crate::model::{ApplicationEvent, NodeRole, VolumeFate};
     use crate::pki::NodeNumber;
     use crate::store::director::application;
     use crate::store::director::sample::Sample;
@@ -175,7 +175,11 @@ mod tests {
                 let new = vec![sample.new_node("n1", NodeRole::Agent)];
                 sample.write(|tx| record_wanted(tx, asker, new)).is_ok()
             };
-            let stop = || sample.write(|tx| crate::director::application::record_stop(tx, sample.aid)).expect("a stop");
+            let stop = || {
+                sample
+                    .write(|tx| crate::director::application::record_stop(tx, sample.aid, VolumeFate::Lost))
+                    .expect("a stop")
+            };
             if stops_first {
                 stop();
                 assert!(!order(), "it is stopped");

@@ -65,8 +65,12 @@ async fn remove_node(director: &Arc<Director>, node: &Node) {
         return;
     }
     crash_point("remove_node.removed");
-    let rid = node.rid;
-    let deleted = director.store.write(move |tx| Ok::<_, Failure>(node::delete(tx, rid)?)).await;
+    let (rid, tag) = (node.rid, node.wanted.tag.clone());
+    let record = move |tx: &Transaction<'_>| {
+        volume::leave_node(tx, &tag)?;
+        Ok::<_, Failure>(node::delete(tx, rid)?)
+    };
+    let deleted = director.store.write(record).await;
     if logged(deleted, "record that a node is removed").is_some() {
         tracing::info!(node.tag = %node.wanted.tag, app.id = node.wanted.aid.0, "node removed");
     }

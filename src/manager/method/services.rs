@@ -7,7 +7,7 @@ use crate::api::Accepted;
 use crate::api::manager::ServiceIdView;
 use crate::manager::core::Manager;
 use crate::manager::operation::{self, Task};
-use crate::model::{ServiceEvent, ServiceId};
+use crate::model::{ServiceEvent, ServiceId, VolumeFate};
 use crate::service::{Call, KINDS, Kind, MethodError, Reply, now};
 use crate::store::manager as store;
 
@@ -53,8 +53,9 @@ pub(crate) async fn start_service(manager: Arc<Manager>, mut call: Call) -> Resu
 
 pub(crate) async fn stop_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let row = take_service(&manager, &mut call, "service_id").await?.row;
+    let volumes = VolumeFate::asked(call.params.boolean_or("keep_volumes", false)?);
     call.finish()?;
-    let submitted = operation::submit_stop(&manager, row.sid).await?;
+    let submitted = operation::submit_stop(&manager, row.sid, volumes).await?;
     Ok(Reply::of(&submitted.view()))
 }
 
@@ -64,7 +65,7 @@ pub(crate) async fn stopall(manager: Arc<Manager>, call: Call) -> Result<Reply, 
     let rows = manager.store.read(store::list_services).await?;
     let mut outcome = Ok(Reply::nothing());
     for row in rows.into_iter().filter(|row| row.sid != ServiceId::MANAGER && !row.state.is_stopped()) {
-        if let Err(error) = operation::submit_stop(&manager, row.sid).await {
+        if let Err(error) = operation::submit_stop(&manager, row.sid, VolumeFate::Lost).await {
             outcome = Err(error);
         }
     }

@@ -34,6 +34,7 @@ pub(crate) const OWN: &[Method<Arc<Manager>>] = &[
     post("remove_nodes", |manager, call| Box::pin(nodes::remove_nodes(manager, call))),
     post("create_volume", |manager, call| Box::pin(volumes::create_volume(manager, call))),
     post("delete_volume", |manager, call| Box::pin(volumes::delete_volume(manager, call))),
+    post("attach_volume", |manager, call| Box::pin(volumes::attach_volume(manager, call))),
     post("list_volumes", |manager, call| Box::pin(volumes::list_volumes(manager, call))),
     upload("upload_startup_script", |manager, call| Box::pin(startup::upload_startup_script(manager, call))),
     get("get_startup_script", |manager, call| Box::pin(startup::get_startup_script(manager, call))),

@@ -6,13 +6,15 @@ use serde_json::Value;
 
 use super::parameters::ids;
 use crate::api::manager::{ServiceIdView, VolumeList, VolumeView};
-use crate::api::params::{bad, python_list, python_str};
+use crate::api::params::{bad, one_of, python_list, python_str};
 use crate::manager::core::{Manager, Service};
+use crate::manager::device::free_device;
 use crate::manager::operation::{self, Task};
 use crate::model::{ServiceEvent, ServiceId, VolumeName};
 use crate::service::{Call, MethodError, Reply, take_node};
 use crate::store::StoreError;
 use crate::store::manager::{self as store, NodePhase, VolumeRow};
+use crate::sys;
 
 pub(crate) async fn create_volume(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let found =
@@ -33,19 +35,50 @@ pub(crate) async fn create_volume(manager: Arc<Manager>, mut call: Call) -> Resu
     let Service { kind, context: service, .. } = find_owner(&manager, node.sid).await?;
     service.expect_can(ServiceEvent::Change).await?;
     kind.manager.can_change_volumes(&service, "create_volume").await?;
-    let devices: Vec<&str> =
-        volumes.iter().filter(|volume| volume.node_id == node.view.id).map(|volume| volume.device.as_str()).collect();
     let volume = VolumeRow {
         name: name.to_string(),
         sid: node.sid,
         size_mb,
-        device: free_device(&manager.config.dev_target, &devices)?,
+        device: free_device(&manager.config.dev_target, &volumes, &node.view.id)?,
         cloud: node.view.cloud_name.clone(),
         node_id: node.view.id.clone(),
         volume_id: None,
+        is_kept: false,
     };
     let task = Task::CreateVolume { name: name.to_string() };
     let record = move |tx: &store::Transaction<'_>| Ok(store::insert_volume(tx, &volume)?);
+    let operation_id = operation::submit_with(&manager, node.sid, task, "", record).await?.operation_id;
+    Ok(Reply::of(&ServiceIdView { service_id: node.sid, operation_id }))
+}
+
+/// Attaches a volume that the director keeps to a node of any service whose kind has volumes.
+pub(crate) async fn attach_volume(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let found =
+        manager.store.read(|tx| Ok::<_, StoreError>((store::list_nodes(tx, None)?, store::list_volumes(tx, None)?)));
+    let (mut nodes, volumes) = found.await?;
+    nodes.retain(|node| node.phase == NodePhase::Active);
+    let name = call.params.required("volumeName")?;
+    let node = take_node(&mut call, "agentId", &nodes)?.clone();
+    call.finish()?;
+    let kept = manager.director.kept_volumes_for_caller().await;
+    let kept = kept.map_err(|error| MethodError::refused(sys::chain(&error)))?;
+    let names: Vec<&str> = kept.iter().map(|volume| volume.name.as_str()).collect();
+    let name = one_of("volumeName", &name, &names)?.to_owned();
+    let Service { kind, context: service, .. } = find_owner(&manager, node.sid).await?;
+    service.expect_can(ServiceEvent::Change).await?;
+    kind.manager.can_change_volumes(&service, "attach_volume").await?;
+    let kept = kept.iter().find(|volume| volume.name == name).ok_or_else(|| MethodError::refused("no such volume"))?;
+    if kept.cloud != node.view.cloud_name {
+        let (theirs, its) = (&node.view.cloud_name, &kept.cloud);
+        return Err(MethodError::refused(format!("Volume '{name}' is in cloud '{its}', the node in cloud '{theirs}'")));
+    }
+    let device = free_device(&manager.config.dev_target, &volumes, &node.view.id)?;
+    let volume = operation::kept_row(kept, node.sid, &node, device);
+    let task = Task::AttachVolume { name: name.clone() };
+    let record = move |tx: &store::Transaction<'_>| match store::find_volume(tx, &name)? {
+        Some(_) => Err(MethodError::refused(format!("Volume '{name}' is in use already, or about to be"))),
+        None => Ok(store::insert_volume(tx, &volume)?),
+    };
     let operation_id = operation::submit_with(&manager, node.sid, task, "", record).await?.operation_id;
     Ok(Reply::of(&ServiceIdView { service_id: node.sid, operation_id }))
 }
@@ -90,27 +123,4 @@ pub(crate) async fn list_volumes(manager: Arc<Manager>, mut call: Call) -> Resul
 async fn find_owner(manager: &Manager, sid: ServiceId) -> Result<Service, MethodError> {
     let found = manager.find_service(sid).await?;
     found.ok_or_else(|| MethodError::refused("Service not found"))
-}
-
-/// The first device name from `first` (`sdb`) on, by its last letter, that the node does not use.
-fn free_device(first: &str, used: &[&str]) -> Result<String, MethodError> {
-    let none = || MethodError::refused("the node has no free device for another volume");
-    let last = first.chars().next_back().ok_or_else(none)?;
-    let stem = &first[..first.len() - last.len_utf8()];
-    let mut names = (last..='z').map(|letter| format!("{stem}{letter}"));
-    names.find(|name| !used.contains(&name.as_str())).ok_or_else(none)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_free_device_is_taken() {
-        assert_eq!(free_device("sdb", &[]).unwrap(), "sdb");
-        assert_eq!(free_device("sdb", &["sdb", "sdd"]).unwrap(), "sdc");
-        let all: Vec<String> = ('b'..='z').map(|letter| format!("sd{letter}")).collect();
-        let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        assert!(free_device("sdb", &all).is_err());
-    }
 }

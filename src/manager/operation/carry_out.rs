@@ -31,10 +31,11 @@ impl Operation {
         match self.row.plan.task.clone() {
             Task::StartService { .. } | Task::AddNodes { .. } => self.bring_nodes_in().await,
             Task::RemoveNodes { ids } => self.remove_nodes(&ids).await,
-            Task::StopService => self.stop_service().await,
+            Task::StopService | Task::StopKeepingVolumes => self.stop_service().await,
             Task::RemoveService => self.remove_service().await,
             Task::CreateVolume { name } => self.create_volume(&name).await,
             Task::DeleteVolume { name } => self.delete_volume(&name).await,
+            Task::AttachVolume { name } => self.attach_volume(&name).await,
             Task::Adapt { change } => self.adapt(change).await,
         }
     }
@@ -44,10 +45,13 @@ impl Operation {
         match self.row.plan.task.clone() {
             Task::StartService { .. } | Task::AddNodes { .. } => self.take_nodes_back(failure).await,
             Task::CreateVolume { name } => self.take_volume_back(&name, failure).await,
+            Task::AttachVolume { name } => self.undo_attachment(&name, failure).await,
             Task::Adapt { .. } => self.undo_adapt(failure).await,
-            Task::RemoveNodes { .. } | Task::DeleteVolume { .. } | Task::StopService | Task::RemoveService => {
-                self.finish(Ending::Undone(failure), |_| Ok(())).await
-            }
+            Task::RemoveNodes { .. }
+            | Task::DeleteVolume { .. }
+            | Task::StopService
+            | Task::StopKeepingVolumes
+            | Task::RemoveService => self.finish(Ending::Undone(failure), |_| Ok(())).await,
         }
     }
 }

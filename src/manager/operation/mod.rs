@@ -20,6 +20,7 @@
 mod adapt;
 mod apply;
 mod carry_out;
+mod kept_volumes;
 mod nodes_in;
 mod nodes_out;
 mod step;
@@ -28,6 +29,7 @@ mod sweep;
 mod task;
 mod volumes;
 
+pub(crate) use kept_volumes::kept_row;
 pub(crate) use submit::{resume, submit, submit_stop, submit_with};
 pub(crate) use sweep::sweep;
 pub(crate) use task::Task;

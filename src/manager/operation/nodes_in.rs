@@ -28,13 +28,21 @@ impl Operation {
         let (before, added) = self.nodes_by_phase().await?;
         let ids: Vec<String> = added.iter().map(|node| node.view.id.clone()).collect();
         if !self.has_done(WORKING) {
-            let all = [before, added].concat();
+            if matches!(self.row.plan.task, Task::StartService { .. }) {
+                self.find_volumes_again(&added).await?;
+            }
+            let all = [before, added.clone()].concat();
             let target = Target::of(&service, &all, None).await?;
             target.apply(&service, &all).await?;
             self.step_done(WORKING, "agents_prepared", move |tx| target.record(tx)).await?;
         }
         self.expect_wanted().await?;
-        self.finish(Ending::Done, move |tx| store::set_node_phase(tx, &ids, NodePhase::Active)).await
+        let used_again = self.use_volumes_again(&added).await?;
+        let record = move |tx: &Transaction<'_>| {
+            store::set_node_phase(tx, &ids, NodePhase::Active)?;
+            used_again.iter().try_for_each(|name| store::set_volume_in_use(tx, name))
+        };
+        self.finish(Ending::Done, record).await
     }
 
     /// Returns the nodes of a failed operation to the cloud.
@@ -135,6 +143,7 @@ fn record_nodes(tx: &Transaction<'_>, sid: ServiceId, made: &[NodeView]) -> Resu
             cloud: volume.cloud.clone(),
             device: volume.dev_name.clone(),
             volume_id: Some(volume.vol_id.clone()),
+            is_kept: false,
         };
         store::insert_volume(tx, &row)?;
     }

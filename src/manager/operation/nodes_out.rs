@@ -2,7 +2,7 @@
 
 use super::apply::Target;
 use super::step::{Operation, StepError};
-use super::task::Ending;
+use super::task::{Ending, Task};
 use crate::api::NodeView;
 use crate::model::ServiceId;
 use crate::node::Level;
@@ -70,7 +70,12 @@ impl Operation {
                 self.note(Level::Warning, &format!("not every agent stopped well: {error}"));
             }
             let ids: Vec<String> = nodes.iter().map(|node| node.view.id.clone()).collect();
-            self.step_done(TOLD, "agents_told", move |tx| store::set_node_phase(tx, &ids, NodePhase::Leaving)).await?;
+            let keeps = (self.row.plan.task == Task::StopKeepingVolumes).then_some(self.sid());
+            let record = move |tx: &store::Transaction<'_>| {
+                keeps.map_or(Ok(()), |sid| store::set_volumes_kept(tx, sid))?;
+                store::set_node_phase(tx, &ids, NodePhase::Leaving)
+            };
+            self.step_done(TOLD, "agents_told", record).await?;
         }
         if !self.has_done(GIVEN_BACK) {
             self.give_back(&nodes).await;
@@ -81,12 +86,13 @@ impl Operation {
     }
 
     /// Returns nodes to the cloud and forgets them, with the volumes that were attached
-    /// to them. Nodes that the director does not take now keep the phase
+    /// to them and are not kept. Nodes that the director does not take now keep the phase
     /// `Leaving`, and the sweeper gives them back later.
     pub(super) async fn give_back(&self, nodes: &[NodeRow]) {
         let views: Vec<NodeView> = nodes.iter().map(|node| node.view.clone()).collect();
         let ids: Vec<String> = views.iter().map(|view| view.id.clone()).collect();
-        if let Err(error) = self.manager.director.remove_nodes(&views).await {
+        self.unmount_kept(nodes).await;
+        if let Err(error) = self.manager.return_nodes(&views).await {
             let ids = ids.join(", ");
             self.note(Level::Error, &format!("nodes {ids} could not be given back yet: {}", sys::chain(&error)));
             return;

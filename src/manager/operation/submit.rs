@@ -7,7 +7,7 @@ use super::step::{Operation, STORE_PAUSE};
 use super::task::{Plan, Task};
 use crate::api::manager::StateView;
 use crate::manager::core::Manager;
-use crate::model::{ServiceId, State, next_service};
+use crate::model::{ServiceId, State, VolumeFate, next_service};
 use crate::node::Level;
 use crate::service::{MethodError, now};
 use crate::store::StoreError;
@@ -71,30 +71,42 @@ pub(crate) async fn submit_with(
 }
 
 /// Stops a service: one that never had nodes at once, one that has nodes by an operation. One that is
-/// being stopped or is stopped stays as it is. Returns the service's state, and the operation that stops it.
+/// being stopped or is stopped stays as it is. `volumes` say whether those go with the nodes. Returns the service's state, and the operation that stops it.
 ///
 /// # Errors
-/// The service is gone, or the database fails.
-pub(crate) async fn submit_stop(manager: &Arc<Manager>, sid: ServiceId) -> Result<Submitted, MethodError> {
+/// The service is gone, it is being stopped already and loses the volumes that are to be kept, or the database fails.
+pub(crate) async fn submit_stop(
+    manager: &Arc<Manager>,
+    sid: ServiceId,
+    volumes: VolumeFate,
+) -> Result<Submitted, MethodError> {
+    let task = Task::stop(volumes);
+    let name = task.name();
     let outcome = manager.store.write(move |tx| {
         let row = store::find_service(tx, sid)?.ok_or(EventError::Gone)?;
-        let event = Task::StopService.begins();
-        let next = next_service(row.state, event)?;
+        let event = task.begins();
+        let next = next_service(row.state, event).map_err(EventError::from)?;
         if next == row.state {
-            return Ok((Submitted { state: next, operation_id: ending_operation(tx, sid)? }, false));
+            let ending = ending_operation(tx, sid)?;
+            if volumes == VolumeFate::Kept && ending.as_ref().is_some_and(|ending| ending.plan.task != task) {
+                return Err(MethodError::refused(
+                    "The service is being stopped already, and does not keep its volumes",
+                ));
+            }
+            return Ok((Submitted { state: next, operation_id: ending.map(|ending| ending.id) }, false));
         }
         let submitted = match next.is_stopped() {
             true => Submitted { state: store::record_event(tx, sid, event, "", now())?, operation_id: None },
-            false => record(tx, sid, &Plan { task: Task::StopService, steps_done: 0 }, "")?,
+            false => record(tx, sid, &Plan { task, steps_done: 0 }, "")?,
         };
-        Ok::<_, EventError>((submitted, true))
+        Ok::<_, MethodError>((submitted, true))
     });
     let (submitted, is_new) = outcome.await?;
     if is_new {
         manager.log_state(sid, submitted.state, "");
     }
     if is_new && !submitted.state.is_stopped() {
-        crash_point(&format!("{}.recorded", Task::StopService.name()));
+        crash_point(&format!("{}.recorded", name));
         wake(manager, sid);
     }
     Ok(submitted)
@@ -108,9 +120,9 @@ fn record(tx: &Transaction<'_>, sid: ServiceId, plan: &Plan, reason: &str) -> Re
 }
 
 /// Returns the operation that ends the service, if one does.
-fn ending_operation(tx: &Transaction<'_>, sid: ServiceId) -> Result<Option<String>, StoreError> {
+fn ending_operation(tx: &Transaction<'_>, sid: ServiceId) -> Result<Option<OperationRow<Plan>>, StoreError> {
     let operations = store::list_operations::<Plan>(tx, Some(sid))?;
-    Ok(operations.into_iter().rev().find(|operation| operation.plan.task.is_end()).map(|operation| operation.id))
+    Ok(operations.into_iter().rev().find(|operation| operation.plan.task.is_end()))
 }
 
 /// Takes up all operations that an earlier process left.

@@ -37,7 +37,7 @@ impl Manager {
         if !nodes.is_empty() {
             let views: Vec<NodeView> = nodes.iter().map(|node| node.view.clone()).collect();
             let ids: Vec<String> = views.iter().map(|view| view.id.clone()).collect();
-            match self.director.remove_nodes(&views).await {
+            match self.return_nodes(&views).await {
                 Ok(()) => self.store.write(move |tx| store::delete_nodes(tx, &ids)).await?,
                 Err(error) => tracing::warn!("nodes are still not given back: {}", sys::chain(&error)),
             }
@@ -51,22 +51,37 @@ impl Manager {
         Ok(())
     }
 
-    /// Destroys a volume and forgets it.
+    /// Returns nodes to the cloud, after the director knows which of their volumes stay.
+    pub(crate) async fn return_nodes(&self, nodes: &[NodeView]) -> Result<(), StepError> {
+        let volumes = self.store.read(|tx| store::list_volumes(tx, None)).await?;
+        let is_of_node = |volume: &&VolumeRow| nodes.iter().any(|node| node.id == volume.node_id);
+        for volume in volumes.iter().filter(|volume| volume.is_kept).filter(is_of_node) {
+            self.give_volume_back(volume).await?;
+        }
+        Ok(self.director.remove_nodes(nodes).await?)
+    }
+
+    /// Destroys a volume and forgets it; one that is kept is the director's from then on.
     pub(crate) async fn give_volume_back(&self, volume: &VolumeRow) -> Result<(), StepError> {
         if let Some(volume_id) = &volume.volume_id {
+            if volume.is_kept {
+                self.director.keep_volume(volume_id, volume.sid).await?;
+            }
             let detached: Result<(), DirectorError> = self.director.detach_volume(&volume.cloud, volume_id).await;
             if let Err(error) = detached {
-                // Destroying detaches as well; its own words decide.
+                // Destroying detaches as well, and so does the end of the node; their words decide.
                 tracing::debug!("volume '{}': {}", volume.name, sys::chain(&error));
             }
-            self.director.destroy_volume(&volume.cloud, volume_id).await?;
+            if !volume.is_kept {
+                self.director.destroy_volume(&volume.cloud, volume_id).await?;
+            }
         }
         let name = volume.name.clone();
         Ok(self.store.write(move |tx| store::delete_volume(tx, &name)).await?)
     }
 }
 
-/// Nodes on their way out, and volumes without a node, of services that no operation changes.
+/// Nodes on their way out, and volumes without a node or that were to be kept, of services that no operation changes.
 fn left_over(tx: &store::Transaction<'_>) -> Result<(Vec<NodeRow>, Vec<VolumeRow>), StoreError> {
     let operations = store::list_operations::<Plan>(tx, None)?;
     let is_quiet = |sid: ServiceId| !operations.iter().any(|operation| operation.sid == sid);
@@ -78,7 +93,8 @@ fn left_over(tx: &store::Transaction<'_>) -> Result<(Vec<NodeRow>, Vec<VolumeRow
     let has_node =
         |volume: &VolumeRow| all.iter().any(|node| node.view.id == volume.node_id && node.phase == NodePhase::Active);
     let volumes = store::list_volumes(tx, None)?;
-    let volumes =
-        volumes.into_iter().filter(|volume| is_quiet(volume.sid) && (is_stopped(volume.sid) || !has_node(volume)));
+    let volumes = volumes
+        .into_iter()
+        .filter(|volume| is_quiet(volume.sid) && (is_stopped(volume.sid) || volume.is_kept || !has_node(volume)));
     Ok((nodes, volumes.collect()))
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ServiceEvent;
+use crate::model::{ServiceEvent, VolumeFate};
 use crate::service::Change;
 
 /// What an operation does.
@@ -19,11 +19,15 @@ pub(crate) enum Task {
         ids: Vec<String>,
     },
     StopService,
+    StopKeepingVolumes,
     RemoveService,
     CreateVolume {
         name: String,
     },
     DeleteVolume {
+        name: String,
+    },
+    AttachVolume {
         name: String,
     },
     // The field has the name that older programs recorded.
@@ -41,9 +45,11 @@ impl Task {
             Task::AddNodes { .. } => "add_nodes",
             Task::RemoveNodes { .. } => "remove_nodes",
             Task::StopService => "stop_service",
+            Task::StopKeepingVolumes => "stop_keeping_volumes",
             Task::RemoveService => "remove_service",
             Task::CreateVolume { .. } => "create_volume",
             Task::DeleteVolume { .. } => "delete_volume",
+            Task::AttachVolume { .. } => "attach_volume",
             Task::Adapt { .. } => "adapt",
         }
     }
@@ -52,12 +58,13 @@ impl Task {
     pub(super) fn begins(&self) -> ServiceEvent {
         match self {
             Task::StartService { .. } => ServiceEvent::Start,
-            Task::StopService => ServiceEvent::Stop,
+            Task::StopService | Task::StopKeepingVolumes => ServiceEvent::Stop,
             Task::RemoveService => ServiceEvent::Remove,
             Task::AddNodes { .. }
             | Task::RemoveNodes { .. }
             | Task::CreateVolume { .. }
             | Task::DeleteVolume { .. }
+            | Task::AttachVolume { .. }
             | Task::Adapt { .. } => ServiceEvent::Change,
         }
     }
@@ -74,9 +81,17 @@ impl Task {
         }
     }
 
+    /// Returns the task that stops a service.
+    pub(super) fn stop(volumes: VolumeFate) -> Self {
+        match volumes {
+            VolumeFate::Lost => Task::StopService,
+            VolumeFate::Kept => Task::StopKeepingVolumes,
+        }
+    }
+
     /// Returns whether the task ends its service, and with it all earlier tasks.
     pub(super) fn is_end(&self) -> bool {
-        matches!(self, Task::StopService | Task::RemoveService)
+        matches!(self, Task::StopService | Task::StopKeepingVolumes | Task::RemoveService)
     }
 }
 
@@ -107,9 +122,11 @@ mod tests {
             Task::AddNodes { counts: vec![("node".to_owned(), 2)], cloud: "iaas".to_owned() },
             Task::RemoveNodes { ids: vec!["iaas1".to_owned()] },
             Task::StopService,
+            Task::StopKeepingVolumes,
             Task::RemoveService,
             Task::CreateVolume { name: "v".to_owned() },
             Task::DeleteVolume { name: "v".to_owned() },
+            Task::AttachVolume { name: "v".to_owned() },
             Task::Adapt { change: Change::Code { version: "code-a".to_owned() } },
         ]
     }
@@ -136,7 +153,7 @@ mod tests {
         for (text, task) in [
             (r#"{"AddNodes": {"counts": [["node", 2]], "cloud": "iaas"}}"#, &every_task()[1]),
             (r#""StopService""#, &Task::StopService),
-            (r#"{"Adapt": {"work": {"codeVersionId": "code-a"}}}"#, &every_task()[7]),
+            (r#"{"Adapt": {"work": {"codeVersionId": "code-a"}}}"#, &every_task()[9]),
         ] {
             assert_eq!(&serde_json::from_str::<Task>(text).unwrap(), task, "{text}");
         }
@@ -145,6 +162,6 @@ mod tests {
     #[test]
     fn only_a_stop_and_a_removal_end_what_came_before() {
         let ends: Vec<&str> = every_task().iter().filter(|task| task.is_end()).map(Task::name).collect();
-        assert_eq!(ends, ["stop_service", "remove_service"]);
+        assert_eq!(ends, ["stop_service", "stop_keeping_volumes", "remove_service"]);
     }
 }

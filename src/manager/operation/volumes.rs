@@ -25,7 +25,6 @@ const DESTROYED: u32 = 3;
 
 impl Operation {
     pub(super) async fn create_volume(&mut self, name: &str) -> Result<(), StepError> {
-        let service = self.service().await?;
         let volume = self.volume(name).await?;
         let node = self.node(&volume.node_id).await?;
         let director = &self.manager.director;
@@ -42,11 +41,7 @@ impl Operation {
             self.step_done(ATTACHED, "volume_attached", |_| Ok(())).await?;
         }
         if !self.has_done(MOUNTED) {
-            let call = RpcCall::post(0, "mount_volume");
-            let call = call.param("dev_name", volume.device.as_str()).param("vol_name", name);
-            let call = call.param("vol_id", volume_id.as_str());
-            let agents = service.context.agents.patient();
-            let _nothing_to_say: IgnoredAny = agents.call_within(VOLUME_LIMIT, &node, &call).await?;
+            self.mount(&node, &volume, &volume_id).await?;
             self.step_done(MOUNTED, "volume_mounted", |_| Ok(())).await?;
         }
         self.finish(Ending::Done, |_| Ok(())).await
@@ -105,7 +100,16 @@ impl Operation {
         }
     }
 
-    async fn unmount(&self, node: &NodeRow, name: &str) -> Result<(), StepError> {
+    pub(super) async fn mount(&self, node: &NodeRow, volume: &VolumeRow, volume_id: &str) -> Result<(), StepError> {
+        let service = self.service().await?;
+        let call = RpcCall::post(0, "mount_volume").param("dev_name", volume.device.as_str());
+        let call = call.param("vol_name", volume.name.as_str()).param("vol_id", volume_id);
+        let agents = service.context.agents.patient();
+        let _nothing_to_say: IgnoredAny = agents.call_within(VOLUME_LIMIT, node, &call).await?;
+        Ok(())
+    }
+
+    pub(super) async fn unmount(&self, node: &NodeRow, name: &str) -> Result<(), StepError> {
         let service = self.service().await?;
         let call = RpcCall::post(0, "unmount_volume").param("vol_name", name);
         let agents = service.context.agents.patient();
@@ -113,20 +117,20 @@ impl Operation {
         Ok(())
     }
 
-    async fn volume(&self, name: &str) -> Result<VolumeRow, StepError> {
+    pub(super) async fn volume(&self, name: &str) -> Result<VolumeRow, StepError> {
         let wanted = name.to_owned();
         let found = self.manager.store.read(move |tx| store::find_volume(tx, &wanted)).await?;
         found.ok_or_else(|| StepError::Gone(format!("volume '{name}' is gone")))
     }
 
-    async fn node(&self, id: &str) -> Result<NodeRow, StepError> {
+    pub(super) async fn node(&self, id: &str) -> Result<NodeRow, StepError> {
         let nodes = self.all_nodes().await?;
         let found = nodes.into_iter().find(|node| node.view.id == id);
         found.ok_or_else(|| StepError::Gone(format!("node {id} is gone")))
     }
 }
 
-fn known_id(volume: &VolumeRow) -> Result<String, StepError> {
+pub(super) fn known_id(volume: &VolumeRow) -> Result<String, StepError> {
     let known = volume.volume_id.clone();
     known.ok_or_else(|| StepError::Gone(format!("volume '{}' has no id", volume.name)))
 }

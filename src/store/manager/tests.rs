@@ -31,6 +31,7 @@ fn volume(name: &str, sid: ServiceId) -> VolumeRow {
         cloud: "iaas".to_owned(),
         device: "sdb".to_owned(),
         volume_id: None,
+        is_kept: false,
     }
 }
 
@@ -168,6 +169,13 @@ fn a_volume_is_known_before_its_cloud_names_it() {
         insert_volume(tx, &volume("v", sid))?;
         assert_eq!(find_volume(tx, "v")?, Some(VolumeRow { volume_id: Some("vol-1".to_owned()), ..volume("v", sid) }));
         assert_eq!(list_volumes(tx, Some(ServiceId(99)))?, []);
+        let is_kept = || Ok::<_, StoreError>(find_volume(tx, "v")?.is_some_and(|volume| volume.is_kept));
+        set_volumes_kept(tx, ServiceId(99))?;
+        assert!(!is_kept()?, "of another service");
+        set_volumes_kept(tx, sid)?;
+        assert!(is_kept()?);
+        set_volume_in_use(tx, "v")?;
+        assert!(!is_kept()?);
         delete_volume(tx, "v")?;
         assert_eq!(find_volume(tx, "v")?, None);
         Ok::<_, StoreError>(())
