@@ -30,7 +30,7 @@ const WORDS: &[(&[&str], &str)] = &[
     (&["rm", "remove", "destroy", "delete"], "conpaas application delete APP, conpaas service remove APP SERVICE"),
     (&["create", "new"], "conpaas application create NAME, conpaas generic add APP"),
     (&["scale"], "conpaas generic add_nodes APP SERVICE --count N, remove_nodes"),
-    (&["volumes", "volume", "disk", "disks"], "conpaas generic list_volumes APP SERVICE"),
+    (&["volumes", "disk", "disks"], "conpaas volume list, conpaas generic list_volumes APP SERVICE"),
     (&["login", "auth", "signin", "whoami"], "conpaas user get_certificate, conpaas user get_config"),
     (&["signup", "register"], "conpaas user create_free NAME"),
     (&["users", "accounts", "passwd", "password"], "conpaas user list, conpaas user get_config"),

@@ -20,6 +20,9 @@ use crate::model::VolumeFate;
 /// The code version that every service has from the beginning.
 const DEFAULT_CODE: &str = "code-default";
 
+const AGREE: &str = "Add --yes to do it.";
+const OR_KEEP: &str = "Add --yes to do it, or --keep-volumes to keep the volumes.";
+
 /// What the user agrees to beforehand.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Consent {
@@ -77,7 +80,8 @@ pub(crate) async fn agree_for_service(
     if is_agreed(run, consent) {
         return Ok(());
     }
-    agree(run, words, &of_service(&run.session, found, extent).await?)
+    let remedy = if extent == Extent::Nodes { OR_KEEP } else { AGREE };
+    agree(run, words, &of_service(&run.session, found, extent).await?, remedy)
 }
 
 /// Asks before the last `n_nodes` nodes of a service go.
@@ -106,7 +110,7 @@ pub(crate) async fn agree_for_nodes(
             format!("volume '{}' ({} MB), if its node {} goes", volume.vol_name, volume.vol_size, volume.vm_id)
         })
         .collect();
-    agree(run, words, &lost)
+    agree(run, words, &lost, AGREE)
 }
 
 /// Asks before an application stops or goes.
@@ -147,7 +151,8 @@ pub(crate) async fn agree_for_application(
         let kept = volumes.iter().filter(|volume| volume.app_id == app.aid && volume.state == VolumeState::Kept);
         lost.extend(kept.map(|volume| format!("kept volume '{}' ({} MB)", volume.name, volume.size)));
     }
-    agree(run, words, &lost)
+    let remedy = if end == End::Stop(VolumeFate::Lost) { OR_KEEP } else { AGREE };
+    agree(run, words, &lost, remedy)
 }
 
 /// Asks before what `lost` names goes.
@@ -155,7 +160,7 @@ pub(crate) async fn agree_for_application(
 /// # Errors
 /// The user does not agree, or cannot be asked.
 pub(crate) fn agree_for(run: &Invocation, words: &str, lost: &[String], consent: Consent) -> Result<(), Failure> {
-    if is_agreed(run, consent) { Ok(()) } else { agree(run, words, lost) }
+    if is_agreed(run, consent) { Ok(()) } else { agree(run, words, lost, AGREE) }
 }
 
 async fn of_service(session: &Session, found: &FoundService, extent: Extent) -> Result<Vec<String>, Failure> {
@@ -184,13 +189,13 @@ fn can_ask(run: &Invocation) -> bool {
     !run.printer.is_json && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-fn agree(run: &Invocation, words: &str, lost: &[String]) -> Result<(), Failure> {
+fn agree(run: &Invocation, words: &str, lost: &[String], remedy: &str) -> Result<(), Failure> {
     if lost.is_empty() {
         return Ok(());
     }
     let text = told(words, lost);
     if !can_ask(run) {
-        return Err(Failure::usage(format!("{text}\nNothing was done. Add --yes to do it.")));
+        return Err(Failure::usage(format!("{text}\nNothing was done. {remedy}")));
     }
     run.printer.note(&text);
     let answer = prompt::ask_line("Go on? [y/N] ")?;

@@ -355,6 +355,7 @@ mod tests {
             ("cloud", 3),
             ("application", 10),
             ("service", 18),
+            ("volume", 4),
             ("director", 2),
             ("generic", 31),
             ("helloworld", 18),

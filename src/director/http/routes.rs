@@ -76,7 +76,7 @@ const ROUTES: &[Route] = &[
     route(POST, "/remove", Access::User, |d, c| Box::pin(services::remove(d, c))),
     route(ANY, "/list", Access::User, |d, c| Box::pin(services::list(d, c))),
     route(ANY, "/list/<int>", Access::User, |d, c| Box::pin(services::list(d, c))),
-    route(GET, "/list_volumes", Access::User, |d, c| Box::pin(volumes::list(d, c))),
+    route(ANY, "/list_volumes", Access::User, |d, c| Box::pin(volumes::list(d, c))),
     route(POST, "/delete_kept_volume", Access::User, |d, c| Box::pin(volumes::delete_kept(d, c))),
     within(NODES, route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(nodes::create(d, c)))),
     route(POST, "/remove_nodes", Access::Manager, |d, c| Box::pin(nodes::remove(d, c))),

@@ -209,7 +209,7 @@ pub(crate) fn placed_of(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Placed>
         let volume = read(row)?;
         let of_node: Option<i64> = row.get("node_service")?;
         Ok(Placed {
-            sid: volume.sid.or(of_node.map(ServiceId)),
+            sid: if volume.is_kept { volume.sid } else { of_node.map(ServiceId) },
             application: row.get("app_name")?,
             vmid: row.get("node_vmid")?,
             volume,

@@ -68,10 +68,59 @@ async fn losses_are_agreed_to(place: &Place, node: &str) {
     }
     let volumes = run("conpaas generic list_volumes web 1").await;
     assert!(volumes.stdout.contains("data"), "nothing was done: {volumes:?}");
+    volumes_are_kept(place).await;
     let stopped = run("conpaas generic stop web 1 --yes").await;
     assert_eq!(stopped.code, 0, "{stopped:?}");
     assert_eq!(run("conpaas generic list_volumes web 1").await.stdout, "No existing storage volumes.\n");
     assert_eq!(run("cps-application stop web").await.code, 0, "scripts of old names are not asked");
+}
+
+/// A volume outlives its service's stop and its application's, is attached again, and goes when its owner says so.
+async fn volumes_are_kept(place: &Place) {
+    let run = async |line: &str| place.run(&line.split(' ').collect::<Vec<_>>()).await;
+    let well = async |line: &str| {
+        let got = run(line).await;
+        assert_eq!(got.code, 0, "{line}: {got:?}");
+        got.stdout
+    };
+    let listed = async || serde_json::from_str::<Value>(&well("conpaas volume list --json").await).unwrap();
+    let row = |sid: Option<i64>, state: &str| {
+        json!([{"aid": 2, "application": "web", "sid": sid, "vol_name": "data", "vol_size": 1, "state": state,
+                "cloud": "default"}])
+    };
+    assert_eq!(listed().await, row(Some(1), "attached"));
+    let used = run("conpaas volume delete web data --yes").await;
+    assert!(used.code == 1 && used.stderr.contains("is in use, not kept"), "{used:?}");
+    well("conpaas generic stop web 1 --keep-volumes").await;
+    assert_eq!(listed().await, row(Some(1), "kept"));
+    well("conpaas generic start web 1").await;
+    assert_eq!(listed().await, row(Some(1), "attached"));
+    let asked = run("conpaas application stop web --keep-volumes").await;
+    assert!(asked.code == 2 && !asked.stderr.contains("volume 'data'"), "{asked:?}");
+    well("conpaas application stop web --keep-volumes --yes").await;
+    assert_eq!(listed().await, row(None, "kept"));
+    let table = well("conpaas volume list -a web").await;
+    assert!(table.contains("aid application  sid vol_name vol_size state cloud"), "{table}");
+
+    for line in ["application start web", "generic add web", "generic start web 1"] {
+        well(&format!("conpaas {line}")).await;
+    }
+    let nodes: Value = serde_json::from_str(&well("conpaas generic list_nodes web 1 --json").await).unwrap();
+    let node = nodes[0]["agent_id"].as_str().unwrap();
+    let twice = run(&format!("conpaas generic create_volume web data 1 {node}")).await;
+    assert!(twice.code == 1 && twice.stderr.contains("Volume 'data' is kept already"), "{twice:?}");
+    well(&format!("conpaas volume attach web data {node}")).await;
+    assert_eq!(listed().await, row(Some(1), "attached"));
+    well("conpaas generic stop web 1 --keep-volumes").await;
+    for line in ["conpaas volume delete web data", "conpaas application delete web"] {
+        let asked = run(line).await;
+        assert!(asked.code == 2 && asked.stderr.contains("volume 'data' (1 MB)"), "{line}: {asked:?}");
+    }
+    let unknown = run("conpaas volume delete web nope --yes").await;
+    assert_eq!((unknown.code, unknown.stderr.contains("Unknown volume name 'nope'")), (1, true), "{unknown:?}");
+    well("conpaas volume delete web data --yes").await;
+    assert_eq!(well("conpaas volume list").await, "No existing storage volumes.\n");
+    well("conpaas generic start web 1").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

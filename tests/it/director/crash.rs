@@ -84,6 +84,11 @@ impl Session<'_> {
         Some(info["nodes"].as_array()?.iter().filter_map(|node| node.as_str().map(str::to_owned)).collect())
     }
 
+    /// The volumes that the director has for the user.
+    async fn owned_volumes(&self) -> Value {
+        eventually("volumes are listed", || async { self.director("/list_volumes", &[]).await }).await
+    }
+
     async fn volumes(&self) -> Option<usize> {
         let info = self.call(&RpcCall::get(0, "get_app_info")).await?.ok()?;
         info["volumes"].as_array().map(Vec::len)
@@ -100,12 +105,14 @@ impl Session<'_> {
 
 /// One thing that a user does, from a state of rest to a state of rest.
 /// Doing it again after a crash is what a user would do.
-const ACTIONS: [&str; 9] = [
+const ACTIONS: [&str; 11] = [
     "start application",
     "add service",
     "start service",
-    "add nodes",
     "create volume",
+    "stop keeping volumes",
+    "start again",
+    "add nodes",
     "delete volume",
     "remove nodes",
     "stop service",
@@ -120,7 +127,7 @@ async fn act(session: &Session<'_>, action: &str) {
         "add service" => {
             session.director("/add/generic", &[("appid", "1")]).await;
         }
-        "start service" => {
+        "start service" | "start again" => {
             let call = RpcCall::post(0, "start_service").param("service_id", 1).param("cloud", "default");
             session.call(&call).await;
         }
@@ -144,6 +151,10 @@ async fn act(session: &Session<'_>, action: &str) {
         }
         "stop service" => {
             session.call(&RpcCall::post(0, "stop_service").param("service_id", 1)).await;
+        }
+        "stop keeping volumes" => {
+            let call = RpcCall::post(0, "stop_service").param("service_id", 1).param("keep_volumes", true);
+            session.call(&call).await;
         }
         "stop application" => {
             session.director("/stopapp/1", &[]).await;
@@ -184,6 +195,18 @@ async fn settled(session: &Session<'_>, action: &str) -> bool {
         "remove nodes" => {
             session.rests(&["RUNNING"]).await;
             eventually("nodes are listed", || session.nodes()).await.len() == 2
+        }
+        "stop keeping volumes" => {
+            let is_stopped = session.rests(&["RUNNING", "STOPPED"]).await == "STOPPED";
+            let volumes = session.owned_volumes().await;
+            assert_eq!(volumes.as_array().map(Vec::len), Some(1), "it is there whatever happens: {volumes}");
+            is_stopped && volumes[0]["state"] == "kept"
+        }
+        "start again" => {
+            let is_running = session.rests(&["INIT", "RUNNING", "ERROR", "STOPPED"]).await == "RUNNING";
+            let volumes = session.owned_volumes().await;
+            assert_eq!(volumes.as_array().map(Vec::len), Some(1), "it is there whatever happens: {volumes}");
+            is_running && volumes[0]["state"] == "attached"
         }
         "stop service" => session.rests(&["RUNNING", "STOPPED"]).await == "STOPPED",
         "stop application" => {

@@ -8,6 +8,7 @@ mod crowd;
 mod damaged;
 mod full_disk;
 mod join;
+mod kept_volume;
 mod matrix;
 mod old_client;
 mod orphan;

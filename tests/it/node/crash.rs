@@ -7,17 +7,21 @@ use conpaas::rpc::RpcCall;
 use conpaas::task::CRASH_VARIABLE;
 use serde_json::json;
 
-use super::world::{World, add_nodes, create_volume, delete_volume, remove_nodes, start, stop};
+use super::world::{
+    World, add_nodes, attach_volume, create_volume, delete_volume, remove_nodes, start, stop, stop_keeping_volumes,
+};
 use crate::support::wait::eventually;
 
 /// What a run of everything changes; the same on every run.
-const OPERATIONS: [&str; 8] = [
+const OPERATIONS: [&str; 10] = [
     "start_service",
     "add_nodes",
     "remove_nodes",
     "create_volume",
     "delete_volume",
     "adapt",
+    "stop_keeping_volumes",
+    "attach_volume",
     "stop_service",
     "remove_service",
 ];
@@ -58,6 +62,11 @@ fn is_of_failure(point: &str) -> bool {
     ["start_service.failed", "start_service.nodes_given_back"].contains(&point)
 }
 
+/// Points that only the start of a service passes that finds a volume again.
+fn is_of_kept_volume(point: &str) -> bool {
+    point.starts_with("start_service.volume_")
+}
+
 /// Brings the world to where `operation` can be asked for.
 async fn prepare(world: &World, operation: &str) {
     let sid = match world.state(1).await.as_str() {
@@ -77,7 +86,10 @@ async fn prepare(world: &World, operation: &str) {
         settle(world).await;
         world.await_no_scripts(1).await;
     }
-    if operation == "delete_volume" {
+    if operation == "attach_volume" && world.director.kept().is_empty() {
+        keep_volume_of_another_service(world).await;
+    }
+    if ["delete_volume", "stop_keeping_volumes"].contains(&operation) {
         let volumes = world.ok(RpcCall::post(0, "list_volumes")).await;
         if volumes["volumes"].as_array().unwrap().is_empty() {
             let node = world.node_ids().await.remove(0);
@@ -87,6 +99,20 @@ async fn prepare(world: &World, operation: &str) {
     }
 }
 
+/// Has a second service keep a volume, which no start of the first one finds.
+async fn keep_volume_of_another_service(world: &World) {
+    let sid = world.add("generic").await;
+    let before = world.node_ids().await;
+    world.start_service(sid).await;
+    world.await_no_scripts(sid).await;
+    let nodes = world.node_ids().await;
+    let node = nodes.iter().find(|node| !before.contains(node)).unwrap();
+    world.ok(create_volume("w", 1, node)).await;
+    settle(world).await;
+    world.ok(stop_keeping_volumes(sid)).await;
+    settle(world).await;
+}
+
 async fn call_of(world: &World, operation: &str) -> RpcCall {
     match operation {
         "start_service" => start(1),
@@ -94,6 +120,8 @@ async fn call_of(world: &World, operation: &str) -> RpcCall {
         "remove_nodes" => remove_nodes(1, json!({"node": 1})),
         "create_volume" => create_volume("v", 1, &world.node_ids().await[0]),
         "delete_volume" => delete_volume("v"),
+        "stop_keeping_volumes" => stop_keeping_volumes(1),
+        "attach_volume" => attach_volume("w", &world.node_ids().await[0]),
         "adapt" => RpcCall::post(1, "enable_code").param("codeVersionId", "code-default"),
         "stop_service" => stop(1),
         _ => RpcCall::post(0, "remove_service").param("service_id", 1),
@@ -118,7 +146,14 @@ async fn expect_nothing_lost(world: &World, point: &str) {
         let mut known = world.node_ids().await;
         known.sort();
         let volumes = world.ok(RpcCall::post(0, "list_volumes")).await;
-        let n_volumes = volumes["volumes"].as_array().unwrap().len();
+        let mut names = world.director.kept();
+        names.extend(volumes["volumes"].as_array().unwrap().iter().map(|volume| {
+            let name = volume["vol_name"].as_str().unwrap();
+            name.to_owned()
+        }));
+        names.sort();
+        names.dedup();
+        let n_volumes = names.len();
         let mut there = world.director.nodes();
         there.sort();
         (known == there && n_volumes == world.director.n_volumes()).then_some(())
@@ -134,6 +169,11 @@ async fn crash_at(point: &str) {
     if is_of_failure(point) {
         spoil_code(&world, 1).await;
     }
+    if is_of_kept_volume(point) {
+        prepare(&world, "stop_keeping_volumes").await;
+        world.ok(stop_keeping_volumes(1)).await;
+        settle(&world).await;
+    }
     let call = call_of(&world, operation).await;
     world.bench.kill(world.pid);
     world.restart(&[(CRASH_VARIABLE, point)]).await;
@@ -145,12 +185,15 @@ async fn crash_at(point: &str) {
     expect_nothing_lost(&world, point).await;
     let state = world.state(1).await;
     let wanted = match operation {
-        "stop_service" => "STOPPED",
+        "stop_service" | "stop_keeping_volumes" => "STOPPED",
         "remove_service" => "REMOVED",
         "start_service" if is_of_failure(point) => "ERROR",
         _ => "RUNNING",
     };
     assert_eq!(state, wanted, "after {point}: {:?}", world.director.log());
+    if operation == "stop_keeping_volumes" {
+        assert_eq!(world.director.kept(), ["v"], "after {point}");
+    }
     // And it goes on working.
     if state == "RUNNING" {
         world.ok(stop(1)).await;

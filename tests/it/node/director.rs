@@ -35,6 +35,10 @@ struct Records {
     volumes: BTreeMap<String, PathBuf>,
     volume_of_operation: BTreeMap<String, String>,
     attached: BTreeMap<String, PathBuf>,
+    /// Name and size of each volume by id.
+    names: BTreeMap<String, (String, u64)>,
+    /// The services of kept volumes by id.
+    kept: BTreeMap<String, i64>,
     credit: i64,
     /// Requests in order: route and what it was about.
     log: Vec<String>,
@@ -103,6 +107,12 @@ impl StandInDirector {
         self.state.lock().unwrap().volumes.len()
     }
 
+    /// Names of the volumes that are kept.
+    pub(crate) fn kept(&self) -> Vec<String> {
+        let state = self.state.lock().unwrap();
+        state.kept.keys().map(|id| state.names[id].0.clone()).collect()
+    }
+
     pub(crate) fn log(&self) -> Vec<String> {
         self.state.lock().unwrap().log.clone()
     }
@@ -133,6 +143,16 @@ impl StandInDirector {
             "/create_nodes" => Response::json_line(&self.create_nodes(&form).await),
             "/remove_nodes" => Response::json_line(&self.remove_nodes(&form)),
             "/create_volume" => Response::json_line(&self.create_volume(&form)),
+            "/keep_volume" => {
+                let id = form.get("volume_id").unwrap().to_owned();
+                self.state.lock().unwrap().kept.insert(id, form.get("service_id").unwrap().parse().unwrap());
+                Response::json_line(&json!({}))
+            }
+            "/use_volume" => {
+                self.state.lock().unwrap().kept.remove(form.get("volume_id").unwrap());
+                Response::json_line(&json!({}))
+            }
+            "/kept_volumes" => Response::json_line(&self.kept_volumes()),
             "/attach_volume" => Response::json_line(&self.attach_volume(&form)),
             "/detach_volume" => Response::json_line(&self.detach_volume(&form)),
             "/destroy_volume" => {
@@ -201,7 +221,14 @@ impl StandInDirector {
             let mut state = self.state.lock().unwrap();
             state.made.retain(|_, made| !made.iter().any(|node| node.id == view.id));
             let Some((pid, root)) = state.nodes.remove(&view.id) else { continue };
-            state.attached.retain(|_, link| !link.starts_with(&root));
+            let of_node: Vec<String> =
+                state.attached.iter().filter(|(_, link)| link.starts_with(&root)).map(|(id, _)| id.clone()).collect();
+            for id in of_node {
+                state.attached.remove(&id);
+                if !state.kept.contains_key(&id) {
+                    state.volumes.remove(&id).into_iter().for_each(|directory| fs::remove_dir_all(directory).unwrap());
+                }
+            }
             drop(state);
             self.bench.kill(pid);
         }
@@ -220,8 +247,19 @@ impl StandInDirector {
         let directory = self.bench.path(&format!("{id}-{operation}"));
         fs::create_dir(&directory).unwrap();
         state.volumes.insert(id.clone(), directory);
+        let name = form.get("name").unwrap().trim_start_matches("vol-").to_owned();
+        state.names.insert(id.clone(), (name, form.get("size").unwrap().parse().unwrap()));
         state.volume_of_operation.insert(operation, id.clone());
         json!({ "volume_id": id })
+    }
+
+    fn kept_volumes(&self) -> Value {
+        let state = self.state.lock().unwrap();
+        let view = |(id, sid): (&String, &i64)| {
+            let (name, size) = &state.names[id];
+            json!({ "volume_id": id, "name": name, "size": size, "cloud": "iaas", "service_id": sid })
+        };
+        state.kept.iter().map(view).collect()
     }
 
     fn attach_volume(&self, form: &Form) -> Value {

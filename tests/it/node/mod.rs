@@ -7,6 +7,7 @@ mod code;
 mod crash;
 mod director;
 mod hostile_agents;
+mod kept_volume;
 mod lost;
 mod manager;
 mod operation;

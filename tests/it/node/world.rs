@@ -127,6 +127,14 @@ pub(crate) fn stop(sid: i64) -> RpcCall {
     RpcCall::post(0, "stop_service").param("service_id", sid)
 }
 
+pub(crate) fn stop_keeping_volumes(sid: i64) -> RpcCall {
+    stop(sid).param("keep_volumes", true)
+}
+
+pub(crate) fn attach_volume(name: &str, node: &str) -> RpcCall {
+    RpcCall::post(0, "attach_volume").param("volumeName", name).param("agentId", node)
+}
+
 pub(crate) fn add_nodes(sid: i64, nodes: Value) -> RpcCall {
     RpcCall::post(0, "add_nodes").param("service_id", sid).param("nodes", nodes).param("cloud", "default")
 }
