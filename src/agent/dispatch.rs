@@ -21,6 +21,7 @@ const METHODS: &[Method<Arc<Own>>] = &[
     get("check_process", |_, call| Box::pin(check_process(call))),
     get("get_log", |own, call| Box::pin(get_log(own, call))),
     post("set_director_url", |own, call| Box::pin(set_director_url(own, call))),
+    post("set_wanted_nodes", |own, call| Box::pin(set_wanted_nodes(own, call))),
 ];
 const MAX_LOG_BYTES: u64 = 1024 * 1024;
 
@@ -106,6 +107,14 @@ async fn set_director_url(node: Arc<Own>, mut call: Call) -> Result<Reply, Metho
     let url = call.director_url()?;
     call.finish()?;
     sys::blocking(move || node.credentials.move_director(&url)).await?;
+    Ok(Reply::nothing())
+}
+
+/// Takes the director's word on which nodes of the application are wanted.
+async fn set_wanted_nodes(node: Arc<Own>, mut call: Call) -> Result<Reply, MethodError> {
+    let said = call.wanted_nodes()?;
+    call.finish()?;
+    sys::blocking(move || node.credentials.learn_nodes(&said)).await?;
     Ok(Reply::nothing())
 }
 

@@ -52,11 +52,7 @@ pub(crate) async fn use_again(director: &Director, asker: Asker, id: String) -> 
 
 /// Returns the kept volumes of the asking manager's application.
 pub(crate) async fn of_application(director: &Director, asker: Asker) -> Result<Vec<Volume>, Failure> {
-    let read = move |tx: &Transaction<'_>| {
-        asker.expect_wanted(tx)?;
-        Ok::<_, Failure>(volume::kept_of(tx, asker.aid)?)
-    };
-    director.store.read(read).await
+    director.store.read(move |tx| Ok::<_, Failure>(volume::kept_of(tx, asker.aid)?)).await
 }
 
 /// Returns all volumes of a user, kept and in use.

@@ -15,6 +15,7 @@ mod application_start;
 mod asker;
 mod attempts;
 mod backup;
+mod census;
 mod check;
 mod clouds;
 mod credit;

@@ -13,10 +13,10 @@ use futures_util::stream;
 use tokio_util::sync::CancellationToken;
 
 use super::error::Failure;
+use super::node::peer;
 use super::node::remove::logged;
 use super::state::Director;
-use crate::model::NodeRole;
-use crate::rpc::{CallError, Client, Endpoint, PeerRule, RpcCall};
+use crate::rpc::{CallError, RpcCall};
 use crate::store::director::node::{self, Node, Phase};
 use crate::sys::chain;
 
@@ -61,15 +61,8 @@ async fn rows(director: &Director) -> Option<Vec<Node>> {
 /// Tells one node; returns its number if there is no use in telling it again.
 async fn tell(director: &Director, row: Node, url: &str) -> Option<i64> {
     let place = row.place.as_ref()?;
-    let (uid, aid) = (row.wanted.uid, row.wanted.aid);
-    let rule = match row.wanted.role {
-        NodeRole::Manager => PeerRule::Manager(uid, aid),
-        NodeRole::Agent => PeerRule::Agent(uid, aid),
-    };
-    let client = Client::new(Some(&director.certificate.credentials()), rule);
-    let client = logged(client, "call a node")?.with_timeout(LIMIT);
-    let endpoint = Endpoint { host: place.ip.to_string(), port: place.port };
-    match client.call(&endpoint, &RpcCall::post(0, "set_director_url").param("director_url", url)).await {
+    let client = logged(peer::client(director, &row, LIMIT), "call a node")?;
+    match client.call(&peer::endpoint(place), &RpcCall::post(0, "set_director_url").param("director_url", url)).await {
         Ok(_) => Some(row.rid),
         Err(CallError::Client(error)) => {
             tracing::debug!(node.tag = %row.wanted.tag, error = %chain(&error), "a node is told later where the director is");

@@ -11,12 +11,14 @@ use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::census::Census;
 use super::clouds::Clouds;
 use super::credit;
 use super::host::{HostError, check_host, is_found_without_resolver};
 use super::http;
 use super::lock::{self, DirectorLock};
 use super::node::stop::StopMark;
+use super::node::tell_wanted;
 use super::orphan;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
@@ -105,6 +107,7 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
     tasks.spawn("charge credit", credit::run_credits(Arc::clone(&director)));
     tasks.spawn("record the time", record_time(director.config.state_dir.clone(), tasks.stopping()));
     tasks.spawn("tell nodes the URL", relocation::tell_nodes(Arc::clone(&director), tasks.stopping()));
+    tasks.spawn("tell nodes of each other", tell_wanted::tell_nodes(Arc::clone(&director), tasks.stopping()));
     tasks.spawn("follow the certificate", Arc::clone(&director.certificate).follow(tasks.stopping()));
     let limits = limits(&director.config)?;
     let handler = handler(&director);
@@ -184,6 +187,7 @@ fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::
         reserve: Reserve::new(&config.state_dir, config.reserve_bytes),
         stop_mark: StopMark::new(&config.state_dir),
         tasks,
+        census: Census::default(),
         operations: KeyedLocks::default(),
         config,
     }))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use super::census::Census;
 use super::clouds::Clouds;
 use super::error::Failure;
 use super::lock::DirectorLock;
@@ -37,6 +38,8 @@ pub(crate) struct Director {
     pub(crate) stop_mark: StopMark,
     /// Wakes the reconcilers.
     pub(crate) reconcile: Wakers,
+    /// Which nodes know of which removals.
+    pub(crate) census: Census,
     /// A repeated operation waits for its first run.
     pub(crate) operations: KeyedLocks<OperationKey>,
 }

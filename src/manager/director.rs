@@ -17,6 +17,7 @@ use crate::api::{KeptVolumeView, NodeRequest, NodeView};
 use crate::config::{DirectorUrl, ManagerConfig};
 use crate::model::ServiceId;
 use crate::node::NodeCredentials;
+use crate::pki::WantedNodes;
 use crate::rpc::{Answer, ClientError, FormBody};
 use crate::service::NodeSettings;
 use crate::store::manager::VolumeRow;
@@ -84,6 +85,11 @@ impl Director {
     /// Calls the director at another URL from now on. Blocking.
     pub(crate) fn move_to(&self, url: &DirectorUrl) -> Result<(), FileError> {
         self.credentials.move_director(url)
+    }
+
+    /// Refuses from now on the certificates of nodes that the director does not want. Blocking.
+    pub(crate) fn learn_nodes(&self, said: &WantedNodes) -> Result<(), FileError> {
+        self.credentials.learn_nodes(said)
     }
 
     /// The owner's credit.

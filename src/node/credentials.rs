@@ -1,15 +1,19 @@
 //! The certificate of a node, in use and renewed while it runs.
 
-use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{DirectorUrl, NODE_CONFIG_PATH, NodeBase, with_director_url};
-use crate::pki::{AuthorityError, BACKDATED_SECONDS, CertificateRequest, Credentials, CredentialsError, Identity};
-use crate::rpc::{Client, ClientAuthentication, ClientError, Endpoint, FormBody, PeerRule, TlsError, server_config};
+use crate::pki::{
+    AuthorityError, BACKDATED_SECONDS, CertificateRequest, Credentials, CredentialsError, Identity, WantedNodes,
+};
+use crate::rpc::{
+    Client, ClientAuthentication, ClientError, Endpoint, FormBody, KnownNodes, PeerRule, TlsError, server_config,
+};
 use crate::sys;
 use crate::sys::excerpt::excerpt;
 use crate::sys::file::{self, FileError};
@@ -51,6 +55,11 @@ pub struct NodeCredentials {
     in_use: RwLock<InUse>,
     server: Arc<RwLock<Arc<ServerConfig>>>,
     rule: PeerRule,
+    known: KnownNodes,
+    /// Where [`KnownNodes`] are kept.
+    known_file: PathBuf,
+    /// One writer at a time.
+    learning: Mutex<()>,
 }
 
 struct InUse {
@@ -69,7 +78,9 @@ impl NodeCredentials {
         Credentials::settle(&directory)?;
         let credentials = Credentials::load(&directory)?;
         let rule = PeerRule::Agent(base.user_id, base.app_id);
-        let (in_use, server) = put_to_use(&credentials, &rule)?;
+        let known_file = base.rooted(&base.var_tmp).join("wanted-nodes.json");
+        let known = read_known(&known_file);
+        let (in_use, server) = put_to_use(&credentials, &rule, &known)?;
         let director = RwLock::new(endpoint(&base.director_url));
         Ok(NodeCredentials {
             directory,
@@ -78,6 +89,9 @@ impl NodeCredentials {
             in_use: RwLock::new(in_use),
             server: Arc::new(RwLock::new(server)),
             rule,
+            known,
+            known_file,
+            learning: Mutex::new(()),
         })
     }
 
@@ -114,6 +128,27 @@ impl NodeCredentials {
         tracing::info!(director = %url, "the director has moved");
         *director = new;
         Ok(())
+    }
+
+    /// Returns whether a certificate is that of a node that was removed, as far as the director has said.
+    pub(crate) fn is_removed(&self, identity: &Identity) -> bool {
+        self.known.is_removed(identity)
+    }
+
+    /// Takes the director's word on which nodes of the application are wanted, also after a restart. Blocking.
+    ///
+    /// # Errors
+    /// It cannot be written; it counts nevertheless until the node's program ends.
+    pub(crate) fn learn_nodes(&self, said: &WantedNodes) -> Result<(), FileError> {
+        let _one_writer = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.known.now();
+        self.known.learn(said);
+        let now = self.known.now();
+        if now == before {
+            return Ok(());
+        }
+        let text = serde_json::to_string(&now).expect("plain data with text keys");
+        file::write_atomic(&self.known_file, text.as_bytes(), 0o600)
     }
 
     /// A client that speaks to agents of this application, as its manager does.
@@ -184,7 +219,7 @@ impl NodeCredentials {
         }
         let old = Credentials::load(&self.directory)?;
         let new = Credentials { certificate_pem: text, key_pem, authority_pem: old.authority_pem };
-        let (in_use, server) = put_to_use(&new, &self.rule)?;
+        let (in_use, server) = put_to_use(&new, &self.rule, &self.known)?;
         new.replace(&self.directory)?;
         *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = in_use;
         *self.server.write().unwrap_or_else(PoisonError::into_inner) = server;
@@ -222,11 +257,24 @@ impl Life {
     }
 }
 
-fn put_to_use(credentials: &Credentials, rule: &PeerRule) -> Result<(InUse, Arc<ServerConfig>), NodeCredentialsError> {
+/// A file that is damaged tells nothing; the director says it again.
+fn read_known(path: &Path) -> KnownNodes {
+    let known = KnownNodes::default();
+    if let Some(said) = file::read_text(path).ok().and_then(|text| serde_json::from_str(&text).ok()) {
+        known.learn(&said);
+    }
+    known
+}
+
+fn put_to_use(
+    credentials: &Credentials,
+    rule: &PeerRule,
+    known: &KnownNodes,
+) -> Result<(InUse, Arc<ServerConfig>), NodeCredentialsError> {
     let in_use = InUse {
         identity: credentials.identity()?,
         to_director: Client::new(Some(credentials), PeerRule::Director)?,
-        to_agents: Client::new(Some(credentials), rule.clone())?,
+        to_agents: Client::refusing(Some(credentials), rule.clone(), known.clone())?,
     };
     Ok((in_use, server_config(credentials, ClientAuthentication::Required)?))
 }

@@ -37,15 +37,16 @@ pub(crate) async fn listen(
     address: Ipv4Addr,
     port: u16,
     upload_directory: PathBuf,
-    credentials: &NodeCredentials,
+    credentials: &Arc<NodeCredentials>,
     dispatch: Arc<dyn Dispatch>,
     tasks: &Tasks,
 ) -> Result<(), NodeError> {
     let listener =
         TcpListener::bind((address, port)).await.map_err(|source| NodeError::Listen { address, port, source })?;
+    let shown = Arc::clone(credentials);
     let handler: Handler = Arc::new(move |request| {
-        let dispatch = Arc::clone(&dispatch);
-        Box::pin(async move { answer(&*dispatch, request).await })
+        let (dispatch, credentials) = (Arc::clone(&dispatch), Arc::clone(&shown));
+        Box::pin(async move { answer(&*dispatch, &credentials, request).await })
     });
     // Neighbours can give themselves more addresses; all of them together are one stranger.
     let neighbours = Ipv4Network::around(address, NEIGHBOURHOOD_PREFIX);
@@ -57,8 +58,14 @@ pub(crate) async fn listen(
     Ok(())
 }
 
-async fn answer(dispatch: &dyn Dispatch, mut request: Request) -> Response {
+async fn answer(dispatch: &dyn Dispatch, credentials: &NodeCredentials, mut request: Request) -> Response {
     let caller = request.caller.clone();
+    if let Some(identity) = caller.identity.as_ref().filter(|identity| credentials.is_removed(identity)) {
+        let serial = &identity.serial;
+        tracing::warn!(peer = %caller.address, serial, "refused a caller: its certificate is of a node that was removed");
+        request.discard_rest().await;
+        return Response::refusal(403, "Your certificate is of a node that was removed");
+    }
     let is_accepted = caller.identity.as_ref().is_some_and(|identity| dispatch.accepts(identity));
     if !is_accepted {
         let role = caller.identity.map_or_else(|| "none".to_owned(), |identity| identity.role.to_string());

@@ -18,6 +18,7 @@ mod names;
 mod request;
 mod serial;
 mod subject;
+mod wanted_nodes;
 
 pub use authority::Authority;
 pub use credentials::{Credentials, fingerprint};
@@ -30,3 +31,4 @@ pub use names::CertificateName;
 pub use request::CertificateRequest;
 pub use serial::NodeNumber;
 pub use subject::Subject;
+pub use wanted_nodes::WantedNodes;

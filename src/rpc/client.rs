@@ -17,8 +17,9 @@ use super::endpoint::Endpoint;
 use super::exchange::{Exchange, Taken};
 use super::form_body::{Body, FormBody};
 use super::jsonrpc::CallKind;
+use super::known_nodes::KnownNodes;
 use super::peer_rule::PeerRule;
-use super::tls::{TlsError, client_config};
+use super::tls::{TlsError, client_config_but};
 use crate::pki::Credentials;
 use crate::sys::excerpt::{excerpt, excerpt_of_bytes};
 
@@ -53,7 +54,19 @@ impl Client {
     /// # Errors
     /// The credentials cannot be used.
     pub fn new(credentials: Option<&Credentials>, rule: PeerRule) -> Result<Self, TlsError> {
-        let tls = client_config(credentials, rule)?;
+        Client::refusing(credentials, rule, KnownNodes::default())
+    }
+
+    /// Returns the same client, which does not talk to nodes that are known to be removed.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub(crate) fn refusing(
+        credentials: Option<&Credentials>,
+        rule: PeerRule,
+        known: KnownNodes,
+    ) -> Result<Self, TlsError> {
+        let tls = client_config_but(credentials, rule, known)?;
         Ok(Client { tls, timeout: Duration::from_secs(60), max_answer_bytes: MAX_ANSWER_BYTES })
     }
 

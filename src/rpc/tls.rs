@@ -19,6 +19,7 @@ use rustls::{
     SignatureScheme,
 };
 
+use super::known_nodes::KnownNodes;
 use super::peer_rule::PeerRule;
 use crate::model::CertificateRole;
 use crate::pki::{Credentials, CredentialsError, Identity};
@@ -88,13 +89,25 @@ pub fn server_config(
 /// # Errors
 /// The credentials cannot be used, or the rule needs an authority and there is none.
 pub fn client_config(credentials: Option<&Credentials>, rule: PeerRule) -> Result<Arc<ClientConfig>, TlsError> {
+    client_config_but(credentials, rule, KnownNodes::default())
+}
+
+/// Does the same, and refuses nodes that are known to be removed.
+///
+/// # Errors
+/// As [`client_config`].
+pub(super) fn client_config_but(
+    credentials: Option<&Credentials>,
+    rule: PeerRule,
+    known: KnownNodes,
+) -> Result<Arc<ClientConfig>, TlsError> {
     let setup = |error: &dyn std::fmt::Display| TlsError::Setup(error.to_string());
     let roots = match credentials {
         Some(credentials) => roots(credentials)?,
         None if rule == PeerRule::Unverified => RootCertStore::empty(),
         None => return Err(TlsError::Setup("there is no authority to check the peer by".to_owned())),
     };
-    let verifier = PeerVerifier { roots, rule, provider: provider() };
+    let verifier = PeerVerifier { roots, rule, known, provider: provider() };
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| setup(&error))?
@@ -201,6 +214,7 @@ fn time_of_node(certificate: &CertificateDer<'_>, now: UnixTime) -> Option<UnixT
 struct PeerVerifier {
     roots: RootCertStore,
     rule: PeerRule,
+    known: KnownNodes,
     provider: Arc<CryptoProvider>,
 }
 
@@ -224,7 +238,8 @@ impl ServerCertVerifier for PeerVerifier {
             now,
             self.provider.signature_verification_algorithms.all,
         )?;
-        let accepted = Identity::from_der(end_entity).is_ok_and(|identity| self.rule.accepts(&identity));
+        let is_meant = |identity: &Identity| self.rule.accepts(identity) && !self.known.is_removed(identity);
+        let accepted = Identity::from_der(end_entity).is_ok_and(|identity| is_meant(&identity));
         if accepted {
             Ok(ServerCertVerified::assertion())
         } else {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::api::params::{ParamError, Params, bad, missing};
 use crate::config::DirectorUrl;
+use crate::pki::WantedNodes;
 use crate::rpc::Upload;
 
 /// The parameters and files of one call, taken out one by one.
@@ -50,6 +53,18 @@ impl Call {
         self.params.string(NAME)?.parse().map_err(|problem: String| bad(NAME, &problem))
     }
 
+    /// Takes what the director says of the nodes of an application.
+    ///
+    /// # Errors
+    /// It is missing, or no numbers.
+    pub(crate) fn wanted_nodes(&mut self) -> Result<WantedNodes, ParamError> {
+        const NAME: &str = "numbers";
+        let up_to = self.params.integer("up_to")?;
+        let numbers = self.params.required(NAME)?;
+        let numbers = numbers.as_array().and_then(|list| list.iter().map(Value::as_i64).collect());
+        Ok(WantedNodes::new(up_to, numbers.ok_or_else(|| bad(NAME, "it is no list of whole numbers"))?))
+    }
+
     /// Refuses what the method does not declare.
     ///
     /// # Errors
@@ -62,9 +77,19 @@ impl Call {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, Value};
+    use serde_json::{Map, json};
 
     use super::*;
+
+    #[test]
+    fn wanted_nodes_are_a_number_and_a_list_of_numbers() {
+        let said = |params: Value| Call::new(Params::of_json(params), BTreeMap::new()).wanted_nodes();
+        let wanted = WantedNodes::new(9, [2, 7].into());
+        assert_eq!(said(json!({"up_to": 9, "numbers": [7, 2]})).unwrap(), wanted);
+        for wrong in [json!({"up_to": 9}), json!({"up_to": 9, "numbers": "x"}), json!({"up_to": 9, "numbers": [1.5]})] {
+            assert!(said(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_text_is_no_file_and_nothing_may_be_left() {

@@ -5,12 +5,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::context;
 use super::error::BringUpError;
+use super::{context, peer, tell_wanted};
 use crate::cloud::{CloudNode, NodeSpec};
 use crate::director::state::Director;
-use crate::model::NodeRole;
-use crate::rpc::{CallError, Client, ClientError, Endpoint, PeerRule, RpcCall};
+use crate::rpc::{CallError, ClientError, RpcCall};
 use crate::store::director::node::{self, Node, Place};
 use crate::sys::chain;
 use crate::sys::excerpt::excerpt;
@@ -44,6 +43,7 @@ pub(crate) async fn bring_up(director: &Arc<Director>, node: &Node) -> Result<Pl
     }
     crash_point("bring_up.placed");
     wait_until_answers(director, node, &spec, &place).await?;
+    tell_wanted::tell(director, node, &place).await;
     crash_point("bring_up.answered");
     Ok(place)
 }
@@ -59,13 +59,8 @@ async fn wait_until_answers(
     place: &Place,
 ) -> Result<(), BringUpError> {
     let mut pulse = Pulse { looked: Instant::now(), n_deaths: 0 };
-    let (uid, aid) = (node.wanted.uid, node.wanted.aid);
-    let rule = match node.wanted.role {
-        NodeRole::Manager => PeerRule::Manager(uid, aid),
-        NodeRole::Agent => PeerRule::Agent(uid, aid),
-    };
-    let client = Client::new(Some(&director.certificate.credentials()), rule)?.with_timeout(ANSWER_LIMIT);
-    let endpoint = Endpoint { host: place.ip.to_string(), port: place.port };
+    let client = peer::client(director, node, ANSWER_LIMIT)?;
+    let endpoint = peer::endpoint(place);
     let limit = director.config.node_start_timeout;
     let began = Instant::now();
     let check = RpcCall::get(0, "check_process").answered_within(MAX_CHECK_BYTES);

@@ -59,6 +59,7 @@ fn record_removal(tx: &Transaction<'_>, aid: ApplicationId, vmids: &[String]) ->
 }
 
 async fn remove_node(director: &Arc<Director>, node: &Node) {
+    director.census.leaves(node.rid, node.wanted.aid);
     let _one_at_a_time = director.operations.hold(&OperationKey::RemoveNode(node.rid)).await;
     let Some(cloud) = logged(director.clouds.get(&node.wanted.cloud), "remove a node") else { return };
     if logged(cloud.remove_node(&node.wanted.tag).await, "remove a node").is_none() {
@@ -72,6 +73,7 @@ async fn remove_node(director: &Arc<Director>, node: &Node) {
     };
     let deleted = director.store.write(record).await;
     if logged(deleted, "record that a node is removed").is_some() {
+        director.census.is_gone(rid);
         tracing::info!(node.tag = %node.wanted.tag, app.id = node.wanted.aid.0, "node removed");
     }
 }

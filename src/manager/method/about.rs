@@ -29,6 +29,14 @@ pub(crate) async fn set_director_url(manager: Arc<Manager>, mut call: Call) -> R
     Ok(Reply::nothing())
 }
 
+/// Takes the director's word on which nodes of the application are wanted.
+pub(crate) async fn set_wanted_nodes(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
+    let said = call.wanted_nodes()?;
+    call.finish()?;
+    sys::blocking(move || manager.director.learn_nodes(&said)).await?;
+    Ok(Reply::nothing())
+}
+
 pub(crate) async fn get_app_info(manager: Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let found = manager.store.read(|tx| {

@@ -39,6 +39,7 @@ pub(crate) const OWN: &[Method<Arc<Manager>>] = &[
     upload("upload_startup_script", |manager, call| Box::pin(startup::upload_startup_script(manager, call))),
     get("get_startup_script", |manager, call| Box::pin(startup::get_startup_script(manager, call))),
     post("set_director_url", |manager, call| Box::pin(about::set_director_url(manager, call))),
+    post("set_wanted_nodes", |manager, call| Box::pin(about::set_wanted_nodes(manager, call))),
     post("git_push_hook", |manager, call| Box::pin(git::git_push_hook(manager, call))),
     post("stopall", |manager, call| Box::pin(services::stopall(manager, call))),
 ];

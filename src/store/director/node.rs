@@ -1,5 +1,6 @@
 //! Nodes: what the director wants of its clouds, and what it costs.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use rusqlite::{Row, params};
@@ -121,6 +122,14 @@ pub(crate) fn set_up(tx: &Transaction<'_>, rid: i64, now: i64, mark: &RunningMar
     )?;
     running_time::write(tx, mark)?;
     Ok(n_changed == 1)
+}
+
+/// Returns the highest number that any node ever had, and the numbers of an application's nodes that are wanted.
+pub(crate) fn wanted_numbers(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(i64, BTreeSet<i64>), StoreError> {
+    let last = optional(tx.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'node'", [], |row| row.get(0)))?;
+    let mut statement = tx.prepare_cached("SELECT rid FROM node WHERE app_id = ?1 AND phase <> 'removing'")?;
+    let numbers = statement.query_map([aid.0], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok((last.unwrap_or_default(), numbers))
 }
 
 /// Records that a node is not wanted any more.

@@ -113,6 +113,7 @@ async fn nobody_touches_what_is_anothers() {
         ("/stopapp/1", &[], "Application not found"),
         ("/deleteapp/1", &[], "Application not found"),
         ("/renameapp/1", &[("name", "mine")], "Application not found"),
+        ("/delete_kept_volume", &[("app_id", "1"), ("name", "data")], "Application not found"),
         ("/add/generic", &[("appid", "1")], "Application 1 not found."),
         ("/rename", &[("app_id", "1"), ("service_id", "1"), ("name", "x")], "Invalid service_id"),
         ("/remove", &[("app_id", "1"), ("service_id", "1")], "Application 1 not found."),
