@@ -35,7 +35,7 @@ mod requirements;
 pub(crate) mod root;
 mod workspace;
 
-pub(crate) use build::{Outcome, build};
+pub(crate) use build::build;
 pub(crate) use options::{BuildOptions, Compression};
 pub(crate) use publish::artefact::Built;
 pub(crate) use recipe::architecture::Architecture;

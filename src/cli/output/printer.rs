@@ -141,7 +141,8 @@ impl Printer {
         UploadLine::new(path, io::stderr().is_terminal() && !self.is_json)
     }
 
-    fn error(&self, text: &str) {
+    /// Writes what went wrong.
+    pub(crate) fn error(&self, text: &str) {
         if self.is_json {
             return write_error(&value_of(&ErrorLine { error: text }).to_string());
         }

@@ -10,15 +10,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::image_progress::Progress;
 use super::line::{Outcome as RoleOutcome, RoleLine};
-use crate::cli::output::printer::{harmless, write_error, write_out};
-use crate::cli::output::table::table;
-use crate::image::{Architecture, BuildOptions, Built, Compression, Outcome, RecipeDirectory, build, overview};
+use crate::cli::output::printer::{Printer, Reply, harmless, write_error, write_out};
+use crate::cli::output::table::{table, value_of};
+use crate::image::{Architecture, BuildOptions, Built, Compression, RecipeDirectory, build, overview};
 use crate::server;
 
 /// Make images for containers and machines
 #[derive(Debug, Parser)]
 #[command(name = "conpaas image", disable_help_subcommand = true)]
 pub(crate) struct ImageLine {
+    /// Print one JSON value at the end
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: ImageCommand,
 }
@@ -101,11 +104,13 @@ const STOPPED: u8 = 130;
 
 impl RoleLine for ImageLine {
     fn run(self) -> RoleOutcome {
-        Ok(match self.command {
+        let printer = Printer { is_json: self.json, is_debug: false };
+        let reply = match self.command {
             ImageCommand::List { recipes } => list(recipes.as_deref())?,
             ImageCommand::Show { name, arch, service, recipes } => show(recipes.as_deref(), &name, arch, service)?,
-            ImageCommand::Build(options) => make(options)?,
-        })
+            ImageCommand::Build(options) => return Ok(make(options, printer)?),
+        };
+        Ok(ExitCode::from(printer.reply(&reply)))
     }
 }
 
@@ -118,7 +123,18 @@ struct RecipeRow {
     about: String,
 }
 
-fn list(recipes: Option<&Path>) -> anyhow::Result<ExitCode> {
+/// What `show` tells, as `--json` prints it.
+#[derive(Serialize)]
+struct RecipeView<'a> {
+    recipe: &'a str,
+    architecture: &'static str,
+    about: &'a str,
+    packages: &'a [String],
+    steps: &'a [PathBuf],
+    contains: &'a [String],
+}
+
+fn list(recipes: Option<&Path>) -> anyhow::Result<Reply> {
     let recipes = RecipeDirectory::open(recipes)?.list()?;
     let rows: Vec<RecipeRow> = recipes
         .into_iter()
@@ -129,8 +145,7 @@ fn list(recipes: Option<&Path>) -> anyhow::Result<ExitCode> {
             about: recipe.about,
         })
         .collect();
-    write_out(&format!("{}\n", table(&["recipe", "makes", "for", "about"], &rows)));
-    Ok(ExitCode::SUCCESS)
+    Ok(Reply::table(&["recipe", "makes", "for", "about"], &rows, ""))
 }
 
 fn show(
@@ -138,7 +153,7 @@ fn show(
     name: &str,
     architecture: Option<Architecture>,
     kinds: Option<Vec<String>>,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<Reply> {
     let recipes = RecipeDirectory::open(recipes)?;
     let recipe = recipes.read(name)?;
     let architecture = architecture.unwrap_or_else(|| recipe.usual_architecture());
@@ -154,11 +169,18 @@ fn show(
     for embed in &overview.embeds {
         text.push_str(&format!("\ncontains: {embed}\n"));
     }
-    write_out(&text);
-    Ok(ExitCode::SUCCESS)
+    let view = RecipeView {
+        recipe: name,
+        architecture: architecture.name(),
+        about: &recipe.about,
+        packages: &overview.packages,
+        steps: &overview.steps,
+        contains: &overview.embeds,
+    };
+    Ok(Reply::line(text.trim_end_matches('\n'), &view))
 }
 
-fn make(line: Build) -> anyhow::Result<ExitCode> {
+fn make(line: Build, printer: Printer) -> anyhow::Result<ExitCode> {
     let options = BuildOptions {
         recipes: line.names,
         architectures: line.arch,
@@ -177,7 +199,7 @@ fn make(line: Build) -> anyhow::Result<ExitCode> {
         keeps_going: line.keep_going,
     };
     let stop = CancellationToken::new();
-    let progress = Progress::new();
+    let progress = if printer.is_json { Progress::silent() } else { Progress::new() };
     // One thread: the programs that are started end with the thread that started them.
     let outcomes = server::complete(async {
         tokio::select! {
@@ -188,18 +210,29 @@ fn make(line: Build) -> anyhow::Result<ExitCode> {
     })?;
     progress.end();
     if stop.is_cancelled() {
-        write_error("stopped; the same command goes on where this one was");
+        let text = "stopped; the same command goes on where this one was";
+        if printer.is_json {
+            printer.error(text)
+        } else {
+            write_error(text)
+        }
         return Ok(ExitCode::from(STOPPED));
     }
     let outcomes = outcomes?;
     let mut code = ExitCode::SUCCESS;
     for (_, outcome) in &outcomes {
         if let Err(error) = outcome {
-            write_error(&format!("ERROR: {}", harmless(&format!("{error:#}"))));
+            printer.error(&harmless(&format!("{error:#}")));
             code = ExitCode::FAILURE;
         }
     }
-    print_sizes(&outcomes);
+    let built: Vec<&Built> = outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).collect();
+    if printer.is_json {
+        let views: Vec<BuiltView<'_>> = built.iter().map(|built| built_view(built)).collect();
+        write_out(&format!("{}\n", value_of(&views)));
+    } else {
+        print_sizes(&built);
+    }
     Ok(code)
 }
 
@@ -224,8 +257,7 @@ async fn signals_arrive<F: Future<Output = Option<()>> + Unpin>(any: impl Iterat
 }
 
 /// Sizes of what was made, in MB, beside what they may have and what the seed's had.
-fn print_sizes(outcomes: &[Outcome]) {
-    let built: Vec<&Built> = outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).collect();
+fn print_sizes(built: &[&Built]) {
     let rows: Vec<SizeRow<'_>> = built.iter().map(|built| size_row(built)).collect();
     if !rows.is_empty() {
         write_out(&format!("{}\n", table(&["image", "content", "disk", "download", "budget", "seed"], &rows)));
@@ -238,6 +270,35 @@ fn print_sizes(outcomes: &[Outcome]) {
             let name = &built.name;
             write_error(&format!("WARNING - {name} is over its budget: {download_mb} MB instead of {budget_mb} MB"));
         }
+    }
+}
+
+/// An image that was made, as `--json` prints it.
+#[derive(Serialize)]
+struct BuiltView<'a> {
+    image: &'a str,
+    directory: Option<&'a Path>,
+    content_bytes: u64,
+    budget_mb: Option<u64>,
+    files: Vec<FileView<'a>>,
+}
+
+/// A file that was made, as `--json` prints it.
+#[derive(Serialize)]
+struct FileView<'a> {
+    file: &'a str,
+    bytes: u64,
+    sha256: &'a str,
+}
+
+fn built_view(built: &Built) -> BuiltView<'_> {
+    let files = built.artefacts.iter();
+    BuiltView {
+        image: &built.name,
+        directory: built.directory.as_deref(),
+        content_bytes: built.content_bytes,
+        budget_mb: built.budget_mb,
+        files: files.map(|made| FileView { file: &made.file, bytes: made.bytes, sha256: &made.sha256 }).collect(),
     }
 }
 
@@ -283,6 +344,20 @@ fn megabytes(bytes: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_made_is_told_to_programs_in_bytes() {
+        let built = Built {
+            name: "services-amd64".to_owned(),
+            directory: Some("/images/services".into()),
+            content_bytes: 123_456_789,
+            artefacts: Vec::new(),
+            budget_mb: Some(60),
+            seed_mb: None,
+        };
+        let wanted = r#"{"image":"services-amd64","directory":"/images/services","content_bytes":123456789,"budget_mb":60,"files":[]}"#;
+        assert_eq!(value_of(&built_view(&built)), serde_json::from_str::<serde_json::Value>(wanted).unwrap());
+    }
 
     #[test]
     fn sizes_have_one_digit_and_what_is_missing_is_a_dash() {

@@ -13,6 +13,7 @@ use crate::image::{Built, Report};
 /// Shows how far it is: on a terminal one moving line, elsewhere a line for each stage.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
+    is_silent: bool,
     stage: Mutex<Option<(String, Instant)>>,
 }
 
@@ -20,11 +21,17 @@ impl Progress {
     /// Returns a progress that has no stage yet.
     pub(crate) fn new() -> Self {
         let bar = io::stderr().is_terminal().then(|| moving_line("{spinner} {prefix} ({elapsed}) {wide_msg}"));
-        Progress { bar, stage: Mutex::new(None) }
+        Progress { bar, is_silent: false, stage: Mutex::new(None) }
+    }
+
+    /// Returns a progress that shows nothing: a program reads.
+    pub(crate) fn silent() -> Self {
+        Progress { bar: None, is_silent: true, stage: Mutex::new(None) }
     }
 
     fn say(&self, text: &str) {
         match &self.bar {
+            _ if self.is_silent => {}
             Some(bar) => bar.suspend(|| write_error(text)),
             None => write_error(text),
         }
