@@ -64,6 +64,9 @@ fn stored(directory: &Path) -> Result<Option<Credentials>, Failure> {
     match Credentials::load(directory) {
         Ok(credentials) => Ok(Some(credentials)),
         Err(CredentialsError::File(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error @ CredentialsError::Empty(_)) => Err(Failure::said(format!(
+            "Cannot call the ConPaaS director: {error}.\nTry to run 'conpaas user get_certificate' first."
+        ))),
         Err(error) => Err(error.into()),
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! Must not know who asked for the certificate, nor when to renew it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rcgen::{KeyPair, PublicKeyData};
 use rustls::pki_types::pem::PemObject;
@@ -25,6 +25,9 @@ pub enum CredentialsError {
     /// A file is missing or unreadable.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A file holds nothing: a disk was full, or the power failed.
+    #[error("the file '{}' is empty", .0.display())]
+    Empty(PathBuf),
     /// A text is not PEM of the wanted sort.
     #[error("{what} is not valid PEM: {reason}")]
     Pem {
@@ -57,7 +60,7 @@ impl Credentials {
     /// [`Credentials::replace`] is at work or was broken off. Blocking.
     ///
     /// # Errors
-    /// One of them is missing or unreadable.
+    /// One of them is missing, unreadable or empty.
     pub fn load(directory: &Path) -> Result<Self, CredentialsError> {
         let placed = Credentials::read(directory);
         let waiting = directory.join(WAITING);
@@ -118,11 +121,14 @@ impl Credentials {
 
     fn read(directory: &Path) -> Result<Self, CredentialsError> {
         let [certificate, key, authority] = Credentials::FILES;
-        Ok(Credentials {
-            certificate_pem: file::read_text(&directory.join(certificate))?,
-            key_pem: file::read_text(&directory.join(key))?,
-            authority_pem: file::read_text(&directory.join(authority))?,
-        })
+        let read = |name: &str| {
+            let path = directory.join(name);
+            match file::read_text(&path)? {
+                text if text.trim().is_empty() => Err(CredentialsError::Empty(path)),
+                text => Ok(text),
+            }
+        };
+        Ok(Credentials { certificate_pem: read(certificate)?, key_pem: read(key)?, authority_pem: read(authority)? })
     }
 
     fn outlives(&self, other: &Credentials) -> bool {
@@ -219,6 +225,24 @@ mod tests {
     use super::*;
     use crate::model::{ApplicationId, UserId};
     use crate::pki::{Authority, Lifetime, Subject};
+
+    #[test]
+    fn an_empty_file_is_named_unless_there_are_newer_ones() {
+        let home = tempfile::tempdir().unwrap();
+        let authority = Authority::create(home.path()).unwrap();
+        let credentials = authority.issue(&Subject::manager(UserId(1), ApplicationId(1)), &[], Lifetime::NODE).unwrap();
+        for name in Credentials::FILES {
+            let directory = tempfile::tempdir().unwrap();
+            credentials.save(directory.path()).unwrap();
+            let path = directory.path().join(name);
+            std::fs::write(&path, "\n").unwrap();
+            let error = Credentials::load(directory.path()).err().unwrap().to_string();
+            assert_eq!(error, format!("the file '{}' is empty", path.display()));
+            std::fs::create_dir(directory.path().join(WAITING)).unwrap();
+            credentials.save(&directory.path().join(WAITING)).unwrap();
+            assert!(Credentials::load(directory.path()).is_ok_and(|loaded| loaded.is_whole()));
+        }
+    }
 
     #[test]
     fn a_replacement_that_is_broken_off_anywhere_leaves_a_certificate_with_its_key() {

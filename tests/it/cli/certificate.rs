@@ -22,6 +22,16 @@ async fn the_first_authority_is_pinned_and_another_one_refused() {
     let again = place.run(&["cps-user", "get_certificate"]).await;
     assert_eq!((again.code, again.stderr.as_str()), (0, ""), "a known authority needs no words");
 
+    // What a full disk or a power cut leaves.
+    let key = place.state_dir().join("key.pem");
+    std::fs::write(&key, "").unwrap();
+    let empty = place.run(&["cps-user", "get_credit"]).await;
+    let wanted = format!("ERROR: Cannot call the ConPaaS director: the file '{}' is empty.\n", key.display());
+    assert!(empty.code == 1 && empty.stderr.starts_with(&wanted), "{empty:?}");
+    assert_eq!(place.run(&["cps-user", "get_certificate"]).await.code, 0);
+    place.script.lock().unwrap().set("director user_credit", &["8"]);
+    assert_eq!(place.run(&["cps-user", "get_credit"]).await.stdout, "8\n");
+
     let other = Place::new().await;
     place.configure(other.director.port);
     let refused = place.run(&["cps-user", "get_certificate"]).await;
