@@ -39,6 +39,7 @@ mod reserve;
 mod resource;
 mod run;
 mod service;
+mod service_removal;
 mod setup;
 mod state;
 mod time_record;

@@ -26,6 +26,7 @@ use super::reconcile::{self, STOP_GRACE};
 use super::relocation;
 use super::reserve::Reserve;
 use super::service;
+use super::service_removal;
 use super::state::{Director, Wakers};
 use super::time_record::{record_time, time_record};
 use crate::clock::{self, Clock, ClockSettings};
@@ -95,6 +96,7 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
     let unfinished = if is_own { service::unfinished(&director).await.context(left)? } else { Vec::new() };
     let unfinished = Arc::new(unfinished);
     reconcile::resume(&director, is_own).await.context(left)?;
+    service_removal::spawn_all(&director).await.context(left)?;
     director.stop_mark.take_back()?;
     director.reserve.restore().await;
 

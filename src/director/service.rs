@@ -8,25 +8,24 @@ use std::sync::Arc;
 use super::application::{WithManager, with_managers};
 use super::error::Failure;
 use super::manager_calls;
+use super::service_removal::{self, service_ids};
 use super::state::{Director, OperationKey};
 use super::timestamp::utc_now;
 use crate::api::Accepted;
-use crate::api::manager::{AppInfo, ServiceIdView};
+use crate::api::manager::ServiceIdView;
 use crate::api::texts;
 use crate::model::{ApplicationId, CloudName, ServiceId, State, UserId, is_number};
 use crate::rpc::RpcCall;
 use crate::service as kinds;
-use crate::store::Transaction;
 use crate::store::director::application::Application;
 use crate::store::director::node::Node;
 use crate::store::director::service::Service;
-use crate::store::director::{application, node, service, volume};
+use crate::store::director::{application, node, service};
+use crate::store::{StoreError, Transaction};
 use crate::sys::chain;
 use crate::task::crash_point;
 
 const MAX_NAME_CHARS: usize = 256;
-/// It tells of all nodes and volumes of an application: a thousand nodes take 200 KB.
-const MAX_APP_INFO_BYTES: u64 = 1024 * 1024;
 
 /// Adds a service to an application of a user, to his oldest one if he names
 /// none. Returns it with its application and its manager's node.
@@ -79,7 +78,7 @@ pub(crate) async fn rename(
         .await
 }
 
-/// Removes a service from its manager, and its row. `shown` is the
+/// Has a service's manager remove it; its row goes when that is done (`service_removal`). `shown` is the
 /// application's id as the caller wrote it. Returns the manager's operation that gives the nodes back.
 pub(crate) async fn remove(
     director: &Arc<Director>,
@@ -148,14 +147,21 @@ async fn undo_adding(director: &Director, rec_id: i64, aid: ApplicationId) -> Re
     let node = director.store.read(move |tx| Ok::<_, Failure>(node::manager(tx, aid)?)).await?;
     if let Some(node) = node {
         let uid = node.wanted.uid;
-        let known = director.store.read(move |tx| Ok::<_, Failure>(service::list(tx, uid, Some(aid))?)).await?;
+        let known = director.store.read(move |tx| Ok::<_, Failure>(known_ids(tx, uid, aid)?)).await?;
         for sid in service_ids(director, &node).await? {
-            if !known.iter().any(|found| found.sid == sid) {
+            if !known.contains(&sid) {
                 remove_from_manager(director, &node, sid).await?;
             }
         }
     }
     director.store.write(move |tx| Ok::<_, Failure>(service::delete(tx, rec_id)?)).await
+}
+
+/// Returns the ids of an application's services, also of those that are being removed.
+fn known_ids(tx: &Transaction<'_>, uid: UserId, aid: ApplicationId) -> Result<Vec<ServiceId>, StoreError> {
+    let listed = service::list(tx, uid, Some(aid))?.into_iter().map(|found| found.sid);
+    let leaving = service::removals(tx)?.into_iter().filter(|removal| removal.aid == aid);
+    Ok(listed.chain(leaving.map(|removal| removal.sid)).collect())
 }
 
 async fn add_to(director: &Director, node: &Node, kind: &str) -> Result<Service, Failure> {
@@ -187,7 +193,7 @@ async fn add_to(director: &Director, node: &Node, kind: &str) -> Result<Service,
 }
 
 async fn remove_from(
-    director: &Director,
+    director: &Arc<Director>,
     node: &Node,
     sid: ServiceId,
     rec_id: Option<i64>,
@@ -207,12 +213,14 @@ async fn remove_from(
         }
     };
     if let Some(rec_id) = rec_id {
-        let aid = node.wanted.aid;
-        let record = move |tx: &Transaction<'_>| {
-            volume::leave_service(tx, aid, sid)?;
-            Ok::<_, Failure>(service::delete(tx, rec_id)?)
+        let (aid, operation) = (node.wanted.aid, accepted.operation_id.clone());
+        let record = move |tx: &Transaction<'_>| match &operation {
+            Some(operation) => Ok::<_, Failure>(service::set_removal(tx, rec_id, Some(operation))?),
+            None => service_removal::record_end(tx, rec_id, aid, sid),
         };
         director.store.write(record).await?;
+        crash_point("remove_service.recorded");
+        service_removal::spawn_all(director).await?;
     }
     Ok(accepted)
 }
@@ -220,11 +228,4 @@ async fn remove_from(
 async fn remove_from_manager(director: &Director, node: &Node, sid: ServiceId) -> Result<Accepted, Failure> {
     let request = RpcCall::post(0, "remove_service").param("service_id", sid.0);
     manager_calls::call(director, node, &request).await
-}
-
-/// Returns the ids of all services that a manager has, without its own 0.
-async fn service_ids(director: &Director, node: &Node) -> Result<Vec<ServiceId>, Failure> {
-    let request = RpcCall::get(0, "get_app_info").answered_within(MAX_APP_INFO_BYTES);
-    let info: AppInfo = manager_calls::call(director, node, &request).await?;
-    Ok(info.states.into_keys().filter(|sid| *sid != ServiceId::MANAGER).collect())
 }

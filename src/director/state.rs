@@ -74,6 +74,8 @@ pub(crate) enum OperationKey {
     VolumeOfTag(VolumeTag),
     /// A service is added to an application, or removed from it.
     Services(ApplicationId),
+    /// The removal of a service, by its row, is waited for.
+    Removal(i64),
 }
 
 /// Wakes every reconciler: there is one for each cloud, so that none waits for another's.

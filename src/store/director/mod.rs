@@ -30,6 +30,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("004_orphan.sql"),
     include_str!("005_outcome.sql"),
     include_str!("006_kept_volume.sql"),
+    include_str!("007_removal.sql"),
 ];
 
 /// Returns a line for each row that cannot be read.

@@ -73,13 +73,48 @@ pub(crate) fn get(tx: &Transaction<'_>, aid: ApplicationId, sid: ServiceId) -> R
     optional(tx.query_row("SELECT * FROM service WHERE application_id = ?1 AND sid = ?2", [aid.0, sid.0], read))
 }
 
-/// Returns all services of all applications of a user, or of one of them, by row number.
+/// Returns all services of all applications of a user, or of one of them, by row number, but those that are being
+/// removed.
 pub(crate) fn list(tx: &Transaction<'_>, uid: UserId, only: Option<ApplicationId>) -> Result<Vec<Service>, StoreError> {
     let mut statement = tx.prepare_cached(
         "SELECT service.* FROM service JOIN application ON aid = application_id
-         WHERE user_id = ?1 AND sid IS NOT NULL AND (?2 IS NULL OR aid = ?2) ORDER BY rec_id",
+         WHERE user_id = ?1 AND sid IS NOT NULL AND removal IS NULL AND (?2 IS NULL OR aid = ?2) ORDER BY rec_id",
     )?;
     readable("service", statement.query_map(params![uid.0, only.map(|aid| aid.0)], read)?)
+}
+
+/// A service whose manager is removing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Removal {
+    /// Row number.
+    pub rec_id: i64,
+    /// Its application.
+    pub aid: ApplicationId,
+    /// Its id inside the application.
+    pub sid: ServiceId,
+    /// The manager's operation.
+    pub operation: String,
+}
+
+/// Records that the manager is removing a service by `operation`, or with `None` that it does not.
+pub(crate) fn set_removal(tx: &Transaction<'_>, rec_id: i64, operation: Option<&str>) -> Result<(), StoreError> {
+    tx.execute("UPDATE service SET removal = ?2 WHERE rec_id = ?1", params![rec_id, operation])?;
+    Ok(())
+}
+
+/// Returns the services that are being removed.
+pub(crate) fn removals(tx: &Transaction<'_>) -> Result<Vec<Removal>, StoreError> {
+    let sql = "SELECT rec_id, application_id, sid, removal FROM service WHERE removal IS NOT NULL AND sid IS NOT NULL";
+    let mut statement = tx.prepare(sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok(Removal {
+            rec_id: row.get(0)?,
+            aid: ApplicationId(row.get(1)?),
+            sid: ServiceId(row.get(2)?),
+            operation: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Returns rows whose adding was never finished: (row number, application).
@@ -127,6 +162,20 @@ mod tests {
         sample.run(|tx| rename(tx, rec_id, "mine"));
         assert_eq!(sample.run(|tx| get(tx, sample.aid, ServiceId(3))).expect("a row").name, "mine");
         assert_eq!((shown().len(), sample.run(|tx| list(tx, sample.uid, Some(ApplicationId(99)))).len()), (1, 0));
+    }
+
+    #[test]
+    fn a_service_that_is_being_removed_is_not_shown_and_not_forgotten() {
+        let sample = Sample::new(0);
+        let rec_id = sample.run(|tx| begin_adding(tx, sample.aid, "generic", "now"));
+        sample.run(|tx| finish_adding(tx, rec_id, ServiceId(3)));
+        let shown = || sample.run(|tx| list(tx, sample.uid, None)).len();
+        sample.run(|tx| set_removal(tx, rec_id, Some("op")));
+        let removal = Removal { rec_id, aid: sample.aid, sid: ServiceId(3), operation: "op".into() };
+        assert_eq!((shown(), sample.run(removals)), (0, vec![removal]));
+        assert!(sample.run(|tx| get(tx, sample.aid, ServiceId(3))).is_some(), "it can be removed once more");
+        sample.run(|tx| set_removal(tx, rec_id, None));
+        assert_eq!((shown(), sample.run(removals)), (1, vec![]));
     }
 
     #[test]
