@@ -13,4 +13,5 @@ mod manager;
 mod operation;
 mod pace;
 mod program;
+mod removed_node;
 mod world;
