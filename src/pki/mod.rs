@@ -31,4 +31,4 @@ pub use names::CertificateName;
 pub use request::CertificateRequest;
 pub use serial::NodeNumber;
 pub use subject::Subject;
-pub use wanted_nodes::WantedNodes;
+pub(crate) use wanted_nodes::WantedNodes;

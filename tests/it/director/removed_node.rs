@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use crate::support::director::World;
 use crate::support::wait::eventually;
 
+const MANAGER_PORT: u16 = 8443;
+const AGENT_PORT: u16 = 10555;
 const REFUSAL: &str = "Your certificate is of a node that was removed";
 
 /// A node as it was when its key was copied.
@@ -62,7 +64,7 @@ impl House {
             (list[0]["status"] == "RUNNING").then_some(())
         })
         .await;
-        nodes(&self.world, "manager", 8443).pop().unwrap()
+        nodes(&self.world, "manager", MANAGER_PORT).pop().unwrap()
     }
 
     async fn call(&self, manager: &Copied, call: RpcCall) -> Value {
@@ -96,7 +98,7 @@ async fn other_nodes_refuse_it_from_that_moment_on() {
     let add = RpcCall::post(0, "add_nodes").param("service_id", 1).param("cloud", "default");
     house.call(&manager, add.param("nodes", json!({"count": 1}))).await;
     house.has_nodes(&manager, 2).await;
-    let agents = nodes(&house.world, "agent", 5555);
+    let agents = nodes(&house.world, "agent", AGENT_PORT);
     let [first, second] = agents.as_slice() else { panic!("two agents") };
     for (caller, callee) in [(second, first), (first, second), (&manager, first)] {
         assert_eq!(said(caller, callee).await, "{}", "{} calls {}", caller.number, callee.number);
@@ -112,11 +114,11 @@ async fn other_nodes_refuse_it_from_that_moment_on() {
 
     // A new application's nodes never heard of the old ones but from the director.
     house.world.post(Some(&house.alice), "/stopapp/1", &[]).await;
-    eventually("all nodes are gone", || async { nodes(&house.world, "agent", 5555).is_empty().then_some(()) }).await;
+    eventually("all nodes are gone", || async { nodes(&house.world, "agent", AGENT_PORT).is_empty().then_some(()) }).await;
     let new_manager = house.start().await;
     assert_ne!(new_manager.number, manager.number);
     house.start_service(&new_manager).await;
-    let new_agent = nodes(&house.world, "agent", 5555).pop().unwrap();
+    let new_agent = nodes(&house.world, "agent", AGENT_PORT).pop().unwrap();
     for callee in [&new_manager, &new_agent] {
         for caller in [&manager, first, second] {
             assert!(said(caller, callee).await.contains(REFUSAL), "{} at {}", caller.number, callee.number);
