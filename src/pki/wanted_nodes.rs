@@ -11,7 +11,7 @@ use super::serial::NodeNumber;
 
 /// What is known of the nodes of one application.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WantedNodes {
+pub(crate) struct WantedNodes {
     /// The highest number that any node had then. Nothing is known of nodes after it.
     up_to: i64,
     /// The numbers of the nodes up to there that are wanted.
@@ -21,7 +21,7 @@ pub struct WantedNodes {
 impl WantedNodes {
     /// Returns that of all nodes up to the number `up_to` only those of these numbers are wanted.
     #[must_use]
-    pub fn new(up_to: i64, numbers: BTreeSet<i64>) -> Self {
+    pub(crate) fn new(up_to: i64, numbers: BTreeSet<i64>) -> Self {
         WantedNodes { up_to, numbers }
     }
 
@@ -37,7 +37,7 @@ impl WantedNodes {
 
     /// Returns whether the node was removed.
     #[must_use]
-    pub fn is_removed(&self, node: NodeNumber) -> bool {
+    pub(crate) fn is_removed(&self, node: NodeNumber) -> bool {
         self.is_unwanted(node.get())
     }
 

@@ -145,6 +145,10 @@ async fn start(run: &Invocation, name_or_id: &str, cloud: Option<&str>) -> Resul
 async fn stop(run: &Invocation, name_or_id: &str, volumes: VolumeFate, consent: Consent) -> Result<Reply, Failure> {
     let app = lookup::application(&run.session, name_or_id).await?;
     let words = format!("Stopping application '{}'", app.name);
+    if volumes == VolumeFate::Kept {
+        // A director that knows no kept volumes would pass over the wish, and destroy them.
+        run.session.owned_volumes().await?;
+    }
     loss::agree_for_application(run, &app, End::Stop(volumes), &words, consent).await?;
     run.session.stop_application(app.aid, volumes).await?;
     Ok(Reply::done(format!("Application '{}' with id {} was stopped.", app.name, app.aid)))

@@ -212,9 +212,9 @@ fn make(line: Build, printer: Printer) -> anyhow::Result<ExitCode> {
     if stop.is_cancelled() {
         let text = "stopped; the same command goes on where this one was";
         if printer.is_json {
-            printer.error(text)
+            printer.error(text);
         } else {
-            write_error(text)
+            write_error(text);
         }
         return Ok(ExitCode::from(STOPPED));
     }

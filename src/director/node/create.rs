@@ -178,7 +178,7 @@ mod tests {
             let stop = || {
                 sample
                     .write(|tx| crate::director::application::record_stop(tx, sample.aid, VolumeFate::Lost))
-                    .expect("a stop")
+                    .expect("a stop");
             };
             if stops_first {
                 stop();

@@ -106,7 +106,7 @@ pub(crate) async fn submit_stop(
         manager.log_state(sid, submitted.state, "");
     }
     if is_new && !submitted.state.is_stopped() {
-        crash_point(&format!("{}.recorded", name));
+        crash_point(&format!("{name}.recorded"));
         wake(manager, sid);
     }
     Ok(submitted)

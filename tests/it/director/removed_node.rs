@@ -114,7 +114,8 @@ async fn other_nodes_refuse_it_from_that_moment_on() {
 
     // A new application's nodes never heard of the old ones but from the director.
     house.world.post(Some(&house.alice), "/stopapp/1", &[]).await;
-    eventually("all nodes are gone", || async { nodes(&house.world, "agent", AGENT_PORT).is_empty().then_some(()) }).await;
+    eventually("all nodes are gone", || async { nodes(&house.world, "agent", AGENT_PORT).is_empty().then_some(()) })
+        .await;
     let new_manager = house.start().await;
     assert_ne!(new_manager.number, manager.number);
     house.start_service(&new_manager).await;
