@@ -1,6 +1,8 @@
 //! Upstream's messages. Its clients print them verbatim and people search
 //! for them, so they are written once, here.
 
+use crate::model::ApplicationId;
+
 /// A login that failed, for `/getcerts`.
 pub(crate) const AUTHENTICATION_FAILED: &str = "User authentication failed";
 /// A user whose credit is used up.
@@ -28,6 +30,12 @@ pub(crate) const INVITATION_UNKNOWN: &str = "The invitation code is not known, o
 
 /// Why a start ended that was stopped before the manager answered.
 pub(crate) const STOPPED_MEANWHILE: &str = "the application was stopped meanwhile";
+
+/// Returns the text for a volume that an application does not have, by its cloud's id.
+#[must_use]
+pub(crate) fn volume_not_found(id: &str, aid: ApplicationId) -> String {
+    format!("Volume {id} not found in application {aid}")
+}
 
 /// Returns the text for a new volume that has the name of one that is kept.
 #[must_use]

@@ -19,6 +19,7 @@ use super::asker::Asker;
 use super::error::Failure;
 use super::state::Director;
 use super::volume::shown_name;
+use crate::api::texts;
 use crate::model::{ApplicationId, ServiceId, UserId};
 use crate::store::Transaction;
 use crate::store::director::volume::{self, Placed, Volume};
@@ -74,7 +75,7 @@ pub(crate) async fn delete(director: &Director, uid: UserId, aid: ApplicationId,
 fn owned(tx: &Transaction<'_>, asker: Asker, id: &str) -> Result<Volume, Failure> {
     asker.expect_wanted(tx)?;
     let found = volume::by_volume_id(tx, asker.aid, id)?;
-    found.ok_or_else(|| Failure::Application(format!("Volume {id} not found in application {}", asker.aid)))
+    found.ok_or_else(|| Failure::Application(texts::volume_not_found(id, asker.aid)))
 }
 
 fn record_deletion(tx: &Transaction<'_>, uid: UserId, aid: ApplicationId, name: &str) -> Result<(), Failure> {

@@ -37,7 +37,7 @@ pub(crate) async fn create(
 pub(crate) async fn owned(director: &Director, aid: ApplicationId, id: &str) -> Result<Volume, Failure> {
     let wanted = id.to_owned();
     let found = director.store.read(move |tx| Ok::<_, Failure>(volume::by_volume_id(tx, aid, &wanted)?)).await?;
-    found.ok_or_else(|| Failure::Application(format!("Volume {id} not found in application {aid}")))
+    found.ok_or_else(|| Failure::Application(texts::volume_not_found(id, aid)))
 }
 
 /// Attaches a volume to a node of its application.

@@ -71,7 +71,8 @@ pub(crate) async fn submit_with(
 }
 
 /// Stops a service: one that never had nodes at once, one that has nodes by an operation. One that is
-/// being stopped or is stopped stays as it is. `volumes` say whether those go with the nodes. Returns the service's state, and the operation that stops it.
+/// being stopped or is stopped stays as it is. `volumes` say whether those go with the nodes. Returns the service's
+/// state, and the operation that stops it.
 ///
 /// # Errors
 /// The service is gone, it is being stopped already and loses the volumes that are to be kept, or the database fails.

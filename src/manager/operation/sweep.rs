@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::step::StepError;
 use super::task::Plan;
-use crate::api::NodeView;
+use crate::api::{NodeView, texts};
 use crate::manager::core::Manager;
 use crate::manager::director::DirectorError;
 use crate::model::ServiceId;
@@ -64,8 +64,9 @@ impl Manager {
     /// Destroys a volume and forgets it; one that is kept is the director's from then on.
     pub(crate) async fn give_volume_back(&self, volume: &VolumeRow) -> Result<(), StepError> {
         if let Some(volume_id) = &volume.volume_id {
-            if volume.is_kept {
-                self.director.keep_volume(volume_id, volume.sid).await?;
+            if volume.is_kept && !self.keep(volume, volume_id).await? {
+                let name = volume.name.clone();
+                return Ok(self.store.write(move |tx| store::delete_volume(tx, &name)).await?);
             }
             let detached: Result<(), DirectorError> = self.director.detach_volume(&volume.cloud, volume_id).await;
             if let Err(error) = detached {
@@ -78,6 +79,22 @@ impl Manager {
         }
         let name = volume.name.clone();
         Ok(self.store.write(move |tx| store::delete_volume(tx, &name)).await?)
+    }
+}
+
+impl Manager {
+    /// Has the director keep a volume. Returns whether there is one.
+    async fn keep(&self, volume: &VolumeRow, volume_id: &str) -> Result<bool, DirectorError> {
+        let lost = texts::volume_not_found(volume_id, self.config.base.app_id);
+        match self.director.keep_volume(volume_id, volume.sid).await {
+            // Its nodes would wait for ever.
+            Err(DirectorError::Refused { words, .. }) if words == lost => {
+                let text = format!("volume '{}' cannot be kept: the director does not have it any more", volume.name);
+                self.note(volume.sid, Level::Error, &text);
+                Ok(false)
+            }
+            outcome => outcome.map(|()| true),
+        }
     }
 }
 

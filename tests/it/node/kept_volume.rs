@@ -98,6 +98,17 @@ async fn nodes_stay_until_the_director_knows_what_to_keep() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_volume_that_the_director_has_lost_holds_up_no_stop() {
+    let world = World::start(&[]).await;
+    let sid = with_data(&world).await;
+    world.director.refuse("/keep_volume", "Volume vol-0 not found in application 3");
+    assert_eq!(world.outcome(stop_keeping_volumes(sid)).await, done());
+    assert!(world.director.nodes().is_empty());
+    let log = world.ok(RpcCall::get(sid, "get_manager_log")).await.to_string();
+    assert!(log.contains("volume 'data' cannot be kept"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_kept_volume_is_attached_to_a_node_that_works() {
     let world = World::start(&[]).await;
     let sid = with_data(&world).await;
