@@ -88,11 +88,13 @@ async fn each_name_reaches_its_own_handler() {
         }
         assert!(all[1].1.contains("a line"), "{all:?}");
         all[1].1.clear();
-        let wanted: Vec<(&str, String)> =
-            [("check_process", "{}".into()), ("get_log", String::new()), ("set_director_url", missing("director_url"))]
-                .into_iter()
-                .chain(of_kind)
-                .collect();
+        let of_every_kind = [
+            ("check_process", "{}".into()),
+            ("get_log", String::new()),
+            ("set_director_url", missing("director_url")),
+            ("set_wanted_nodes", missing("up_to")),
+        ];
+        let wanted: Vec<(&str, String)> = of_every_kind.into_iter().chain(of_kind).collect();
         assert_eq!(all, wanted, "{kind}");
     }
 }

@@ -116,10 +116,12 @@ async fn each_name_of_the_manager_reaches_its_own_handler() {
         ("remove_nodes", missing("service_id")),
         ("create_volume", missing("volumeName")),
         ("delete_volume", missing("volumeName")),
+        ("attach_volume", missing("volumeName")),
         ("list_volumes", r#"{"volumes":[]}"#.into()),
         ("upload_startup_script", missing("script")),
         ("get_startup_script", missing("sid")),
         ("set_director_url", missing("director_url")),
+        ("set_wanted_nodes", missing("up_to")),
         ("git_push_hook", r#""code version: git-""#.into()),
         ("stopall", "{}".into()),
     ];
