@@ -2,9 +2,14 @@
 
 mod bench;
 /// What test binaries share.
+#[expect(dead_code, reason = "other test binaries use the rest")]
 mod support {
     pub(crate) mod ask_from;
     pub(crate) mod control_groups;
+    pub(crate) mod memory;
+    pub(crate) mod namespaces;
+    pub(crate) mod product;
+    pub(crate) mod wait;
 }
 
 use std::process::ExitCode;

@@ -2,14 +2,7 @@
 
 use std::time::Duration;
 
-/// Memory of one process, in bytes.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Memory {
-    /// Resident, shared pages counted whole.
-    pub(crate) rss: u64,
-    /// Resident, shared pages divided by the number of processes that share them.
-    pub(crate) pss: u64,
-}
+use crate::support::memory::Memory;
 
 /// Everything, one entry a round.
 #[derive(Debug, Default)]

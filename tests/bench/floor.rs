@@ -20,8 +20,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::product::Product;
-use super::world;
+use crate::support::product::{PROGRAM, Product, root_file_system};
 
 /// liblxc's name of the container, and of its end of the cable.
 pub(crate) const CONTAINER: &str = "conpaas-floor";
@@ -79,7 +78,7 @@ impl Floor {
         let order = self.prepare(&directory).context("cannot prepare a bare container")?;
         let began = Instant::now();
         // liblxc forks, so that it is called by a program with one thread.
-        let status = tokio::process::Command::new(world::PROGRAM).arg("lxc-start").arg(order).status().await?;
+        let status = tokio::process::Command::new(PROGRAM).arg("lxc-start").arg(order).status().await?;
         ensure!(status.success(), "liblxc did not start: {}", said(&directory));
         while let Err(error) = self.client.call(&self.endpoint, &RpcCall::get(0, "check_process")).await {
             ensure!(began.elapsed() < LIMIT, "the bare agent does not answer ({error}): {}", said(&directory));
@@ -107,7 +106,7 @@ impl Floor {
         }
         let certificates = Path::new("/etc/cpsagent/certs");
         let [certificate, key, authority] = Credentials::FILES.map(|name| certificates.join(name));
-        let base = world::root_file_system();
+        let base = root_file_system();
         let owner = Owner::Shifted { user_id: FIRST_ID, group_id: FIRST_ID };
         for (path, mode, content) in [
             (Path::new(NODE_CONFIG_PATH), 0o600, &self.config),
@@ -123,7 +122,7 @@ impl Floor {
             "lxc_path": directory,
             "directory": directory,
             "base": base,
-            "program": world::PROGRAM,
+            "program": PROGRAM,
             "id_map": { "first": FIRST_ID, "count": N_IDS },
             "items": items(directory),
         });

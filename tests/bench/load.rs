@@ -20,8 +20,8 @@ use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
 use super::figures::median;
-use super::product::Product;
 use crate::support::ask_from::{ask_from, login, status};
+use crate::support::product::Product;
 
 const HELLO: &str = "CONPAAS_BENCH_HELLO";
 const HELLO_PORT: u16 = 5556;

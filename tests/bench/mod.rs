@@ -8,10 +8,8 @@
 mod figures;
 mod floor;
 mod load;
-mod memory;
 mod product;
 mod report;
-mod world;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,7 +21,9 @@ use tokio::runtime::Runtime;
 
 use self::figures::Figures;
 use self::floor::Floor;
-use self::product::Product;
+use crate::support::memory;
+use crate::support::namespaces::{self, Inside};
+use crate::support::product::Product;
 
 const USAGE: &str = "usage: cargo bench --bench conpaas -- [--json] [--rounds N]";
 const ROUNDS: usize = 10;
@@ -44,10 +44,12 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     install_crypto();
-    let outcome = match (load::hello_directory(), world::state()) {
+    let outcome = match (load::hello_directory(), namespaces::state()) {
         (Some(directory), _) => load::serve_hello(&directory),
         (None, Some(state)) => measure(&state, &options).map(|figures| report::print(&figures, options.is_json)),
-        (None, None) => world::run_inside(&words),
+        (None, None) => {
+            namespaces::run_inside(&Inside { name: "bench", words: &words, containers: &[floor::CONTAINER] })
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -78,7 +80,9 @@ fn options(words: &[String]) -> Result<Options, String> {
 
 fn measure(state: &Path, options: &Options) -> anyhow::Result<Figures> {
     let runtime = Runtime::new()?;
+    talk(format_args!("starting a director"));
     let product = Product::up(state)?;
+    product.type_command(&["application", "create", product::APPLICATION])?;
     let floor = Floor::new(state, &product)?;
     let mut figures = Figures { idle_director: memory::of(product.director_pid()?)?, ..Figures::default() };
     for round in 1..=options.rounds {

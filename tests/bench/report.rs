@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::figures::{Figures, Memory, median, median_ms};
+use super::figures::{Figures, median, median_ms};
+use crate::support::memory::Memory;
 
 /// One line of the table.
 struct Line {

@@ -4,7 +4,14 @@ use std::fs;
 
 use anyhow::{Context, bail};
 
-use super::figures::Memory;
+/// Memory of one process, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Memory {
+    /// Resident, shared pages counted whole.
+    pub(crate) rss: u64,
+    /// Resident, shared pages divided by the number of processes that share them.
+    pub(crate) pss: u64,
+}
 
 /// The memory of a process.
 pub(crate) fn of(pid: i32) -> anyhow::Result<Memory> {

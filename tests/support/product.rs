@@ -1,0 +1,120 @@
+//! The product as people use it: a director made by `nutshell up`, and its
+//! commands typed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use conpaas::pki::Credentials;
+use serde_json::Value;
+
+use super::wait::try_until_within;
+
+/// The program that is tried.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_conpaas");
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Where the director's cloud keeps its nodes.
+pub(crate) fn cloud_directory(state: &Path) -> PathBuf {
+    state.join("nutshell/clouds/iaas")
+}
+
+/// The root file system of the nodes, shared with the tests of this machine.
+pub(crate) fn root_file_system() -> &'static Path {
+    Path::new("/var/tmp/conpaas-test/containers")
+}
+
+/// A director with one user.
+pub(crate) struct Product {
+    pub(crate) directory: PathBuf,
+}
+
+impl Product {
+    /// Starts a director.
+    pub(crate) fn up(state: &Path) -> anyhow::Result<Product> {
+        let product = Product { directory: state.join("nutshell") };
+        product.ensure_up()?;
+        Ok(product)
+    }
+
+    /// Starts the director again if it does not run.
+    pub(crate) fn ensure_up(&self) -> anyhow::Result<()> {
+        self.nutshell("up", &["--image", &root_file_system().to_string_lossy()]).map(drop)
+    }
+
+    /// Stops everything.
+    pub(crate) fn down(&self) -> anyhow::Result<()> {
+        self.nutshell("down", &["--purge"]).map(drop)
+    }
+
+    /// Where its certificates and its authority lie.
+    pub(crate) fn certificates(&self) -> PathBuf {
+        self.directory.join("certs")
+    }
+
+    /// What the user shows.
+    pub(crate) fn user(&self) -> anyhow::Result<Credentials> {
+        Ok(Credentials::load(&self.directory.join("home/.conpaas"))?)
+    }
+
+    pub(crate) fn director_pid(&self) -> anyhow::Result<i32> {
+        let text = fs::read_to_string(self.directory.join("director.json"))?;
+        let process: Value = serde_json::from_str(&text)?;
+        let pid = process["pid"].as_i64().context("director.json names no process")?;
+        Ok(pid.try_into()?)
+    }
+
+    /// The home of its user.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.directory.join("home")
+    }
+
+    /// Runs `conpaas <words>` as its user.
+    pub(crate) fn type_command(&self, words: &[&str]) -> anyhow::Result<String> {
+        self.type_in(&self.home(), words)
+    }
+
+    /// Runs `conpaas <words>` as the user whose certificate is in `home`.
+    pub(crate) fn type_in(&self, home: &Path, words: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(PROGRAM);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.args(words).env_clear().env("PATH", path).env("HOME", home);
+        let output = command.output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            return Ok(text);
+        }
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        bail!("conpaas {}: {}{}\n{}", words.join(" "), text, complaint, self.end_of_log())
+    }
+
+    /// Waits until its cloud has so many nodes.
+    pub(crate) fn wait_for_nodes(&self, n: usize) -> anyhow::Result<()> {
+        let count = || fs::read_dir(self.directory.join("clouds/iaas/nodes")).map_or(0, Iterator::count);
+        let there = try_until_within(LIMIT, || (count() == n).then_some(()));
+        there.with_context(|| format!("{} nodes are left instead of {n}", count()))
+    }
+
+    /// What `conpaas <words> --json` answers.
+    pub(crate) fn rows(&self, words: &[&str]) -> anyhow::Result<Vec<Value>> {
+        let answer = self.type_command(&[words, &["--json"]].concat())?;
+        serde_json::from_str(&answer).with_context(|| format!("`{}` answered {answer}", words.join(" ")))
+    }
+
+    fn nutshell(&self, action: &str, options: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(PROGRAM);
+        command.args(["nutshell", action, "--cloud", "lxc", "--state-dir"]).arg(&self.directory).args(options);
+        let output = command.env_remove("NETNS").output()?;
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "nutshell {action}: {complaint}\n{}", self.end_of_log());
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn end_of_log(&self) -> String {
+        let log = fs::read_to_string(self.directory.join("director.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
