@@ -49,6 +49,11 @@ impl Product {
         self.nutshell("down", &["--purge"]).map(drop)
     }
 
+    /// Stops everything that runs; the data stays.
+    pub(crate) fn down_and_keep(&self) -> anyhow::Result<()> {
+        self.nutshell("down", &[]).map(drop)
+    }
+
     /// Where its certificates and its authority lie.
     pub(crate) fn certificates(&self) -> PathBuf {
         self.directory.join("certs")

@@ -1,0 +1,122 @@
+//! What is the machine's own, and what is left of a tenant on it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use nix::sys::statvfs::statvfs;
+use serde::Serialize;
+
+use crate::support::control_groups::groups;
+use crate::support::namespaces::mark;
+
+/// Fifty inotify instances at once, and how much a new pipe holds.
+const LEFT_FOR_ROOT: &str = "import ctypes, fcntl, os
+libc = ctypes.CDLL(None)
+print(sum(libc.inotify_init() >= 0 for _ in range(50)), fcntl.fcntl(os.pipe()[0], 1032))";
+/// Free room that may go: the director's log and database.
+const SLACK_MB: u64 = 48;
+
+/// The machine at one moment.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Host {
+    /// What must stay as it is, each with its name.
+    fixed: BTreeMap<&'static str, String>,
+    /// What grows with the nodes that there are, and shrinks with them.
+    counted: BTreeMap<&'static str, usize>,
+    pub(crate) free_mb: u64,
+}
+
+impl Host {
+    /// Looks at the machine; `cloud` has the nodes.
+    pub(crate) fn look(cloud: &Path) -> anyhow::Result<Host> {
+        let table = fs::read_to_string("/proc/self/mountinfo")?;
+        let directory = cloud.display().to_string();
+        let loops = fs::read_dir("/sys/block")?.flatten().filter(|entry| {
+            let file = fs::read_to_string(entry.path().join("loop/backing_file")).unwrap_or_default();
+            file.contains(&directory)
+        });
+        let names = |path: &str| Ok::<_, anyhow::Error>(fs::read_dir(path)?.flatten().count());
+        let processes = fs::read_dir("/proc")?.flatten().filter(|entry| {
+            let is_process = entry.file_name().to_str().is_some_and(|name| name.parse::<u32>().is_ok());
+            // Kernel threads and those that ended have none; what the probe starts is no tenant's.
+            is_process
+                && fs::read(entry.path().join("cmdline")).is_ok_and(|words| words.starts_with(b"/usr/sbin/conpaas"))
+        });
+        Ok(Host {
+            fixed: BTreeMap::from([
+                ("routes", run("ip", &["route", "show", "default"])?),
+                ("IPv6 routes", run("ip", &["-6", "route", "show"])?),
+                ("addresses", addresses()?),
+                ("root's inotify and pipes", run("python3", &["-c", LEFT_FOR_ROOT])?),
+            ]),
+            counted: BTreeMap::from([
+                ("mounts", table.lines().filter(|line| line.contains(&directory)).count()),
+                ("loop devices", loops.count()),
+                ("links", names("/sys/class/net")?),
+                ("control groups", groups(Path::new("/sys/fs/cgroup"), &mark(cloud)).len()),
+                ("directories of nodes", fs::read_dir(cloud.join("nodes"))?.count()),
+                ("rules of the filter", run("nft", &["list", "ruleset"])?.lines().count()),
+                ("processes of nodes", processes.count()),
+            ]),
+            free_mb: free_mb(cloud)?,
+        })
+    }
+
+    /// What is not as it was, nodes that come and go apart.
+    pub(crate) fn changed_since(&self, before: &Host) -> Vec<String> {
+        let differ = self.fixed.iter().filter(|(name, value)| before.fixed.get(*name) != Some(value));
+        differ.map(|(name, value)| format!("{name}: {:?} became {value:?}", before.fixed[name])).collect()
+    }
+
+    /// The same with what nodes leave.
+    pub(crate) fn left_since(&self, before: &Host) -> Vec<String> {
+        let mut left = self.changed_since(before);
+        for (name, count) in &self.counted {
+            if before.counted[name] != *count {
+                left.push(format!("{name}: {} became {count}", before.counted[name]));
+            }
+        }
+        if self.free_mb + SLACK_MB < before.free_mb {
+            left.push(format!("free room: {} MB became {} MB", before.free_mb, self.free_mb));
+        }
+        left
+    }
+}
+
+/// Free room of a file system in megabytes.
+pub(crate) fn free_mb(path: &Path) -> anyhow::Result<u64> {
+    let file_system = statvfs(path)?;
+    Ok(file_system.blocks_available() * file_system.fragment_size() >> 20)
+}
+
+/// Addresses of the machine's own links; cables of nodes come and go.
+fn addresses() -> anyhow::Result<String> {
+    let text = run("ip", &["-oneline", "address", "show"])?;
+    let own = text.lines().filter(|line| !line.contains(": cp"));
+    // The same without counters of lifetimes.
+    Ok(own.map(|line| line.split('\\').next().unwrap_or(line).trim_end().to_owned() + "\n").collect())
+}
+
+/// Runs a program that must succeed, and returns what it prints.
+pub(crate) fn run(program: &str, words: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new(program).args(words).output().with_context(|| format!("cannot run {program}"))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program} {}: {complaint}", words.join(" "));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The process that runs `role` in the node of this id.
+pub(crate) fn process_of(role: &str, vmid: &str) -> Option<i32> {
+    let (wanted, number) = (format!("/usr/sbin/conpaas\0{role}\0"), vmid.strip_prefix('i')?);
+    let entries = fs::read_dir("/proc").ok()?.flatten();
+    entries.into_iter().find_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let words = fs::read(entry.path().join("cmdline")).ok()?;
+        let groups = fs::read_to_string(entry.path().join("cgroup")).ok()?;
+        let is_in_it = groups.lines().any(|line| line.contains("lxc.payload.") && line.contains(number));
+        (words.starts_with(wanted.as_bytes()) && is_in_it).then_some(pid)
+    })
+}

@@ -1,0 +1,20 @@
+//! `make attack`: what tenants and strangers do to a director, and what others notice of it.
+
+mod attack;
+/// What test binaries share.
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod support {
+    pub(crate) mod ask_from;
+    pub(crate) mod control_groups;
+    pub(crate) mod hold;
+    pub(crate) mod memory;
+    pub(crate) mod namespaces;
+    pub(crate) mod product;
+    pub(crate) mod wait;
+}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    attack::main()
+}
