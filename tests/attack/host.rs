@@ -6,17 +6,17 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use nix::sys::statvfs::statvfs;
 use serde::Serialize;
 
 use crate::support::control_groups::groups;
 use crate::support::namespaces::mark;
+use crate::support::product::cloud_directory;
 
 /// Fifty inotify instances at once, and how much a new pipe holds.
 const LEFT_FOR_ROOT: &str = "import ctypes, fcntl, os
 libc = ctypes.CDLL(None)
 print(sum(libc.inotify_init() >= 0 for _ in range(50)), fcntl.fcntl(os.pipe()[0], 1032))";
-/// Free room that may go: the director's log and database.
+/// What files may take more: the director's log and database.
 const SLACK_MB: u64 = 48;
 
 /// The machine at one moment.
@@ -26,12 +26,14 @@ pub(crate) struct Host {
     fixed: BTreeMap<&'static str, String>,
     /// What grows with the nodes that there are, and shrinks with them.
     counted: BTreeMap<&'static str, usize>,
-    pub(crate) free_mb: u64,
+    /// Room that the director and its nodes take.
+    pub(crate) taken_mb: u64,
 }
 
 impl Host {
-    /// Looks at the machine; `cloud` has the nodes.
-    pub(crate) fn look(cloud: &Path) -> anyhow::Result<Host> {
+    /// Looks at the machine, whose director has `state`.
+    pub(crate) fn look(state: &Path) -> anyhow::Result<Host> {
+        let cloud = cloud_directory(state);
         let table = fs::read_to_string("/proc/self/mountinfo")?;
         let directory = cloud.display().to_string();
         let loops = fs::read_dir("/sys/block")?.flatten().filter(|entry| {
@@ -56,12 +58,11 @@ impl Host {
                 ("mounts", table.lines().filter(|line| line.contains(&directory)).count()),
                 ("loop devices", loops.count()),
                 ("links", names("/sys/class/net")?),
-                ("control groups", groups(Path::new("/sys/fs/cgroup"), &mark(cloud)).len()),
-                ("directories of nodes", fs::read_dir(cloud.join("nodes"))?.count()),
-                ("rules of the filter", run("nft", &["list", "ruleset"])?.lines().count()),
+                ("control groups", groups(Path::new("/sys/fs/cgroup"), &mark(&cloud)).len()),
+                ("directories of nodes", fs::read_dir(cloud.join("nodes")).map_or(0, Iterator::count)),
                 ("processes of nodes", processes.count()),
             ]),
-            free_mb: free_mb(cloud)?,
+            taken_mb: taken_mb(state)?,
         })
     }
 
@@ -79,17 +80,19 @@ impl Host {
                 left.push(format!("{name}: {} became {count}", before.counted[name]));
             }
         }
-        if self.free_mb + SLACK_MB < before.free_mb {
-            left.push(format!("free room: {} MB became {} MB", before.free_mb, self.free_mb));
+        if self.taken_mb > before.taken_mb + SLACK_MB {
+            left.push(format!("files: {} MB became {} MB", before.taken_mb, self.taken_mb));
         }
         left
     }
 }
 
-/// Free room of a file system in megabytes.
-pub(crate) fn free_mb(path: &Path) -> anyhow::Result<u64> {
-    let file_system = statvfs(path)?;
-    Ok(file_system.blocks_available() * file_system.fragment_size() >> 20)
+/// Room that the files of a directory take, in megabytes; what is mounted in it is counted where it lies.
+pub(crate) fn taken_mb(directory: &Path) -> anyhow::Result<u64> {
+    // A file that goes meanwhile is a complaint, and no matter.
+    let output = Command::new("du").args(["-sxm"]).arg(directory).output().context("cannot run du")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split_whitespace().next().and_then(|number| number.parse().ok()).context("du prints no number")
 }
 
 /// Addresses of the machine's own links; cables of nodes come and go.

@@ -13,7 +13,7 @@ pub(crate) const ALL: [Attack; 17] = [
     in_node(
         "kernel-quotas",
         |_| "kernel".to_owned(),
-        &[("inotify", 128), ("pipes", 4000), ("networks", 16), ("keys", 0)],
+        &[("inotify", 128), ("pipes", 5000), ("networks", 16), ("keys", 0)],
     ),
     in_node("forged-frames", forged_frames, &[]),
     in_node("full-disk", |_| "disk".to_owned(), &[("megabytes", 1024), ("inodes", 300_000)]),

@@ -9,6 +9,7 @@
 mod archives;
 mod connections;
 mod host;
+mod kills;
 mod list;
 mod passwords;
 mod probe;
@@ -19,6 +20,8 @@ mod trial;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::SystemTime;
 
 use anyhow::ensure;
 
@@ -26,13 +29,17 @@ use self::scene::Form;
 use self::tenant::Tenant;
 use self::trial::Theatre;
 use crate::support::namespaces::{self, Inside};
+use crate::support::product::Product;
 
-const USAGE: &str = "usage: cargo bench --bench attack -- [--json] [--short] [NAME …]";
+const USAGE: &str = "usage: cargo bench --bench attack -- [--json] [--short] [--kills N] [--seed N] [NAME …]";
 
 /// What people choose.
 struct Options {
     is_json: bool,
     form: Form,
+    /// How often something is killed, if that is wanted.
+    n_kills: Option<usize>,
+    seed: Option<u64>,
     /// All, if none is named.
     names: Vec<String>,
 }
@@ -60,16 +67,19 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn options(words: &[String]) -> Result<Options, String> {
-    let mut options = Options { is_json: false, form: Form::Full, names: Vec::new() };
-    for word in words {
+    let mut options = Options { is_json: false, form: Form::Full, n_kills: None, seed: None, names: Vec::new() };
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
         match word.as_str() {
             // Cargo adds it to every bench.
             "--bench" => {}
             "--json" => options.is_json = true,
             "--short" => options.form = Form::Short,
-            name if list::ALL.iter().any(|attack| attack.name == name) => options.names.push(name.to_owned()),
+            "--kills" => options.n_kills = Some(number(words.next(), "--kills")?),
+            "--seed" => options.seed = Some(number(words.next(), "--seed")?),
+            name if names().any(|known| known == name) => options.names.push(name.to_owned()),
             other => {
-                let names: Vec<&str> = list::ALL.iter().map(|attack| attack.name).collect();
+                let names: Vec<&str> = names().collect();
                 return Err(format!("'{other}' is not understood; the attacks are {}", names.join(" ")));
             }
         }
@@ -77,11 +87,47 @@ fn options(words: &[String]) -> Result<Options, String> {
     Ok(options)
 }
 
+fn number<T: FromStr>(word: Option<&String>, option: &str) -> Result<T, String> {
+    word.and_then(|word| word.parse().ok()).ok_or_else(|| format!("{option} wants a number"))
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    list::ALL.iter().map(|attack| attack.name).chain([kills::NAME])
+}
+
 fn attack(state: &Path, options: &Options) -> anyhow::Result<()> {
     let is_wanted = |name: &str| options.names.is_empty() || options.names.iter().any(|wanted| wanted == name);
     let product = trial::start_product(state, options.form)?;
-    let owner = Tenant::new(&product, "alice")?;
-    let theatre = Theatre::new(&product, state, options.form, &owner)?;
+    let mut broken = Vec::new();
+    if list::ALL.iter().any(|attack| is_wanted(attack.name)) {
+        broken.extend(play_all(&product, state, options, &is_wanted)?);
+    }
+    if is_wanted(kills::NAME) {
+        let n = options.n_kills.unwrap_or(options.form.choose(300, 10));
+        let seed = options.seed.unwrap_or_else(|| u64::from(std::process::id()) ^ now());
+        if let Err(error) = kills::play(&product, state, n, seed) {
+            eprintln!("attack: {error:#}");
+            broken.push(kills::NAME);
+        }
+    }
+    product.down()?;
+    ensure!(broken.is_empty(), "BROKEN: {}", broken.join(", "));
+    Ok(())
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+/// Makes all attacks that are wanted; returns those that something did not hold against.
+fn play_all(
+    product: &Product,
+    state: &Path,
+    options: &Options,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> anyhow::Result<Vec<&'static str>> {
+    let owner = Tenant::new(product, "alice")?;
+    let theatre = Theatre::new(product, state, options.form, &owner)?;
     let mut lines = Vec::new();
     if !options.is_json {
         report::print_head();
@@ -96,10 +142,8 @@ fn attack(state: &Path, options: &Options) -> anyhow::Result<()> {
     if options.is_json {
         println!("{}", serde_json::to_string_pretty(&lines)?);
     }
-    product.down()?;
-    let broken: Vec<&str> = lines.iter().filter(|line| !line.broken.is_empty()).map(|line| line.name).collect();
-    ensure!(broken.is_empty(), "BROKEN: {}", broken.join(", "));
-    Ok(())
+    theatre.end()?;
+    Ok(lines.iter().filter(|line| !line.broken.is_empty()).map(|line| line.name).collect())
 }
 
 /// Progress is talk: it goes to standard error, the table to standard output.

@@ -16,7 +16,7 @@ use crate::support::ask_from::{ask_from, login, status};
 
 /// At once: as many as may wait, and two at work.
 const AT_ONCE: u8 = 10;
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Sixty at once guess passwords, of nobody and of the neighbour, who logs in meanwhile.
 pub(crate) fn flood(scene: &Scene<'_>) -> anyhow::Result<Found> {

@@ -16,8 +16,8 @@ pub(crate) struct Line {
     pub(crate) before: Notice,
     pub(crate) during: Notice,
     pub(crate) after: Notice,
-    /// Free room of the state directory in megabytes: before and after.
-    pub(crate) free_mb: [u64; 2],
+    /// Room that the director and its nodes take, in megabytes: before and after.
+    pub(crate) taken_mb: [u64; 2],
     /// What did not hold.
     pub(crate) broken: Vec<String>,
     pub(crate) figures: Vec<String>,

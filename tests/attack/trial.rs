@@ -8,13 +8,13 @@ use anyhow::Context;
 use conpaas::rpc::install_crypto;
 use tokio::runtime::Runtime;
 
-use super::host::{Host, process_of};
+use super::host::{Host, process_of, run};
 use super::probe::{Notice, Probe, Questions, megabytes};
 use super::report::Line;
 use super::scene::{Attack, Deed, Form, Found, Scene};
 use super::talk;
 use super::tenant::{Application, Tenant, pack};
-use crate::support::product::{Product, cloud_directory};
+use crate::support::product::Product;
 use crate::support::wait::try_until_within;
 
 /// How long what an attack took may take to come back.
@@ -80,8 +80,7 @@ impl<'a> Theatre<'a> {
     /// Makes one attack.
     pub(crate) fn play(&self, attack: &Attack) -> anyhow::Result<Line> {
         talk(format_args!("{}", attack.name));
-        let cloud = cloud_directory(self.state);
-        let host = Host::look(&cloud)?;
+        let host = Host::look(self.state)?;
         let mut application = self.attacker.start_application("attack")?;
         if !matches!(attack.deed, Deed::FalseAgent(_)) {
             application.start_service(&self.archive)?;
@@ -100,30 +99,35 @@ impl<'a> Theatre<'a> {
             application: &application,
         };
         let outcome = act(&scene, attack);
-        let attacked = Host::look(&cloud)?;
+        let attacked = Host::look(self.state)?;
         let during = probe.stop()?;
         let mut found = outcome.with_context(|| format!("the attack {} cannot be made", attack.name))?;
         found.broken.extend(attacked.changed_since(&host).iter().map(|text| format!("while attacked: {text}")));
         found.figures.extend(figure_of_manager(&before, &during));
-        self.end(&application, &mut found);
+        let removed = application.remove();
+        found.broken.extend(removed.err().map(|error| format!("its application cannot be stopped: {error:#}")));
         let settled = || {
-            let host_now = Host::look(&cloud).ok()?;
+            let host_now = Host::look(self.state).ok()?;
             let is_small = megabytes(self.questions.director_pid) <= before.director_mb + AFTER_MB;
             (is_small && host_now.left_since(&host).is_empty()).then_some(())
         };
         let _looked_at_next = try_until_within(SETTLE, settled);
-        found.broken.extend(Host::look(&cloud)?.left_since(&host).iter().map(|text| format!("afterwards: {text}")));
+        found.broken.extend(Host::look(self.state)?.left_since(&host).iter().map(|text| format!("afterwards: {text}")));
+        for address in [Some(application.manager), application.agent.as_ref().map(|(address, _)| *address)] {
+            let rules = run("nft", &["list", "ruleset"])?;
+            let is_ruled = address.is_some_and(|address| rules.contains(&format!("{address} ")));
+            found.expect(!is_ruled, format!("the filter still knows {address:?}"));
+        }
         let after = self.questions.ask_for(rest, None)?;
         self.judge(&before, &during, &after, &mut found);
-        let free_mb = [host.free_mb, Host::look(&cloud)?.free_mb];
-        Ok(Line { name: attack.name, before, during, after, free_mb, broken: found.broken, figures: found.figures })
+        let taken_mb = [host.taken_mb, Host::look(self.state)?.taken_mb];
+        Ok(Line { name: attack.name, before, during, after, taken_mb, broken: found.broken, figures: found.figures })
     }
 
-    /// Stops the attacker's application, as its owner or the operator would.
-    fn end(&self, application: &Application<'_>, found: &mut Found) {
-        if let Err(error) = application.remove() {
-            found.broken.push(format!("the attacker's application cannot be stopped: {error:#}"));
-        }
+    /// Stops the neighbour's application.
+    pub(crate) fn end(&self) -> anyhow::Result<()> {
+        self.neighbour.remove()?;
+        self.product.wait_for_nodes(0)
     }
 
     fn judge(&self, before: &Notice, during: &Notice, after: &Notice, found: &mut Found) {

@@ -78,12 +78,17 @@ impl Product {
 
     /// Runs `conpaas <words>` as its user.
     pub(crate) fn type_command(&self, words: &[&str]) -> anyhow::Result<String> {
-        self.type_in(&self.home(), words)
+        self.finish(Command::new(PROGRAM), &self.home(), words)
     }
 
-    /// Runs `conpaas <words>` as the user whose certificate is in `home`.
+    /// Runs `conpaas <words>` as the user whose certificate is in `home`; fails when that takes too long.
     pub(crate) fn type_in(&self, home: &Path, words: &[&str]) -> anyhow::Result<String> {
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new("timeout");
+        command.args([&LIMIT.as_secs().to_string(), PROGRAM]);
+        self.finish(command, home, words)
+    }
+
+    fn finish(&self, mut command: Command, home: &Path, words: &[&str]) -> anyhow::Result<String> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.args(words).env_clear().env("PATH", path).env("HOME", home);
         let output = command.output()?;
@@ -91,8 +96,8 @@ impl Product {
         if output.status.success() {
             return Ok(text);
         }
-        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        bail!("conpaas {}: {}{}\n{}", words.join(" "), text, complaint, self.end_of_log())
+        let (status, complaint) = (output.status, String::from_utf8_lossy(&output.stderr).into_owned());
+        bail!("conpaas {}: {status}: {text}{complaint}\n{}", words.join(" "), self.end_of_log())
     }
 
     /// Waits until its cloud has so many nodes.
