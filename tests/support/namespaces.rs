@@ -16,7 +16,8 @@ use crate::support::product::{PROGRAM, cloud_directory, root_file_system};
 const STATE: &str = "CONPAAS_NAMESPACES_STATE";
 const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
 
-/// liblxc needs the /sys of its own network and the control groups of the machine.
+/// liblxc needs the /sys of its own network and the control groups of the machine. The shell stays: whoever is the first
+/// process reaps those whose parents were killed.
 const ENTER: &str = r#"
 set -e
 ip link set lo up
@@ -26,7 +27,7 @@ mount -t sysfs sysfs /sys
 mount --rbind "$keep" /sys/fs/cgroup
 umount -l "$keep"
 rmdir "$keep"
-exec "$@"
+"$@"
 "#;
 
 /// What runs inside.

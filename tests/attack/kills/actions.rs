@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use anyhow::Context;
+
 use super::facts::Facts;
 use super::random::Random;
 use crate::attack::tenant::Tenant;
@@ -94,8 +96,10 @@ impl Action {
         let code = code.to_string_lossy();
         let node_of = |sid: &str| {
             let nodes = tenant.rows(&["generic", "list_nodes", application, sid])?;
-            let node = nodes.first().and_then(|node| node["agent_id"].as_str().map(str::to_owned));
-            anyhow::Context::context(node, "the service has no node")
+            // With any other the volume would go when nodes are removed.
+            let node = nodes.iter().find(|node| node["role"] == "master");
+            let id = node.and_then(|node| node["agent_id"].as_str().map(str::to_owned));
+            id.context("the service has no master")
         };
         let node;
         let words: Vec<&str> = match self {

@@ -37,7 +37,7 @@ impl Facts {
     }
 
     fn ask_services(&mut self, tenant: &Tenant<'_>, application: &str) -> anyhow::Result<bool> {
-        for row in tenant.rows(&["generic", "list", application])? {
+        for row in tenant.rows(&["generic", "list", "-a", application])? {
             let sid = row["sid"].to_string();
             let said = tenant.type_command(&["generic", "get_state", application, &sid, "--json"])?;
             let state = text(&serde_json::from_str(&said)?, "state")?;
