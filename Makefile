@@ -134,6 +134,20 @@ fmt: ## put the form right
 bench: deps ## how fast and how big, against floors measured in the same run (root)
 	$(CARGO) bench --locked --bench conpaas
 
+# `bench` is the program as it is shipped; `dev` is there after `make test`.
+ATTACK_PROFILE ?= bench
+# `full`, or `short`: everything once, in two minutes.
+ATTACK_FORM ?= full
+# Some of them by their names (all by default), how often something is killed, and the seed of its choices.
+ATTACKS ?=
+KILLS ?=
+SEED ?=
+
+.PHONY: attack
+attack: deps ## what tenants and strangers can do, and what others notice of it (root; ATTACK_FORM=short, ATTACKS="kills", KILLS=300)
+	$(CARGO) bench --locked --profile $(ATTACK_PROFILE) --bench attack -- $(if $(filter short,$(ATTACK_FORM)),--short) \
+		$(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ATTACKS)
+
 .PHONY: doc
 doc: ## the documentation of the code, in target/doc
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' $(CARGO) doc --no-deps --locked --document-private-items

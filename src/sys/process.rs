@@ -67,6 +67,12 @@ impl ProcessId {
     }
 }
 
+/// Returns whether a process has ended and is only waited for by its parent. Blocking.
+#[must_use]
+pub(crate) fn is_zombie(pid: i32) -> bool {
+    stat(pid).is_some_and(|stat| stat.is_zombie)
+}
+
 /// Waits for the end of a process, whoever its parent is.
 pub(crate) async fn ended(process: ProcessId) {
     if let Ok(descriptor) = descriptor(process) {

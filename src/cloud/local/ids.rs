@@ -23,10 +23,11 @@ pub struct NodeIds {
     pub neighbours: Vec<PathBuf>,
 }
 
-/// What processes of this machine have as ids of user namespaces, with one process of each. Blocking.
+/// What processes of this machine have as ids of user namespaces, with one process of each. One that has ended and is
+/// not waited for has nothing more, but is listed for as long as its parent likes. Blocking.
 pub(crate) fn running() -> Vec<(IdMap, i32)> {
     let mut found: Vec<(IdMap, i32)> = Vec::new();
-    for pid in process::all() {
+    for pid in process::all().into_iter().filter(|pid| !process::is_zombie(*pid)) {
         for file in ["uid_map", "gid_map"] {
             let table = std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
             for map in table.lines().filter_map(outside) {
@@ -48,7 +49,30 @@ fn outside(line: &str) -> Option<IdMap> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_has_no_ids() {
+        let mut child = Command::new("unshare").args(["--user", "cat"]).stdin(Stdio::piped()).spawn().unwrap();
+        let pid = child.id().cast_signed();
+        let space = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/user")).ok();
+        // Where user namespaces are refused it ends without one.
+        while space(&pid.to_string()) == space("self") && !process::is_zombie(pid) {
+            std::thread::yield_now();
+        }
+        let is_listed = || running().iter().any(|(_, other)| *other == pid);
+        // Only root may choose ids that nobody else has.
+        let is_mapped = std::fs::write(format!("/proc/{pid}/uid_map"), "0 2000000000 3").is_ok();
+        assert_eq!(is_listed(), is_mapped);
+        drop(child.stdin.take());
+        while !process::is_zombie(pid) {
+            std::thread::yield_now();
+        }
+        assert!(!is_listed(), "it is only waited for");
+        child.wait().unwrap();
+    }
 
     #[test]
     fn the_map_of_all_ids_is_nobodys_range() {
