@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::io::Read;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -166,17 +167,27 @@ pub(crate) fn session_of(leader: ProcessId) -> Vec<ProcessId> {
 /// Processes whose file may not be read are left out. Blocking.
 #[must_use]
 pub fn find(file: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<ProcessId> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()));
+    find_among(all(), file, is_wanted)
+}
+
+/// As [`find`], among the processes of this process's user. Those of others are not even looked at: the kernel reads
+/// the words out of their memory, and waits for whoever has that locked, such as one of many that fork without end.
+#[must_use]
+pub(crate) fn find_of_own_user(file: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<ProcessId> {
+    let user = nix::unistd::geteuid().as_raw();
+    let is_own = |pid: &i32| fs::metadata(format!("/proc/{pid}")).is_ok_and(|process| process.uid() == user);
+    find_among(all().into_iter().filter(is_own).collect(), file, is_wanted)
+}
+
+fn find_among(pids: Vec<i32>, file: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<ProcessId> {
     let mut content = Vec::new();
-    pids.filter(|pid| {
+    let wanted = pids.into_iter().filter(|pid| {
         content.clear();
         let opened = fs::File::open(format!("/proc/{pid}/{file}"));
         let read = opened.and_then(|opened| opened.take(MAX_WORDS_BYTES).read_to_end(&mut content));
         read.is_ok() && is_wanted(&content)
-    })
-    .filter_map(ProcessId::of)
-    .collect()
+    });
+    wanted.filter_map(ProcessId::of).collect()
 }
 
 /// The kernel takes no more arguments and environment than this for a program that is started with the usual stack.

@@ -41,11 +41,10 @@ impl Host {
             file.contains(&directory)
         });
         let names = |path: &str| Ok::<_, anyhow::Error>(fs::read_dir(path)?.flatten().count());
+        let nodes = format!("lxc.payload.{}", mark(&cloud));
+        // What they are is not asked: the memory of a process that forks may be locked for long.
         let processes = fs::read_dir("/proc")?.flatten().filter(|entry| {
-            let is_process = entry.file_name().to_str().is_some_and(|name| name.parse::<u32>().is_ok());
-            // Kernel threads and those that ended have none; what the probe starts is no tenant's.
-            is_process
-                && fs::read(entry.path().join("cmdline")).is_ok_and(|words| words.starts_with(b"/usr/sbin/conpaas"))
+            fs::read_to_string(entry.path().join("cgroup")).is_ok_and(|groups| groups.contains(&nodes))
         });
         Ok(Host {
             fixed: BTreeMap::from([
@@ -117,9 +116,11 @@ pub(crate) fn process_of(role: &str, vmid: &str) -> Option<i32> {
     let entries = fs::read_dir("/proc").ok()?.flatten();
     entries.into_iter().find_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
-        let words = fs::read(entry.path().join("cmdline")).ok()?;
         let groups = fs::read_to_string(entry.path().join("cgroup")).ok()?;
-        let is_in_it = groups.lines().any(|line| line.contains("lxc.payload.") && line.contains(number));
-        (words.starts_with(wanted.as_bytes()) && is_in_it).then_some(pid)
+        if !groups.lines().any(|line| line.contains("lxc.payload.") && line.contains(number)) {
+            return None;
+        }
+        let words = fs::read(entry.path().join("cmdline")).ok()?;
+        words.starts_with(wanted.as_bytes()).then_some(pid)
     })
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use conpaas::rpc::install_crypto;
@@ -165,6 +165,7 @@ fn run_in_node(scene: &Scene<'_>, attack: &Attack, order: &str) -> anyhow::Resul
     // What it cannot hold on to is tried until the time is over; the rest is waited for.
     std::thread::sleep(scene.time);
     let mut found = Found::default();
+    start_and_stop_beside(scene, &mut found)?;
     if attack.most.is_empty() {
         return Ok(found);
     }
@@ -182,6 +183,18 @@ fn run_in_node(scene: &Scene<'_>, attack: &Attack, order: &str) -> anyhow::Resul
         found.expect(number <= most, format!("a node took {number} {thing}, at most {most} are right"));
     }
     Ok(found)
+}
+
+/// The neighbour starts an application and stops it, until its node is gone.
+fn start_and_stop_beside(scene: &Scene<'_>, found: &mut Found) -> anyhow::Result<()> {
+    let (owner, began) = (scene.neighbour.owner, Instant::now());
+    let beside = owner.start_application("beside")?;
+    beside.remove()?;
+    let is_gone = || process_of("init", &beside.manager_vmid).is_none().then_some(());
+    found.expect(try_until_within(SETTLE, is_gone).is_some(), "the neighbour's other application does not end");
+    let time = began.elapsed().as_secs_f64();
+    found.figures.push(format!("the neighbour started and stopped another application in {time:.1} s"));
+    Ok(())
 }
 
 /// Starts the service with a script that is there before the agent, and answers in its place.

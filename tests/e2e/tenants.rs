@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use conpaas::cloud::local::lxc::LxcCloud;
 use conpaas::cloud::{Cloud, ContextFile, NodeSpec, VolumeSpec};
@@ -136,6 +137,43 @@ fn what_the_kernel_counts_is_each_nodes_own() {
         for node in ["a", "b"] {
             cloud.remove_node(&node.parse().unwrap()).await.unwrap();
         }
+        assert_eq!(world::remains(&state), Vec::<String>::new());
+    });
+}
+
+/// Forks without end; the last is the sign that it has begun.
+const FORK: &str = "import os, sys
+for _ in range(3): os.fork()
+open('/tmp/forking', 'w').close()
+while True:
+    try: os.fork()
+    except OSError: pass
+";
+
+#[test]
+fn a_node_that_forks_without_end_keeps_no_other_from_ending() {
+    let name = "e2e::tenants::a_node_that_forks_without_end_keeps_no_other_from_ending";
+    world::inside(name, |state| async move {
+        let cloud = world::cloud(world::settings(&state));
+        let forking = cloud.ensure_node(&world::agent("a")).await.unwrap();
+        let neighbour = cloud.ensure_node(&world::agent("b")).await.unwrap();
+        let pids = world::group(&forking.vmid, "pids").unwrap();
+        fs::write(state.join("cloud/nodes/a/root/tmp/fork"), FORK).unwrap();
+        // Who enters a node from outside is counted and bounded as its own processes are.
+        let enter = "echo $$ > \"$1/cgroup.procs\"; echo $$ > \"$2/cgroup.procs\"
+            exec nsenter -t \"$3\" -m -u -i -n -p -U -- python3 /tmp/fork";
+        let processor = world::group(&forking.vmid, "cpu").unwrap();
+        let init = world::init_pid(&forking.vmid).to_string();
+        let words = [pids.as_os_str(), processor.as_os_str(), init.as_ref()];
+        let mut child = Command::new("sh").args(["-c", enter, "sh"]).args(words).spawn().unwrap();
+        let count = || fs::read_to_string(pids.join("pids.current")).unwrap().trim().parse::<u32>().unwrap();
+        wait_until("it has all the processes that it may have", || (count() >= 500).then_some(()));
+
+        let began = Instant::now();
+        cloud.remove_node(&neighbour.tag).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+        cloud.remove_node(&forking.tag).await.unwrap();
+        child.wait().unwrap();
         assert_eq!(world::remains(&state), Vec::<String>::new());
     });
 }

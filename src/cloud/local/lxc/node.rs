@@ -225,7 +225,7 @@ impl Node {
     fn monitors(&self) -> Vec<ProcessId> {
         let order = self.paths.0.join(ORDER_PREFIX);
         let title = format!("[lxc monitor] {} {}", self.lxc_path.display(), self.container);
-        process::find("cmdline", |words| {
+        process::find_of_own_user("cmdline", |words| {
             let mut words = words.split(|byte| *byte == 0);
             words.any(|word| word.starts_with(order.as_os_str().as_encoded_bytes()) || word == title.as_bytes())
         })
@@ -299,8 +299,11 @@ pub(crate) fn end_strays(
     for container in &strays {
         // Its monitor first: without it nothing new gets into the control groups.
         let title = format!("[lxc monitor] {} {container}", lxc_path.display());
-        let monitors =
-            || process::find("cmdline", |words| words.split(|byte| *byte == 0).any(|word| word == title.as_bytes()));
+        let monitors = || {
+            process::find_of_own_user("cmdline", |words| {
+                words.split(|byte| *byte == 0).any(|word| word == title.as_bytes())
+            })
+        };
         if !process::kill_all(monitors, KILL) {
             return Err(format!("the monitor of container {container} does not end"));
         }
