@@ -34,7 +34,7 @@ pub(crate) fn kill_at_random(product: &Product, n: usize, random: &mut Random) -
         // The director is everybody's, so it dies as often as half of the others together.
         let (kind, pids) = match VICTIMS.get(number) {
             Some((kind, begin)) => (*kind, processes(begin)),
-            None if number % 2 == 0 => {
+            None if number.is_multiple_of(2) => {
                 (DIRECTOR, product.director_pid().into_iter().filter(|pid| is_there(*pid)).collect())
             }
             None => ("helper of the director", processes_with(" lxc-start ")),

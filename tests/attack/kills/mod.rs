@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -52,7 +53,7 @@ pub(crate) fn play(product: &Product, state: &Path, n: usize, seed: u64) -> anyh
         });
         let killed = killer::kill_at_random(product, n, &mut Random::new(seed));
         are_killed.store(true, Ordering::SeqCst);
-        let stories = users.map(|user| user.join());
+        let stories = users.map(ScopedJoinHandle::join);
         is_over.store(true, Ordering::SeqCst);
         (killed, stories)
     });
