@@ -35,6 +35,8 @@ OPENSTACK ?= /var/lib/conpaas/nutshell-openstack
 MODE ?= lite
 # Root file system of the containers; built once, built again when its recipe changes.
 IMAGE ?= /var/lib/conpaas/images/services
+# Kinds of service that containers have packages for; "development" has tools to look around with.
+SERVICES ?= generic,helloworld,development
 
 # For which machines `cross` and `dist` build, by Debian's names.
 ARCH ?= amd64 arm64 armhf
@@ -70,7 +72,7 @@ nutshell: nutshell-may-run ## a whole ConPaaS on this machine, with a program ru
 	@.ci/stage 'the program' $(CARGO) build --profile nutshell --locked
 ifneq ($(filter lxc openstack,$(CLOUD)),)
 	@.ci/stage 'the root file system of containers' \
-		$(QUICK) image build services --service generic,helloworld,development --to $(IMAGE)
+		$(QUICK) image build services --service $(SERVICES) --to $(IMAGE)
 endif
 ifeq ($(CLOUD),openstack)
 	@.ci/stage 'OpenStack, director and example' \
@@ -106,7 +108,7 @@ build: ## the program, as it is shipped
 .PHONY: image
 image: build ## the root file system of the containers (root)
 	@.ci/deps image
-	$(RELEASE) image build services --service generic,helloworld,development --to $(IMAGE)
+	$(RELEASE) image build services --service $(SERVICES) --to $(IMAGE)
 
 .PHONY: deps
 deps: ## install the Debian packages that are missing (root), or say which
