@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use super::credentials::NodeCredentials;
 use super::start::NodeError;
-use crate::model::Ipv4Network;
+use crate::model::{CertificateRole, Ipv4Network};
 use crate::pki::Identity;
 use crate::rpc::{Handler, Limits, Origins, Request, Response, RpcRequest, read_call, serve};
 use crate::task::Tasks;
@@ -18,6 +18,9 @@ use crate::task::Tasks;
 const NEIGHBOURHOOD_PREFIX: u8 = 24;
 /// Bodies of requests: a node has little memory, and a parsed call takes a multiple of its text.
 const MAX_MEMORY_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Methods that carry the director's word: nobody else may say who is wanted, or where the director is.
+const OF_DIRECTOR: [&str; 2] = ["set_director_url", "set_wanted_nodes"];
 
 /// The logic behind a listener.
 #[async_trait]
@@ -67,6 +70,7 @@ async fn answer(dispatch: &dyn Dispatch, credentials: &NodeCredentials, mut requ
         return Response::refusal(403, "Your certificate is of a node that was removed");
     }
     let is_accepted = caller.identity.as_ref().is_some_and(|identity| dispatch.accepts(identity));
+    let is_director = caller.identity.as_ref().is_some_and(|identity| identity.role == CertificateRole::Frontend);
     if !is_accepted {
         let role = caller.identity.map_or_else(|| "none".to_owned(), |identity| identity.role.to_string());
         tracing::warn!(peer = %caller.address, role, "refused a caller: its certificate is not of this application");
@@ -74,6 +78,10 @@ async fn answer(dispatch: &dyn Dispatch, credentials: &NodeCredentials, mut requ
         return Response::refusal(403, "Your certificate does not allow calls to this application");
     }
     match read_call(&mut request).await {
+        Ok(call) if !is_director && OF_DIRECTOR.contains(&call.method.as_str()) => {
+            tracing::warn!(peer = %caller.address, method = call.method, "refused a caller: it is not the director");
+            Response::refusal(403, "Only the director may say that")
+        }
         Ok(call) => dispatch.dispatch(call).await,
         Err(error) => {
             request.discard_rest().await;

@@ -33,6 +33,10 @@ async fn it_is_refused_at_both_ends_also_after_a_restart() {
 
     let director = world.bench.client(&Subject::director("x"));
     let told = RpcCall::post(0, "set_wanted_nodes").param("up_to", 9).param("numbers", json!([1, 9]));
+    for stranger in [&old_manager, &world.bench.client(&Subject::manager(USER, APPLICATION))] {
+        let refused = stranger.call(&endpoint(world.address), &told).await.unwrap_err().to_string();
+        assert!(refused.contains("Only the director may say that"), "{refused}");
+    }
     director.call(&endpoint(world.address), &told).await.unwrap();
     for is_restarted in [false, true] {
         if is_restarted {
