@@ -31,8 +31,9 @@ pub(super) fn expect_ok(
 ) -> Result<Answer, Failure> {
     if answer.status != 200 {
         let parameters: Vec<String> = parameters.iter().map(|(name, value)| python_item(name, value)).collect();
+        let meaning = if answer.status == 507 { ": the director's disk is full, free some room on it" } else { "" };
         return Err(Failure::said(format!(
-            "Call to method '{method}' on '{url}' failed: HTTP status {}.\nParams = {{{}}}",
+            "Call to method '{method}' on '{url}' failed: HTTP status {}{meaning}.\nParams = {{{}}}",
             answer.status,
             parameters.join(", ")
         )));

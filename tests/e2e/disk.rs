@@ -1,15 +1,19 @@
 //! The disk of a node: what one tenant can fill, and what crashes leave of it.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use conpaas::cloud::Cloud;
 
 use super::world;
+use crate::support::nutshell::Nutshell;
 
 const DISK_BYTES: u64 = 64 << 20;
+/// Fills a disk but for 48 MB.
+const FILL: &str =
+    r#"free=$(df -k --output=avail "${1%/*}" | tail -n 1); head -c $(((free - 48000) * 1024)) /dev/zero > "$1""#;
 
 #[test]
 fn a_node_fills_its_own_disk_and_no_more() {
@@ -45,6 +49,32 @@ fn a_node_fills_its_own_disk_and_no_more() {
         cloud.remove_node(&neighbour.tag).await.unwrap();
         cloud.remove_network().await.unwrap();
         assert_eq!(world::remains(&state), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn who_asks_for_a_node_that_has_no_room_is_told_so() {
+    world::inside("e2e::disk::who_asks_for_a_node_that_has_no_room_is_told_so", |state| async move {
+        let small = state.join("small");
+        fs::create_dir(&small).unwrap();
+        fs::set_permissions(&small, fs::Permissions::from_mode(0o711)).unwrap();
+        let options = ["-t", "tmpfs", "-o", "size=1g,mode=711", "tmpfs"].map(std::ffi::OsStr::new);
+        run("mount", &[&options[..], &[small.as_os_str()]].concat());
+        let name = state.file_name().unwrap().to_string_lossy().replace('.', "");
+        let base = world::base();
+        let options = ["--netns", &name, "--image", base.to_str().unwrap()];
+        let nutshell = Nutshell::new(&small.join("nutshell"), &options);
+        nutshell.succeed("up", &[]);
+        nutshell.type_command(&["conpaas", "application", "create", "shop"]);
+        let filler = small.join("filler");
+        // The director itself goes on; a node would take what is left.
+        run("sh", &["-c".as_ref(), FILL.as_ref(), "sh".as_ref(), filler.as_os_str()]);
+        let output = nutshell.run("shell", &["--", "conpaas", "application", "start", "shop"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && said.contains("no room for a node, 4"), "{said}");
+        assert!(said.contains("remove nodes or volumes, or add disk"), "{said}");
+        fs::remove_file(&filler).unwrap();
+        nutshell.type_command(&["conpaas", "application", "start", "shop"]);
     });
 }
 
