@@ -67,11 +67,10 @@ pub(crate) async fn ensure_mounted(
 async fn mount_disk(disk: &Path, target: &Path, content: Content) -> Result<(), String> {
     file::ensure_directory(target).map_err(|error| chain(&error))?;
     let device = volume::attach_loop(disk, content).await?;
-    let (mounting, target) = (device.clone(), target.to_owned());
+    let (mounting, target) = (device.path().to_owned(), target.to_owned());
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     let mounted = crate::sys::blocking(move || mount::mount(&mounting, &target, "ext4", flags, MOUNT_OPTIONS)).await;
-    // From now on the device goes when its file system does.
-    let released = volume::free_loop(&device).await;
+    let released = device.release().await;
     mounted.map_err(|error| chain(&error))?;
     released
 }

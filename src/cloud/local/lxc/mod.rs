@@ -17,7 +17,7 @@
 //!   the machine's, see [`crate::sys::machine`]; if not, attaching a volume to
 //!   a node of an earlier one fails and says so.
 //!
-//! This is the only room with `unsafe` code: [`liblxc`], [`id_mount`] and [`user_namespace`].
+//! This is the only room with `unsafe` code: [`liblxc`], [`id_mount`], [`loop_device`] and [`user_namespace`].
 
 mod cgroup;
 mod check;
@@ -25,6 +25,7 @@ mod disk;
 mod group_tree;
 mod id_mount;
 mod liblxc;
+mod loop_device;
 mod lxcfs;
 mod network;
 mod node;

@@ -1,8 +1,7 @@
 //! Volumes: ext4 in a file, on a loop device, mounted where the node sees it.
 //!
-//! The loop device is told to vanish with its last user as soon as the file
-//! system is mounted, so only a crash between two steps leaves one, and that
-//! one is found by the file behind it.
+//! The loop device vanishes with its last user. Where a program has to make it,
+//! a crash between two steps leaves one, which is found by the file behind it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -11,9 +10,10 @@ use std::time::Duration;
 
 use nix::mount::MsFlags;
 
-use super::id_mount;
+use super::loop_device::LoopDevice;
 use super::plan::{NodePaths, VOLUMES_INSIDE};
 use super::settings::{LxcSettings, Privilege};
+use super::{id_mount, loop_device};
 use crate::model::IdMap;
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};
@@ -89,11 +89,36 @@ pub(crate) async fn ensure_mounted(directory: &Path, place: &Place, settings: &L
     }
     file::ensure_directory(&place.target).map_err(|error| chain(&error))?;
     let loop_device = attach_loop(&directory.join(DISK), Content::Used).await?;
-    let mounted = mount_device(&loop_device, place, settings).await;
-    // From now on the device goes when its file system does.
-    let released = free_loop(&loop_device).await;
+    let mounted = mount_device(loop_device.path(), place, settings).await;
+    let released = loop_device.release().await;
     mounted?;
     released
+}
+
+/// The loop device of a disk that is about to be mounted.
+pub(crate) enum AttachedLoop {
+    /// It goes with its file system as it is.
+    OfItself(LoopDevice),
+    /// A program made it, or a crash left it: it must be told.
+    ToBeTold(PathBuf),
+}
+
+impl AttachedLoop {
+    /// Returns where it is.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            AttachedLoop::OfItself(device) => &device.path,
+            AttachedLoop::ToBeTold(path) => path,
+        }
+    }
+
+    /// Lets it go when its file system does; now, if it is not mounted.
+    pub(crate) async fn release(self) -> Result<(), String> {
+        match self {
+            AttachedLoop::OfItself(_) => Ok(()),
+            AttachedLoop::ToBeTold(path) => free_loop(&path).await,
+        }
+    }
 }
 
 /// What is known of the file system in a file.
@@ -106,21 +131,26 @@ pub(crate) enum Content {
 }
 
 /// Returns the loop device of `disk`, made now if there is none; what a power cut broke is repaired first.
-pub(crate) async fn attach_loop(disk: &Path, content: Content) -> Result<PathBuf, String> {
+pub(crate) async fn attach_loop(disk: &Path, content: Content) -> Result<AttachedLoop, String> {
     if let Some(left_by_a_crash) = loop_device(disk)? {
-        return Ok(left_by_a_crash);
+        return Ok(AttachedLoop::ToBeTold(left_by_a_crash));
     }
     if content == Content::Used {
         repair(disk).await?;
     }
+    let making = disk.to_owned();
+    match crate::sys::blocking(move || loop_device::make(&making)).await {
+        Ok(device) => return Ok(AttachedLoop::OfItself(device)),
+        Err(error) => tracing::debug!(disk = %disk.display(), "no loop device by the kernel alone: {error}"),
+    }
     let arguments = ["--find", "--show", "--nooverlap"].map(std::ffi::OsStr::new);
     let arguments: Vec<_> = arguments.into_iter().chain([disk.as_os_str()]).collect();
     let shown = program::run_in_machine("losetup", &arguments, DEVICE_LIMIT).await.map_err(|error| chain(&error))?;
-    Ok(PathBuf::from(shown.trim()))
+    Ok(AttachedLoop::ToBeTold(PathBuf::from(shown.trim())))
 }
 
 /// Frees a loop device; one whose file system is mounted goes with that.
-pub(crate) async fn free_loop(device: &Path) -> Result<(), String> {
+async fn free_loop(device: &Path) -> Result<(), String> {
     let freed = program::run_in_machine("losetup", &["-d".as_ref(), device.as_os_str()], DEVICE_LIMIT).await;
     freed.map(drop).map_err(|error| chain(&error))
 }
