@@ -3,6 +3,7 @@
 //! The kernel counts and separates by the id outside: keys, inotify instances,
 //! pipes, message queues. So no two nodes may have an id in common.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -26,8 +27,18 @@ pub struct NodeIds {
 /// What processes of this machine have as ids of user namespaces, with one process of each. One that has ended and is
 /// not waited for has nothing more, but is listed for as long as its parent likes. Blocking.
 pub(crate) fn running() -> Vec<(IdMap, i32)> {
+    let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/user")).ok();
+    let own = namespace("self");
+    let mut seen = HashSet::new();
     let mut found: Vec<(IdMap, i32)> = Vec::new();
-    for pid in process::all().into_iter().filter(|pid| !process::is_zombie(*pid)) {
+    for pid in process::all() {
+        // Most processes of a machine share its own namespace: their maps need not be read.
+        let of_process = namespace(&pid.to_string());
+        let is_known = of_process.is_some() && (of_process == own || seen.contains(&of_process));
+        if is_known || process::is_zombie(pid) {
+            continue;
+        }
+        seen.insert(of_process);
         for file in ["uid_map", "gid_map"] {
             let table = std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
             for map in table.lines().filter_map(outside) {
