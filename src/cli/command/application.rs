@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::cloud::shown_cloud;
 use super::loss::{self, Consent, End, Keeping};
 use super::wait;
-use crate::api::Accepted;
 use crate::api::manager::AppInfo;
+use crate::api::{Accepted, ApplicationView};
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
@@ -93,7 +93,13 @@ impl Action for ApplicationCommand {
             ApplicationCommand::Rename { app_name_or_id, new_name } => {
                 rename(session, &app_name_or_id, &new_name).await
             }
-            ApplicationCommand::Start { cloud, app_name_or_id } => start(run, &app_name_or_id, cloud.as_deref()).await,
+            ApplicationCommand::Start { cloud, app_name_or_id } => {
+                let app = lookup::application(session, &app_name_or_id).await?;
+                if let Some(cloud) = &cloud {
+                    lookup::check_cloud(session, cloud).await?;
+                }
+                start(run, &app, cloud.as_deref()).await
+            }
             ApplicationCommand::Stop { app_name_or_id, keeping, consent } => {
                 stop(run, &app_name_or_id, keeping.volumes(), consent).await
             }
@@ -132,14 +138,26 @@ async fn rename(session: &Session, name_or_id: &str, new_name: &str) -> Result<R
     Ok(Reply::done(format!("Application with id {aid} has been renamed from '{old_name}' to '{new_name}'.")))
 }
 
-async fn start(run: &Invocation, name_or_id: &str, cloud: Option<&str>) -> Result<Reply, Failure> {
-    let app = lookup::application(&run.session, name_or_id).await?;
-    if let Some(cloud) = cloud {
-        lookup::check_cloud(&run.session, cloud).await?;
-    }
+/// Starts an application, in a cloud that is there, and waits for it.
+///
+/// # Errors
+/// The director refuses, or nobody knows what became of it.
+pub(crate) async fn start(run: &Invocation, app: &ApplicationView, cloud: Option<&str>) -> Result<Reply, Failure> {
     let operation = run.session.start_application(app.aid, cloud).await?;
+    await_start(run, app, &operation).await
+}
+
+/// Waits for an application that is being started.
+///
+/// # Errors
+/// Nobody knows what became of it.
+pub(crate) async fn await_start(
+    run: &Invocation,
+    app: &ApplicationView,
+    operation: &Accepted,
+) -> Result<Reply, Failure> {
     let words = format!("Application '{}' with id {} is starting... ", app.name, app.aid);
-    wait::for_application(run, app.aid, &words, Awaited { operation: &operation, ends: &[State::Running] }).await
+    wait::for_application(run, app.aid, &words, Awaited { operation, ends: &[State::Running] }).await
 }
 
 async fn stop(run: &Invocation, name_or_id: &str, volumes: VolumeFate, consent: Consent) -> Result<Reply, Failure> {

@@ -179,7 +179,13 @@ impl<R: Roles> EveryServiceCommand<R> {
             Self::Remove { names, consent } => remove(run, &names.find(session, kind).await?, consent).await,
             Self::List { application } => list(session, kind, application.as_deref()).await,
             Self::Rename { names, new_name } => rename(session, &names.find(session, kind).await?, &new_name).await,
-            Self::Start { cloud, names } => start(run, &names.find(session, kind).await?, cloud.as_deref()).await,
+            Self::Start { cloud, names } => {
+                let found = names.find(session, kind).await?;
+                if let Some(cloud) = &cloud {
+                    lookup::check_cloud(session, cloud).await?;
+                }
+                start(run, &found, cloud.as_deref()).await
+            }
             Self::Stop { names, keeping, consent } => {
                 stop(run, &names.find(session, kind).await?, keeping.volumes(), consent).await
             }
@@ -280,10 +286,11 @@ async fn list(session: &Session, kind: Option<&str>, application: Option<&str>) 
     Ok(Reply::table(&["aid", "sid", "type", "name", "status"], &rows, "No existing services."))
 }
 
-async fn start(run: &Invocation, found: &FoundService, cloud: Option<&str>) -> Result<Reply, Failure> {
-    if let Some(cloud) = cloud {
-        lookup::check_cloud(&run.session, cloud).await?;
-    }
+/// Starts a service, in a cloud that is there, and waits for it.
+///
+/// # Errors
+/// The manager refuses, or does not say what became of it.
+pub(crate) async fn start(run: &Invocation, found: &FoundService, cloud: Option<&str>) -> Result<Reply, Failure> {
     let operation = run.session.start_service(found, cloud).await?;
     let words = format!("Service {} of application {} is starting... ", found.service, found.application);
     wait::for_service(run, found, &words, Awaited { operation: &operation, ends: &[State::Running] }).await

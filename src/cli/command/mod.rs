@@ -1,7 +1,7 @@
 //! The commands of users, one file for each group of them, and the registry
 //! of the groups that are no kinds of service.
 
-mod application;
+pub(crate) mod application;
 pub(crate) mod certificate;
 mod cloud;
 pub(crate) mod code;

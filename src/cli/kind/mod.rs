@@ -23,6 +23,11 @@ pub(crate) const KINDS: &[Group] = &[
 /// Kinds that `deploy` knows; the first that a directory looks like is meant.
 pub(crate) const DEPLOYMENTS: &[Deployment] = &[generic::DEPLOYMENT, php::DEPLOYMENT];
 
+/// Returns how `deploy` brings programs of a kind on the air, if it does.
+pub(crate) fn find_deployment(kind: &str) -> Option<&'static Deployment> {
+    DEPLOYMENTS.iter().find(|deployment| deployment.kind == kind)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,8 +12,7 @@ use super::{directory, names};
 use crate::api::agent::ScriptStatus;
 use crate::api::manager::ScriptsOfNodes;
 use crate::api::{Accepted, ApplicationView};
-use crate::cli::command::code;
-use crate::cli::command::wait as shown;
+use crate::cli::command::{application, code, every_service};
 use crate::cli::deployment::{Deployment, Entry};
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::{Reply, write_out};
@@ -21,18 +20,17 @@ use crate::client::error::Failure;
 use crate::client::lookup::{self, FoundService};
 use crate::client::pack::{Choice, pack};
 use crate::client::session::Session;
-use crate::client::wait::Awaited;
 use crate::model::{ApplicationId, ServiceId, State};
 use crate::sys;
-use crate::task::poll::Pace;
+use crate::task::poll::{self, Pace};
 
 /// A script that prepares a node may install programs.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(1800);
 /// How long a program that is interrupted may take to end.
 const INTERRUPT_LIMIT: Duration = Duration::from_secs(60);
 const PACE: Pace = Pace::growing(Duration::from_millis(50), Duration::from_secs(1), 10);
-/// A program that ends at once has failed; later its status tells.
-const SETTLED: Duration = Duration::from_secs(1);
+/// A program that ends within a second has failed; later its status tells. The last look comes a pause before the end.
+const SETTLED: Duration = Duration::from_millis(1100);
 
 /// What is to come on the air.
 #[derive(Debug, Args)]
@@ -110,13 +108,11 @@ async fn running_application(run: &Invocation, name: &str, cloud: Option<&str>) 
         made
     };
     if app.status != State::Running {
-        let operation = match app.status {
-            State::Prologue => Accepted::default(),
-            _ => session.start_application(app.aid, cloud).await?,
+        let started = match app.status {
+            State::Prologue => application::await_start(run, &app, &Accepted::default()).await?,
+            _ => application::start(run, &app, cloud).await?,
         };
-        let words = format!("Application '{}' with id {} is starting... ", app.name, app.aid);
-        let awaited = Awaited { operation: &operation, ends: &[State::Running] };
-        settle(run, shown::for_application(run, app.aid, &words, awaited).await?)?;
+        settle(run, started)?;
         app = lookup::application(session, &app.aid.to_string()).await?;
     }
     Ok(app)
@@ -133,18 +129,9 @@ async fn service(
         return lookup::service(&run.session, Some(kind), &app.aid.to_string(), wanted).await;
     }
     let services = lookup::services(&run.session, Some(kind), Some(app.aid)).await?;
-    let service = match services.as_slice() {
-        [] => run.session.add_service(kind, app.aid).await?.service.sid,
-        [one] => one.service.sid,
-        several => {
-            let names = several.iter().map(|one| format!("{} ('{}')", one.service.sid, one.service.name));
-            let names = names.collect::<Vec<_>>().join(", ");
-            let text = format!(
-                "application '{}' has several services of the kind {kind}: say --service with one of ",
-                app.name
-            );
-            return Err(Failure::said(text + &names));
-        }
+    let service = match names::only(app, &format!("services of the kind {kind}"), &services)? {
+        Some(one) => one.service.sid,
+        None => run.session.add_service(kind, app.aid).await?.service.sid,
     };
     Ok(FoundService { application: app.aid, service })
 }
@@ -175,10 +162,7 @@ pub(super) async fn bring_up(
     }
     settle(run, code::enable(run, found, deployment.enable_method, version).await?)?;
     if before != State::Running {
-        let operation = session.start_service(found, cloud).await?;
-        let words = format!("Service {} of application {} is starting... ", found.service, found.application);
-        let awaited = Awaited { operation: &operation, ends: &[State::Running] };
-        settle(run, shown::for_service(run, found, &words, awaited).await?)?;
+        settle(run, every_service::start(run, found, cloud).await?)?;
     }
     if deployment.entry == Entry::Program {
         run_program(session, app, found).await?;
@@ -273,13 +257,10 @@ async fn until(
     limit: Duration,
     is_so: impl Fn(&ScriptsOfNodes) -> bool,
 ) -> Result<ScriptsOfNodes, Failure> {
-    let began = std::time::Instant::now();
-    loop {
-        let status = session.script_status(found).await?;
-        if is_so(&status) || began.elapsed() >= limit {
-            return Ok(status);
-        }
-        tokio::time::sleep(PACE.pause_after(began.elapsed())).await;
+    let ask = async || Ok::<_, Failure>(Some(session.script_status(found).await?).filter(&is_so));
+    match poll::until(PACE, limit, ask).await? {
+        Some(status) => Ok(status),
+        None => session.script_status(found).await,
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::cli::deployment::Deployment;
-use crate::cli::kind::DEPLOYMENTS;
+use crate::cli::kind::{DEPLOYMENTS, find_deployment};
 use crate::client::error::Failure;
 
 /// Files of programs that no kind serves as they are, and what to do about it.
@@ -38,8 +38,8 @@ pub(super) fn deployment_of(directory: &Path, kind: Option<&str>) -> Result<(&'s
         return Err(Failure::said(text));
     }
     if let Some(kind) = kind {
-        let found = DEPLOYMENTS.iter().find(|deployment| deployment.kind == kind);
-        let found = found.ok_or_else(|| Failure::said(format!("--kind {kind}: deploy knows {}", kinds())))?;
+        let found =
+            find_deployment(kind).ok_or_else(|| Failure::said(format!("--kind {kind}: deploy knows {}", kinds())))?;
         return Ok((found, "it was named".to_owned()));
     }
     let looks = |deployment: &'static Deployment| Some((deployment, (deployment.looks_like)(directory)?.to_owned()));

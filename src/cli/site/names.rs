@@ -4,9 +4,9 @@ use std::path::Path;
 
 use clap::Args;
 
-use crate::api::ApplicationView;
+use crate::api::{ApplicationView, ServiceAndApplication};
 use crate::cli::deployment::Deployment;
-use crate::cli::kind::DEPLOYMENTS;
+use crate::cli::kind::find_deployment;
 use crate::client::error::Failure;
 use crate::client::lookup::{self, FoundService};
 use crate::client::session::Session;
@@ -35,34 +35,39 @@ impl SiteNames {
             None => of_directory(Path::new("."))?,
         };
         let app = lookup::application(session, &name).await?;
-        let of_app = lookup::services(session, None, Some(app.aid)).await?;
-        let deployment = |kind: &str| DEPLOYMENTS.iter().find(|deployment| deployment.kind == kind);
-        let wanted = match &self.service {
-            Some(service) => Some(lookup::service(session, None, &app.aid.to_string(), service).await?.service),
-            None => None,
-        };
-        let mut found: Vec<_> = of_app
-            .iter()
-            .filter(|one| wanted.is_none_or(|wanted| one.service.sid == wanted))
-            .filter_map(|one| Some((one.service.sid, one.service.name.as_str(), deployment(&one.service.kind)?)))
-            .collect();
-        match (found.pop(), found.is_empty()) {
-            (Some((service, _, deployment)), true) => {
-                let service = FoundService { application: app.aid, service };
-                Ok((app, service, deployment))
-            }
-            (Some(last), false) => {
-                found.push(last);
-                let names: Vec<String> = found.iter().map(|(sid, name, _)| format!("{sid} ('{name}')")).collect();
-                let text = format!("application '{}' has several services: say --service with one of ", app.name);
-                Err(Failure::said(text + &names.join(", ")))
-            }
-            (None, _) => Err(Failure::said(format!(
-                "application '{}' has no service that was deployed: 'conpaas deploy' makes one",
-                app.name
-            ))),
+        let mut services = lookup::services(session, None, Some(app.aid)).await?;
+        services.retain(|one| find_deployment(&one.service.kind).is_some());
+        if let Some(service) = &self.service {
+            let wanted = lookup::service(session, None, &app.aid.to_string(), service).await?.service;
+            services.retain(|one| one.service.sid == wanted);
         }
+        let only = only(&app, "services", &services)?;
+        let only = only.and_then(|one| Some((one.service.sid, find_deployment(&one.service.kind)?)));
+        let (service, deployment) = only.ok_or_else(|| {
+            let name = &app.name;
+            Failure::said(format!("application '{name}' has no service that was deployed: 'conpaas deploy' makes one"))
+        })?;
+        let found = FoundService { application: app.aid, service };
+        Ok((app, found, deployment))
     }
+}
+
+/// Returns the one of an application's services that nobody has to name, if there is one; `what` says which they are.
+///
+/// # Errors
+/// There are several.
+pub(super) fn only<'a>(
+    app: &ApplicationView,
+    what: &str,
+    services: &'a [ServiceAndApplication],
+) -> Result<Option<&'a ServiceAndApplication>, Failure> {
+    if services.len() < 2 {
+        return Ok(services.first());
+    }
+    let names: Vec<String> =
+        services.iter().map(|one| format!("{} ('{}')", one.service.sid, one.service.name)).collect();
+    let (name, names) = (&app.name, names.join(", "));
+    Err(Failure::said(format!("application '{name}' has several {what}: say --service with one of {names}")))
 }
 
 /// Returns the name that an application of this directory has. Blocking.

@@ -5,9 +5,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::entry;
-use crate::api::ApplicationView;
+use crate::api::{ApplicationView, ServiceAndApplication};
 use crate::cli::invocation::{Action, Invocation};
-use crate::cli::kind::DEPLOYMENTS;
+use crate::cli::kind::find_deployment;
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
 use crate::client::lookup::{self, FoundService};
@@ -45,18 +45,23 @@ impl Action for Status {
             Some(name) => vec![lookup::application(session, name).await?],
             None => session.applications().await?,
         };
+        let services = session.services().await?;
         let mut rows = Vec::new();
         for app in &applications {
-            rows.extend(rows_of(session, app).await?);
+            rows.extend(rows_of(session, app, &services).await?);
         }
         let columns = ["application", "application_status", "sid", "type", "service", "status", "code", "urls"];
         Ok(Reply::table(&columns, &rows, "No existing applications: 'conpaas deploy' makes one of a directory."))
     }
 }
 
-async fn rows_of(session: &Session, app: &ApplicationView) -> Result<Vec<Row>, Failure> {
+async fn rows_of(
+    session: &Session,
+    app: &ApplicationView,
+    services: &[ServiceAndApplication],
+) -> Result<Vec<Row>, Failure> {
     session.learn_manager(app);
-    let mut services = lookup::services(session, None, Some(app.aid)).await?;
+    let mut services: Vec<_> = services.iter().filter(|found| found.service.application_id == app.aid).collect();
     services.sort_by_key(|found| found.service.sid);
     // A manager that does not answer makes states unknown, not the table impossible.
     let info = if app.status == State::Running { session.app_info(app.aid).await.ok() } else { None };
@@ -78,12 +83,11 @@ async fn rows_of(session: &Session, app: &ApplicationView) -> Result<Vec<Row>, F
         let mut row = Row {
             sid: Some(sid),
             kind: found.service.kind.clone(),
-            service: found.service.name,
+            service: found.service.name.clone(),
             status: state.map_or_else(|| "N/A".to_owned(), |state| state.as_str().to_owned()),
             ..row()
         };
-        let deployment = DEPLOYMENTS.iter().find(|deployment| deployment.kind == found.service.kind);
-        if let (Some(deployment), Some(_)) = (deployment, state) {
+        if let (Some(deployment), Some(_)) = (find_deployment(&found.service.kind), state) {
             let found = FoundService { application: app.aid, service: sid };
             let urls = entry::urls(session, &found, deployment.entry).await.unwrap_or_default();
             row.urls = urls.join(" ");
