@@ -62,15 +62,17 @@ pub(crate) async fn ensure(
 impl Applied {
     async fn is_in_force(&mut self, settings: &LxcSettings) -> bool {
         let Ok(found) = list(settings).await else { return false };
-        if self.listed.is_none() {
-            // A machine that gives no network to try them in is taken at its word.
-            let wanted = as_this_machine_shows(&self.text, settings).await.unwrap_or_else(|_| found.clone());
-            if !missing(&wanted, &found).is_empty() || !missing(&found, &wanted).is_empty() {
-                return false;
-            }
-            self.listed = Some(found.clone());
+        if let Some(listed) = &self.listed {
+            return *listed == found;
         }
-        self.listed.as_ref() == Some(&found)
+        // A machine that gives no network to try them in is taken at its word.
+        if let Ok(wanted) = as_this_machine_shows(&self.text, settings).await
+            && !(missing(&wanted, &found).is_empty() && missing(&found, &wanted).is_empty())
+        {
+            return false;
+        }
+        self.listed = Some(found);
+        true
     }
 }
 
