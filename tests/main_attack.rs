@@ -6,6 +6,7 @@ mod attack;
 mod support {
     pub(crate) mod ask_from;
     pub(crate) mod control_groups;
+    pub(crate) mod enter;
     pub(crate) mod hold;
     pub(crate) mod memory;
     pub(crate) mod namespaces;

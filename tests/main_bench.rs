@@ -6,6 +6,7 @@ mod bench;
 mod support {
     pub(crate) mod ask_from;
     pub(crate) mod control_groups;
+    pub(crate) mod enter;
     pub(crate) mod memory;
     pub(crate) mod namespaces;
     pub(crate) mod product;

@@ -9,6 +9,7 @@ mod support {
     pub(crate) mod control_groups;
     pub(crate) mod director;
     pub(crate) mod ec2;
+    pub(crate) mod enter;
     pub(crate) mod metadata;
     pub(crate) mod nutshell;
     pub(crate) mod remote;

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use serde::Serialize;
 
 use crate::support::control_groups::groups;
-use crate::support::namespaces::mark;
+use crate::support::enter::mark;
 use crate::support::product::cloud_directory;
 
 /// Fifty inotify instances at once, and how much a new pipe holds.

@@ -8,7 +8,6 @@ use std::process::Command;
 use conpaas::cloud::Cloud;
 
 use super::world;
-use crate::support::nutshell::Nutshell;
 
 const DISK_BYTES: u64 = 64 << 20;
 /// Fills a disk but for 48 MB.
@@ -60,10 +59,7 @@ fn who_asks_for_a_node_that_has_no_room_is_told_so() {
         fs::set_permissions(&small, fs::Permissions::from_mode(0o711)).unwrap();
         let options = ["-t", "tmpfs", "-o", "size=1g,mode=711", "tmpfs"].map(std::ffi::OsStr::new);
         run("mount", &[&options[..], &[small.as_os_str()]].concat());
-        let name = state.file_name().unwrap().to_string_lossy().replace('.', "");
-        let base = world::base();
-        let options = ["--netns", &name, "--image", base.to_str().unwrap()];
-        let nutshell = Nutshell::new(&small.join("nutshell"), &options);
+        let (_, nutshell) = world::nutshell(&state, &small, &world::base());
         nutshell.succeed("up", &[]);
         nutshell.type_command(&["conpaas", "application", "create", "shop"]);
         let filler = small.join("filler");

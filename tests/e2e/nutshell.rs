@@ -9,10 +9,7 @@ use crate::support::nutshell::{Nutshell, play};
 fn a_session_in_a_namespace_of_its_own() {
     world::inside("e2e::nutshell::a_session_in_a_namespace_of_its_own", |state| async move {
         let directory = state.join("nutshell");
-        let name = state.file_name().expect("a temporary directory has a name").to_string_lossy().replace('.', "");
-        let image = world::base();
-        let image = image.to_str().expect("it is plain text");
-        let nutshell = Nutshell::new(&directory, &["--netns", &name, "--image", image]);
+        let (name, nutshell) = world::nutshell(&state, &state, &world::base());
         play(&nutshell, || {
             if Path::new("/run/netns").join(&name).exists() {
                 return Err(format!("the namespace {name}"));

@@ -60,9 +60,7 @@ fn a_site_in_php_lives_its_whole_life() {
     // Built outside of the test's world, which has no way to the packages.
     let image = world::php_base();
     world::inside("e2e::php::a_site_in_php_lives_its_whole_life", |state| async move {
-        let name = state.file_name().expect("a temporary directory has a name").to_string_lossy().replace('.', "");
-        let image = image.to_str().expect("it is plain text");
-        let nutshell = Nutshell::new(&state.join("nutshell"), &["--netns", &name, "--image", image]);
+        let (_, nutshell) = world::nutshell(&state, &state, &image);
         nutshell.succeed("up", &[]);
         let site = Site { nutshell: &nutshell, directory: &state };
         for words in ["application create shop", "application start shop", "php add shop", "php start shop 1"] {
@@ -107,9 +105,7 @@ fn a_site_in_php_lives_its_whole_life() {
 fn a_directory_comes_on_the_air_by_one_word_and_goes_back_by_another() {
     let image = world::php_base();
     world::inside("e2e::php::a_directory_comes_on_the_air_by_one_word_and_goes_back_by_another", |state| async move {
-        let name = state.file_name().expect("a temporary directory has a name").to_string_lossy().replace('.', "");
-        let image = image.to_str().expect("it is plain text");
-        let nutshell = Nutshell::new(&state.join("nutshell"), &["--netns", &name, "--image", image]);
+        let (_, nutshell) = world::nutshell(&state, &state, &image);
         nutshell.succeed("up", &[]);
         let site = Site { nutshell: &nutshell, directory: &state };
         let shop = state.join("shop");

@@ -20,21 +20,10 @@ use conpaas::model::NodeRole;
 use conpaas::model::{CloudName, NodeTag};
 
 use crate::support::control_groups::{groups, remove_group};
+use crate::support::enter::{self, UNSHARE};
+use crate::support::nutshell::Nutshell;
 
 const INSIDE: &str = "CONPAAS_E2E_INSIDE";
-
-/// liblxc needs the /sys of its own network and the control groups of the machine.
-const ENTER: &str = r#"
-set -e
-ip link set lo up
-keep=$(mktemp -d /run/conpaas-e2e.XXXXXX)
-mount --rbind /sys/fs/cgroup "$keep"
-mount -t sysfs sysfs /sys
-mount --rbind "$keep" /sys/fs/cgroup
-umount -l "$keep"
-rmdir "$keep"
-"$@"
-"#;
 
 /// Runs `body` in a world of its own; `name` is the test's full name.
 pub(crate) fn inside<F: Future<Output = ()>>(name: &str, body: impl FnOnce(PathBuf) -> F) {
@@ -49,8 +38,7 @@ pub(crate) fn inside<F: Future<Output = ()>>(name: &str, body: impl FnOnce(PathB
     fs::set_permissions(state.path(), fs::Permissions::from_mode(0o711)).expect("it is ours");
     base();
     let status = Command::new("unshare")
-        .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"])
-        .args(["sh", "-c", ENTER, "sh"])
+        .args(UNSHARE)
         .arg(std::env::current_exe().expect("a test has a file"))
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(INSIDE, name)
@@ -130,6 +118,14 @@ pub(crate) fn image(recipe: &str, recipes: &Path, name: &str, options: &[&str]) 
 pub(crate) fn settings(state: &Path) -> LxcSettings {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_conpaas"));
     LxcSettings::usual(CloudName::default_cloud(), state.join("cloud"), base(), program)
+}
+
+/// A nutshell below `place`, in a network namespace that bears the name of this world, whose nodes have the root `base`.
+pub(crate) fn nutshell(state: &Path, place: &Path, base: &Path) -> (String, Nutshell) {
+    let name = state.file_name().expect("a temporary directory has a name").to_string_lossy().replace('.', "");
+    let base = base.to_str().expect("it is plain text");
+    let nutshell = Nutshell::new(&place.join("nutshell"), &["--netns", &name, "--image", base]);
+    (name, nutshell)
 }
 
 /// A cloud in this world.
@@ -245,7 +241,5 @@ pub(crate) fn remains(state: &Path) -> Vec<String> {
 
 /// What the names of this cloud's containers begin with.
 pub(crate) fn mark(state: &Path) -> String {
-    use sha2::Digest;
-    let hash = sha2::Sha256::digest(state.join("cloud").as_os_str().as_encoded_bytes());
-    format!("cp{:02x}{:02x}-", hash[0], hash[1])
+    enter::mark(&state.join("cloud"))
 }

@@ -8,27 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
-use sha2::Digest;
 
 use crate::support::control_groups::{groups, remove_group};
+use crate::support::enter::{UNSHARE, mark};
 use crate::support::product::{PROGRAM, cloud_directory, root_file_system};
 
 const STATE: &str = "CONPAAS_NAMESPACES_STATE";
 const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
-
-/// liblxc needs the /sys of its own network and the control groups of the machine. The shell stays: whoever is the first
-/// process reaps those whose parents were killed.
-const ENTER: &str = r#"
-set -e
-ip link set lo up
-keep=$(mktemp -d /run/conpaas-inside.XXXXXX)
-mount --rbind /sys/fs/cgroup "$keep"
-mount -t sysfs sysfs /sys
-mount --rbind "$keep" /sys/fs/cgroup
-umount -l "$keep"
-rmdir "$keep"
-"$@"
-"#;
 
 /// What runs inside.
 pub(crate) struct Inside<'a> {
@@ -67,13 +53,7 @@ pub(crate) fn run_inside(inside: &Inside<'_>) -> anyhow::Result<()> {
 
 async fn attend(inside: &Inside<'_>, state: &Path) -> anyhow::Result<()> {
     let mut command = tokio::process::Command::new("unshare");
-    command
-        .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"])
-        .args(["sh", "-c", ENTER, "sh"])
-        .arg(std::env::current_exe()?)
-        .args(inside.words)
-        .env(STATE, state)
-        .kill_on_drop(true);
+    command.args(UNSHARE).arg(std::env::current_exe()?).args(inside.words).env(STATE, state).kill_on_drop(true);
     let mut child = command.spawn().context("cannot run unshare")?;
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let asked_to_stop = tokio::select! {
@@ -103,10 +83,4 @@ fn build_root_file_system() -> anyhow::Result<()> {
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(())
-}
-
-/// What the names of a cloud's containers begin with.
-pub(crate) fn mark(cloud: &Path) -> String {
-    let hash = sha2::Sha256::digest(cloud.as_os_str().as_encoded_bytes());
-    format!("cp{:02x}{:02x}-", hash[0], hash[1])
 }

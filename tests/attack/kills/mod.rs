@@ -25,7 +25,7 @@ use super::host::Host;
 use super::talk;
 use super::tenant::{Tenant, pack};
 use crate::support::control_groups::groups;
-use crate::support::namespaces::mark;
+use crate::support::enter::mark;
 use crate::support::product::{Product, cloud_directory};
 use crate::support::wait::try_until_within;
 
