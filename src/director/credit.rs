@@ -55,7 +55,7 @@ pub(crate) fn start_counting(tx: &Transaction<'_>, rid: i64) -> Result<bool, Sto
 }
 
 /// Charges what is due and stops the applications of users who have nothing
-/// left. What is due follows from each node's age alone, so that this may run
+/// left; their volumes are kept. What is due follows from each node's age alone, so that this may run
 /// at any time and any number of times.
 pub(crate) async fn charge(director: &Director) {
     match director.store.note(|tx| charge_all(tx, clock::since_boot())).await {
@@ -110,7 +110,8 @@ fn charge_all(tx: &Transaction<'_>, now: SinceBoot) -> Result<usize, Failure> {
                     app.id = application.aid.0,
                     "credit is used up: stopping the application"
                 );
-                record_stop(tx, application.aid, VolumeFate::Lost)?;
+                // Nobody was asked whether what is on them may go.
+                record_stop(tx, application.aid, VolumeFate::Kept)?;
                 n_stopped += 1;
             }
         }

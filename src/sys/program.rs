@@ -15,7 +15,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::Uid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::Receiver;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::last_lines::{LastLines, last_lines};
 use super::machine;
@@ -117,40 +117,67 @@ async fn run_in<S: AsRef<OsStr>>(
     input: &str,
     limit: Duration,
 ) -> Result<String, ProgramError> {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let shown = shown(program, arguments);
-    let work = async {
-        let mut child = match view {
-            View::Own => command.spawn()?,
+    Begun::start(view, program, arguments)?.finish(input, limit).await
+}
+
+/// A program that runs, and reads its input once it is told to go on. It is killed when this is dropped.
+pub(crate) struct Begun {
+    program: String,
+    shown: String,
+    child: Child,
+}
+
+impl Begun {
+    /// Starts a program that sees the machine's own mounts and devices, see [`machine`].
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn in_machine<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Result<Begun, ProgramError> {
+        Self::start(View::Machine, program, arguments)
+    }
+
+    fn start<S: AsRef<OsStr>>(view: View, program: &str, arguments: &[S]) -> Result<Begun, ProgramError> {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let spawned = match view {
+            View::Own => command.spawn(),
             View::Machine => {
                 let runtime = tokio::runtime::Handle::current();
-                machine::inside(|| {
+                let inside = machine::inside(|| {
                     let _waits_for_its_end = runtime.enter();
                     command.spawn()
-                })??
+                });
+                inside.and_then(|spawned| spawned)
             }
         };
-        let stdin = child.stdin.take();
+        let child = spawned.map_err(|source| ProgramError::Start { program: program.to_owned(), source })?;
+        Ok(Begun { program: program.to_owned(), shown: shown(program, arguments), child })
+    }
+
+    /// Gives the program its input, waits for its end, and returns its standard output.
+    ///
+    /// # Errors
+    /// It ends with another code than 0, or not within `limit` from now.
+    pub(crate) async fn finish(mut self, input: &str, limit: Duration) -> Result<String, ProgramError> {
+        let stdin = self.child.stdin.take();
         // Written while the output is read: neither side may wait for the other for ever.
         let write = async {
             if let Some(mut stdin) = stdin {
                 let _program_may_not_want_it = stdin.write_all(input.as_bytes()).await;
             }
         };
-        let ((), output) = tokio::join!(write, child.wait_with_output());
-        output
-    };
-    let output = match tokio::time::timeout(limit, work).await {
-        Err(_) => return Err(ProgramError::Timeout { command: shown, limit }),
-        Ok(Err(source)) => return Err(ProgramError::Start { program: program.to_owned(), source }),
-        Ok(Ok(output)) => output,
-    };
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        let work = async { tokio::join!(write, self.child.wait_with_output()).1 };
+        let output = match tokio::time::timeout(limit, work).await {
+            Err(_) => return Err(ProgramError::Timeout { command: self.shown, limit }),
+            Ok(Err(source)) => return Err(ProgramError::Start { program: self.program, source }),
+            Ok(Ok(output)) => output,
+        };
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let stderr = last_lines(&String::from_utf8_lossy(&output.stderr), TAIL);
+        Err(ProgramError::Failed { command: self.shown, status: output.status, stderr })
     }
-    let stderr = last_lines(&String::from_utf8_lossy(&output.stderr), TAIL);
-    Err(ProgramError::Failed { command: shown, status: output.status, stderr })
 }
 
 /// Runs `program` in `directory` with its output going to two files.

@@ -1,7 +1,8 @@
 use super::*;
-use crate::model::{ApplicationEvent, NodeRole, State};
+use crate::model::{ApplicationEvent, CloudName, NodeRole, State};
 use crate::store::Store;
 use crate::store::director::sample::Sample;
+use crate::store::director::volume::{self, NewVolume};
 
 const HOUR: i64 = 3600;
 
@@ -200,9 +201,23 @@ fn at_zero_the_applications_stop() {
     for _ in 0..3 {
         house.add_node();
     }
+    let new = NewVolume {
+        tag: "v1".parse().expect("a tag"),
+        cloud: CloudName::default_cloud(),
+        uid: house.sample.uid,
+        aid: house.sample.aid,
+        operation: None,
+        name: "vol-data".into(),
+        size_mb: 1,
+    };
+    house.sample.run(|tx| {
+        let id = volume::insert(tx, &new)?;
+        volume::set_ready(tx, id, "vol-1")
+    });
     house.seconds += 10;
     assert_eq!(house.charge(), 1);
     assert_eq!(house.sample.state(), Some(State::Stopped));
+    assert_eq!(house.sample.run(|tx| volume::kept_of(tx, house.sample.aid)).len(), 1, "data stays");
     let nodes = house.sample.run(node::all);
     assert!(nodes.iter().all(|node| node.phase == Phase::Removing));
     assert_eq!(house.sample.credit(), 0);

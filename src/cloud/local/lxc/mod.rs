@@ -153,38 +153,51 @@ impl LxcCloud {
         CloudNode { tag, vmid, ip: record.ip, private_ip: record.ip, port, is_running }
     }
 
-    /// Clears what an earlier life left, writes the context, mounts the volumes, starts.
+    /// Clears what an earlier life left, lays everything out, starts. What does not wait for each other goes side by side.
     async fn start(&self, record: &NodeRecord, spec: &NodeSpec) -> Result<(), CloudError> {
         let node = Node::new(&self.settings, record);
         let fail = |reason| self.state.failed(format!("start node {}", record.vmid), reason);
         if !network::exists(&self.settings) {
             self.ensure_network().await?;
         }
-        let (preparing, settings) = (node.clone(), Arc::clone(&self.settings));
-        let (of_record, of_spec) = (record.clone(), spec.clone());
-        let clearing = node.clone();
-        let cleared = blocking(move || if clearing.was_prepared() { clearing.stop() } else { Ok(()) });
+        let (clearing, of_record) = (node.clone(), record.clone());
+        let cleared = blocking(move || {
+            if clearing.was_prepared() {
+                clearing.stop()?;
+            }
+            clearing.check_ids_are_free(&of_record)
+        });
         cleared.await.map_err(fail)?;
+        let start = node.begin(&self.settings.program).map_err(fail)?;
+        let admit = async {
+            network::remove_cable(&node.container).await?;
+            let mut applied = self.network.lock().await;
+            self.ensure_rules(&mut applied, Look::Remembered).await
+        };
+        let (laid_out, admitted) = tokio::join!(self.lay_out(&node, record, spec, &start.order), admit);
+        laid_out?;
+        admitted.map_err(fail)?;
+        start.finish().await.map_err(fail)?;
+        network::refuse_ipv6(&node.container);
+        Ok(())
+    }
+
+    /// Makes the node's disk, writes its context and its order there, mounts its volumes.
+    async fn lay_out(&self, node: &Node, record: &NodeRecord, spec: &NodeSpec, order: &Path) -> Result<(), CloudError> {
+        let fail = |reason| self.state.failed(format!("start node {}", record.vmid), reason);
         let (state, disk_bytes) = (&self.settings.state_directory, self.settings.limits.disk_bytes);
         disk::ensure_mounted(&node.paths, state, disk_bytes, &self.making_disk).await.map_err(fail)?;
+        let (preparing, settings, order) = (node.clone(), Arc::clone(&self.settings), order.to_owned());
+        let (of_record, of_spec) = (record.clone(), spec.clone());
         // Written where the disk is mounted: a confined director may not see it.
-        let prepared = blocking(move || machine::inside(|| preparing.prepare(&settings, &of_record, &of_spec)));
-        let order = prepared.await.map_err(|error| fail(error.to_string()))?.map_err(fail)?;
-        network::remove_cable(&node.container).await.map_err(fail)?;
-        {
-            let mut applied = self.network.lock().await;
-            self.ensure_rules(&mut applied, Look::Remembered).await.map_err(fail)?;
+        let prepared = blocking(move || machine::inside(|| preparing.prepare(&settings, &of_record, &of_spec, &order)));
+        prepared.await.map_err(|error| fail(error.to_string()))?.map_err(fail)?;
+        let _no_other_volume_moves = self.state.volumes.lock().await;
+        for volume in self.state.volumes_of(&record.tag).await? {
+            let Some(place) = &volume.attached else { continue };
+            let directory = self.state.inventory.volume_directory(&volume.tag);
+            volume::ensure_mounted(&directory, &node.place(&place.device), &self.settings).await.map_err(fail)?;
         }
-        {
-            let _no_other_volume_moves = self.state.volumes.lock().await;
-            for volume in self.state.volumes_of(&record.tag).await? {
-                let Some(place) = &volume.attached else { continue };
-                let directory = self.state.inventory.volume_directory(&volume.tag);
-                volume::ensure_mounted(&directory, &node.place(&place.device), &self.settings).await.map_err(fail)?;
-            }
-        }
-        node.start(&self.settings.program, &order).await.map_err(fail)?;
-        network::refuse_ipv6(&node.container);
         Ok(())
     }
 

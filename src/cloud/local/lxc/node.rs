@@ -16,7 +16,7 @@ use super::liblxc::Container;
 use super::plan;
 use super::plan::{Machine, NodePaths, ORDER_PREFIX, container_name, host_name};
 use super::settings::LxcSettings;
-use super::start::{COMMAND, Order};
+use super::start::{self, GO, Order};
 use super::{disk, lxcfs, network, seccomp, volume};
 use crate::cloud::local::ids;
 use crate::cloud::local::inventory::NodeRecord;
@@ -26,7 +26,7 @@ use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 use crate::sys::mount::{self, Unmount};
 use crate::sys::process::{self, ProcessId};
-use crate::sys::program;
+use crate::sys::program::Begun;
 use crate::sys::tree::{self, Owner};
 use crate::task::poll::blocking_until;
 
@@ -80,15 +80,23 @@ impl Node {
         self.open().ok().and_then(|container| container.init_pid())
     }
 
-    /// Writes everything a start needs, and gives the order for [`Node::start`]. The node must not run. Blocking.
+    /// Begins a start, which waits until everything is prepared; whoever drops it gives it up. Its ids must be free.
+    pub(crate) fn begin(&self, program: &Path) -> Result<Start, String> {
+        let order = self.paths.order(&crate::sys::random::alphanumeric(8));
+        let arguments = start::arguments(&order, self.ids);
+        let helper = Begun::in_machine(&program.to_string_lossy(), &arguments).map_err(|error| chain(&error))?;
+        Ok(Start { order, helper })
+    }
+
+    /// Writes everything a start needs, and its order to `path`. The node must not run. Blocking.
     pub(crate) fn prepare(
         &self,
         settings: &LxcSettings,
         record: &NodeRecord,
         spec: &NodeSpec,
-    ) -> Result<PathBuf, String> {
+        path: &Path,
+    ) -> Result<(), String> {
         let words = |error: FileError| chain(&error);
-        self.check_ids_are_free(record)?;
         self.make_directories(settings).map_err(words)?;
         let owner = self.owner();
         let defaults = default_context(settings, record, spec);
@@ -106,17 +114,14 @@ impl Node {
             directory: self.paths.0.clone(),
             base: settings.root_file_system.clone(),
             program: settings.program.clone(),
-            id_map: self.ids,
             items: plan::plan_items(settings, record, &machine),
         };
         let bytes = serde_json::to_vec_pretty(&order).expect("an order holds only texts and numbers");
-        let path = self.paths.order(&crate::sys::random::alphanumeric(8));
-        fs::write(&path, bytes).map_err(|source| words(FileError::new("write", &path, source)))?;
-        Ok(path)
+        fs::write(path, bytes).map_err(|source| words(FileError::new("write", path, source)))
     }
 
-    /// Nothing of this node runs, so who has an id of its own is somebody else.
-    fn check_ids_are_free(&self, record: &NodeRecord) -> Result<(), String> {
+    /// Nothing of this node runs, so who has an id of its own is somebody else. Blocking.
+    pub(crate) fn check_ids_are_free(&self, record: &NodeRecord) -> Result<(), String> {
         let Some(own) = record.ids else { return Ok(()) };
         match ids::running().into_iter().find(|(other, _)| other.overlaps(own)) {
             None => Ok(()),
@@ -125,13 +130,6 @@ impl Node {
                  end that process, or remove the node and set another ID_POOL"
             )),
         }
-    }
-
-    /// Starts what was prepared.
-    pub(crate) async fn start(&self, program: &Path, order: &Path) -> Result<(), String> {
-        let program = program.to_string_lossy();
-        let outcome = program::run_in_machine(&program, &[COMMAND.as_ref(), order.as_os_str()], START).await;
-        outcome.map(drop).map_err(|error| chain(&error))
     }
 
     /// Ends the node: cleanly if it can, by force if it must. Afterwards no
@@ -273,6 +271,20 @@ impl Node {
 
     fn write_context(&self, file: &ContextFile, owner: Owner, base: &Path) -> Result<(), FileError> {
         tree::write(&self.paths.upper(), &file.path, &file.content, file.mode, owner, Some(base))
+    }
+}
+
+/// A start that was begun.
+pub(crate) struct Start {
+    /// Where its order is to be written.
+    pub(crate) order: PathBuf,
+    helper: Begun,
+}
+
+impl Start {
+    /// Starts what was prepared.
+    pub(crate) async fn finish(self) -> Result<(), String> {
+        self.helper.finish(GO, START).await.map(drop).map_err(|error| chain(&error))
     }
 }
 

@@ -2,10 +2,14 @@
 //!
 //! liblxc's start forks the container's monitor out of the calling process,
 //! and a shifted mount needs a child for its id map. Neither may happen in a
-//! program with threads, so the director runs `conpaas lxc-start <order>` and
+//! program with threads, so the director runs `conpaas lxc-start <order> …` and
 //! `conpaas lxc-mount …`, which have one thread and live for some milliseconds.
+//!
+//! A start makes the node's user namespace while the director still prepares the
+//! rest, and begins with its order once its input says so.
 
 use std::ffi::OsString;
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,6 +33,9 @@ use crate::sys::mount::{self, Unmount};
 
 /// The hidden sub-command's name.
 pub(crate) const COMMAND: &str = "lxc-start";
+/// What the input of a start says once its order is written and all is prepared.
+pub(crate) const GO: &str = "go\n";
+const USAGE: &str = "usage: conpaas lxc-start ORDER [FIRST_ID COUNT]";
 
 /// How many files one process of a node may open. All of its open files count as the node's memory, each with some 250 bytes.
 const OPEN_FILES: u64 = 4096;
@@ -46,8 +53,6 @@ pub(crate) struct Order {
     pub(crate) base: PathBuf,
     /// The program that is bound in.
     pub(crate) program: PathBuf,
-    /// How ids are shifted; not at all in a privileged node.
-    pub(crate) id_map: Option<IdMap>,
     /// The configuration of liblxc.
     pub(crate) items: Vec<(String, String)>,
 }
@@ -57,8 +62,11 @@ pub(crate) struct Order {
 pub fn hidden(arguments: &[OsString]) -> Option<ExitCode> {
     let (name, words) = arguments.get(1..)?.split_first()?;
     let outcome = match (name.to_str()?, words) {
-        (COMMAND, [path]) => start(Path::new(path)),
-        (COMMAND, _) => Err(format!("usage: conpaas {COMMAND} ORDER")),
+        (COMMAND, [path, ids @ ..]) => match id_map(ids) {
+            Some(ids) => start(Path::new(path), ids),
+            None => Err(USAGE.to_owned()),
+        },
+        (COMMAND, _) => Err(USAGE.to_owned()),
         (id_mount::COMMAND, words) => match id_mount::mount_volume(words) {
             Some(outcome) => outcome.map_err(|error| error.to_string()),
             None => Err(format!("usage: conpaas {} DEVICE TARGET ID FIRST_ID COUNT", id_mount::COMMAND)),
@@ -78,12 +86,29 @@ pub fn hidden(arguments: &[OsString]) -> Option<ExitCode> {
     }
 }
 
-fn start(path: &Path) -> Result<(), String> {
+/// Returns the words of a start: `order` names what is written before its input says [`GO`].
+pub(crate) fn arguments(order: &Path, ids: Option<IdMap>) -> Vec<OsString> {
+    let ids = ids.into_iter().flat_map(|ids| [ids.first, ids.count].map(|number| number.to_string().into()));
+    [COMMAND.into(), order.into()].into_iter().chain(ids).collect()
+}
+
+/// How ids are shifted: not at all without words.
+fn id_map(words: &[OsString]) -> Option<Option<IdMap>> {
+    let number = |word: &OsString| word.to_str()?.parse().ok();
+    match words {
+        [] => Some(None),
+        [first, count] => Some(Some(IdMap { first: number(first)?, count: number(count)? })),
+        _ => None,
+    }
+}
+
+fn start(path: &Path, ids: Option<IdMap>) -> Result<(), String> {
+    let namespace = ids.map(UserNamespace::of_node).transpose();
+    let namespace = namespace.map_err(|error| format!("cannot make the node's user namespace: {error}"))?;
+    await_word()?;
     let bytes = file::read(path).map_err(|error| chain(&error))?;
     let order: Order = serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     let paths = NodePaths(order.directory.clone());
-    let namespace = order.id_map.map(UserNamespace::of_node).transpose();
-    let namespace = namespace.map_err(|error| format!("cannot make the node's user namespace: {error}"))?;
     mount_root(&order, &paths, namespace.as_ref()).map_err(|error| chain(&error))?;
     // Handed on to the node, where nothing can raise it.
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|errno| errno.to_string())?;
@@ -111,6 +136,16 @@ fn start(path: &Path) -> Result<(), String> {
         container.kill();
         format!("cannot keep the node from making control groups: {reason}")
     })
+}
+
+/// A director that was killed never says the word: what it prepared may be half of it.
+fn await_word() -> Result<(), String> {
+    let mut said = [0; GO.len()];
+    match io::stdin().read_exact(&mut said) {
+        Ok(()) if said == GO.as_bytes() => Ok(()),
+        Ok(()) => Err("the input is not the word to go on".to_owned()),
+        Err(error) => Err(format!("the director gave up the start: {error}")),
+    }
 }
 
 /// Mounts the node's root: the base below, what the node wrote above, the program on top.
