@@ -25,7 +25,7 @@ pub(crate) use application::ApplicationView;
 pub use join::{JoinFile, JoinView};
 pub use node::{NodeRequest, NodeView};
 pub(crate) use node::{NodeVolume, VolumeIdView, VolumeRequest};
-pub(crate) use operation::{Accepted, OperationStatus, OperationView};
+pub(crate) use operation::{Accepted, OperationStatus, OperationView, WAIT_FOR, wait_for};
 pub(crate) use outcome::{Done, ErrorView, IsErrorView};
 pub(crate) use resource::ResourceView;
 pub(crate) use service::{ServiceAndApplication, ServiceView};

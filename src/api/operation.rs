@@ -1,5 +1,7 @@
 //! Operations: work that outlives the call that asked for it. ConPaaS 2.0 has no word for them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// An answer that says nothing but which operation the call began, if any: `{}` to clients of ConPaaS 2.0.
@@ -20,6 +22,14 @@ pub(crate) struct OperationView {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// The parameter of a question after an operation: for how long the answer may wait for its end, in seconds.
+pub(crate) const WAIT_FOR: &str = "wait_for";
+
+/// Returns how long an answer waits whose question says `seconds`; no longer than a connection is kept for anybody.
+pub(crate) fn wait_for(seconds: i64) -> Duration {
+    Duration::from_secs(seconds.clamp(0, 20).unsigned_abs())
 }
 
 /// How far an operation is.

@@ -8,7 +8,7 @@ use super::error::Failure;
 use super::lookup::FoundService;
 use super::session::Session;
 use crate::api::{
-    Accepted, ApplicationView, OperationView, OwnedVolumeView, ResourceView, ServiceAndApplication, UserView,
+    Accepted, ApplicationView, OperationView, OwnedVolumeView, ResourceView, ServiceAndApplication, UserView, WAIT_FOR,
 };
 use crate::model::{ApplicationId, VolumeFate};
 
@@ -87,9 +87,9 @@ impl Session {
         self.post(&method, &[]).await
     }
 
-    /// Returns what became of the start of an application.
-    pub(crate) async fn start_outcome(&self, operation_id: &str) -> Result<OperationView, Failure> {
-        self.get(&format!("get_operation/{operation_id}")).await
+    /// Returns what became of the start of an application; the answer may wait for its end for `seconds`.
+    pub(crate) async fn start_outcome(&self, operation_id: &str, seconds: u32) -> Result<OperationView, Failure> {
+        self.get_with(&format!("get_operation/{operation_id}"), &[(WAIT_FOR, &seconds.to_string())]).await
     }
 
     /// Asks for the end of an application. Kept volumes stay with it.

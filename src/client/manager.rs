@@ -21,7 +21,7 @@ use crate::api::manager::{
     ScriptsOfNodes, ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript, StateChange, StateView,
     VolumeList, VolumeView,
 };
-use crate::api::{Accepted, OperationView};
+use crate::api::{Accepted, OperationView, WAIT_FOR};
 use crate::model::{ApplicationId, ServiceId, VolumeFate};
 use crate::rpc::RpcCall;
 
@@ -127,9 +127,19 @@ impl Session {
         Ok(self.manager::<VolumeList>(found.application, call).await?.volumes)
     }
 
-    /// Returns what became of an operation of the application's manager.
-    pub(crate) async fn operation(&self, application: ApplicationId, id: &str) -> Result<OperationView, Failure> {
-        self.manager(application, manager_get("get_operation").param("operation_id", id)).await
+    /// Returns what became of an operation of the application's manager; the answer may wait for its end for `seconds`.
+    pub(crate) async fn operation(
+        &self,
+        application: ApplicationId,
+        id: &str,
+        seconds: u32,
+    ) -> Result<OperationView, Failure> {
+        let call = || manager_get("get_operation").param("operation_id", id);
+        match self.manager(application, call().param(WAIT_FOR, seconds)).await {
+            // A manager of an older program takes no such word.
+            Err(failure) if !failure.is_passing => self.manager(application, call()).await,
+            other => other,
+        }
     }
 
     async fn owner(&self, application: ApplicationId, call: RpcCall) -> Result<(FoundService, Accepted), Failure> {

@@ -90,7 +90,16 @@ impl Session {
     /// # Errors
     /// It cannot be called, says why not, or answers with something else.
     pub(super) async fn get<T: DeserializeOwned>(&self, method: &str) -> Result<T, Failure> {
-        let answer = self.get_raw(method).await?;
+        self.get_with(method, &[]).await
+    }
+
+    /// The same, with `parameters`.
+    pub(super) async fn get_with<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<T, Failure> {
+        let answer = self.ask_director(method, parameters).await?;
         response::read_director(method, &answer)
     }
 
@@ -99,8 +108,12 @@ impl Session {
     /// # Errors
     /// It cannot be called, or says why not.
     pub(super) async fn get_raw(&self, method: &str) -> Result<Answer, Failure> {
+        self.ask_director(method, &[]).await
+    }
+
+    async fn ask_director(&self, method: &str, parameters: Parameters<'_>) -> Result<Answer, Failure> {
         let (endpoint, client) = self.director_as_user().await?;
-        let all = self.all_parameters(&[])?;
+        let all = self.all_parameters(parameters)?;
         let answer = client.get(&endpoint, &format!("/{method}"), &all).await;
         self.director_answer(method, &all, answer)
     }

@@ -14,6 +14,8 @@ use crate::task::poll::Pace;
 
 /// What takes a moment is seen at once, what takes minutes is asked for once a second.
 const PACE: Pace = Pace::growing(Duration::from_millis(10), Duration::from_secs(1), 20);
+/// For how long an answer may wait for the end of what it is asked after, in seconds: so often progress is shown.
+const PATIENCE: u32 = 1;
 /// For how long nobody may answer before the waiting is given up: a manager
 /// that restarts is back much sooner.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
@@ -59,7 +61,7 @@ pub(crate) async fn for_application(
     };
     let Some(id) = &awaited.operation.operation_id else { return until(by_state(awaited.ends, state), step).await };
     let ask = async || {
-        let outcome = session.start_outcome(id).await?;
+        let outcome = session.start_outcome(id, PATIENCE).await?;
         by_outcome(outcome, state().await?)
     };
     until(ask, step).await
@@ -83,7 +85,7 @@ pub(crate) async fn for_service(
     };
     let Some(id) = &awaited.operation.operation_id else { return until(by_state(awaited.ends, state), step).await };
     let ask = async || {
-        let outcome = match session.operation(service.application, id).await {
+        let outcome = match session.operation(service.application, id, PATIENCE).await {
             Ok(outcome) => outcome,
             Err(failure) => return Err(explained(session, service.application, failure).await),
         };
@@ -103,7 +105,7 @@ pub(crate) async fn for_removal(
 ) -> Result<(), Failure> {
     let Some(id) = &removal.operation_id else { return Ok(()) };
     let ask = async || {
-        let outcome = match session.operation(application, id).await {
+        let outcome = match session.operation(application, id, PATIENCE).await {
             Ok(outcome) => outcome,
             Err(failure) => return Err(explained(session, application, failure).await),
         };

@@ -14,7 +14,7 @@
 //!   *before* the rows were read has a row, unless it is an orphan.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -65,9 +65,13 @@ pub(crate) async fn run(
     let stopping = director.tasks.stopping();
     let name = cloud.as_ref().map(|cloud| cloud.name().clone());
     let mut is_first = true;
+    let mut ready = None;
     loop {
         match &cloud {
-            Some(cloud) => reconcile(&director, cloud).await,
+            Some(cloud) => {
+                keep_ready(&director, cloud, &mut ready).await;
+                reconcile(&director, cloud).await;
+            }
             None => {
                 remove_unreachable(&director).await;
                 director.reserve.restore().await;
@@ -84,8 +88,15 @@ pub(crate) async fn run(
     }
 }
 
+/// What woke the reconciler changes no cloud's own network: that is looked at every now and then.
+async fn keep_ready(director: &Director, cloud: &Arc<dyn Cloud>, ready: &mut Option<Instant>) {
+    if ready.is_some_and(|since| since.elapsed() < director.config.reconcile_interval) {
+        return;
+    }
+    *ready = logged(cloud.prepare().await, "keep a cloud ready").map(|()| Instant::now());
+}
+
 async fn reconcile(director: &Arc<Director>, cloud: &Arc<dyn Cloud>) {
-    logged(cloud.prepare().await, "keep a cloud ready");
     let (listed_nodes, listed_volumes) = tokio::join!(cloud.list_nodes(), cloud.list_volumes());
     let listed_nodes = logged(listed_nodes, "list the nodes of a cloud");
     let listed_volumes = logged(listed_volumes, "list the volumes of a cloud");

@@ -10,6 +10,9 @@ use tokio::time::Instant;
 /// Between looks at something near.
 const LOOK: Pace = Pace::growing(Duration::from_millis(2), Duration::from_millis(50), 1);
 
+/// Between looks at what this process itself records.
+pub(crate) const OWN_RECORDS: Pace = Pace::growing(Duration::from_millis(2), Duration::from_millis(100), 16);
+
 /// How long to wait between two questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pace {

@@ -11,6 +11,7 @@ use crate::director::state::Director;
 use crate::director::views;
 use crate::rpc::Response;
 use crate::store::director::outcome::Outcome;
+use crate::task::poll;
 
 pub(crate) async fn create(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let created = application::create(&director, call.user(), call.required("name")?).await?;
@@ -35,14 +36,18 @@ pub(crate) async fn start(director: Arc<Director>, call: Call) -> Result<Respons
     Ok(Response::json_pretty(&Accepted { operation_id: Some(id) }))
 }
 
-/// Answers what became of a start, for whoever waits for its end.
+/// Answers what became of a start, for whoever waits for its end; at once, or after `wait_for` seconds if it goes on.
 pub(crate) async fn operation(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    let id = call.argument(0);
-    let (status, reason) = match application_start::outcome(&director, call.user(), id).await? {
-        Outcome::UnderWay => (OperationStatus::Running, None),
-        Outcome::Done => (OperationStatus::Done, None),
-        Outcome::Failed(reason) => (OperationStatus::Failed, Some(reason)),
+    let (id, wait) = (call.argument(0), call.wait_for()?);
+    let look = || async {
+        Ok::<_, Failure>(match application_start::outcome(&director, call.user(), id).await? {
+            Outcome::UnderWay => None,
+            Outcome::Done => Some((OperationStatus::Done, None)),
+            Outcome::Failed(reason) => Some((OperationStatus::Failed, Some(reason))),
+        })
     };
+    let (status, reason) =
+        poll::until(poll::OWN_RECORDS, wait, look).await?.unwrap_or((OperationStatus::Running, None));
     Ok(Response::json_line(&OperationView { operation_id: id.to_owned(), status, reason }))
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Must not know: the routes, and what they do.
 
-use crate::api::texts;
+use std::time::Duration;
+
+use crate::api::{WAIT_FOR, texts, wait_for};
 use crate::director::account;
 use crate::director::asker::Asker;
 use crate::director::error::Failure;
@@ -69,6 +71,13 @@ impl Call {
     pub(crate) fn required(&self, field: &str) -> Result<&str, Failure> {
         let missing = || Failure::Application(texts::argument_required(field));
         self.form.filled(field).ok_or_else(missing)
+    }
+
+    /// Returns for how long the answer may wait.
+    pub(crate) fn wait_for(&self) -> Result<Duration, Failure> {
+        let Some(text) = self.form.filled(WAIT_FOR) else { return Ok(Duration::ZERO) };
+        let unusable = |_| Failure::Application(format!("\"{WAIT_FOR}\" is not usable: {text} is no whole number"));
+        text.parse().map(wait_for).map_err(unusable)
     }
 
     /// Returns what is to become of volumes. Clients of ConPaaS 2.0 do not say, and mean that they go.

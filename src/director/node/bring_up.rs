@@ -43,7 +43,9 @@ pub(crate) async fn bring_up(director: &Arc<Director>, node: &Node) -> Result<Pl
     }
     crash_point("bring_up.placed");
     wait_until_answers(director, node, &spec, &place).await?;
-    tell_wanted::tell(director, node, &place).await;
+    let (teller, told, at) = (Arc::clone(director), node.clone(), place.clone());
+    // Nobody waits for it: a node that is not told now is told with the next look.
+    director.tasks.spawn("tell a new node of the others", async move { tell_wanted::tell(&teller, &told, &at).await });
     crash_point("bring_up.answered");
     Ok(place)
 }

@@ -18,6 +18,7 @@ const NO_PROGRAM: &str = "apt-get install nftables, or set FIREWALL = false: the
 /// What this process has set.
 pub(crate) struct Applied {
     text: String,
+    ports: Vec<NodePort>,
     /// How the kernel shows it; asked for when it is looked at for the first time.
     listed: Option<String>,
 }
@@ -47,19 +48,36 @@ pub(crate) async fn ensure(
         return remove(settings).await;
     }
     let text = rules::plan_rules(settings, prefix, ports);
-    if let Some(before) = applied.as_mut().filter(|before| before.text == text) {
-        if look == Look::Remembered || before.is_in_force(settings).await {
+    let before = applied.take();
+    if let Some(mut before) = before {
+        let is_same = before.text == text;
+        if is_same && (look == Look::Remembered || before.is_in_force(settings).await) {
+            *applied = Some(before);
             return Ok(());
         }
-        tracing::warn!(bridge = settings.bridge, "somebody changed the rules of a bridge: they are set again");
+        if is_same {
+            tracing::warn!(bridge = settings.bridge, "somebody changed the rules of a bridge: they are set again");
+        } else if look == Look::Remembered && before.is_added_to(settings, ports).await {
+            *applied = Some(Applied { text, ports: ports.to_vec(), listed: None });
+            return Ok(());
+        }
     }
-    *applied = None;
     load(settings, &text).await?;
-    *applied = Some(Applied { text, listed: None });
+    *applied = Some(Applied { text, ports: ports.to_vec(), listed: None });
     Ok(())
 }
 
 impl Applied {
+    /// Adds what `ports` have more than before. Returns whether that was all that was to be done.
+    async fn is_added_to(&self, settings: &LxcSettings, ports: &[NodePort]) -> bool {
+        let Some(addition) = rules::plan_addition(settings, &self.ports, ports) else { return false };
+        let added = program::run_with_input("nft", &["-f", "-"], &addition, LIMIT).await;
+        if let Err(error) = &added {
+            tracing::warn!(bridge = settings.bridge, error = %chain(error), "cannot add to the rules of a bridge: all are set again");
+        }
+        added.is_ok()
+    }
+
     async fn is_in_force(&mut self, settings: &LxcSettings) -> bool {
         let Ok(found) = list(settings).await else { return false };
         if let Some(listed) = &self.listed {

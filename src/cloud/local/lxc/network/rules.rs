@@ -67,6 +67,38 @@ pub(crate) fn plan_rules(settings: &LxcSettings, prefix: &str, ports: &[NodePort
     text
 }
 
+/// Returns the text that makes the rules for `before` those for `after`, where ports are only added. The kernel takes it
+/// at once; for a change that takes something away it waits until no packet uses it. `None` where more changes.
+pub(crate) fn plan_addition(settings: &LxcSettings, before: &[NodePort], after: &[NodePort]) -> Option<String> {
+    let is_kept = |port: &&NodePort| after.contains(port);
+    let new: Vec<NodePort> = after.iter().filter(|port| !before.contains(port)).cloned().collect();
+    let only_adds = before.iter().all(|port| is_kept(&port)) && new.iter().all(|port| port.published.is_empty());
+    if !settings.is_filtered || new.is_empty() || !only_adds {
+        return None;
+    }
+    let table = format!("bridge {}", table(settings));
+    let mut text = String::new();
+    let there = groups(before);
+    let joined = groups(&new);
+    for group in joined.keys().filter(|group| !there.contains_key(group)) {
+        add(&mut text, format_args!("add set {table} members_{group} {{ type ifname; }}"));
+        add(&mut text, format_args!("add chain {table} group_{group}"));
+        add(&mut text, format_args!("add rule {table} group_{group} oifname @members_{group} accept"));
+    }
+    let mut add_elements = |set: &str, elements: &[String]| {
+        if !elements.is_empty() {
+            add(&mut text, format_args!("add element {table} {set} {{ {} }}", elements.join(", ")));
+        }
+    };
+    add_elements("places", &places(&new));
+    add_elements("cards", &cards(&new));
+    for (group, names) in &joined {
+        add_elements(&format!("members_{group}"), names);
+    }
+    add_elements("groups", &jumps(&joined));
+    Some(text)
+}
+
 fn add(text: &mut String, lines: std::fmt::Arguments<'_>) {
     text.write_fmt(lines).expect("a string takes all");
     text.push('\n');
@@ -82,11 +114,8 @@ fn add_set(text: &mut String, head: &str, elements: &[String]) {
 
 fn add_bridge_table(text: &mut String, settings: &LxcSettings, prefix: &str, ports: &[NodePort]) {
     add(text, format_args!("table bridge {} {{", table(settings)));
-    let card = |port: &NodePort| format!("\"{}\" . {}", port.name, card_address(port.address));
-    let cards: Vec<String> = ports.iter().map(card).collect();
-    let places: Vec<String> = ports.iter().map(|port| format!("{} . {}", card(port), port.address)).collect();
-    add_set(text, "set places {\n\t\ttype ifname . ether_addr . ipv4_addr", &places);
-    add_set(text, "set cards {\n\t\ttype ifname . ether_addr", &cards);
+    add_set(text, "set places {\n\t\ttype ifname . ether_addr . ipv4_addr", &places(ports));
+    add_set(text, "set cards {\n\t\ttype ifname . ether_addr", &cards(ports));
     add(
         text,
         format_args!(
@@ -95,9 +124,10 @@ fn add_bridge_table(text: &mut String, settings: &LxcSettings, prefix: &str, por
     );
     let groups = groups(ports);
     for (group, names) in &groups {
-        let names = names.join(", ");
-        add(text, format_args!("\tchain group_{group} {{\n\t\toifname {{ {names} }} accept\n\t}}"));
+        add_set(text, &format!("set members_{group} {{\n\t\ttype ifname"), names);
+        add(text, format_args!("\tchain group_{group} {{\n\t\toifname @members_{group} accept\n\t}}"));
     }
+    add_set(text, "map groups {\n\t\ttype ifname : verdict", &jumps(&groups));
     add(text, format_args!("{FROM_AND_TO_NODE}"));
     let (first, last) = (settings.first_address, settings.last_address);
     add(
@@ -111,7 +141,7 @@ fn add_bridge_table(text: &mut String, settings: &LxcSettings, prefix: &str, por
              \t\tiifname \"{prefix}*\" ip daddr {first}-{last} drop\n\t}}"
         ),
     );
-    add_forward(text, settings, prefix, ports, &groups);
+    add_forward(text, settings, prefix, ports);
     add(
         text,
         format_args!(
@@ -149,14 +179,28 @@ fn groups(ports: &[NodePort]) -> BTreeMap<i64, Vec<String>> {
     groups
 }
 
+/// Whose chain the frames of each port go to.
+fn jumps(groups: &BTreeMap<i64, Vec<String>>) -> Vec<String> {
+    let of_group = |(group, names): (&i64, &Vec<String>)| -> Vec<String> {
+        names.iter().map(|name| format!("{name} : jump group_{group}")).collect()
+    };
+    groups.iter().flat_map(of_group).collect()
+}
+
+fn card(port: &NodePort) -> String {
+    format!("\"{}\" . {}", port.name, card_address(port.address))
+}
+
+fn cards(ports: &[NodePort]) -> Vec<String> {
+    ports.iter().map(card).collect()
+}
+
+fn places(ports: &[NodePort]) -> Vec<String> {
+    ports.iter().map(|port| format!("{} . {}", card(port), port.address)).collect()
+}
+
 /// From port to port. The machine's own cable may be a port, too.
-fn add_forward(
-    text: &mut String,
-    settings: &LxcSettings,
-    prefix: &str,
-    ports: &[NodePort],
-    groups: &BTreeMap<i64, Vec<String>>,
-) {
+fn add_forward(text: &mut String, settings: &LxcSettings, prefix: &str, ports: &[NodePort]) {
     add(text, format_args!("\tchain forward {{\n\t\ttype filter hook forward priority -200; policy accept;"));
     add(text, format_args!("\t\tiifname != \"{prefix}*\" accept"));
     if settings.nat == Nat::Off {
@@ -171,12 +215,7 @@ fn add_forward(
         );
     }
     add(text, format_args!("\t\toifname != \"{prefix}*\" accept"));
-    let jump = |group: &i64, name: &String| format!("{name} : jump group_{group}");
-    let jumps: Vec<String> =
-        groups.iter().flat_map(|(group, names)| names.iter().map(move |name| jump(group, name))).collect();
-    if !jumps.is_empty() {
-        add(text, format_args!("\t\tiifname vmap {{ {} }}", jumps.join(", ")));
-    }
+    add(text, format_args!("\t\tiifname vmap @groups"));
     for port in ports.iter().filter(|port| !port.published.is_empty()) {
         let address = port.address;
         // Who may not ask for the hardware address reaches no port.
@@ -278,6 +317,21 @@ mod tests {
             PublishedPort { transport: Transport::Udp, port: 53 },
         ];
         assert_eq!(plan_rules(&settings(Nat::Off), "cpabcd-", &ports), include_str!("two_applications.nft"));
+    }
+
+    #[test]
+    fn ports_are_added_to_what_is_there_and_nothing_else_is() {
+        let ports = [port(2, Some(1)), port(3, Some(2)), port(4, Some(1)), port(5, None)];
+        let settings = settings(Nat::Off);
+        let text = plan_addition(&settings, &ports[..1], &ports).expect("ports are added");
+        assert_eq!(text, include_str!("added_to_one_application.nft"));
+        assert!(plan_addition(&settings, &ports, &ports[..3]).is_none(), "one is taken away");
+        assert!(plan_addition(&settings, &ports, &ports).is_none(), "nothing is to be done");
+        let mut moved = ports.clone();
+        moved[0].address = Ipv4Addr::new(172, 16, 0, 9);
+        assert!(plan_addition(&settings, &ports[..2], &moved).is_none(), "one has another address");
+        moved[3].published = vec![PublishedPort { transport: Transport::Tcp, port: 80 }];
+        assert!(plan_addition(&settings, &moved[..3], &moved).is_none(), "what is published has rules before the last");
     }
 
     #[test]
