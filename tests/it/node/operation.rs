@@ -36,7 +36,12 @@ async fn an_operation_tells_how_it_ended_also_after_a_restart() {
     assert_eq!(world.outcome_of(&id).await.0, "FAILED", "a restart forgets no outcome");
     let unknown = world.refused(RpcCall::get(0, "get_operation").param("operation_id", "nope")).await;
     assert_eq!(unknown, "what became of operation 'nope' is not known, or not any more");
-    assert_eq!(world.outcome(stop(sid)).await, done());
+    let begun = world.try_call(stop(sid)).await.unwrap();
+    let question = RpcCall::get(0, "get_operation").param("operation_id", begun["operation_id"].clone());
+    let asked_once = world.ok(question.clone().param("wait_for", 20)).await;
+    assert_eq!(asked_once["status"], "DONE", "the answer waits for the end");
+    let unusable = world.refused(question.param("wait_for", "soon")).await;
+    assert!(unusable.contains("wait_for"), "{unusable}");
     let nothing_to_do = world.try_call(stop(sid)).await.unwrap();
     assert_eq!(nothing_to_do, json!({"state": "STOPPED"}));
     let removal = RpcCall::post(0, "remove_service").param("service_id", sid);
