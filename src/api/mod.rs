@@ -9,6 +9,7 @@ mod application;
 pub mod first_boot;
 mod join;
 pub(crate) mod manager;
+pub(crate) mod mysql;
 mod node;
 mod operation;
 mod outcome;

@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicU64;
 
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use tokio::io::AsyncWrite;
 
 use super::error::Failure;
 use super::lookup::FoundService;
@@ -272,6 +273,49 @@ impl Session {
         let values: Map<String, Value> = [(key.to_owned(), value.into())].into_iter().collect();
         let call = RpcCall::post(found.service.0, "update_php_configuration").param("phpconf", values);
         self.accepted(found.application, call).await
+    }
+
+    /// Sets the password of an account of a mysql service.
+    pub(crate) async fn set_mysql_password(
+        &self,
+        found: &FoundService,
+        user: &str,
+        password: &str,
+    ) -> Result<(), Failure> {
+        let call = RpcCall::post(found.service.0, "set_password").param("user", user).param("password", password);
+        self.manager::<IgnoredAny>(found.application, call).await.map(drop)
+    }
+
+    /// Sets a variable of the servers of a mysql service.
+    pub(crate) async fn set_mysql_variable(
+        &self,
+        found: &FoundService,
+        variable: &str,
+        value: &str,
+    ) -> Result<(), Failure> {
+        let call = service_get(found, "setMySqlParams").param("variable", variable).param("value", value);
+        self.manager::<IgnoredAny>(found.application, call).await.map(drop)
+    }
+
+    /// Loads a dump into a mysql service; returns when it is loaded.
+    pub(crate) async fn load_dump(&self, found: &FoundService, path: &Path) -> Result<(), Failure> {
+        let call = RpcCall::upload(found.service.0, "load_dump");
+        let call = upload::with_file(call, "mysqldump_file", path)?;
+        self.manager::<IgnoredAny>(found.application, call).await.map(drop)
+    }
+
+    /// Writes a dump of a mysql service to `output` as it comes.
+    pub(crate) async fn dump(
+        &self,
+        found: &FoundService,
+        output: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), Failure> {
+        self.manager_stream(found.application, service_get(found, "sqldump").param("form", "file"), output).await
+    }
+
+    /// Returns a dump of a mysql service, if it is not larger than other answers may be.
+    pub(crate) async fn dump_text(&self, found: &FoundService) -> Result<String, Failure> {
+        self.service(found, "sqldump").await
     }
 
     /// Calls a method of one service that takes nothing and tells something.

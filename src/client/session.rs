@@ -11,7 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::DateTime;
+use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::OnceCell;
 
 use super::clock_check;
@@ -23,7 +25,7 @@ use crate::clock::Clock;
 use crate::config::{ClientConfig, DirectorUrl};
 use crate::model::ApplicationId;
 use crate::pki::{Credentials, CredentialsError};
-use crate::rpc::{Answer, Client, ClientError, Download, Endpoint, FormBody, PeerRule, RpcCall};
+use crate::rpc::{Answer, Client, ClientError, Download, Endpoint, FormBody, PeerRule, RpcCall, Streamed};
 
 /// Time for an answer after the request was sent; some work of a manager takes minutes.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1800);
@@ -202,6 +204,35 @@ impl Session {
                 Ok(answer.body.len() as u64)
             }
         }
+    }
+
+    /// Calls a method of an application's manager that answers with a file of any size, and writes that to `output`
+    /// as it comes.
+    ///
+    /// # Errors
+    /// As [`Session::manager`]; or it breaks off, or `output` takes no more. A part of it is written then.
+    pub(crate) async fn manager_stream(
+        &self,
+        application: ApplicationId,
+        call: RpcCall,
+        output: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), Failure> {
+        let endpoint = self.manager_endpoint(application).await?;
+        let call = call.answered_within(MAX_ANSWER_BYTES);
+        let outcome = self.manager_client()?.call_to_stream(&endpoint, &call).await;
+        let mut stream = match outcome.map_err(|error| response::manager_failure(&endpoint, error))? {
+            Streamed::Stream(stream) => stream,
+            // ConPaaS 2.0 has the whole text in JSON.
+            Streamed::Result(value) => {
+                let text: String = response::read_manager(call.method(), value)?;
+                stream::iter([Ok(text.into())]).boxed()
+            }
+        };
+        let broken = |error: std::io::Error| Failure::said(format!("only a part of it came: {error}"));
+        while let Some(piece) = stream.next().await {
+            output.write_all(&piece.map_err(broken)?).await.map_err(broken)?;
+        }
+        output.flush().await.map_err(broken)
     }
 
     /// Remembers where an application's manager answers.

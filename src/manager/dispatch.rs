@@ -79,6 +79,9 @@ impl ManagerDispatch {
         };
         let outcome = match (method.handler)(service.context, Call::new(request.params, request.files)).await {
             Ok(Reply::Adapt { reason, change }) => self.adapt(sid, reason, change).await,
+            Ok(Reply::Remove { ids }) => {
+                operation::submit_removal(&self.manager, sid, ids).await.map(|_| Reply::nothing())
+            }
             outcome => outcome,
         };
         respond(outcome, method.name, &request.id).await

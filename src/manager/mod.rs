@@ -17,6 +17,7 @@ mod lost;
 mod method;
 mod operation;
 mod run;
+mod tend;
 
 pub(crate) use run::run;
 

@@ -14,7 +14,7 @@ use super::answer::Answer;
 use super::call::RpcCall;
 use super::client_error::{CallError, ClientError};
 use super::endpoint::Endpoint;
-use super::exchange::{Exchange, Taken};
+use super::exchange::{Exchange, Opened, Taken};
 use super::form_body::{Body, FormBody};
 use super::jsonrpc::CallKind;
 use super::known_nodes::KnownNodes;
@@ -22,6 +22,7 @@ use super::peer_rule::PeerRule;
 use super::tls::{TlsError, client_config_but};
 use crate::pki::Credentials;
 use crate::sys::excerpt::{excerpt, excerpt_of_bytes};
+use crate::sys::pipe::ByteStream;
 
 /// Answers to forms and GETs: lists of a machine's nodes, certificates, files of a new node.
 const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
@@ -37,6 +38,14 @@ pub(crate) enum Download {
     Written(u64),
     /// The answer is no file.
     Answer(Answer),
+}
+
+/// The outcome of a call that asks for a stream.
+pub(crate) enum Streamed {
+    /// The bytes of a file, as they come.
+    Stream(ByteStream),
+    /// The result of a method that has no file to give.
+    Result(Value),
 }
 
 /// Speaks with servers of one kind, showing one certificate. Cheap to clone.
@@ -110,20 +119,7 @@ impl Client {
     /// No answer, a refusal, the method's own error, or an answer that holds neither result nor error.
     pub async fn call(&self, endpoint: &Endpoint, call: &RpcCall) -> Result<Value, CallError> {
         let answer = self.call_raw(endpoint, call).await?;
-        let malformed = |reason: String| CallError::Malformed {
-            method: call.method().to_owned(),
-            endpoint: endpoint.clone(),
-            reason,
-            excerpt: excerpt_of_bytes(&answer.body, MAX_EXCERPT_CHARS),
-        };
-        let mut reply: Map<String, Value> =
-            serde_json::from_slice(&answer.body).map_err(|error| malformed(error.to_string()))?;
-        match (reply.remove("error"), reply.remove("result")) {
-            (Some(Value::String(error)), _) => Err(CallError::Remote(excerpt(&error, MAX_ERROR_CHARS))),
-            (None | Some(Value::Null), Some(result)) => Ok(result),
-            (None | Some(Value::Null), None) => Err(malformed("it has neither result nor error".to_owned())),
-            (Some(error), _) => Err(CallError::Remote(excerpt(&error.to_string(), MAX_ERROR_CHARS))),
-        }
+        result_of(endpoint, call, &answer)
     }
 
     /// Calls a remote method and returns the whole answer of status 200.
@@ -134,6 +130,21 @@ impl Client {
         let (method, target, body) = request(call).await?;
         let answer = self.exchange(endpoint, call.max_answer_bytes()).send(method, &target, body).await?;
         expect_ok(endpoint, call, answer)
+    }
+
+    /// Calls a remote method that answers with a file of any size, and returns that as it comes.
+    ///
+    /// # Errors
+    /// As [`Client::call`], up to the first byte of the file.
+    pub(crate) async fn call_to_stream(&self, endpoint: &Endpoint, call: &RpcCall) -> Result<Streamed, CallError> {
+        let (method, target, body) = request(call).await?;
+        match self.exchange(endpoint, call.max_answer_bytes()).open(method, &target, body).await? {
+            Opened::Stream(stream) => Ok(Streamed::Stream(stream)),
+            Opened::Answer(answer) => {
+                let answer = expect_ok(endpoint, call, answer)?;
+                result_of(endpoint, call, &answer).map(Streamed::Result)
+            }
+        }
     }
 
     /// Calls a remote method that answers with a file, and writes it to `file` as it comes, up to `max_bytes`.
@@ -171,6 +182,24 @@ async fn request(call: &RpcCall) -> Result<(&'static str, String, Body), ClientE
         CallKind::Post => ("POST", "/".to_owned(), Body::json(call.envelope())),
         CallKind::Upload => ("POST", "/".to_owned(), Body::multipart(&call.form()).await?),
     })
+}
+
+/// Takes the result out of an answer.
+fn result_of(endpoint: &Endpoint, call: &RpcCall, answer: &Answer) -> Result<Value, CallError> {
+    let malformed = |reason: String| CallError::Malformed {
+        method: call.method().to_owned(),
+        endpoint: endpoint.clone(),
+        reason,
+        excerpt: excerpt_of_bytes(&answer.body, MAX_EXCERPT_CHARS),
+    };
+    let mut reply: Map<String, Value> =
+        serde_json::from_slice(&answer.body).map_err(|error| malformed(error.to_string()))?;
+    match (reply.remove("error"), reply.remove("result")) {
+        (Some(Value::String(error)), _) => Err(CallError::Remote(excerpt(&error, MAX_ERROR_CHARS))),
+        (None | Some(Value::Null), Some(result)) => Ok(result),
+        (None | Some(Value::Null), None) => Err(malformed("it has neither result nor error".to_owned())),
+        (Some(error), _) => Err(CallError::Remote(excerpt(&error.to_string(), MAX_ERROR_CHARS))),
+    }
 }
 
 fn expect_ok(endpoint: &Endpoint, call: &RpcCall, answer: Answer) -> Result<Answer, CallError> {

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ACCEPT, CONNECTION, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
@@ -22,11 +24,14 @@ use super::client_error::ClientError;
 use super::endpoint::Endpoint;
 use super::form_body::Body;
 use super::progress::Progress;
+use crate::sys::pipe::ByteStream;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of the head of an answer, and what is read ahead of its body.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 64;
+/// Between two pieces of a stream: whoever makes it may have to work for a piece.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// One request to one server.
 pub(super) struct Exchange<'a> {
@@ -35,6 +40,14 @@ pub(super) struct Exchange<'a> {
     /// From the last byte of the request to the last one of an answer that is no file.
     pub(super) timeout: Duration,
     pub(super) max_answer_bytes: u64,
+}
+
+/// What came of a request for a stream.
+pub(super) enum Opened {
+    /// The bytes of a file, as they come.
+    Stream(ByteStream),
+    /// The answer is no file.
+    Answer(Answer),
 }
 
 /// What came of a request for a file.
@@ -76,6 +89,21 @@ impl Exchange<'_> {
         self.in_time(exchange, &progress).await
     }
 
+    /// Sends a request and returns the file that is the answer as a stream, which may be of any size and ends with an
+    /// error when nothing comes for a while.
+    pub(super) async fn open(&self, method: &str, target: &str, body: Body) -> Result<Opened, ClientError> {
+        let progress = Progress::new();
+        let exchange = async {
+            let (response, connection) = self.request(method, target, body, &progress).await?;
+            if response.status() != hyper::StatusCode::OK || filename(&response).is_none() {
+                return self.read_answer(response).await.map(Opened::Answer);
+            }
+            let receiving = (response.into_body(), connection);
+            Ok(Opened::Stream(stream::try_unfold(receiving, next_piece).boxed()))
+        };
+        self.in_time(exchange, &progress).await
+    }
+
     async fn in_time<T>(
         &self,
         exchange: impl Future<Output = Result<T, ClientError>>,
@@ -105,7 +133,7 @@ impl Exchange<'_> {
         let connection = AbortOnDrop(tokio::spawn(connection).abort_handle());
         let (length, sending) = (body.length, progress.sending(body.length));
         let stream = body.stream.map_frame(move |frame| {
-            sending.moved(frame.data_ref().map_or(0, bytes::Bytes::len) as u64);
+            sending.moved(frame.data_ref().map_or(0, Bytes::len) as u64);
             frame
         });
         let mut request = hyper::Request::new(stream);
@@ -196,6 +224,21 @@ impl Exchange<'_> {
                 None => unreachable(error),
             }
         })
+    }
+}
+
+async fn next_piece(
+    (mut body, connection): (Incoming, AbortOnDrop),
+) -> std::io::Result<Option<(Bytes, (Incoming, AbortOnDrop))>> {
+    loop {
+        let frame = tokio::time::timeout(LONGEST_PAUSE, body.frame()).await.map_err(std::io::Error::from)?;
+        match frame.transpose().map_err(std::io::Error::other)? {
+            None => return Ok(None),
+            Some(frame) => match frame.into_data() {
+                Ok(piece) => return Ok(Some((piece, (body, connection)))),
+                Err(_trailers) => {}
+            },
+        }
     }
 }
 

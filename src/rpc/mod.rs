@@ -35,13 +35,14 @@ mod recorded_json;
 mod request;
 mod response;
 mod server;
+mod text_stream;
 mod tls;
 mod unix_socket;
 
 pub(crate) use answer::Answer;
 pub use call::RpcCall;
 pub use client::Client;
-pub(crate) use client::Download;
+pub(crate) use client::{Download, Streamed};
 pub use client_error::CallError;
 pub(crate) use client_error::ClientError;
 pub(crate) use crowd::Origin;

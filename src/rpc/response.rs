@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use http_body_util::combinators::BoxBody;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{
@@ -14,15 +14,18 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 use tokio_util::io::ReaderStream;
 
 use super::json::{python_json, python_json_pretty};
+use super::text_stream::enveloped;
 use crate::api::python::dict_order;
+use crate::sys::pipe::ByteStream;
 
 /// As upstream's framework begins its pages.
 const DOCTYPE: &str = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">";
 
-pub(crate) type ResponseBody = BoxBody<Bytes, std::io::Error>;
+pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, std::io::Error>;
 
 #[derive(Serialize)]
 struct ApplicationError<'a> {
@@ -78,11 +81,32 @@ impl Response {
         let file = tokio::fs::File::open(path).await?;
         let length = file.metadata().await?.len();
         let stream = ReaderStream::with_capacity(file, 64 * 1024).map_ok(Frame::data);
-        let mut response = Response::with_body(StatusCode::OK, BodyExt::boxed(StreamBody::new(stream)));
+        let mut response = Response::with_body(StatusCode::OK, BodyExt::boxed_unsync(StreamBody::new(stream)));
         response.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         response.set_disposition(disposition, filename);
         Ok(response)
+    }
+
+    /// Returns what a stream brings, to be saved under `filename`; one that fails breaks the answer off.
+    #[must_use]
+    pub(crate) fn stream(stream: ByteStream, disposition: &'static str, filename: &str) -> Self {
+        let mut response = Response::of_stream(stream, "application/octet-stream");
+        response.set_disposition(disposition, filename);
+        response
+    }
+
+    /// Returns a reply whose result is the text that a stream brings.
+    #[must_use]
+    pub(crate) fn text_result(stream: ByteStream, id: &Value) -> Self {
+        Response::of_stream(enveloped(stream, id), "application/json")
+    }
+
+    fn of_stream(stream: ByteStream, content_type: &'static str) -> Self {
+        let body = StreamBody::new(stream.map_ok(Frame::data));
+        let mut response = Response::with_body(StatusCode::OK, BodyExt::boxed_unsync(body));
+        response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response
     }
 
     /// Returns a refusal below the application: a status and one line that says why.
@@ -154,7 +178,7 @@ impl Response {
     #[must_use]
     pub fn browser_page(status: u16, html: String) -> Self {
         let mut response = Response::refusal(status, "");
-        response.body = Full::from(html.into_bytes()).map_err(|error: Infallible| match error {}).boxed();
+        response.body = Full::from(html.into_bytes()).map_err(|error: Infallible| match error {}).boxed_unsync();
         response.keep_to_itself("no-store");
         response
     }
@@ -186,7 +210,7 @@ impl Response {
 
     fn ok(content_type: &'static str, body: Vec<u8>) -> Self {
         let never = |error: Infallible| match error {};
-        let mut response = Response::with_body(StatusCode::OK, Full::from(body).map_err(never).boxed());
+        let mut response = Response::with_body(StatusCode::OK, Full::from(body).map_err(never).boxed_unsync());
         response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
     }

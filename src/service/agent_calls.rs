@@ -9,10 +9,11 @@ use serde::de::DeserializeOwned;
 
 use super::error::MethodError;
 use crate::node::NodeCredentials;
-use crate::rpc::{CallError, ClientError, Endpoint, RpcCall};
+use crate::rpc::{CallError, ClientError, Endpoint, RpcCall, Streamed};
 use crate::store::manager::NodeRow;
 use crate::sys;
 use crate::sys::excerpt::excerpt;
+use crate::sys::pipe::ByteStream;
 
 /// Agents called at once; more wait.
 const AT_ONCE: usize = 8;
@@ -93,6 +94,24 @@ impl Agents {
             let reason = excerpt(&error.to_string(), MAX_REASON_CHARS);
             MethodError::refused(format!("agent {id} ({ip}): its answer cannot be understood: {reason}"))
         })
+    }
+
+    /// Calls an agent that answers with a file of any size, and returns that as it comes.
+    ///
+    /// # Errors
+    /// As [`Agents::call`], up to the first byte of the file.
+    pub(crate) async fn stream(&self, node: &NodeRow, call: &RpcCall) -> Result<ByteStream, MethodError> {
+        let endpoint = Endpoint { host: node.view.ip.clone(), port: node.view.port.unwrap_or(self.default_port) };
+        let client = self.credentials.to_agents().with_timeout(LIMIT);
+        let (id, ip) = (&node.view.id, &node.view.ip);
+        match client.call_to_stream(&endpoint, call).await {
+            Ok(Streamed::Stream(stream)) => Ok(stream),
+            Ok(Streamed::Result(_)) => {
+                Err(MethodError::refused(format!("agent {id} ({ip}): it answers without a file")))
+            }
+            Err(CallError::Remote(text)) => Err(MethodError::refused(excerpt(&text, MAX_REASON_CHARS))),
+            Err(error) => Err(MethodError::refused(format!("agent {id} ({ip}): {}", reason_of(&error)))),
+        }
     }
 
     /// Calls several agents at once; results come in the order of `nodes`.

@@ -20,6 +20,15 @@ use crate::store::manager::NodeRow;
 /// Values for the agents' configuration, by the names of ConPaaS 2.0.
 pub(crate) type NodeSettings = BTreeMap<&'static str, String>;
 
+/// How far nodes are that were brought to their plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Settling {
+    /// They work together.
+    Settled,
+    /// They do not yet; for what they wait.
+    Waits(String),
+}
+
 /// What a kind does in the manager.
 #[async_trait]
 pub(crate) trait ManagerKind: Send + Sync {
@@ -64,6 +73,26 @@ pub(crate) trait ManagerKind: Send + Sync {
     /// # Errors
     /// Returns an error if the settings cannot be read, or something that the kind needs is missing.
     fn plan(&self, input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError>;
+
+    /// Looks whether the nodes, which were brought to their plan, work together by now, and does what they need for it.
+    /// It is asked again and again, by the operation that made `new`, and later from time to time with none, if
+    /// [`ManagerKind::is_tended`].
+    ///
+    /// # Errors
+    /// Returns an error if a new node never will.
+    async fn settle(
+        &self,
+        _service: &ServiceContext,
+        _nodes: &[NodeRow],
+        _new: &[NodeRow],
+    ) -> Result<Settling, MethodError> {
+        Ok(Settling::Settled)
+    }
+
+    /// Returns whether services of this kind are looked after while they work.
+    fn is_tended(&self) -> bool {
+        false
+    }
 
     /// Returns the logs of a node in this role, besides the agent's own.
     fn logs(&self, role: &str) -> &'static [LogFile];

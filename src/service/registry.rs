@@ -8,6 +8,7 @@ pub(crate) static KINDS: &[&Kind] = &[
     // One line a kind.
     &kinds::generic::KIND,
     &kinds::helloworld::KIND,
+    &kinds::mysql::KIND,
     &kinds::php::KIND,
 ];
 

@@ -1,5 +1,6 @@
 //! What a method answers, and the envelope of an answer or an error.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -8,9 +9,9 @@ use serde_json::{Map, Value};
 use super::change::Change;
 use super::error::MethodError;
 use crate::rpc::{Response, reply_error, reply_result};
+use crate::sys::pipe::ByteStream;
 
 /// What a method answers.
-#[derive(Debug)]
 pub(crate) enum Reply {
     /// A result, as [`Reply::of`] makes it.
     Value(Value),
@@ -21,6 +22,20 @@ pub(crate) enum Reply {
         /// Under which name the caller should save it.
         filename: String,
     },
+    /// A file of any size, as it comes, to be saved under a name.
+    Stream {
+        /// Its bytes.
+        stream: ByteStream,
+        /// Under which name the caller should save it.
+        filename: String,
+    },
+    /// A result that is one text of any size, as it comes.
+    Text(ByteStream),
+    /// An empty result, and these nodes leave the service.
+    Remove {
+        /// Their ids.
+        ids: Vec<String>,
+    },
     /// An empty result, and a change of the service that outlives the request: the service is
     /// `ADAPTING` until its nodes are there.
     Adapt {
@@ -29,6 +44,20 @@ pub(crate) enum Reply {
         /// What is to be different.
         change: Change,
     },
+}
+
+/// A stream shows nothing of what it brings.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reply::Value(value) => write!(f, "{value}"),
+            Reply::Download { path, filename } => write!(f, "{} as {filename}", path.display()),
+            Reply::Stream { filename, .. } => write!(f, "a stream as {filename}"),
+            Reply::Text(_) => f.write_str("a text"),
+            Reply::Remove { ids } => write!(f, "the removal of {ids:?}"),
+            Reply::Adapt { reason, change } => write!(f, "{reason}: {change:?}"),
+        }
+    }
 }
 
 impl Reply {
@@ -52,7 +81,9 @@ impl Reply {
 pub(crate) async fn respond(outcome: Result<Reply, MethodError>, method: &str, id: &Value) -> Response {
     match outcome {
         Ok(Reply::Value(value)) => reply_result(&value, id),
-        Ok(Reply::Adapt { .. }) => reply_result(&Value::Object(Map::new()), id),
+        Ok(Reply::Stream { stream, filename }) => Response::stream(stream, "attachement", &filename),
+        Ok(Reply::Text(stream)) => Response::text_result(stream, id),
+        Ok(Reply::Adapt { .. } | Reply::Remove { .. }) => reply_result(&Value::Object(Map::new()), id),
         Ok(Reply::Download { path, filename }) => match Response::file(&path, "attachement", &filename).await {
             Ok(response) => response,
             Err(error) => {
@@ -76,8 +107,7 @@ pub(crate) mod tests {
     /// Returns what a caller reads of an outcome.
     pub(crate) fn said(outcome: Result<Reply, MethodError>) -> String {
         match outcome {
-            Ok(Reply::Value(value)) => value.to_string(),
-            Ok(other) => format!("{other:?}"),
+            Ok(reply) => format!("{reply:?}"),
             Err(error) => error.to_string(),
         }
     }

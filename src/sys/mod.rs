@@ -14,6 +14,7 @@ pub(crate) mod last_lines;
 pub(crate) mod lock;
 pub(crate) mod machine;
 pub mod mount;
+pub(crate) mod pipe;
 pub mod process;
 pub(crate) mod processors;
 pub(crate) mod program;

@@ -28,6 +28,11 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn build(state: &Path) -> Self {
+        House::of_image(state, &world::base())
+    }
+
+    /// The same with nodes of another root file system.
+    pub(crate) fn of_image(state: &Path, image: &Path) -> Self {
         install_crypto();
         let at = |name: &str| state.join(name).display().to_string();
         let set = [
@@ -39,7 +44,7 @@ impl House {
             ("director.RECONCILE_INTERVAL", "1s".to_owned()),
             ("iaas.DRIVER", "lxc".to_owned()),
             ("iaas.STATE_DIR", at("cloud")),
-            ("iaas.IMAGE", world::base().display().to_string()),
+            ("iaas.IMAGE", image.display().to_string()),
         ];
         let mut house = House { state: state.to_owned(), director: None, user: nobody() };
         let mut init = house.command(&["director", "init", "--hostname", DIRECTOR]);
@@ -113,10 +118,16 @@ impl House {
     }
 
     pub(crate) async fn call(&self, call: RpcCall) -> Option<Value> {
-        let list = self.ask("/listapp", &[]).await?;
-        let host = list[0]["manager"].as_str()?.to_owned();
+        self.try_call(call).await.ok()
+    }
+
+    /// The same, with the manager's words if it fails.
+    pub(crate) async fn try_call(&self, call: RpcCall) -> Result<Value, String> {
+        let list = self.ask("/listapp", &[]).await.ok_or("the director does not answer")?;
+        let host = list[0]["manager"].as_str().ok_or("there is no manager")?.to_owned();
         let client = Client::new(Some(&self.user), PeerRule::ManagerOf(UserId(1))).unwrap().with_timeout(LIMIT);
-        client.call(&Endpoint { host, port: 443 }, &call).await.ok()
+        let outcome = client.call(&Endpoint { host, port: 443 }, &call).await;
+        outcome.map_err(|error| error.to_string())
     }
 
     pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(&self, what: &str, ask: impl FnMut() -> F) -> T {

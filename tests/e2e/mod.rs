@@ -12,6 +12,7 @@ mod join;
 mod kept_volume;
 mod limits;
 mod lxc;
+mod mysql;
 mod neighbours;
 mod nutshell;
 mod package;

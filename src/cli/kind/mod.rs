@@ -8,6 +8,7 @@
 
 mod generic;
 mod helloworld;
+mod mysql;
 mod php;
 
 use super::deployment::Deployment;
@@ -17,6 +18,7 @@ use super::group::Group;
 pub(crate) const KINDS: &[Group] = &[
     Group::of::<generic::GenericCommand>(generic::NAME, "Manage ConPaaS generic services."),
     Group::of::<helloworld::HelloworldCommand>(helloworld::NAME, "Manage ConPaaS helloworld services."),
+    Group::of::<mysql::MysqlCommand>(mysql::NAME, "Manage ConPaaS MySQL services."),
     Group::of::<php::PhpCommand>(php::NAME, "Manage ConPaaS PHP services."),
 ];
 

@@ -11,7 +11,6 @@ use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
 use crate::model::ServiceEvent;
 use crate::service::{Call, Counts, Kind, MethodError, Player, Reply};
-use crate::store::manager::{self as store, NodePhase};
 
 /// The word of ConPaaS 2.0 for "of the default role".
 const COUNT: &str = "count";
@@ -44,9 +43,7 @@ pub(crate) async fn remove_nodes(manager: Arc<Manager>, mut call: Call) -> Resul
     kind.manager.check_removal(&rows, &counts)?;
     let nodes: Vec<Player> = rows.iter().map(|node| Player::of(node, roles)).collect();
     let ids = roles.plan_removal(&nodes, &counts).map_err(|error| MethodError::refused(error.to_string()))?;
-    let task = Task::RemoveNodes { ids: ids.clone() };
-    let mark = move |tx: &store::Transaction<'_>| Ok(store::set_node_phase(tx, &ids, NodePhase::Leaving)?);
-    let submitted = operation::submit_with(&manager, service.sid, task, "", mark).await?;
+    let submitted = operation::submit_removal(&manager, service.sid, ids).await?;
     Ok(Reply::of(&submitted.view()))
 }
 

@@ -5,7 +5,7 @@
 //!   fails or is broken off before leaves it kept.
 
 use super::step::{Operation, StepError};
-use super::task::Ending;
+use super::task::{Ending, Task};
 use super::volumes::known_id;
 use crate::api::KeptVolumeView;
 use crate::manager::device::free_device;
@@ -51,6 +51,19 @@ impl Operation {
             }
         }
         Ok(())
+    }
+
+    /// Returns how many kept volumes the start of the service will find.
+    pub(super) async fn n_kept_volumes(&self) -> Result<usize, StepError> {
+        if !matches!(self.row.plan.task, Task::StartService { .. }) {
+            return Ok(0);
+        }
+        let kept = self.manager.director.kept_volumes().await?;
+        let to_keep = self.volumes_to_keep().await?;
+        let of_service = kept.iter().filter(|volume| volume.service_id == Some(self.sid()));
+        // An earlier stop may not have told the director of some.
+        let untold = to_keep.iter().filter(|volume| !kept.iter().any(|kept| is_same(volume, kept)));
+        Ok(of_service.count() + untold.count())
     }
 
     /// Tells the director that the kept volumes of these nodes are in use. Returns their names.
@@ -125,7 +138,10 @@ impl Operation {
         if known.iter().any(|volume| volume.name == kept.name) {
             return Err("another volume has its name now".to_owned());
         }
-        let node = nodes.iter().find(|node| node.view.cloud_name == kept.cloud);
+        // A node without a volume gets one before another gets a second.
+        let n_volumes = |node: &&NodeRow| known.iter().filter(|volume| volume.node_id == node.view.id).count();
+        let in_cloud = nodes.iter().filter(|node| node.view.cloud_name == kept.cloud);
+        let node = in_cloud.min_by_key(n_volumes);
         let node = node.ok_or_else(|| format!("the service has no new node in its cloud '{}'", kept.cloud))?;
         let first = &self.manager.config.dev_target;
         let device = free_device(first, known, &node.view.id).map_err(|error| error.to_string())?;

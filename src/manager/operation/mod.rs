@@ -30,6 +30,6 @@ mod task;
 mod volumes;
 
 pub(crate) use kept_volumes::kept_row;
-pub(crate) use submit::{resume, submit, submit_stop, submit_with};
+pub(crate) use submit::{resume, submit, submit_removal, submit_stop, submit_with};
 pub(crate) use sweep::sweep;
 pub(crate) use task::Task;

@@ -1,5 +1,7 @@
 //! `start_service` and `add_nodes`: nodes are made, then put to work.
 
+use std::time::Duration;
+
 use super::apply::{Target, go_back};
 use super::step::{Operation, StepError};
 use super::task::{Ending, Task};
@@ -8,10 +10,16 @@ use crate::manager::core::Service;
 use crate::manager::director::CreateNodes;
 use crate::model::ServiceId;
 use crate::node::Level;
+use crate::service::Settling;
 use crate::store::StoreError;
 use crate::store::manager::{self as store, NodePhase, NodeRow, Transaction, VolumeRow};
 use crate::sys::{self, file};
 use crate::task::crash_point;
+use crate::task::poll::{Pace, until};
+
+/// Nodes that join may get any amount of data first.
+const SETTLE_LIMIT: Duration = Duration::from_secs(6 * 3600);
+const SETTLE_PACE: Pace = Pace::growing(Duration::from_millis(200), Duration::from_secs(2), 4);
 
 const MADE: u32 = 1;
 const WORKING: u32 = 2;
@@ -29,11 +37,12 @@ impl Operation {
         let ids: Vec<String> = added.iter().map(|node| node.view.id.clone()).collect();
         if !self.has_done(WORKING) {
             if matches!(self.row.plan.task, Task::StartService { .. }) {
-                self.find_volumes_again(&added).await?;
+                self.find_volumes_again(&holders(&service, &added).await?).await?;
             }
             let all = [before, added.clone()].concat();
             let target = Target::of(&service, &all, None).await?;
             target.apply(&service, &all).await?;
+            self.settle(&service, &all, &added).await?;
             self.step_done(WORKING, "agents_prepared", move |tx| target.record(tx)).await?;
         }
         self.expect_wanted().await?;
@@ -43,6 +52,22 @@ impl Operation {
             used_again.iter().try_for_each(|name| store::set_volume_in_use(tx, name))
         };
         self.finish(Ending::Done, record).await
+    }
+
+    /// Waits until the new nodes work with all others. However long that takes, a stop of the service ends it.
+    async fn settle(&self, service: &Service, all: &[NodeRow], added: &[NodeRow]) -> Result<(), StepError> {
+        let settled = until(SETTLE_PACE, SETTLE_LIMIT, || async {
+            self.expect_wanted().await?;
+            match service.kind.manager.settle(&service.context, all, added).await? {
+                Settling::Settled => Ok(Some(())),
+                Settling::Waits(why) => {
+                    tracing::debug!("service {}: {why}", service.row.sid);
+                    Ok::<_, StepError>(None)
+                }
+            }
+        });
+        let in_vain = || StepError::Gone(format!("the nodes do not work together after {} s", SETTLE_LIMIT.as_secs()));
+        settled.await?.ok_or_else(in_vain)
     }
 
     /// Returns the nodes of a failed operation to the cloud.
@@ -88,14 +113,16 @@ impl Operation {
             }
             _ => return Err(StepError::Gone("this operation makes no nodes".to_owned())),
         };
+        let mut n_kept = self.n_kept_volumes().await?;
         let mut requests = Vec::new();
         for roles in &roles {
-            requests.push(NodeRequest {
-                cloud: Some(cloud.clone()),
-                role: kind.roles().name(roles),
-                volumes: kind.volumes(&settings, roles)?,
-                inst_type: None,
-            });
+            let mut volumes = kind.volumes(&settings, roles)?;
+            // Kept volumes take the places of new ones.
+            let n_found = n_kept.min(volumes.len());
+            volumes.truncate(volumes.len() - n_found);
+            n_kept -= n_found;
+            let role = kind.roles().name(roles);
+            requests.push(NodeRequest { cloud: Some(cloud.clone()), role, volumes, inst_type: None });
         }
         let base = &service.context.config.base;
         let script = base.rooted(base.conpaas_home.join(service.row.sid.to_string()).join("startup.sh"));
@@ -130,6 +157,18 @@ impl Operation {
         let of_phase = |phase| nodes.iter().filter(|node| node.phase == phase).cloned().collect();
         Ok((of_phase(NodePhase::Active), of_phase(NodePhase::New)))
     }
+}
+
+/// Returns the nodes that kept volumes are for: those that would have got new ones, or all where none would.
+async fn holders(service: &Service, nodes: &[NodeRow]) -> Result<Vec<NodeRow>, StepError> {
+    let (kind, settings) = (service.kind.manager, service.context.settings().await?);
+    let mut holders = Vec::new();
+    for node in nodes {
+        if !kind.volumes(&settings, &kind.roles().read(&node.role))?.is_empty() {
+            holders.push(node.clone());
+        }
+    }
+    Ok(if holders.is_empty() { nodes.to_vec() } else { holders })
 }
 
 fn record_nodes(tx: &Transaction<'_>, sid: ServiceId, made: &[NodeView]) -> Result<(), StoreError> {

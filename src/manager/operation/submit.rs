@@ -11,7 +11,7 @@ use crate::model::{ServiceId, State, VolumeFate, next_service};
 use crate::node::Level;
 use crate::service::{MethodError, now};
 use crate::store::StoreError;
-use crate::store::manager::{self as store, EventError, OperationRow, Transaction};
+use crate::store::manager::{self as store, EventError, NodePhase, OperationRow, Transaction};
 use crate::sys::{self, random};
 use crate::task::crash_point;
 
@@ -43,6 +43,20 @@ pub(crate) async fn submit(
     reason: &str,
 ) -> Result<Submitted, MethodError> {
     submit_with(manager, sid, task, reason, |_| Ok(())).await
+}
+
+/// Records the removal of nodes that leave a service, and has it carried out.
+///
+/// # Errors
+/// As [`submit`].
+pub(crate) async fn submit_removal(
+    manager: &Arc<Manager>,
+    sid: ServiceId,
+    ids: Vec<String>,
+) -> Result<Submitted, MethodError> {
+    let task = Task::RemoveNodes { ids: ids.clone() };
+    let mark = move |tx: &Transaction<'_>| Ok(store::set_node_phase(tx, &ids, NodePhase::Leaving)?);
+    submit_with(manager, sid, task, "", mark).await
 }
 
 /// Does the same, with more that is recorded in the same transaction.

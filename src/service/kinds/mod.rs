@@ -2,4 +2,5 @@
 
 pub(crate) mod generic;
 pub(crate) mod helloworld;
+pub(crate) mod mysql;
 pub(crate) mod php;

@@ -188,6 +188,12 @@ impl Volumes {
         Ok(())
     }
 
+    /// Returns the names of the volumes that are to be mounted, in their order. Blocking.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.remembered().into_keys().collect()
+    }
+
     async fn remember<T>(
         &self,
         change: impl FnOnce(&mut BTreeMap<String, Attached>) -> T + Send + 'static,

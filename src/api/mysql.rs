@@ -1,0 +1,192 @@
+//! What managers and agents of mysql services answer (`docs/reference/manager-api.md` §5.3,
+//! `docs/reference/agent-api.md` §6).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// An agent's `getLoad`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Load {
+    /// The mean length of the queue of changes that wait to be made.
+    pub load: String,
+    /// Statements since the start of the server (ours).
+    #[serde(default)]
+    pub updates: String,
+    /// Statements since the start of the server (ours).
+    #[serde(default)]
+    pub selects: String,
+    /// Statements since the start of the server (ours).
+    #[serde(default)]
+    pub deletes: String,
+    /// Statements since the start of the server (ours).
+    #[serde(default)]
+    pub inserts: String,
+}
+
+/// `getMeanLoad`: what each node says, as texts, and the means of that.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MeanLoad {
+    pub loads: Vec<String>,
+    pub mean_load: f64,
+    pub updates: Vec<String>,
+    pub mean_update: f64,
+    pub selects: Vec<String>,
+    pub mean_select: f64,
+    pub deletes: Vec<String>,
+    pub mean_delete: f64,
+    pub inserts: Vec<String>,
+    pub mean_insert: f64,
+}
+
+/// `getGangliaParams`: an exit code and XML.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GangliaParams {
+    /// 0 and the text.
+    #[serde(rename = "Ganglia")]
+    pub ganglia: (i32, String),
+}
+
+/// What a machine is doing: an agent's `get_figures` (ours).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Figures {
+    /// Percent of the time that processors had nothing to do.
+    pub cpu_idle: f64,
+    /// In KB.
+    pub mem_total: u64,
+    /// In KB.
+    pub mem_free: u64,
+    /// In GB.
+    pub disk_total: f64,
+    /// In GB.
+    pub disk_free: f64,
+    /// Bytes a second.
+    pub bytes_in: f64,
+    /// Bytes a second.
+    pub bytes_out: f64,
+    /// Packets a second.
+    pub pkts_in: f64,
+    /// Packets a second.
+    pub pkts_out: f64,
+}
+
+/// A member of a cluster: an agent's `get_member_state` (ours).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MemberState {
+    /// Where it stands.
+    pub stage: Stage,
+    /// Whether it has data of its own.
+    pub has_data: bool,
+    /// How far its data is, if that is known.
+    pub position: Option<Position>,
+    /// Whether it remembers who was there last, so that all of them can go on by themselves.
+    pub remembers_others: bool,
+    /// For how long it has not served, in seconds.
+    pub waits_s: u64,
+    /// How often its server ended in a row.
+    pub n_failures: u32,
+    /// Why it is not ready, if something went wrong.
+    pub reason: Option<String>,
+}
+
+/// Where a member stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stage {
+    /// It is not to run.
+    Absent,
+    /// Its server starts, gets the data of another one, or waits for others.
+    Joining,
+    /// Its server runs, and refuses to serve: too few others are there.
+    Alone,
+    /// It serves, and gives its data to another member or catches up.
+    Busy,
+    /// It serves.
+    Synced,
+}
+
+impl Stage {
+    /// Returns whether clients are served.
+    #[must_use]
+    pub(crate) fn is_serving(self) -> bool {
+        matches!(self, Stage::Busy | Stage::Synced)
+    }
+}
+
+/// How far data is: a history and the number of its last change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Position {
+    /// Which history.
+    pub history: String,
+    /// The number of the last change; -1 before the first.
+    pub change: i64,
+}
+
+impl Position {
+    /// Returns whether it is a place in a history at all.
+    #[must_use]
+    pub(crate) fn is_known(&self) -> bool {
+        self.history.chars().any(|c| c != '0' && c != '-')
+    }
+}
+
+impl FromStr for Position {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("'{}' is no position", text.escape_debug());
+        let (history, change) = text.trim().split_once(':').ok_or_else(wrong)?;
+        let is_history = history.len() == 36 && history.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+        // Behind a comma stands the domain of a server id, which says nothing of the order.
+        let change = change.split(',').next().and_then(|change| change.parse().ok()).ok_or_else(wrong)?;
+        if is_history { Ok(Position { history: history.to_owned(), change }) } else { Err(wrong()) }
+    }
+}
+
+impl TryFrom<String> for Position {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Position> for String {
+    fn from(position: Position) -> String {
+        position.to_string()
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.history, self.change)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_read_and_shown_and_anything_else_is_refused() {
+        let text = "e4b3f1c2-0000-11ef-8d2a-0242ac110002:17";
+        let position: Position = text.parse().unwrap();
+        assert_eq!((position.change, position.to_string().as_str()), (17, text));
+        assert!(position.is_known());
+        assert_eq!(format!("{text},0-1-5").parse::<Position>().unwrap(), position);
+        let none: Position = "00000000-0000-0000-0000-000000000000:-1".parse().unwrap();
+        assert!(!none.is_known());
+        for wrong in ["", "x:1", "e4b3f1c2-0000-11ef-8d2a-0242ac110002", "e4b3f1c2-0000-11ef-8d2a-0242ac110002:x"] {
+            assert!(wrong.parse::<Position>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_mean_load_has_the_names_of_the_old_frontend() {
+        let text = serde_json::to_string(&MeanLoad { loads: vec!["0.5".to_owned()], ..MeanLoad::default() }).unwrap();
+        assert!(text.starts_with(r#"{"loads":["0.5"],"meanLoad":0.0,"updates":[],"meanUpdate":0.0"#), "{text}");
+    }
+}

@@ -1,0 +1,233 @@
+//! The methods of the agents of mysql services.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde::de::DeserializeOwned;
+
+use super::daemons::MYSQLD;
+use super::wanted::{Cluster, Member, Wanted};
+use super::{MysqlAgent, load, member, sql};
+use crate::api::params::bad;
+use crate::service::call::Call;
+use crate::service::error::MethodError;
+use crate::service::method::{Method, get, post, upload};
+use crate::service::reply::Reply;
+use crate::service::volume::{mount_volume, unmount_volume};
+use crate::sys;
+use crate::sys::file::FileError;
+use crate::sys::process::ProcessId;
+
+pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
+    post("mount_volume", |agent, call| Box::pin(mount_volume(agent.volumes.clone(), call))),
+    post("unmount_volume", |agent, call| Box::pin(unmount_volume(agent.volumes.clone(), call))),
+    post("start_mysqld", |agent, call| Box::pin(start_mysqld(agent, call))),
+    post("begin_cluster", |agent, call| Box::pin(begin_cluster(agent, call))),
+    get("get_member_state", |agent, call| Box::pin(get_member_state(agent, call))),
+    post("stop", |agent, call| Box::pin(stop(agent, call, |wanted| *wanted = Wanted::default()))),
+    post("set_password", |agent, call| Box::pin(set_password(agent, call))),
+    post("set_variable", |agent, call| Box::pin(set_variable(agent, call))),
+    upload("load_dump", |agent, call| Box::pin(load::load_dump(agent, call))),
+    get("dump", |agent, call| Box::pin(load::dump(agent, call))),
+    post("start_glbd", |agent, call| Box::pin(start_glbd(agent, call))),
+    post("add_glbd_nodes", |agent, call| Box::pin(add_glbd_nodes(agent, call))),
+    post("remove_glbd_nodes", |agent, call| Box::pin(remove_glbd_nodes(agent, call))),
+    post("start_garbd", |agent, call| Box::pin(start_garbd(agent, call))),
+    post("stop_garbd", |agent, call| Box::pin(stop(agent, call, |wanted| wanted.arbitrator = None))),
+    get("getLoad", |agent, call| Box::pin(get_load(agent, call))),
+    get("get_figures", |agent, call| Box::pin(get_figures(agent, call))),
+];
+/// A member that begins has this time before it is told again.
+const BEGIN_PAUSE: Duration = Duration::from_secs(120);
+const NO_MEMBER: &str = "agent is not running a mysqld daemon.";
+
+/// Takes a parameter that has a structure of its own.
+fn take<T: DeserializeOwned>(call: &mut Call, name: &str) -> Result<T, MethodError> {
+    let value = call.params.required(name)?;
+    serde_json::from_value(value).map_err(|error| bad(name, &error.to_string()).into())
+}
+
+/// Takes such a parameter, which may be left out.
+fn take_or<T: DeserializeOwned>(call: &mut Call, name: &str, default: T) -> Result<T, MethodError> {
+    let Some(value) = call.params.optional(name).filter(|value| !value.is_null()) else { return Ok(default) };
+    serde_json::from_value(value).map_err(|error| bad(name, &error.to_string()).into())
+}
+
+/// Takes a cluster; one whose name could mean something in a configuration is refused by the template.
+fn take_cluster(call: &mut Call) -> Result<Cluster, MethodError> {
+    let members: Vec<Ipv4Addr> = take_or(call, "nodes", Vec::new())?;
+    Ok(Cluster { name: call.params.string("cluster")?, members })
+}
+
+async fn start_mysqld(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let cluster = take_cluster(&mut call)?;
+    let variables: BTreeMap<String, String> = take_or(&mut call, "variables", BTreeMap::new())?;
+    let _volumes_are_mounted_by_name = call.params.string_or("device_name", "")?;
+    call.finish()?;
+    let before = agent.keeper.wanted().await?.member;
+    let directory = match &before {
+        Some(member) => member.directory.clone(),
+        None => new_directory(&agent).await?,
+    };
+    let n_begins = before.map_or(0, |member| member.n_begins);
+    let member = Member { cluster, variables, directory, n_begins };
+    agent.keeper.change(|wanted| Ok(wanted.member = Some(member))).await?;
+    Ok(Reply::nothing())
+}
+
+/// Makes the directory of a new member's data. Only here: if its volume is missing later, it is missing too.
+async fn new_directory(agent: &Arc<MysqlAgent>) -> Result<PathBuf, MethodError> {
+    let agent = Arc::clone(agent);
+    sys::blocking(move || {
+        let mut volumes = agent.volumes.names();
+        volumes.retain(|name| name.starts_with("mysql-"));
+        let directory = agent.place.data_directory(&volumes);
+        agent.place.give(&directory)?;
+        Ok(directory)
+    })
+    .await
+}
+
+/// Begins the cluster with the data of this node; the manager knows that no other member has more.
+async fn begin_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let member =
+        agent.keeper.wanted().await?.member.ok_or_else(|| MethodError::refused(format!("This {NO_MEMBER}")))?;
+    let mark = member.directory.join("bootstrap");
+    // Somebody who is there already is not ended.
+    if agent.observer.state(&agent.place, Some(member.directory.as_path()), None).await.stage.is_serving() {
+        return Ok(Reply::nothing());
+    }
+    let begun = *agent.begun.lock().unwrap_or_else(PoisonError::into_inner);
+    if begun.is_some_and(|begun| begun.elapsed() < BEGIN_PAUSE) {
+        return Ok(Reply::nothing());
+    }
+    let owner = Arc::clone(&agent);
+    sys::blocking(move || {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&mark);
+        let made = file.and_then(|file| file.sync_all());
+        made.map_err(|error| FileError::new("write", &mark, error))?;
+        owner.place.own(&mark)
+    })
+    .await?;
+    // A server that looks for others hears no signal but this one, and has nothing in its hands.
+    let process = agent.keeper.status(MYSQLD).and_then(|status| status.process);
+    if let Some(server) = process.and_then(ProcessId::of) {
+        server.signal(Signal::SIGKILL);
+    }
+    let begin = |wanted: &mut Wanted| {
+        if let Some(member) = &mut wanted.member {
+            member.n_begins += 1;
+        }
+        Ok(())
+    };
+    agent.keeper.change(begin).await?;
+    *agent.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    tracing::info!(target: "conpaas.core.agent", "This node begins the cluster");
+    Ok(Reply::nothing())
+}
+
+async fn get_member_state(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let member = agent.keeper.wanted().await?.member;
+    let status = agent.keeper.status(MYSQLD);
+    let directory = member.as_ref().map(|member| member.directory.as_path());
+    Ok(Reply::of(&agent.observer.state(&agent.place, directory, status.as_ref()).await))
+}
+
+async fn stop(agent: Arc<MysqlAgent>, call: Call, change: fn(&mut Wanted)) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let number = agent.keeper.change(|wanted| Ok(change(wanted))).await?;
+    agent.keeper.done(number).await?;
+    Ok(Reply::nothing())
+}
+
+async fn set_password(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let username = call.params.string("username")?;
+    let password = call.params.string("password")?;
+    call.finish()?;
+    expect_member(&agent, "Cannot set password").await?;
+    let no_nul = || MethodError::refused("Names and passwords cannot hold the character NUL");
+    let (user, secret) = (sql::quoted(&username).ok_or_else(no_nul)?, sql::quoted(&password).ok_or_else(no_nul)?);
+    let statement = format!("SET PASSWORD FOR {user}@'%' = PASSWORD({secret});");
+    sql::run(&agent.place.socket(), &statement, sql::LIMIT).await.map_err(MethodError::refused)?;
+    Ok(Reply::nothing())
+}
+
+/// Sets a variable of the running server. Name and value were parsed by whoever calls, and are words here again.
+async fn set_variable(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let name = call.params.string("variable")?;
+    let value = call.params.string("value")?;
+    call.finish()?;
+    let is_word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_number = value.parse::<f64>().is_ok_and(f64::is_finite);
+    if !is_word(&name) || !(is_word(&value) || is_number) {
+        return Err(MethodError::invalid("a variable and its value are words or numbers"));
+    }
+    let value = if is_number { value } else { format!("'{value}'") };
+    let statement = format!("SET GLOBAL {name} = {value};");
+    sql::run(&agent.place.socket(), &statement, sql::LIMIT).await.map_err(MethodError::refused)?;
+    Ok(Reply::nothing())
+}
+
+async fn start_glbd(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let nodes: Vec<SocketAddrV4> = take(&mut call, "nodes")?;
+    call.finish()?;
+    balance(&agent, |balancer| *balancer = nodes).await
+}
+
+async fn add_glbd_nodes(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let nodes: Vec<SocketAddrV4> = take(&mut call, "nodesIp")?;
+    call.finish()?;
+    balance(&agent, |balancer| {
+        balancer.retain(|node| !nodes.contains(node));
+        balancer.extend(nodes);
+    })
+    .await
+}
+
+async fn remove_glbd_nodes(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let nodes: Vec<SocketAddrV4> = take(&mut call, "nodes")?;
+    call.finish()?;
+    balance(&agent, |balancer| balancer.retain(|node| !nodes.contains(node))).await
+}
+
+async fn balance(agent: &Arc<MysqlAgent>, change: impl FnOnce(&mut Vec<SocketAddrV4>)) -> Result<Reply, MethodError> {
+    let changed = |wanted: &mut Wanted| Ok(change(wanted.balancer.get_or_insert_default()));
+    let number = agent.keeper.change(changed).await?;
+    agent.keeper.done(number).await?;
+    Ok(Reply::nothing())
+}
+
+async fn start_garbd(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let cluster = take_cluster(&mut call)?;
+    call.finish()?;
+    // It votes as soon as it finds the others; nobody waits for its vote.
+    agent.keeper.change(|wanted| Ok(wanted.arbitrator = Some(cluster))).await?;
+    Ok(Reply::nothing())
+}
+
+async fn get_load(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    expect_member(&agent, "Cannot tell the load").await?;
+    Ok(Reply::of(&member::load(&agent.place).await.map_err(MethodError::refused)?))
+}
+
+async fn get_figures(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let member = agent.keeper.wanted().await?.member;
+    let disk = member.map_or_else(|| PathBuf::from("/"), |member| member.directory);
+    let owner = Arc::clone(&agent);
+    Ok(Reply::of(&sys::blocking(move || owner.meter.figures(&disk)).await))
+}
+
+/// Refuses what only a member can do.
+pub(super) async fn expect_member(agent: &Arc<MysqlAgent>, what: &str) -> Result<(), MethodError> {
+    let member = agent.keeper.wanted().await?.member;
+    member.map(drop).ok_or_else(|| MethodError::refused(format!("{what}: {NO_MEMBER}")))
+}

@@ -1,0 +1,96 @@
+//! The node's side of a mysql service (`docs/reference/agent-api.md` §6).
+//!
+//! A call says what is wanted, and returns when that is written down: a member that gets the data of another one is
+//! ready when it has all of it. `get_member_state` tells how far it is.
+//!
+//! # Guarantees
+//! - A call that is repeated changes nothing.
+//! - A member's data stays where it was first, also if its volume is not there: then it does not start.
+//! - The position of data is recovered before every start that is not the first.
+
+mod daemons;
+mod health;
+mod keeper;
+mod load;
+mod member;
+mod memory;
+mod methods;
+mod place;
+mod sql;
+mod wanted;
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use async_trait::async_trait;
+
+use self::keeper::Keeper;
+use self::member::Observer;
+use self::place::Place;
+use self::wanted::WantedFile;
+use super::figures::Meter;
+use crate::service::agent_side::{AgentEnvironment, AgentKind};
+use crate::service::error::MethodError;
+use crate::service::log_file::LogFile;
+use crate::service::method::{BoundMethod, bind};
+use crate::service::volume::mount::Volumes;
+use crate::supervise::daemon::Supervisor;
+use crate::sys;
+
+/// The log that members write.
+pub(super) const MYSQL_LOG: LogFile =
+    LogFile { filename: "mysql.log", description: "MySQL log", path: "/var/cache/cpsagent/mysql.log" };
+
+pub(super) struct MysqlAgent {
+    place: Place,
+    keeper: Arc<Keeper>,
+    observer: Arc<Observer>,
+    volumes: Volumes,
+    meter: Meter,
+    /// When it was last told to begin the cluster: its first start makes tables, which takes a while.
+    begun: Mutex<Option<Instant>>,
+}
+
+/// Makes the side of a node.
+///
+/// # Errors
+/// Returns an error if its directories cannot be made.
+pub(super) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>, MethodError> {
+    let AgentEnvironment { config, tasks } = environment;
+    let base = &config.base;
+    let directory = base.rooted(&base.var_tmp);
+    let place = Place::new(config);
+    place.prepare()?;
+    let supervised = directory.join("daemons");
+    let daemons = Supervisor::new(&supervised, tasks.clone());
+    let daemons = daemons.map_err(|error| MethodError::refused(sys::chain(&error)))?;
+    Place::show_log(config, &supervised.join(daemons::MYSQLD).join("stderr"))?;
+    let keeper = Arc::new(Keeper::new(place.clone(), WantedFile::new(&directory), daemons));
+    let observer = Arc::new(Observer::new());
+    tasks.spawn("keeper", Arc::clone(&keeper).run(tasks.stopping()));
+    tasks.spawn("health", health::serve(place.clone(), Arc::clone(&observer), tasks.stopping()));
+    Ok(Arc::new(MysqlAgent {
+        place,
+        keeper,
+        observer,
+        volumes: Volumes::new(base),
+        meter: Meter::new(),
+        begun: Mutex::default(),
+    }))
+}
+
+#[async_trait]
+impl AgentKind for MysqlAgent {
+    fn methods(self: Arc<Self>) -> Vec<BoundMethod> {
+        bind(methods::METHODS, &self)
+    }
+
+    fn logs(&self) -> &'static [LogFile] {
+        &[MYSQL_LOG]
+    }
+
+    async fn resume(self: Arc<Self>) {
+        self.volumes.resume().await;
+        self.keeper.again();
+    }
+}

@@ -1,0 +1,53 @@
+#!/bin/sh
+# Starts MariaDB as a member of its cluster; $1 is its configuration.
+# The position of its data is found out before every start, so that members can be compared, and the data goes on
+# counting from there.
+set -eu
+defaults=$1
+directory={{ directory }}
+run={{ run }}
+is_alone={{ is_alone }}
+data=$directory/data
+
+cd "$directory"
+mkdir -p -m 700 tmp
+rm -rf tmp/*
+
+# Who is the only member begins a cluster; of several the one that was chosen.
+begins=
+if [ "$is_alone" = yes ] || [ -e "$directory/bootstrap" ]; then
+    begins=yes
+fi
+
+if [ "$begins" ] && [ ! -e "$data/ibdata1" ]; then
+    rm -rf "$data" "$directory/data.new"
+    mkdir -m 700 "$directory/data.new"
+    # Without --force it asks for the name of this machine in the whole net.
+    mariadb-install-db --defaults-file="$defaults" --force --skip-test-db --auth-root-authentication-method=socket \
+        --wsrep-on=OFF --datadir="$directory/data.new" --extra-file="${defaults%/*}/accounts.sql" >"$run/install.log" 2>&1 || {
+        cat "$run/install.log" >&2
+        exit 1
+    }
+    sync -f "$directory/data.new"
+    mv "$directory/data.new" "$data"
+fi
+mkdir -p -m 700 "$data"
+position=
+if [ -e "$data/ibdata1" ]; then
+    if mariadbd --defaults-file="$defaults" --wsrep-recover --log-error="$run/recover.log"; then
+        position=$(sed -n 's/.*WSREP: Recovered position: *//p' "$run/recover.log" | tail -n 1)
+    elif [ "$begins" ]; then
+        cat "$run/recover.log" >&2
+        exit 1
+    fi
+    rm -f "$run/recover.log"
+fi
+# The file is whole or absent, and names its process: who reads it knows whether it is of this start.
+echo "$$ $position" >"$run/position.new"
+mv "$run/position.new" "$run/position"
+
+if [ "$begins" ] && [ -e "$data/grastate.dat" ]; then
+    sed -i 's/^safe_to_bootstrap: 0/safe_to_bootstrap: 1/' "$data/grastate.dat"
+fi
+rm -f "$directory/bootstrap"
+exec mariadbd --defaults-file="$defaults" ${position:+--wsrep-start-position="$position"} ${begins:+--wsrep-new-cluster}

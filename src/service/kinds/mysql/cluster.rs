@@ -1,0 +1,203 @@
+//! Whether a cluster serves, and who begins it again when nobody does.
+//!
+//! Members find each other by themselves, also after all of them were killed at once. There are two cases in which they
+//! cannot: the first start, and a start after all had ended in order. Then one of them has to begin, and it must be the
+//! one whose data is the newest: two that begin are two databases.
+//!
+//! # Guarantees
+//! - Nobody begins before every member has said how far its data is.
+//! - The member that begins has the newest data of all.
+
+use std::time::Duration;
+
+use super::roles::{MYSQL, plays};
+use crate::api::mysql::{MemberState, Position, Stage};
+use crate::rpc::RpcCall;
+use crate::service::context::ServiceContext;
+use crate::service::error::MethodError;
+use crate::service::manager_side::Settling;
+use crate::store::manager::NodeRow;
+
+/// Members that remember each other have this time to find each other.
+const PATIENCE_S: u64 = 30;
+/// An agent that is asked how its member is answers at once, or is not there.
+const ASK_LIMIT: Duration = Duration::from_secs(10);
+/// A new member whose server fails so often does not come up.
+const MOST_FAILURES: u32 = 5;
+
+/// What is to be done for a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    /// Nothing: all members serve.
+    Nothing,
+    /// Nothing yet, and why.
+    Wait(String),
+    /// This member begins, by its place in the list.
+    Begin(usize),
+}
+
+/// Looks at all members, and has one begin the cluster if that is needed and safe. `new` are the nodes that somebody
+/// waits for; where it is empty all are meant.
+///
+/// # Errors
+/// Returns an error if a new member does not come up.
+pub(super) async fn settle(
+    service: &ServiceContext,
+    nodes: &[NodeRow],
+    new: &[NodeRow],
+) -> Result<Settling, MethodError> {
+    let members: Vec<&NodeRow> = nodes.iter().filter(|node| plays(node, MYSQL)).collect();
+    let call = RpcCall::get(0, "get_member_state");
+    let asked = members.iter().map(|node| service.agents.call_within(ASK_LIMIT, node, &call));
+    let answers: Vec<Result<MemberState, MethodError>> = futures_util::future::join_all(asked).await;
+    let states: Vec<(&str, Option<&MemberState>)> =
+        members.iter().zip(&answers).map(|(node, answer)| (node.view.id.as_str(), answer.as_ref().ok())).collect();
+    let is_new = |id: &str| new.iter().any(|node| node.view.id == id);
+    for (id, state) in &states {
+        let Some(state) = state.filter(|state| is_new(id) && state.n_failures >= MOST_FAILURES) else { continue };
+        let reason = state.reason.clone().unwrap_or_else(|| "it does not say why".to_owned());
+        return Err(MethodError::refused(format!("agent {id}: {reason}")));
+    }
+    match decide(&states) {
+        Step::Nothing => Ok(Settling::Settled),
+        Step::Wait(_) if !new.is_empty() && new_ones_serve(&states, is_new) => Ok(Settling::Settled),
+        Step::Wait(why) => Ok(Settling::Waits(why)),
+        Step::Begin(place) => {
+            let node = members[place];
+            service.note(crate::node::Level::Info, &format!("node {} begins the cluster", node.view.id));
+            let _nothing_to_say: serde::de::IgnoredAny =
+                service.agents.call(node, &RpcCall::post(0, "begin_cluster")).await?;
+            Ok(Settling::Waits(format!("node {} begins the cluster", node.view.id)))
+        }
+    }
+}
+
+/// A node that joins does not wait for others that are gone.
+fn new_ones_serve(states: &[(&str, Option<&MemberState>)], is_new: impl Fn(&str) -> bool) -> bool {
+    let mut new = states.iter().filter(|(id, _)| is_new(id));
+    let anybody_serves = states.iter().any(|(_, state)| state.is_some_and(|state| state.stage.is_serving()));
+    anybody_serves && new.all(|(_, state)| state.is_some_and(|state| state.stage.is_serving()))
+}
+
+fn decide(states: &[(&str, Option<&MemberState>)]) -> Step {
+    let names = |is_one: &dyn Fn(Option<&MemberState>) -> bool| {
+        let found: Vec<&str> = states.iter().filter(|(_, state)| is_one(*state)).map(|(id, _)| *id).collect();
+        (!found.is_empty()).then(|| found.join(", "))
+    };
+    let serves = |state: Option<&MemberState>| state.is_some_and(|state| state.stage.is_serving());
+    if states.iter().all(|(_, state)| serves(*state)) {
+        return Step::Nothing;
+    }
+    if states.iter().any(|(_, state)| serves(*state)) {
+        let joining = names(&|state| !serves(state)).unwrap_or_default();
+        return Step::Wait(format!("waiting for {joining}"));
+    }
+    if let Some(missing) = names(&|state| state.is_none_or(|state| state.stage == Stage::Absent)) {
+        return Step::Wait(format!("nobody serves, and nobody may begin before {missing} says how far its data is"));
+    }
+    let states: Vec<(&str, &MemberState)> = states.iter().filter_map(|(id, state)| Some((*id, (*state)?))).collect();
+    begin(&states)
+}
+
+/// Chooses who begins, where all have answered and nobody serves.
+fn begin(states: &[(&str, &MemberState)]) -> Step {
+    let remembers = |state: &MemberState| state.remembers_others || state.stage == Stage::Alone;
+    if states.iter().any(|(_, state)| remembers(state)) && states.iter().any(|(_, state)| state.waits_s < PATIENCE_S) {
+        return Step::Wait("the members look for each other".to_owned());
+    }
+    let with_data = || states.iter().enumerate().filter(|(_, (_, state))| state.has_data);
+    if let Some((_, (id, _))) = with_data().find(|(_, (_, state))| state.position.is_none()) {
+        return Step::Wait(format!("how far the data of {id} is, is not known yet"));
+    }
+    let positions = || with_data().filter_map(|(place, (_, state))| Some((place, state.position.as_ref()?)));
+    let mut known = positions().filter(|(_, position)| position.is_known());
+    let Some((first, of)) = known.next() else {
+        // Nobody has written anything.
+        return Step::Begin(with_data().next().map_or(0, |(place, _)| place));
+    };
+    let mut newest: (usize, &Position) = (first, of);
+    for (place, position) in known {
+        if position.history != of.history {
+            let (one, other) = (states[first].0, states[place].0);
+            return Step::Wait(format!("the data of {one} and that of {other} have nothing in common"));
+        }
+        if position.change > newest.1.change {
+            newest = (place, position);
+        }
+    }
+    Step::Begin(newest.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HISTORY: &str = "e4b3f1c2-0000-11ef-8d2a-0242ac110002";
+
+    fn state(stage: Stage, change: Option<i64>) -> MemberState {
+        MemberState {
+            stage,
+            has_data: change.is_some(),
+            position: change.map(|change| Position { history: HISTORY.to_owned(), change }),
+            remembers_others: false,
+            waits_s: 60,
+            n_failures: 0,
+            reason: None,
+        }
+    }
+
+    fn step(states: &[Option<MemberState>]) -> Step {
+        let names = ["a", "b", "c"];
+        let states: Vec<(&str, Option<&MemberState>)> =
+            names.into_iter().zip(states).map(|(id, state)| (id, state.as_ref())).collect();
+        decide(&states)
+    }
+
+    fn waits(states: &[Option<MemberState>], word: &str) {
+        match step(states) {
+            Step::Wait(why) => assert!(why.contains(word), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn of_new_members_the_first_begins() {
+        let new = || Some(state(Stage::Joining, None));
+        assert_eq!(step(&[new(), new(), new()]), Step::Begin(0));
+        let serving = Some(state(Stage::Synced, Some(5)));
+        assert_eq!(step(&[serving.clone(), serving.clone()]), Step::Nothing);
+        waits(&[serving, new()], "waiting for b");
+    }
+
+    #[test]
+    fn the_newest_data_begins_and_nobody_before_all_have_answered() {
+        let at = |change| Some(state(Stage::Joining, Some(change)));
+        assert_eq!(step(&[at(7), at(9), at(8)]), Step::Begin(1));
+        assert_eq!(step(&[Some(state(Stage::Joining, None)), at(-1), at(3)]), Step::Begin(2));
+        waits(&[at(7), None, at(8)], "before b says");
+        waits(&[at(7), Some(state(Stage::Absent, None)), at(8)], "before b says");
+        let unknown = MemberState { position: None, ..state(Stage::Joining, Some(1)) };
+        waits(&[at(7), Some(unknown), at(8)], "the data of b");
+    }
+
+    #[test]
+    fn who_remembers_the_others_looks_for_them_first() {
+        let remembering =
+            |waits_s| Some(MemberState { remembers_others: true, waits_s, ..state(Stage::Joining, Some(7)) });
+        waits(&[remembering(60), remembering(3)], "look for each other");
+        assert_eq!(step(&[remembering(60), remembering(31)]), Step::Begin(0));
+        let alone = |change, waits_s| Some(MemberState { waits_s, ..state(Stage::Alone, Some(change)) });
+        waits(&[alone(7, 5), remembering(60)], "look for each other");
+        assert_eq!(step(&[alone(8, 40), alone(9, 40)]), Step::Begin(1));
+    }
+
+    #[test]
+    fn two_histories_are_never_mixed() {
+        let mut other = state(Stage::Joining, Some(900));
+        other.position = Some(Position { history: HISTORY.replace('e', "f"), change: 900 });
+        waits(&[Some(state(Stage::Joining, Some(7))), Some(other)], "nothing in common");
+        let mut nothing = state(Stage::Joining, Some(-1));
+        nothing.position = Some(Position { history: HISTORY.replace(|c: char| c != '-', "0"), change: -1 });
+        assert_eq!(step(&[Some(nothing), Some(state(Stage::Joining, Some(7)))]), Step::Begin(1));
+    }
+}

@@ -1,0 +1,119 @@
+//! The manager's side of a mysql service (`docs/reference/manager-api.md` §5.3).
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use super::agent::MYSQL_LOG;
+use super::roles::{GLB, MYSQL, ROLES, plays};
+use super::settings::MysqlSettings;
+use super::{cluster, methods, plan, roles};
+use crate::api::VolumeRequest;
+use crate::api::web::Performance;
+use crate::service::call::Call;
+use crate::service::context::ServiceContext;
+use crate::service::error::MethodError;
+use crate::service::log_file::LogFile;
+use crate::service::manager_side::{ManagerKind, Settling};
+use crate::service::method::{Method, get, post, upload};
+use crate::service::plan::{NodePlan, PlanInput};
+use crate::service::reply::Reply;
+use crate::service::role::{Counts, RoleSet, Roles};
+use crate::service::settings::Document;
+use crate::store::manager::NodeRow;
+
+const METHODS: &[Method<ServiceContext>] = &[
+    get("get_service_info", |service, call| Box::pin(get_service_info(service, call))),
+    get("list_nodes", |service, call| Box::pin(list_nodes(service, call))),
+    get("get_node_info", |service, call| Box::pin(get_node_info(service, call))),
+    post("set_password", |service, call| Box::pin(methods::set_password(service, call))),
+    upload("load_dump", |service, call| Box::pin(methods::load_dump(service, call))),
+    get("sqldump", |service, call| Box::pin(methods::sqldump(service, call))),
+    get("getMeanLoad", |service, call| Box::pin(methods::get_mean_load(service, call))),
+    get("getGangliaParams", |service, call| Box::pin(methods::get_ganglia_params(service, call))),
+    get("get_service_performance", |service, call| Box::pin(get_service_performance(service, call))),
+    get("remove_specific_nodes", |service, call| Box::pin(methods::remove_specific_nodes(service, call))),
+    get("setMySqlParams", |service, call| Box::pin(methods::set_mysql_params(service, call))),
+    post("migrate_nodes", |service, call| Box::pin(methods::migrate_nodes(service, call))),
+];
+const VOLUME_MB: u64 = 1024;
+
+pub(super) struct Mysql;
+
+#[async_trait]
+impl ManagerKind for Mysql {
+    fn roles(&self) -> &'static Roles {
+        &ROLES
+    }
+
+    fn start_counts(&self, settings: &Document) -> Result<Counts, MethodError> {
+        Ok(roles::start_counts(&settings.read::<MysqlSettings>()?.counts))
+    }
+
+    fn with_nodes(&self, settings: &Document, nodes: &[NodeRow]) -> Result<Document, MethodError> {
+        let mut settings: MysqlSettings = settings.read()?;
+        settings.counts = roles::counts_of(nodes);
+        Document::of(&settings)
+    }
+
+    fn volumes(&self, _settings: &Document, roles: &RoleSet) -> Result<Vec<VolumeRequest>, MethodError> {
+        let vol_name = "mysql-%(vm_id)s".to_owned();
+        let volume = VolumeRequest { vol_name, vol_size: VOLUME_MB, dev_name: "sdb".to_owned() };
+        Ok(if roles.plays(MYSQL) { vec![volume] } else { Vec::new() })
+    }
+
+    fn plan(&self, input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
+        plan::of(input)
+    }
+
+    async fn settle(
+        &self,
+        service: &ServiceContext,
+        nodes: &[NodeRow],
+        new: &[NodeRow],
+    ) -> Result<Settling, MethodError> {
+        cluster::settle(service, nodes, new).await
+    }
+
+    fn is_tended(&self) -> bool {
+        true
+    }
+
+    fn logs(&self, role: &str) -> &'static [LogFile] {
+        logs(role)
+    }
+
+    fn check_removal(&self, nodes: &[NodeRow], counts: &Counts) -> Result<(), MethodError> {
+        roles::check_removal(nodes, counts)
+    }
+
+    fn methods(&self) -> &'static [Method<ServiceContext>] {
+        METHODS
+    }
+}
+
+fn logs(role: &str) -> &'static [LogFile] {
+    if ROLES.read(role).plays(MYSQL) { &[MYSQL_LOG] } else { &[] }
+}
+
+async fn get_service_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    service.service_info(call).await
+}
+
+async fn list_nodes(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    service.list_nodes_by_role(call, &ROLES).await
+}
+
+async fn get_node_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    let flags = |node: &NodeRow| {
+        let shown = [(MYSQL, "isNode"), (GLB, "isGlb_node")];
+        shown.iter().map(|(role, flag)| ((*flag).to_owned(), plays(node, role))).collect::<BTreeMap<_, _>>()
+    };
+    service.node_info(call, logs, flags).await
+}
+
+/// Zeros, as ConPaaS 2.0 answers.
+async fn get_service_performance(_service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    Ok(Reply::of(&Performance::default()))
+}

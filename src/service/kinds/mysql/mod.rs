@@ -1,0 +1,37 @@
+//! The kind `mysql`: a cluster of MariaDB servers that replicate by Galera, and balancers in front of it.
+//!
+//! ```text
+//!   manager.rs    the manager's methods             agent/         the node's side
+//!   plan.rs       what each node runs
+//!   cluster.rs    who begins a cluster again
+//! ```
+//!
+//! # Guarantees
+//! - A cluster is begun by one member, and by another one only after all members said how far their data is.
+//! - No text of a caller becomes SQL but through `agent/sql.rs`.
+
+mod agent;
+mod cluster;
+mod dump;
+mod figures;
+mod manager;
+mod methods;
+mod performance;
+mod plan;
+mod roles;
+mod settings;
+mod variables;
+
+use crate::service::kind::Kind;
+
+/// Where a member serves.
+const MYSQL_PORT: u16 = 3306;
+/// Where a balancer serves, besides a member's port.
+const BALANCER_PORT: u16 = 8010;
+/// Where an agent says whether its member serves.
+const HEALTH_PORT: u16 = 9200;
+/// Where members talk with each other.
+const CLUSTER_PORT: u16 = 4567;
+
+pub(crate) static KIND: Kind =
+    Kind { name: "mysql", agent_type: "mysql", manager: &manager::Mysql, agent: agent::make };
