@@ -91,6 +91,15 @@ pub(crate) struct MemberState {
     pub reason: Option<String>,
 }
 
+/// The last backup that was put in the place of all data.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Restored {
+    /// How often that was done; data of before gives way.
+    pub number: u64,
+    /// The address of the member that had the backup; empty if there never was one.
+    pub at: String,
+}
+
 /// Where a member stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -313,6 +313,17 @@ impl Session {
         self.manager_stream(found.application, service_get(found, "sqldump").param("form", "file"), output).await
     }
 
+    /// Writes a backup of a mysql service to `path` when it is there whole. Returns its size in bytes.
+    pub(crate) async fn back_up_mysql(&self, found: &FoundService, path: &Path) -> Result<u64, Failure> {
+        self.manager_file(found.application, service_get(found, "backup"), path).await
+    }
+
+    /// Asks for a backup to be put in the place of the data of a mysql service.
+    pub(crate) async fn restore_mysql(&self, found: &FoundService, path: &Path) -> Result<Accepted, Failure> {
+        let call = RpcCall::upload(found.service.0, "restore");
+        self.accepted(found.application, upload::with_file(call, "backup", path)?).await
+    }
+
     /// Returns a dump of a mysql service, if it is not larger than other answers may be.
     pub(crate) async fn dump_text(&self, found: &FoundService) -> Result<String, Failure> {
         self.service(found, "sqldump").await

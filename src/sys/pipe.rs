@@ -11,13 +11,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
-use super::last_lines::last_lines;
+use super::last_lines::LastLines;
 
 /// A stream of bytes that may break off.
 pub(crate) type ByteStream = BoxStream<'static, io::Result<Bytes>>;
 
 const PIECE_BYTES: usize = 64 * 1024;
-const MAX_STDERR_BYTES: u64 = 64 * 1024;
 const TAIL: usize = 5;
 
 struct Running {
@@ -87,13 +86,14 @@ async fn ended(child: &mut Child, stderr: JoinHandle<String>) -> io::Result<()> 
 }
 
 async fn last_words(stderr: Option<ChildStderr>) -> String {
-    let Some(stderr) = stderr else { return String::new() };
-    let mut said = Vec::new();
-    let mut bounded = stderr.take(MAX_STDERR_BYTES);
-    let _what_came = bounded.read_to_end(&mut said).await;
-    // What comes behind is read and forgotten, so that the program never waits.
-    let _no_more = tokio::io::copy(&mut bounded.into_inner(), &mut tokio::io::sink()).await;
-    last_lines(&String::from_utf8_lossy(&said), TAIL)
+    let Some(mut stderr) = stderr else { return String::new() };
+    let mut last = LastLines::new(TAIL);
+    let mut buffer = [0; 4096];
+    while let Ok(n_bytes @ 1..) = stderr.read(&mut buffer).await {
+        last.push(&buffer[..n_bytes], &mut |_| {});
+    }
+    last.end_line(&mut |_| {});
+    last.text()
 }
 
 fn no_pipe() -> io::Error {

@@ -1,19 +1,22 @@
 //! `mysql`: clusters of MariaDB.
 
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use clap::{Args, Subcommand};
 use tokio::fs::File;
 
 use crate::cli::command::every_service::{KindCommand, Roles};
+use crate::cli::command::loss::{self, Consent};
 use crate::cli::command::service_names::ServiceNames;
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::cli::output::prompt;
 use crate::client::error::Failure;
 use crate::client::manager::Counts;
+use crate::client::wait::{self, Awaited};
+use crate::model::State;
 
 /// The kind's name.
 pub(crate) const NAME: &str = "mysql";
@@ -38,6 +41,22 @@ pub(crate) enum MysqlCommand {
         names: ServiceNames,
         /// File containing the dump
         filename: PathBuf,
+    },
+    /// Write all data, as it is on the disks, to a compressed file
+    Backup {
+        #[command(flatten)]
+        names: ServiceNames,
+        /// File to be written
+        filename: PathBuf,
+    },
+    /// Put a backup in the place of all data
+    Restore {
+        #[command(flatten)]
+        names: ServiceNames,
+        /// File that 'backup' has written
+        filename: PathBuf,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Set a variable of the servers, such as wait_timeout
     SetVariable(SetVariable),
@@ -94,6 +113,12 @@ impl Action for MysqlCommand {
                 run.session.load_dump(&found, &filename).await?;
                 Ok(Reply::done(format!("MySQL dump '{}' loaded successfully.", filename.display())))
             }
+            MysqlCommand::Backup { names, filename } => {
+                let found = names.find(&run.session, Some(NAME)).await?;
+                let n_bytes = run.session.back_up_mysql(&found, &filename).await?;
+                Ok(Reply::done(format!("Backup '{}' written, {n_bytes} bytes.", filename.display())))
+            }
+            MysqlCommand::Restore { names, filename, consent } => restore(run, &names, &filename, consent).await,
             MysqlCommand::SetVariable(SetVariable { names, variable, value }) => {
                 let found = names.find(&run.session, Some(NAME)).await?;
                 run.session.set_mysql_variable(&found, &variable, &value).await?;
@@ -111,6 +136,20 @@ async fn set_password(run: &Invocation, new: SetPassword) -> Result<Reply, Failu
     };
     run.session.set_mysql_password(&found, USER, &password).await?;
     Ok(Reply::done(format!("MySQL password successfully updated for user '{USER}'.")))
+}
+
+async fn restore(run: &Invocation, names: &ServiceNames, path: &Path, consent: Consent) -> Result<Reply, Failure> {
+    let found = names.find(&run.session, Some(NAME)).await?;
+    let lost = ["everything that the databases hold now, and all accounts".to_owned()];
+    loss::agree_for(run, "Restoring a backup", &lost, consent)?;
+    let operation = run.session.restore_mysql(&found, path).await?;
+    let awaited = Awaited { operation: &operation, ends: &[State::Running] };
+    let end = wait::for_service(&run.session, &found, awaited, &|_| {}).await?;
+    if end.is_failure {
+        let reason = end.reason.unwrap_or_else(|| "its manager does not say why".to_owned());
+        return Err(Failure::said(format!("the backup is not restored: {reason}")));
+    }
+    Ok(Reply::done(format!("Backup '{}' restored.", path.display())))
 }
 
 /// Writes the dump as it comes: it may be larger than this machine's memory.

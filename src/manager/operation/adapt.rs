@@ -15,6 +15,7 @@ impl Operation {
             let nodes = service.context.nodes().await?;
             let target = Target::of(&service, &nodes, Some(&change)).await?;
             target.apply(&service, &nodes).await?;
+            self.settle(&service, &nodes, &nodes).await?;
             self.step_done(DONE, "agents_adapted", move |tx| target.record(tx)).await?;
         }
         self.finish(Ending::Done, |_| Ok(())).await

@@ -55,7 +55,7 @@ impl Operation {
     }
 
     /// Waits until the new nodes work with all others. However long that takes, a stop of the service ends it.
-    async fn settle(&self, service: &Service, all: &[NodeRow], added: &[NodeRow]) -> Result<(), StepError> {
+    pub(super) async fn settle(&self, service: &Service, all: &[NodeRow], added: &[NodeRow]) -> Result<(), StepError> {
         let settled = until(SETTLE_PACE, SETTLE_LIMIT, || async {
             self.expect_wanted().await?;
             match service.kind.manager.settle(&service.context, all, added).await? {

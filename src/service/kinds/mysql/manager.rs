@@ -34,6 +34,8 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("get_service_performance", |service, call| Box::pin(get_service_performance(service, call))),
     get("remove_specific_nodes", |service, call| Box::pin(methods::remove_specific_nodes(service, call))),
     get("setMySqlParams", |service, call| Box::pin(methods::set_mysql_params(service, call))),
+    get("backup", |service, call| Box::pin(methods::back_up(service, call))),
+    upload("restore", |service, call| Box::pin(methods::restore(service, call))),
     post("migrate_nodes", |service, call| Box::pin(methods::migrate_nodes(service, call))),
 ];
 const VOLUME_MB: u64 = 1024;

@@ -20,6 +20,7 @@ use super::MYSQL_PORT;
 use super::roles::{GLB, MYSQL, plays};
 use super::settings::MysqlSettings;
 use crate::api::NodeVolume;
+use crate::api::mysql::Restored;
 use crate::rpc::RpcCall;
 use crate::service::error::MethodError;
 use crate::service::plan::{Action, Deed, NodePlan, Part, PlanInput, StopCall};
@@ -32,6 +33,8 @@ struct Cluster<'a> {
     cluster: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     variables: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restored: Option<&'a Restored>,
 }
 
 /// The parameters of `start_glbd`.
@@ -51,17 +54,29 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
     let arbiter = of_role(GLB).next().filter(|_| members.len() % 2 == 0).map(|node| &node.view.id);
     let servers: Vec<String> = members.iter().map(|ip| format!("{ip}:{MYSQL_PORT}")).collect();
     let plan = |node: &NodeRow| {
-        let cluster = |variables| Cluster { nodes: &members, cluster: format!("s{}", node.sid), variables };
+        let of_members = || Cluster {
+            nodes: &members,
+            cluster: format!("s{}", node.sid),
+            variables: None,
+            restored: (settings.restored.number > 0).then_some(&settings.restored),
+        };
         let mut parts = Vec::new();
         if plays(node, MYSQL) {
+            let cluster = Cluster { variables: Some(&settings.variables), ..of_members() };
             parts.extend(node.view.volumes.iter().map(volume));
-            parts.push(part("mysqld", [1, 0], "start_mysqld", &cluster(Some(&settings.variables)), "stop"));
+            parts.push(part("mysqld", [1, 0], "start_mysqld", &cluster, "stop"));
         }
         if plays(node, GLB) {
             parts.push(part("glb", [3, 3], "start_glbd", &Balancer { nodes: &servers }, "stop"));
         }
         if Some(&node.view.id) == arbiter {
-            parts.push(part("arbiter", [2, 2], "start_garbd", &cluster(None), "stop_garbd"));
+            parts.push(part(
+                "arbiter",
+                [2, 2],
+                "start_garbd",
+                &Cluster { restored: None, ..of_members() },
+                "stop_garbd",
+            ));
         }
         NodePlan { node: node.clone(), parts }
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::mysql::Restored;
 use crate::service::role::Counts;
 use crate::service::settings::Settings;
 
@@ -13,6 +14,8 @@ use crate::service::settings::Settings;
 pub(super) struct MysqlSettings {
     /// Variables of the servers by name.
     pub variables: BTreeMap<String, String>,
+    /// The last backup that was put in the place of all data.
+    pub restored: Restored,
     /// How many nodes of each role the next start makes.
     pub counts: Counts,
 }

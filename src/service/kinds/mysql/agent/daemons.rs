@@ -58,6 +58,8 @@ struct MemberValues<'a> {
     cluster: &'a str,
     members: Vec<String>,
     is_alone: &'a str,
+    restored: u64,
+    has_backup: &'a str,
     memory: Memory,
     variables: Vec<Variable<'a>>,
 }
@@ -99,7 +101,7 @@ fn member(wanted: &Member, place: &Place, memory: Memory) -> Result<Daemon, Meth
     installed("mariadbd")?;
     let files = member_files(wanted, place, memory)?;
     let words = ["start", "galera.cnf"].map(|file| format!("{CONFIGURATION}/{file}"));
-    let environment = vec![(BEGIN.to_owned(), wanted.n_begins.to_string())];
+    let environment = vec![(BEGIN.to_owned(), format!("{}.{}", wanted.restored.number, wanted.n_begins))];
     let launch = launch(PathBuf::from("/bin/sh"), words.into(), environment, place.user());
     Ok(Daemon {
         name: name(MYSQLD),
@@ -129,6 +131,8 @@ fn member_files(wanted: &Member, place: &Place, memory: Memory) -> Result<Vec<Co
         cluster: name,
         members: members.iter().map(ToString::to_string).collect(),
         is_alone: if is_alone { "yes" } else { "no" },
+        restored: wanted.restored.number,
+        has_backup: if wanted.restored.at == place.my_ip.to_string() { "yes" } else { "no" },
         memory,
         variables: wanted.variables.iter().map(|(name, value)| Variable { name, value }).collect(),
     };
@@ -248,6 +252,7 @@ mod tests {
             cluster: Cluster { name: "s1".to_owned(), members },
             variables: BTreeMap::from([("wait_timeout".to_owned(), "600".to_owned())]),
             directory: "/media/mysql-1/mysql".into(),
+            restored: crate::api::mysql::Restored::default(),
             n_begins: 0,
         }
     }

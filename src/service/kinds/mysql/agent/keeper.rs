@@ -113,6 +113,12 @@ impl Keeper {
         if failures.is_empty() { Ok(()) } else { Err(MethodError::refused(failures.join("; "))) }
     }
 
+    /// Returns whether all that is wanted is done.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let wanted = *self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        self.done.borrow().0 >= wanted
+    }
+
     /// Returns how a daemon is.
     pub(super) fn status(&self, daemon: &str) -> Option<DaemonStatus> {
         self.daemons.status().into_iter().find(|status| status.name.as_str() == daemon)

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 
 use super::daemons::MYSQLD;
 use super::wanted::{Cluster, Member, Wanted};
-use super::{MysqlAgent, load, member, sql};
+use super::{MysqlAgent, backup, load, member, sql};
+use crate::api::mysql::{Restored, Stage};
 use crate::api::params::bad;
 use crate::service::call::Call;
 use crate::service::error::MethodError;
@@ -34,6 +35,8 @@ pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
     post("set_variable", |agent, call| Box::pin(set_variable(agent, call))),
     upload("load_dump", |agent, call| Box::pin(load::load_dump(agent, call))),
     get("dump", |agent, call| Box::pin(load::dump(agent, call))),
+    get("backup", |agent, call| Box::pin(backup::back_up(agent, call))),
+    upload("take_backup", |agent, call| Box::pin(backup::take_backup(agent, call))),
     post("start_glbd", |agent, call| Box::pin(start_glbd(agent, call))),
     post("add_glbd_nodes", |agent, call| Box::pin(add_glbd_nodes(agent, call))),
     post("remove_glbd_nodes", |agent, call| Box::pin(remove_glbd_nodes(agent, call))),
@@ -68,14 +71,19 @@ async fn start_mysqld(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, M
     let cluster = take_cluster(&mut call)?;
     let variables: BTreeMap<String, String> = take_or(&mut call, "variables", BTreeMap::new())?;
     let _volumes_are_mounted_by_name = call.params.string_or("device_name", "")?;
+    let restored: Restored = take_or(&mut call, "restored", Restored::default())?;
     call.finish()?;
     let before = agent.keeper.wanted().await?.member;
     let directory = match &before {
         Some(member) => member.directory.clone(),
         None => new_directory(&agent).await?,
     };
+    let is_source = restored.at == agent.place.my_ip.to_string();
+    if is_source && before.as_ref().is_some_and(|member| member.restored.number < restored.number) {
+        *agent.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
     let n_begins = before.map_or(0, |member| member.n_begins);
-    let member = Member { cluster, variables, directory, n_begins };
+    let member = Member { cluster, variables, directory, n_begins, restored };
     agent.keeper.change(|wanted| Ok(wanted.member = Some(member))).await?;
     Ok(Reply::nothing())
 }
@@ -99,8 +107,9 @@ async fn begin_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, Meth
     let member =
         agent.keeper.wanted().await?.member.ok_or_else(|| MethodError::refused(format!("This {NO_MEMBER}")))?;
     let mark = member.directory.join("bootstrap");
-    // Somebody who is there already is not ended.
-    if agent.observer.state(&agent.place, Some(member.directory.as_path()), None).await.stage.is_serving() {
+    // Who has no others begins by itself; somebody who is there already is not ended.
+    let is_alone = member.cluster.members.iter().all(|ip| *ip == agent.place.my_ip);
+    if is_alone || agent.observer.state(&agent.place, Some(member.directory.as_path()), None).await.stage.is_serving() {
         return Ok(Reply::nothing());
     }
     let begun = *agent.begun.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,7 +146,13 @@ async fn get_member_state(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, M
     let member = agent.keeper.wanted().await?.member;
     let status = agent.keeper.status(MYSQLD);
     let directory = member.as_ref().map(|member| member.directory.as_path());
-    Ok(Reply::of(&agent.observer.state(&agent.place, directory, status.as_ref()).await))
+    let is_at_rest = agent.keeper.is_at_rest();
+    let mut state = agent.observer.state(&agent.place, directory, status.as_ref()).await;
+    // A server that is about to end says nothing of the one that follows.
+    if state.stage.is_serving() && !is_at_rest {
+        state.stage = Stage::Joining;
+    }
+    Ok(Reply::of(&state))
 }
 
 async fn stop(agent: Arc<MysqlAgent>, call: Call, change: fn(&mut Wanted)) -> Result<Reply, MethodError> {

@@ -13,6 +13,22 @@ cd "$directory"
 mkdir -p -m 700 tmp
 rm -rf tmp/*
 
+# Data that is older than the last restoration gives way to it. Who has the backup begins with it, others get it from there.
+restored={{ restored }}
+has_backup={{ has_backup }}
+if [ "$restored" -gt "$(cat restored 2>/dev/null || echo 0)" ]; then
+    if [ -d "restored-$restored" ]; then
+        rm -rf data
+        mv "restored-$restored" data
+        touch bootstrap
+    elif [ "$has_backup" = no ]; then
+        rm -rf data
+    fi
+    echo "$restored" >restored.new
+    sync -f restored.new
+    mv restored.new restored
+fi
+
 # Who is the only member begins a cluster; of several the one that was chosen.
 begins=
 if [ "$is_alone" = yes ] || [ -e "$directory/bootstrap" ]; then

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::mysql::Restored;
 use crate::sys::file::{self, FileError};
 
 /// What a node is to run.
@@ -29,6 +30,9 @@ pub(super) struct Member {
     pub variables: BTreeMap<String, String>,
     /// Where its data is: chosen at the first start, and never another one.
     pub directory: PathBuf,
+    /// The last backup that was put in the place of all data.
+    #[serde(default)]
+    pub restored: Restored,
     /// Another number has the server start anew.
     pub n_begins: u64,
 }
