@@ -8,7 +8,7 @@ pub(crate) mod code;
 mod director;
 pub(crate) mod every_service;
 mod local_user;
-mod loss;
+pub(crate) mod loss;
 mod nodes;
 mod owned_volume;
 mod service;

@@ -57,9 +57,9 @@ async fn answer(mut stream: TcpStream, place: &Place, observer: &Observer) -> st
     let mut bounded = (&mut stream).take(MAX_HEAD_BYTES);
     // What is asked does not matter; it is read so that the answer is not cut off.
     while !head.ends_with(b"\r\n\r\n") && bounded.read_buf(&mut head).await? > 0 {}
-    let (status, text) = match observer.is_synced(place).await {
-        true => ("200 OK", "synced\n"),
-        false => ("503 Service Unavailable", "not synced\n"),
+    let (status, text) = match observer.is_serving(place).await {
+        true => ("200 OK", "it serves\n"),
+        false => ("503 Service Unavailable", "it does not serve\n"),
     };
     let length = text.len();
     let answer = format!(

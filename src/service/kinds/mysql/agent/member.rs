@@ -41,9 +41,9 @@ impl Observer {
         Observer { last: Mutex::new(None) }
     }
 
-    /// Returns whether clients are served well now.
-    pub(super) async fn is_synced(&self, place: &Place) -> bool {
-        self.look(place).await.stage == Stage::Synced
+    /// Returns whether clients are served now.
+    pub(super) async fn is_serving(&self, place: &Place) -> bool {
+        self.look(place).await.stage.is_serving()
     }
 
     /// Returns how the member stands whose data is in `directory`; `None` means that none is wanted.
