@@ -28,11 +28,11 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn build(state: &Path) -> Self {
-        House::of_image(state, &world::base())
+        House::of_image(state, &world::base(), "256M")
     }
 
-    /// The same with nodes of another root file system.
-    pub(crate) fn of_image(state: &Path, image: &Path) -> Self {
+    /// The same with nodes of another root file system, and with so much memory.
+    pub(crate) fn of_image(state: &Path, image: &Path, memory: &str) -> Self {
         install_crypto();
         let at = |name: &str| state.join(name).display().to_string();
         let set = [
@@ -45,6 +45,7 @@ impl House {
             ("iaas.DRIVER", "lxc".to_owned()),
             ("iaas.STATE_DIR", at("cloud")),
             ("iaas.IMAGE", image.display().to_string()),
+            ("iaas.MEMORY", memory.to_owned()),
         ];
         let mut house = House { state: state.to_owned(), director: None, user: nobody() };
         let mut init = house.command(&["director", "init", "--hostname", DIRECTOR]);
@@ -128,6 +129,15 @@ impl House {
         let client = Client::new(Some(&self.user), PeerRule::ManagerOf(UserId(1))).unwrap().with_timeout(LIMIT);
         let outcome = client.call(&Endpoint { host, port: 443 }, &call).await;
         outcome.map_err(|error| error.to_string())
+    }
+
+    /// The file that a method of the manager answers with.
+    pub(crate) async fn download(&self, call: RpcCall) -> Vec<u8> {
+        let list = self.ask("/listapp", &[]).await.unwrap();
+        let host = list[0]["manager"].as_str().unwrap().to_owned();
+        let client = Client::new(Some(&self.user), PeerRule::ManagerOf(UserId(1))).unwrap().with_timeout(LIMIT);
+        let answer = client.call_raw(&Endpoint { host, port: 443 }, &call.answered_within(64 << 20)).await.unwrap();
+        answer.body.to_vec()
     }
 
     pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(&self, what: &str, ask: impl FnMut() -> F) -> T {

@@ -45,8 +45,8 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn start(state: &Path, image: PathBuf) -> Self {
-        let mut house = House::of_image(state, &image);
+    async fn start(state: &Path, image: PathBuf, memory: &str) -> Self {
+        let mut house = House::of_image(state, &image, memory);
         house.start_application().await;
         house.ask("/add/mysql", &[("appid", "1")]).await.unwrap();
         let cluster = Cluster { house, image };
@@ -170,7 +170,8 @@ fn one_node_serves_and_no_text_becomes_sql() {
     // Built outside of the test's world, which has no way to the packages.
     let image = world::mysql_base();
     world::inside("e2e::mysql::one_node_serves_and_no_text_becomes_sql", |state| async move {
-        let cluster = Cluster::start(&state, image).await;
+        // The least that a node may have.
+        let cluster = Cluster::start(&state, image, "128M").await;
         let (id, ip) = cluster.nodes("mysql").await.remove(0);
         assert!(!cluster.sql(&ip, 3306, "", "SELECT 1").status.success(), "nobody has a password before it is set");
         for password in [
@@ -216,14 +217,29 @@ fn one_node_serves_and_no_text_becomes_sql() {
     });
 }
 
+/// A backup brings back what was there when it was made, on all members.
+async fn restore(cluster: &Cluster, state: &Path, ip: &str) {
+    let file = state.join("backup");
+    let restore = || RpcCall::upload(1, "restore").file("backup", &file, "backup");
+    std::fs::write(&file, "no backup").unwrap();
+    let refused = cluster.house.try_call(restore()).await.unwrap_err();
+    assert!(refused.starts_with("The backup cannot be used: "), "{refused}");
+    std::fs::write(&file, cluster.house.download(RpcCall::get(1, "backup")).await).unwrap();
+    cluster.ask(ip, "TRUNCATE shop.orders");
+    cluster.house.try_call(restore()).await.unwrap();
+    cluster.rests_in("RUNNING").await;
+}
+
 /// Nobody reads a secret in lists of processes, logs, or files that everybody may read.
 fn keep_secrets(id: &str, secret: &str) {
     let word = secret.split(' ').next().unwrap();
     let (_, text) =
         world::run_in(&vmid(id), "cat /proc/*/cmdline /var/log/*.log /var/cache/cpsagent/mysql.log | tr '\\0' ' '");
     assert!(text.contains("mariadbd") && !text.contains(secret) && !text.contains(&format!("'{word}")), "{text}");
-    let (_, open) =
-        world::run_in(&vmid(id), "find /media /var/tmp/cpsagent /run -name '*.json' -perm /044 -path '*mysql*'");
+    let (_, open) = world::run_in(
+        &vmid(id),
+        "find /media /var/tmp/cpsagent /run -name '*.json' -perm /044 -path '*mysql*' 2>/dev/null",
+    );
     assert_eq!(open, "");
 }
 
@@ -268,7 +284,7 @@ async fn monitor(cluster: &Cluster) {
 fn nothing_acknowledged_is_lost_while_nodes_come_go_and_die() {
     let image = world::mysql_base();
     world::inside("e2e::mysql::nothing_acknowledged_is_lost_while_nodes_come_go_and_die", |state| async move {
-        let cluster = Cluster::start(&state, image).await;
+        let cluster = Cluster::start(&state, image, "256M").await;
         cluster.set_password(PASSWORD).await.unwrap();
         let (_, first) = cluster.nodes("mysql").await.remove(0);
         cluster.ask(&first, "CREATE DATABASE shop; CREATE TABLE shop.orders (i BIGINT PRIMARY KEY)");
@@ -303,6 +319,9 @@ fn nothing_acknowledged_is_lost_while_nodes_come_go_and_die() {
         }
         more(&done, 10).await;
         ended(writer);
+        cluster.expect_all(&done).await;
+
+        restore(&cluster, &state, &first).await;
         cluster.expect_all(&done).await;
 
         // Volumes outlive a stop, and the newest data begins.
