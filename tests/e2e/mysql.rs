@@ -70,10 +70,14 @@ impl Cluster {
     }
 
     async fn change(&self, method: &str, role: &str, n: i64) {
+        self.ask_for(method, role, n).await;
+        self.rests_in("RUNNING").await;
+    }
+
+    async fn ask_for(&self, method: &str, role: &str, n: i64) {
         let call = RpcCall::post(0, method).param("nodes", json!({ role: n })).param("service_id", 1);
         let call = if method == "add_nodes" { call.param("cloud", "default") } else { call };
         self.house.try_call(call).await.unwrap();
-        self.rests_in("RUNNING").await;
     }
 
     /// Ids and addresses of the nodes of a role.
@@ -289,10 +293,16 @@ fn nothing_acknowledged_is_lost_while_nodes_come_go_and_die() {
         let (_, first) = cluster.nodes("mysql").await.remove(0);
         cluster.ask(&first, "CREATE DATABASE shop; CREATE TABLE shop.orders (i BIGINT PRIMARY KEY)");
 
-        // Others join while the first one serves.
+        // Others join while the first one serves, also when the manager dies in the middle of that.
         let done = state.join("done");
         let writer = cluster.writer(&first, &done);
-        cluster.change("add_nodes", "mysql", 2).await;
+        cluster.ask_for("add_nodes", "mysql", 2).await;
+        eventually_within(LIMIT, "three servers run", async || (servers().len() == 3).then_some(())).await;
+        for manager in process::find("cmdline", |words| words.starts_with(b"/usr/sbin/conpaas\0manager\0")) {
+            manager.signal(Signal::SIGKILL);
+        }
+        cluster.rests_in("RUNNING").await;
+        assert_eq!(cluster.nodes("mysql").await.len(), 3);
         cluster.change("add_nodes", "glb", 1).await;
         ended(writer);
         cluster.expect_all(&done).await;
