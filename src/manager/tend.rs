@@ -53,7 +53,7 @@ async fn tend_all(manager: &Manager, said: &mut BTreeMap<ServiceId, String>) -> 
         let nodes = service.context.nodes().await?;
         let problem = match service.kind.manager.settle(&service.context, &nodes, &[]).await {
             Ok(Settling::Settled) => None,
-            Ok(Settling::Waits(why)) => Some(why),
+            Ok(Settling::Waits(why) | Settling::Missing(why)) => Some(why),
             Err(error) => Some(error.to_string()),
         };
         match problem {

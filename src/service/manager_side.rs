@@ -27,6 +27,8 @@ pub(crate) enum Settling {
     Settled,
     /// They do not yet; for what they wait.
     Waits(String),
+    /// A new node does not answer; what it says instead.
+    Missing(String),
 }
 
 /// What a kind does in the manager.

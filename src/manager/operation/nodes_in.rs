@@ -1,6 +1,6 @@
 //! `start_service` and `add_nodes`: nodes are made, then put to work.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::apply::{Target, go_back};
 use super::step::{Operation, StepError};
@@ -15,10 +15,12 @@ use crate::store::StoreError;
 use crate::store::manager::{self as store, NodePhase, NodeRow, Transaction, VolumeRow};
 use crate::sys::{self, file};
 use crate::task::crash_point;
-use crate::task::poll::{Pace, until};
+use crate::task::poll::Pace;
 
 /// Nodes that join may get any amount of data first.
 const SETTLE_LIMIT: Duration = Duration::from_secs(6 * 3600);
+/// A node that died is started again by its cloud in less.
+const MISSING_LIMIT: Duration = Duration::from_secs(300);
 const SETTLE_PACE: Pace = Pace::growing(Duration::from_millis(200), Duration::from_secs(2), 4);
 
 const MADE: u32 = 1;
@@ -56,18 +58,25 @@ impl Operation {
 
     /// Waits until the new nodes work with all others. However long that takes, a stop of the service ends it.
     pub(super) async fn settle(&self, service: &Service, all: &[NodeRow], added: &[NodeRow]) -> Result<(), StepError> {
-        let settled = until(SETTLE_PACE, SETTLE_LIMIT, || async {
+        let began = Instant::now();
+        let mut missing_since = None;
+        while began.elapsed() < SETTLE_LIMIT {
             self.expect_wanted().await?;
             match service.kind.manager.settle(&service.context, all, added).await? {
-                Settling::Settled => Ok(Some(())),
+                Settling::Settled => return Ok(()),
                 Settling::Waits(why) => {
                     tracing::debug!("service {}: {why}", service.row.sid);
-                    Ok::<_, StepError>(None)
+                    missing_since = None;
+                }
+                Settling::Missing(why) => {
+                    if missing_since.get_or_insert_with(Instant::now).elapsed() > MISSING_LIMIT {
+                        return Err(StepError::Gone(why));
+                    }
                 }
             }
-        });
-        let in_vain = || StepError::Gone(format!("the nodes do not work together after {} s", SETTLE_LIMIT.as_secs()));
-        settled.await?.ok_or_else(in_vain)
+            tokio::time::sleep(SETTLE_PACE.pause_after(began.elapsed())).await;
+        }
+        Err(StepError::Gone(format!("the nodes do not work together after {} s", SETTLE_LIMIT.as_secs())))
     }
 
     /// Returns the nodes of a failed operation to the cloud.

@@ -58,6 +58,10 @@ pub(super) async fn settle(
         let reason = state.reason.clone().unwrap_or_else(|| "it does not say why".to_owned());
         return Err(MethodError::refused(format!("agent {id}: {reason}")));
     }
+    let missing = members.iter().zip(&answers).find(|(node, answer)| is_new(&node.view.id) && answer.is_err());
+    if let Some((_, Err(error))) = missing {
+        return Ok(Settling::Missing(error.to_string()));
+    }
     match decide(&states) {
         Step::Nothing => Ok(Settling::Settled),
         Step::Wait(_) if !new.is_empty() && new_ones_serve(&states, is_new) => Ok(Settling::Settled),
