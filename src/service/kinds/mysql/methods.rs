@@ -96,6 +96,12 @@ pub(super) async fn restore(service: ServiceContext, mut call: Call) -> Result<R
     call.finish()?;
     service.expect_state(&[State::Running]).await?;
     let mut settings: MysqlSettings = service.settings().await?.read()?;
+    let states = member_states(&service).await?;
+    // Who is away now would come back with data that the others do not have any more.
+    if let Some((node, _)) = states.iter().find(|(_, state)| state.is_none_or(|stage| !stage.is_serving())) {
+        let id = &node.view.id;
+        return Err(MethodError::refused(format!("node {id} does not serve now: a backup is restored on all at once")));
+    }
     let member = serving_member(&service).await?;
     settings.restored = Restored { number: settings.restored.number + 1, at: member.view.ip.clone() };
     let call = RpcCall::upload(0, "take_backup").param("number", settings.restored.number.to_string());
@@ -198,16 +204,20 @@ async fn members(service: &ServiceContext) -> Result<Vec<NodeRow>, MethodError> 
     Ok(nodes)
 }
 
-/// Returns a member that serves: the first one that is not busy with another, if there is one.
-async fn serving_member(service: &ServiceContext) -> Result<NodeRow, MethodError> {
+/// Returns all members and where they stand, as far as they answer.
+async fn member_states(service: &ServiceContext) -> Result<Vec<(NodeRow, Option<Stage>)>, MethodError> {
     let members = members(service).await?;
     let call = RpcCall::get(0, "get_member_state");
     let asked = members.iter().map(|node| service.agents.call_within::<MemberState>(MONITOR_LIMIT, node, &call));
     let answers = futures_util::future::join_all(asked).await;
-    let of_stage = |stage| {
-        let mut pairs = members.iter().zip(&answers);
-        pairs.find(|(_, answer)| answer.as_ref().is_ok_and(|state| state.stage == stage)).map(|(node, _)| node)
-    };
+    let stages = answers.into_iter().map(|answer| answer.ok().map(|state| state.stage));
+    Ok(members.into_iter().zip(stages).collect())
+}
+
+/// Returns a member that serves: the first one that is not busy with another, if there is one.
+async fn serving_member(service: &ServiceContext) -> Result<NodeRow, MethodError> {
+    let states = member_states(service).await?;
+    let of_stage = |wanted| states.iter().find(|(_, stage)| *stage == Some(wanted)).map(|(node, _)| node.clone());
     let found = of_stage(Stage::Synced).or_else(|| of_stage(Stage::Busy));
-    found.cloned().ok_or_else(|| MethodError::refused("no mysql node serves now"))
+    found.ok_or_else(|| MethodError::refused("no mysql node serves now"))
 }
