@@ -18,20 +18,12 @@ mod manager;
 mod methods;
 mod performance;
 mod plan;
+mod ports;
 mod roles;
 mod settings;
 mod variables;
 
 use crate::service::kind::Kind;
-
-/// Where a member serves.
-const MYSQL_PORT: u16 = 3306;
-/// Where a balancer serves, besides a member's port.
-const BALANCER_PORT: u16 = 8010;
-/// Where an agent says whether its member serves.
-const HEALTH_PORT: u16 = 9200;
-/// Where members talk with each other.
-const CLUSTER_PORT: u16 = 4567;
 
 pub(crate) static KIND: Kind =
     Kind { name: "mysql", agent_type: "mysql", manager: &manager::Mysql, agent: agent::make };

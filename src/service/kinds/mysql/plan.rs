@@ -16,7 +16,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::MYSQL_PORT;
+use super::ports;
 use super::roles::{GLB, MYSQL, plays};
 use super::settings::MysqlSettings;
 use crate::api::NodeVolume;
@@ -52,7 +52,7 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
     let of_role = |role| input.nodes.iter().filter(move |node| plays(node, role));
     let members: Vec<Ipv4Addr> = of_role(MYSQL).map(address).collect::<Result<_, _>>()?;
     let arbiter = of_role(GLB).next().filter(|_| members.len() % 2 == 0).map(|node| &node.view.id);
-    let servers: Vec<String> = members.iter().map(|ip| format!("{ip}:{MYSQL_PORT}")).collect();
+    let servers: Vec<String> = members.iter().map(|ip| format!("{ip}:{}", ports::MYSQL)).collect();
     let plan = |node: &NodeRow| {
         let of_members = || Cluster {
             nodes: &members,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use tokio_util::io::ReaderStream;
 
-use super::MysqlAgent;
+use super::node::MysqlAgent;
 use super::place::Place;
 use crate::service::call::Call;
 use crate::service::error::MethodError;
@@ -27,7 +27,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// `backup`: a compressed file, as it comes.
 pub(super) async fn back_up(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
-    let directory = directory(&agent).await?;
+    let directory = agent.member("Cannot back up").await?.directory.display().to_string();
     let words = shell(&agent.place, BACK_UP, &[&agent.place.socket().display().to_string(), &directory]);
     let failed = |error: std::io::Error| MethodError::refused(error.to_string());
     let mut all = pipe::output(&words[0], &words[1..]).map_err(failed)?;
@@ -41,19 +41,13 @@ pub(super) async fn take_backup(agent: Arc<MysqlAgent>, mut call: Call) -> Resul
     let backup = call.file("backup")?;
     let number = call.params.positive("number")?;
     call.finish()?;
-    let directory = directory(&agent).await?;
+    let directory = agent.member("Cannot restore").await?.directory.display().to_string();
     let words = shell(&agent.place, UNPACK, &[&number.to_string(), &directory]);
     let failed = |error: std::io::Error| MethodError::refused(error.to_string());
     let file = tokio::fs::File::open(backup.path()).await.map_err(failed)?;
     let pieces = ReaderStream::with_capacity(file, PIECE_BYTES);
     pipe::input(&words[0], &words[1..], pieces).await.map_err(failed)?;
     Ok(Reply::nothing())
-}
-
-async fn directory(agent: &Arc<MysqlAgent>) -> Result<String, MethodError> {
-    let member = agent.keeper.wanted().await?.member;
-    let member = member.ok_or_else(|| MethodError::refused("agent is not running a mysqld daemon."))?;
-    Ok(member.directory.display().to_string())
 }
 
 /// Returns a fixed script as the members' account runs it, with values that it takes as they are.

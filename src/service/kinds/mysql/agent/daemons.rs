@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::{BALANCER_PORT, CLUSTER_PORT, HEALTH_PORT, MYSQL_PORT};
+use super::super::ports;
 use super::memory::Memory;
 use super::place::Place;
 use super::wanted::{Cluster, Member, Wanted};
@@ -124,8 +124,8 @@ fn member_files(wanted: &Member, place: &Place, memory: Memory) -> Result<Vec<Co
         directory: &wanted.directory,
         run: &place.run,
         my_ip: place.my_ip.to_string(),
-        port: MYSQL_PORT,
-        cluster_port: CLUSTER_PORT,
+        port: ports::MYSQL,
+        cluster_port: ports::CLUSTER,
         provider: provider(),
         account: &place.account,
         cluster: name,
@@ -143,8 +143,8 @@ fn balancer(nodes: &[SocketAddrV4], place: &Place) -> Result<Daemon, MethodError
     let program = installed("haproxy")?;
     let values = BalancerValues {
         my_ip: place.my_ip.to_string(),
-        ports: [BALANCER_PORT, MYSQL_PORT],
-        health_port: HEALTH_PORT,
+        ports: [ports::BALANCER, ports::MYSQL],
+        health_port: ports::HEALTH,
         nodes: nodes.iter().map(ToString::to_string).collect(),
     };
     let file = format!("{CONFIGURATION}/haproxy.cfg");
@@ -156,7 +156,7 @@ fn balancer(nodes: &[SocketAddrV4], place: &Place) -> Result<Daemon, MethodError
         launch: launch(program, words, Vec::new(), place.user()),
         configuration: vec![rendered("haproxy.cfg", &values, place.user())?],
         check: Some(check),
-        readiness: Readiness { probe: Probe::Tcp((place.my_ip, BALANCER_PORT).into()), limit: READY_LIMIT },
+        readiness: Readiness { probe: Probe::Tcp((place.my_ip, ports::BALANCER).into()), limit: READY_LIMIT },
         // Connections that are open stay with the old process.
         reload: Reload::Signal(DaemonSignal::Usr2),
         stop: Stop { signal: DaemonSignal::Term, grace: Duration::from_secs(5) },
@@ -167,8 +167,8 @@ fn balancer(nodes: &[SocketAddrV4], place: &Place) -> Result<Daemon, MethodError
 
 fn arbitrator(cluster: &Cluster, place: &Place) -> Result<Daemon, MethodError> {
     let program = installed("garbd")?;
-    let members: Vec<String> = cluster.members.iter().map(|ip| format!("{ip}:{CLUSTER_PORT}")).collect();
-    let listen = format!("gmcast.listen_addr=tcp://{}:{CLUSTER_PORT}", place.my_ip);
+    let members: Vec<String> = cluster.members.iter().map(|ip| format!("{ip}:{}", ports::CLUSTER)).collect();
+    let listen = format!("gmcast.listen_addr=tcp://{}:{}", place.my_ip, ports::CLUSTER);
     let words =
         ["-a", &format!("gcomm://{}", members.join(",")), "-g", &cluster.name, "-n", "arbitrator", "-o", &listen]
             .map(str::to_owned)
@@ -178,7 +178,7 @@ fn arbitrator(cluster: &Cluster, place: &Place) -> Result<Daemon, MethodError> {
         launch: launch(program, words, Vec::new(), place.user()),
         configuration: Vec::new(),
         check: None,
-        readiness: Readiness { probe: Probe::Tcp((place.my_ip, CLUSTER_PORT).into()), limit: READY_LIMIT },
+        readiness: Readiness { probe: Probe::Tcp((place.my_ip, ports::CLUSTER).into()), limit: READY_LIMIT },
         reload: Reload::Restart,
         stop: Stop { signal: DaemonSignal::Term, grace: Duration::from_secs(5) },
         pauses: Pauses::default(),
@@ -267,8 +267,8 @@ mod tests {
         assert_eq!(file("galera.cnf", &[2, 3, 4]), include_str!("galera.golden.cnf"));
         let balancer = BalancerValues {
             my_ip: "10.0.0.9".to_owned(),
-            ports: [BALANCER_PORT, MYSQL_PORT],
-            health_port: HEALTH_PORT,
+            ports: [ports::BALANCER, ports::MYSQL],
+            health_port: ports::HEALTH,
             nodes: vec!["10.0.0.2:3306".to_owned(), "10.0.0.3:3306".to_owned()],
         };
         let text = rendered("haproxy.cfg", &balancer, None).unwrap().content;

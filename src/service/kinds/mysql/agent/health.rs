@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::super::HEALTH_PORT;
+use super::super::ports;
 use super::member::Observer;
 use super::place::Place;
 
@@ -31,9 +31,9 @@ pub(super) async fn serve(place: Place, observer: Arc<Observer>, stop: Cancellat
 
 async fn answer_all(place: &Place, observer: &Arc<Observer>) {
     let listener = loop {
-        match TcpListener::bind((place.my_ip, HEALTH_PORT)).await {
+        match TcpListener::bind((place.my_ip, ports::HEALTH)).await {
             Ok(listener) => break listener,
-            Err(error) => tracing::error!("cannot listen on {}:{HEALTH_PORT}: {error}", place.my_ip),
+            Err(error) => tracing::error!("cannot listen on {}:{}: {error}", place.my_ip, ports::HEALTH),
         }
         tokio::time::sleep(PAUSE).await;
     };

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio_util::io::ReaderStream;
 
-use super::methods::expect_member;
-use super::{MysqlAgent, sql};
+use super::node::MysqlAgent;
+use super::sql;
 use crate::service::call::Call;
 use crate::service::error::MethodError;
 use crate::service::kinds::mysql::dump::WithoutSystem;
@@ -37,7 +37,7 @@ const DUMP: &str = "mariadb-dump";
 /// `dump`: everything, as a file.
 pub(super) async fn dump(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
-    expect_member(&agent, "Cannot dump").await?;
+    agent.member("Cannot dump").await?;
     let client = sql::client(&agent.place.socket());
     let parts = [&ACCOUNTS[..], &DATA[..]].map(|words| {
         let words = words.iter().map(|word| (*word).to_owned());
@@ -55,7 +55,7 @@ pub(super) async fn dump(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, Me
 pub(super) async fn load_dump(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
     let dump = call.file("mysqldump_file")?;
     call.finish()?;
-    expect_member(&agent, "Cannot load a dump").await?;
+    agent.member("Cannot load a dump").await?;
     load(&agent.place.socket(), dump.path()).await.map_err(|error| MethodError::refused(error.to_string()))?;
     Ok(Reply::nothing())
 }

@@ -11,8 +11,9 @@ use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
 
 use super::daemons::MYSQLD;
+use super::node::MysqlAgent;
 use super::wanted::{Cluster, Member, Wanted};
-use super::{MysqlAgent, backup, load, member, sql};
+use super::{backup, load, member, sql};
 use crate::api::mysql::{Restored, Stage};
 use crate::api::params::bad;
 use crate::service::call::Call;
@@ -47,7 +48,6 @@ pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
 ];
 /// A member that begins has this time before it is told again.
 const BEGIN_PAUSE: Duration = Duration::from_secs(120);
-const NO_MEMBER: &str = "agent is not running a mysqld daemon.";
 
 /// Takes a parameter that has a structure of its own.
 fn take<T: DeserializeOwned>(call: &mut Call, name: &str) -> Result<T, MethodError> {
@@ -104,8 +104,7 @@ async fn new_directory(agent: &Arc<MysqlAgent>) -> Result<PathBuf, MethodError> 
 /// Begins the cluster with the data of this node; the manager knows that no other member has more.
 async fn begin_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
-    let member =
-        agent.keeper.wanted().await?.member.ok_or_else(|| MethodError::refused(format!("This {NO_MEMBER}")))?;
+    let member = agent.member("Cannot begin a cluster").await?;
     let mark = member.directory.join("bootstrap");
     // Who has no others begins by itself; somebody who is there already is not ended.
     let is_alone = member.cluster.members.iter().all(|ip| *ip == agent.place.my_ip);
@@ -166,7 +165,7 @@ async fn set_password(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, M
     let username = call.params.string("username")?;
     let password = call.params.string("password")?;
     call.finish()?;
-    expect_member(&agent, "Cannot set password").await?;
+    agent.member("Cannot set password").await?;
     let no_nul = || MethodError::refused("Names and passwords cannot hold the character NUL");
     let (user, secret) = (sql::quoted(&username).ok_or_else(no_nul)?, sql::quoted(&password).ok_or_else(no_nul)?);
     let statement = format!("SET PASSWORD FOR {user}@'%' = PASSWORD({secret});");
@@ -229,7 +228,7 @@ async fn start_garbd(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, Me
 
 async fn get_load(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
-    expect_member(&agent, "Cannot tell the load").await?;
+    agent.member("Cannot tell the load").await?;
     Ok(Reply::of(&member::load(&agent.place).await.map_err(MethodError::refused)?))
 }
 
@@ -239,10 +238,4 @@ async fn get_figures(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, Method
     let disk = member.map_or_else(|| PathBuf::from("/"), |member| member.directory);
     let owner = Arc::clone(&agent);
     Ok(Reply::of(&sys::blocking(move || owner.meter.figures(&disk)).await))
-}
-
-/// Refuses what only a member can do.
-pub(super) async fn expect_member(agent: &Arc<MysqlAgent>, what: &str) -> Result<(), MethodError> {
-    let member = agent.keeper.wanted().await?.member;
-    member.map(drop).ok_or_else(|| MethodError::refused(format!("{what}: {NO_MEMBER}")))
 }

@@ -16,17 +16,18 @@ mod load;
 mod member;
 mod memory;
 mod methods;
+mod node;
 mod place;
 mod sql;
 mod wanted;
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use async_trait::async_trait;
 
 use self::keeper::Keeper;
 use self::member::Observer;
+use self::node::MysqlAgent;
 use self::place::Place;
 use self::wanted::WantedFile;
 use super::figures::Meter;
@@ -41,16 +42,6 @@ use crate::sys;
 /// The log that members write.
 pub(super) const MYSQL_LOG: LogFile =
     LogFile { filename: "mysql.log", description: "MySQL log", path: "/var/cache/cpsagent/mysql.log" };
-
-pub(super) struct MysqlAgent {
-    place: Place,
-    keeper: Arc<Keeper>,
-    observer: Arc<Observer>,
-    volumes: Volumes,
-    meter: Meter,
-    /// When it was last told to begin the cluster: its first start makes tables, which takes a while.
-    begun: Mutex<Option<Instant>>,
-}
 
 /// Makes the side of a node.
 ///

@@ -1,0 +1,34 @@
+//! What the agent of a node holds on to.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::super::figures::Meter;
+use super::keeper::Keeper;
+use super::member::Observer;
+use super::place::Place;
+use super::wanted::Member;
+use crate::service::error::MethodError;
+use crate::service::volume::mount::Volumes;
+
+/// The agent of a node.
+pub(super) struct MysqlAgent {
+    pub place: Place,
+    pub keeper: Arc<Keeper>,
+    pub observer: Arc<Observer>,
+    pub volumes: Volumes,
+    pub meter: Meter,
+    /// When it was last told to begin the cluster: its first start makes tables, which takes a while.
+    pub begun: Mutex<Option<Instant>>,
+}
+
+impl MysqlAgent {
+    /// Returns the member of this node; refuses what only a member can do.
+    ///
+    /// # Errors
+    /// Returns an error if this node is none.
+    pub(super) async fn member(&self, what: &str) -> Result<Member, MethodError> {
+        let member = self.keeper.wanted().await?.member;
+        member.ok_or_else(|| MethodError::refused(format!("{what}: agent is not running a mysqld daemon.")))
+    }
+}
