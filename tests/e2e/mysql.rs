@@ -23,8 +23,8 @@ const WRITER: &str = "
 import os, subprocess, sys, threading, time
 stop = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
-prefix, hosts, n, last, gap = sys.argv[2:-1], sys.argv[-1].split(','), 0, time.monotonic(), 0.0
-with open(sys.argv[1], 'a') as done:
+prefix, hosts, n, last, gap = sys.argv[3:-1], sys.argv[-1].split(','), int(sys.argv[1]), time.monotonic(), 0.0
+with open(sys.argv[2], 'a') as done:
     while not stop.is_set():
         n += 1
         host = hosts[n % len(hosts)]
@@ -42,14 +42,16 @@ print(f'{n} tried, longest gap {gap:.1f} s')
 struct Cluster {
     house: House,
     image: PathBuf,
+    /// The cloud's id of the manager's node.
+    manager: String,
 }
 
 impl Cluster {
     async fn start(state: &Path, image: PathBuf, memory: &str) -> Self {
         let mut house = House::of_image(state, &image, memory);
-        house.start_application().await;
+        let manager = house.start_application().await;
         house.ask("/add/mysql", &[("appid", "1")]).await.unwrap();
-        let cluster = Cluster { house, image };
+        let cluster = Cluster { house, image, manager };
         cluster.start_service().await;
         cluster
     }
@@ -116,9 +118,24 @@ impl Cluster {
         self.house.try_call(call).await
     }
 
+    /// Ends everything at once, and starts the director again.
+    async fn cut_power(&mut self) {
+        let mut vmids = vec![self.manager.clone()];
+        for role in ["mysql", "glb"] {
+            vmids.extend(self.nodes(role).await.iter().map(|(id, _)| vmid(id)));
+        }
+        self.house.cut_power(&vmids);
+        self.house.start();
+        self.rests_in("RUNNING").await;
+    }
+
     fn writer(&self, hosts: &str, done: &Path) -> Child {
+        self.writer_from(0, hosts, done)
+    }
+
+    fn writer_from(&self, first: u64, hosts: &str, done: &Path) -> Child {
         let mut command = Command::new("python3");
-        command.args(["-c", WRITER]).arg(done).args(self.client()).arg(hosts);
+        command.args(["-c", WRITER]).arg(first.to_string()).arg(done).args(self.client()).arg(hosts);
         command.env("MYSQL_PWD", PASSWORD).stdin(Stdio::piped()).stdout(Stdio::piped());
         command.spawn().expect("the machine has Python")
     }
@@ -288,7 +305,7 @@ async fn monitor(cluster: &Cluster) {
 fn nothing_acknowledged_is_lost_while_nodes_come_go_and_die() {
     let image = world::mysql_base();
     world::inside("e2e::mysql::nothing_acknowledged_is_lost_while_nodes_come_go_and_die", |state| async move {
-        let cluster = Cluster::start(&state, image, "256M").await;
+        let mut cluster = Cluster::start(&state, image, "256M").await;
         cluster.set_password(PASSWORD).await.unwrap();
         let (_, first) = cluster.nodes("mysql").await.remove(0);
         cluster.ask(&first, "CREATE DATABASE shop; CREATE TABLE shop.orders (i BIGINT PRIMARY KEY)");
@@ -328,6 +345,13 @@ fn nothing_acknowledged_is_lost_while_nodes_come_go_and_die() {
             server.signal(Signal::SIGKILL);
         }
         more(&done, 10).await;
+        ended(writer);
+        cluster.expect_all(&done).await;
+
+        // The whole machine loses its power while somebody writes.
+        let writer = cluster.writer_from(1_000_000, &first, &done);
+        more(&done, 10).await;
+        cluster.cut_power().await;
         ended(writer);
         cluster.expect_all(&done).await;
 

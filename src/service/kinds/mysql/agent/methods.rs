@@ -183,9 +183,17 @@ async fn set_variable(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, M
     if !is_word(&name) || !(is_word(&value) || is_number) {
         return Err(MethodError::invalid("a variable and its value are words or numbers"));
     }
-    let value = if is_number { value } else { format!("'{value}'") };
-    let statement = format!("SET GLOBAL {name} = {value};");
+    let literal = if is_number { value.clone() } else { format!("'{value}'") };
+    let statement = format!("SET GLOBAL {name} = {literal};");
     sql::run(&agent.place.socket(), &statement, sql::LIMIT).await.map_err(MethodError::refused)?;
+    // The next start reads it, whoever starts the server.
+    let kept = |wanted: &mut Wanted| {
+        if let Some(member) = &mut wanted.member {
+            member.variables.insert(name, value);
+        }
+        Ok(())
+    };
+    agent.keeper.change(kept).await?;
     Ok(Reply::nothing())
 }
 
