@@ -104,7 +104,7 @@ mod tests {
         let mut found = Vec::new();
         loop {
             match reader.read_event().unwrap() {
-                quick_xml::events::Event::Start(tag) => found.push(String::from_utf8(tag.name().0.to_vec()).unwrap()),
+                quick_xml::events::Event::Start(tag) => found.push(tag.name().0.to_owned()),
                 quick_xml::events::Event::Eof => break,
                 _ => {}
             }
