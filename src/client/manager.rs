@@ -297,9 +297,14 @@ impl Session {
         self.manager::<IgnoredAny>(found.application, call).await.map(drop)
     }
 
-    /// Loads a dump into a mysql service; returns when it is loaded.
-    pub(crate) async fn load_dump(&self, found: &FoundService, path: &Path) -> Result<(), Failure> {
-        let call = RpcCall::upload(found.service.0, "load_dump");
+    /// Loads a dump into a mysql service, and counts the bytes of it that are `sent`; returns when it is loaded.
+    pub(crate) async fn load_dump(
+        &self,
+        found: &FoundService,
+        path: &Path,
+        sent: Arc<AtomicU64>,
+    ) -> Result<(), Failure> {
+        let call = RpcCall::upload(found.service.0, "load_dump").counting(sent);
         let call = upload::with_file(call, "mysqldump_file", path)?;
         self.manager::<IgnoredAny>(found.application, call).await.map(drop)
     }
@@ -319,8 +324,13 @@ impl Session {
     }
 
     /// Asks for a backup to be put in the place of the data of a mysql service.
-    pub(crate) async fn restore_mysql(&self, found: &FoundService, path: &Path) -> Result<Accepted, Failure> {
-        let call = RpcCall::upload(found.service.0, "restore");
+    pub(crate) async fn restore_mysql(
+        &self,
+        found: &FoundService,
+        path: &Path,
+        sent: Arc<AtomicU64>,
+    ) -> Result<Accepted, Failure> {
+        let call = RpcCall::upload(found.service.0, "restore").counting(sent);
         self.accepted(found.application, upload::with_file(call, "backup", path)?).await
     }
 

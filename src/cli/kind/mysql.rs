@@ -110,7 +110,8 @@ impl Action for MysqlCommand {
             MysqlCommand::Dump(names) => dump(run, &names).await,
             MysqlCommand::LoadDump { names, filename } => {
                 let found = names.find(&run.session, Some(NAME)).await?;
-                run.session.load_dump(&found, &filename).await?;
+                let progress = run.printer.begin_upload(&filename);
+                progress.while_sending(run.session.load_dump(&found, &filename, progress.sent())).await?;
                 Ok(Reply::done(format!("MySQL dump '{}' loaded successfully.", filename.display())))
             }
             MysqlCommand::Backup { names, filename } => {
@@ -142,7 +143,8 @@ async fn restore(run: &Invocation, names: &ServiceNames, path: &Path, consent: C
     let found = names.find(&run.session, Some(NAME)).await?;
     let lost = ["everything that the databases hold now, and all accounts".to_owned()];
     loss::agree_for(run, "Restoring a backup", &lost, consent)?;
-    let operation = run.session.restore_mysql(&found, path).await?;
+    let progress = run.printer.begin_upload(path);
+    let operation = progress.while_sending(run.session.restore_mysql(&found, path, progress.sent())).await?;
     let awaited = Awaited { operation: &operation, ends: &[State::Running] };
     let end = wait::for_service(&run.session, &found, awaited, &|_| {}).await?;
     if end.is_failure {
