@@ -144,7 +144,7 @@ async fn each_name_of_the_manager_reaches_its_own_handler() {
 async fn each_name_of_a_kind_reaches_its_own_handler() {
     let world = World::new().await;
     let not_running = "Wrong service state: was expecting one of ['RUNNING'] but current state is 'INIT'".to_owned();
-    let wanted: [(&str, Vec<(&str, String)>); 2] = [
+    let wanted: [(&str, Vec<(&str, String)>); 3] = [
         (
             "generic",
             vec![
@@ -168,7 +168,26 @@ async fn each_name_of_a_kind_reaches_its_own_handler() {
                 ("get_service_info", r#"{"state":"INIT","type":"helloworld"}"#.into()),
                 ("list_nodes", "{}".into()),
                 ("get_node_info", missing("serviceNodeId")),
-                ("get_helloworld", not_running),
+                ("get_helloworld", not_running.clone()),
+            ],
+        ),
+        (
+            "mysql",
+            vec![
+                ("get_service_info", r#"{"state":"INIT","type":"mysql"}"#.into()),
+                ("list_nodes", "{}".into()),
+                ("get_node_info", missing("serviceNodeId")),
+                ("set_password", missing("user")),
+                ("load_dump", missing("mysqldump_file")),
+                ("sqldump", not_running.clone()),
+                ("getMeanLoad", String::new()),
+                ("getGangliaParams", String::new()),
+                ("get_service_performance", String::new()),
+                ("remove_specific_nodes", missing("ip")),
+                ("setMySqlParams", missing("variable")),
+                ("backup", not_running),
+                ("restore", missing("backup")),
+                ("migrate_nodes", missing("nodes")),
             ],
         ),
     ];
@@ -181,6 +200,9 @@ async fn each_name_of_a_kind_reaches_its_own_handler() {
             let is_its_own = match *name {
                 "list_code_versions" => text.contains(r#""current":true,"codeVersionId":"code-default""#),
                 "download_code_version" => text.starts_with("Download {") && text.contains("code-default.tar"),
+                "getMeanLoad" => text.starts_with(r#"{"loads":[],"meanLoad":0.0,"#),
+                "getGangliaParams" => text.contains("<GANGLIA_XML"),
+                "get_service_performance" => text.contains(r#""throughput":0"#),
                 _ => continue,
             };
             assert!(is_its_own, "{name}: {text}");

@@ -51,7 +51,7 @@ impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reply::Value(value) => write!(f, "{value}"),
-            Reply::Download { path, filename } => write!(f, "{} as {filename}", path.display()),
+            Reply::Download { path, filename } => write!(f, "Download {{ {} as {filename} }}", path.display()),
             Reply::Stream { filename, .. } => write!(f, "a stream as {filename}"),
             Reply::Text(_) => f.write_str("a text"),
             Reply::Remove { ids } => write!(f, "the removal of {ids:?}"),

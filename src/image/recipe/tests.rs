@@ -54,7 +54,8 @@ fn steps_of_recipe_parts_and_kinds_are_one_list() {
         ("tree/10-all.packages", "# why\nbash  # said\n\ngit\nlinux-image-arm64/bookworm-backports\n"),
         ("tree/kinds/generic/20-generic.packages", "python3\ngit\n"),
         ("tree/kinds/helloworld/20-helloworld.packages", "# nothing\n"),
-        ("tree/kinds/mysql/20-mysql.packages", "mariadb-server\n"),
+        ("tree/kinds/mysql/20-mysql.packages", "# nothing\n"),
+        ("tree/kinds/slurm/20-slurm.packages", "slurmctld\n"),
         ("tree/kinds/php/20-php.packages", "# nothing\n"),
         ("tree/files/data", "x"),
         ("tree/README.md", "x"),
@@ -70,10 +71,10 @@ fn steps_of_recipe_parts_and_kinds_are_one_list() {
     assert_eq!(names, ["20-pi.arm64.script", "25-in.chroot", "30-last.script"]);
     assert_eq!(plan.early.len(), 1);
     let chosen =
-        Selection { kinds: Some(vec!["mysql".to_owned(), "generic".to_owned()]), ..selection(Architecture::Amd64) };
+        Selection { kinds: Some(vec!["slurm".to_owned(), "generic".to_owned()]), ..selection(Architecture::Amd64) };
     let plan = plan_with(directory.path(), "tree", &chosen).unwrap();
-    assert_eq!(plan.name, "tree-amd64+generic+mysql");
-    assert!(plan.packages.contains(&"mariadb-server".to_owned()) && plan.steps[0].name == "20-pc.amd64.script");
+    assert_eq!(plan.name, "tree-amd64+generic+slurm");
+    assert!(plan.packages.contains(&"slurmctld".to_owned()) && plan.steps[0].name == "20-pc.amd64.script");
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl Place {
         self.own(directory)
     }
 
-    /// Gives a file or a directory to the account. Blocking.
+    /// Makes a file or a directory the account's own. Blocking.
     ///
     /// # Errors
     /// As [`Place::prepare`].
@@ -106,7 +106,9 @@ impl Place {
     /// Returns an error if the link cannot be made.
     pub(super) fn show_log(config: &AgentConfig, output: &Path) -> Result<(), FileError> {
         let base = &config.base;
-        let link = base.rooted(&base.var_cache).join("mysql.log");
+        let directory = base.rooted(&base.var_cache);
+        file::ensure_passable_directory(&directory)?;
+        let link = directory.join("mysql.log");
         if std::fs::read_link(&link).is_ok_and(|found| found == output) {
             return Ok(());
         }
