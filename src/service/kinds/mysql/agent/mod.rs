@@ -58,13 +58,11 @@ pub(super) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>,
     let daemons = daemons.map_err(|error| MethodError::refused(sys::chain(&error)))?;
     Place::show_log(config, &supervised.join(daemons::MYSQLD).join("stderr"))?;
     let keeper = Arc::new(Keeper::new(place.clone(), WantedFile::new(&directory), daemons));
-    let observer = Arc::new(Observer::new());
-    tasks.spawn("keeper", Arc::clone(&keeper).run(tasks.stopping()));
-    tasks.spawn("health", health::serve(place.clone(), Arc::clone(&observer), tasks.stopping()));
     Ok(Arc::new(MysqlAgent {
+        tasks: tasks.clone(),
         place,
         keeper,
-        observer,
+        observer: Arc::new(Observer::new()),
         volumes: Volumes::new(base),
         meter: Meter::new(),
         begun: Mutex::default(),
@@ -82,6 +80,9 @@ impl AgentKind for MysqlAgent {
     }
 
     async fn resume(self: Arc<Self>) {
+        let stopping = || self.tasks.stopping();
+        self.tasks.spawn("keeper", Arc::clone(&self.keeper).run(stopping()));
+        self.tasks.spawn("health", health::serve(self.place.clone(), Arc::clone(&self.observer), stopping()));
         self.volumes.resume().await;
         self.keeper.again();
     }

@@ -10,9 +10,11 @@ use super::place::Place;
 use super::wanted::Member;
 use crate::service::error::MethodError;
 use crate::service::volume::mount::Volumes;
+use crate::task::Tasks;
 
 /// The agent of a node.
 pub(super) struct MysqlAgent {
+    pub tasks: Tasks,
     pub place: Place,
     pub keeper: Arc<Keeper>,
     pub observer: Arc<Observer>,
