@@ -157,7 +157,7 @@ pub(super) async fn remove_specific_nodes(service: ServiceContext, mut call: Cal
 /// `setMySqlParams`: on all members now, and at every start.
 pub(super) async fn set_mysql_params(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
     let variable = call.params.string("variable")?;
-    let value = text(call.params.required("value")?);
+    let value = text(&call.params.required("value")?);
     call.finish()?;
     let (name, value) = variables::parse(&variable, &value)?;
     service.expect_state(&[State::Running]).await?;
@@ -183,7 +183,7 @@ pub(super) async fn set_mysql_params(service: ServiceContext, mut call: Call) ->
 /// `migrate_nodes`: ConPaaS 2.0 fails here, too.
 pub(super) async fn migrate_nodes(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
     call.params.required("nodes")?;
-    let delay = call.params.optional("delay").map_or("0".to_owned(), text);
+    let delay = call.params.optional("delay").map_or_else(|| "0".to_owned(), |delay| text(&delay));
     if delay.parse::<u64>().is_err() {
         return Err(bad("delay", &format!("{delay} is not more or equal than 0")).into());
     }
@@ -194,7 +194,7 @@ pub(super) async fn migrate_nodes(service: ServiceContext, mut call: Call) -> Re
     ))
 }
 
-fn text(value: serde_json::Value) -> String {
+fn text(value: &serde_json::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

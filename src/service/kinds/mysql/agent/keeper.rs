@@ -74,14 +74,11 @@ impl Keeper {
     /// Writes down what is wanted after `change`, and has it done. Returns the number to wait for.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be kept, a program is missing, or `change` refuses.
-    pub(super) async fn change(
-        self: &Arc<Self>,
-        change: impl FnOnce(&mut Wanted) -> Result<(), MethodError>,
-    ) -> Result<u64, MethodError> {
+    /// Returns an error if the file cannot be kept, or a program is missing.
+    pub(super) async fn change(self: &Arc<Self>, change: impl FnOnce(&mut Wanted)) -> Result<u64, MethodError> {
         let _change = self.change.lock().await;
         let mut wanted = self.wanted().await?;
-        change(&mut wanted)?;
+        change(&mut wanted);
         let keeper = Arc::clone(self);
         sys::blocking(move || {
             daemons::of(&wanted, &keeper.place)?;

@@ -84,7 +84,7 @@ async fn start_mysqld(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, M
     }
     let n_begins = before.map_or(0, |member| member.n_begins);
     let member = Member { cluster, variables, directory, n_begins, restored };
-    agent.keeper.change(|wanted| Ok(wanted.member = Some(member))).await?;
+    agent.keeper.change(|wanted| wanted.member = Some(member)).await?;
     Ok(Reply::nothing())
 }
 
@@ -132,7 +132,6 @@ async fn begin_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, Meth
         if let Some(member) = &mut wanted.member {
             member.n_begins += 1;
         }
-        Ok(())
     };
     agent.keeper.change(begin).await?;
     *agent.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
@@ -156,7 +155,7 @@ async fn get_member_state(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, M
 
 async fn stop(agent: Arc<MysqlAgent>, call: Call, change: fn(&mut Wanted)) -> Result<Reply, MethodError> {
     call.finish()?;
-    let number = agent.keeper.change(|wanted| Ok(change(wanted))).await?;
+    let number = agent.keeper.change(change).await?;
     agent.keeper.done(number).await?;
     Ok(Reply::nothing())
 }
@@ -191,7 +190,6 @@ async fn set_variable(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, M
         if let Some(member) = &mut wanted.member {
             member.variables.insert(name, value);
         }
-        Ok(())
     };
     agent.keeper.change(kept).await?;
     Ok(Reply::nothing())
@@ -220,7 +218,7 @@ async fn remove_glbd_nodes(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Rep
 }
 
 async fn balance(agent: &Arc<MysqlAgent>, change: impl FnOnce(&mut Vec<SocketAddrV4>)) -> Result<Reply, MethodError> {
-    let changed = |wanted: &mut Wanted| Ok(change(wanted.balancer.get_or_insert_default()));
+    let changed = |wanted: &mut Wanted| change(wanted.balancer.get_or_insert_default());
     let number = agent.keeper.change(changed).await?;
     agent.keeper.done(number).await?;
     Ok(Reply::nothing())
@@ -230,7 +228,7 @@ async fn start_garbd(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, Me
     let cluster = take_cluster(&mut call)?;
     call.finish()?;
     // It votes as soon as it finds the others; nobody waits for its vote.
-    agent.keeper.change(|wanted| Ok(wanted.arbitrator = Some(cluster))).await?;
+    agent.keeper.change(|wanted| wanted.arbitrator = Some(cluster)).await?;
     Ok(Reply::nothing())
 }
 
