@@ -229,11 +229,13 @@ fn one_node_serves_and_no_text_becomes_sql() {
         for server in servers() {
             server.signal(Signal::SIGKILL);
         }
-        eventually_within(LIMIT, "the server is back", async || {
-            cluster.sql(&ip, 3306, PASSWORD, "SELECT 1").status.success().then_some(())
+        let row = eventually_within(LIMIT, "the server is back", async || {
+            let sql = "SELECT COUNT(*), @@GLOBAL.wait_timeout FROM shop.texts";
+            let output = cluster.sql(&ip, 3306, PASSWORD, sql);
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
         })
         .await;
-        assert_eq!(cluster.ask(&ip, "SELECT COUNT(*), @@GLOBAL.wait_timeout FROM shop.texts"), "2\t777");
+        assert_eq!(row, "2\t777");
         monitor(&cluster).await;
     });
 }
