@@ -51,7 +51,7 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
     let settings: MysqlSettings = input.settings.read()?;
     let of_role = |role| input.nodes.iter().filter(move |node| plays(node, role));
     let members: Vec<Ipv4Addr> = of_role(MYSQL).map(address).collect::<Result<_, _>>()?;
-    let arbiter = of_role(GLB).next().filter(|_| members.len() % 2 == 0).map(|node| &node.view.id);
+    let arbiter = of_role(GLB).next().filter(|_| members.len().is_multiple_of(2)).map(|node| &node.view.id);
     let servers: Vec<String> = members.iter().map(|ip| format!("{ip}:{}", ports::MYSQL)).collect();
     let plan = |node: &NodeRow| {
         let of_members = || Cluster {
