@@ -219,6 +219,9 @@ pub(crate) struct AuthorizedKeys {
 pub(crate) struct KeyOutcome {
     /// What was done, for people.
     pub outcome: String,
+    /// The fingerprint of the key by which the SSH server is known (ours); absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
 }
 
 /// `get_script_status` of a generic service: the status of every script by node id.

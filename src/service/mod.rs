@@ -16,6 +16,7 @@ mod change;
 pub(crate) mod code;
 mod context;
 mod error;
+pub(crate) mod git;
 mod kind;
 pub(crate) mod kinds;
 mod log_file;
