@@ -17,9 +17,9 @@ use super::lookup::FoundService;
 use super::session::Session;
 use super::upload;
 use crate::api::manager::{
-    AppInfo, AuthorizedKeys, CodeVersion, CodeVersionId, CodeVersions, KeyOutcome, LogText, NodeInfo, NodeList,
-    ScriptsOfNodes, ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript, StateChange, StateView,
-    VolumeList, VolumeView,
+    AppInfo, AuthorizedKeys, AutoEnable, CodeVersion, CodeVersionId, CodeVersions, GitInfo, KeyOutcome, LogText,
+    NodeInfo, NodeList, ScriptsOfNodes, ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript,
+    StateChange, StateView, VolumeList, VolumeView,
 };
 use crate::api::{Accepted, OperationView, WAIT_FOR};
 use crate::model::{ApplicationId, ServiceId, VolumeFate};
@@ -205,6 +205,17 @@ impl Session {
     pub(crate) async fn upload_authorized_key(&self, found: &FoundService, path: &Path) -> Result<KeyOutcome, Failure> {
         let call = RpcCall::upload(found.service.0, "upload_authorized_key");
         self.manager(found.application, upload::with_file(call, "key", path)?).await
+    }
+
+    /// Returns how code of a service is pushed.
+    pub(crate) async fn git_info(&self, found: &FoundService) -> Result<GitInfo, Failure> {
+        self.service(found, "get_git_info").await
+    }
+
+    /// Says whether a service runs what is pushed as soon as it is pushed.
+    pub(crate) async fn set_auto_enable(&self, found: &FoundService, is_wanted: bool) -> Result<AutoEnable, Failure> {
+        let call = RpcCall::post(found.service.0, "set_auto_enable").param("enabled", is_wanted);
+        self.manager(found.application, call).await
     }
 
     /// Returns the code versions of a service, newest first.

@@ -5,6 +5,7 @@ mod confined;
 mod device;
 mod disk;
 mod filter;
+mod git;
 mod house;
 mod image;
 mod init;

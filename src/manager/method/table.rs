@@ -19,6 +19,8 @@ pub(crate) const OF_EVERY_SERVICE: &[Method<Addressed>] = &[
     get("get_service_history", |a, call| Box::pin(about::get_service_history(a.manager, a.sid, call))),
     get("get_manager_log", |a, call| Box::pin(about::get_manager_log(a.manager, a.sid, call))),
     get("get_agent_log", |a, call| Box::pin(about::get_agent_log(a.manager, a.sid, call))),
+    get("get_git_info", |a, call| Box::pin(git::get_git_info(a.manager, a.sid, call))),
+    post("set_auto_enable", |a, call| Box::pin(git::set_auto_enable(a.manager, a.sid, call))),
 ];
 
 /// Methods of the manager itself.

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::place;
 use crate::supervise::daemon::{
-    CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe, Readiness,
-    Reload, Stop, Style,
+    CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe,
+    Readiness, Reload, Stop, Style,
 };
 use crate::template::{TemplateError, Templates};
 

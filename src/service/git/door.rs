@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::unistd::{User, chown, geteuid};
-use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::daemon::{self, SSHD};
@@ -14,6 +13,7 @@ use super::host_key::HostKey;
 use super::place;
 use super::rules::Rules;
 use super::run::as_account;
+use crate::api::manager::DoorState;
 use crate::config::NodeBase;
 use crate::service::error::MethodError;
 use crate::supervise::daemon::{Daemon, DaemonState, Supervisor};
@@ -26,18 +26,6 @@ const PROGRAM: &str = "/usr/sbin/conpaas";
 /// By which git runs this program. The name of the hook is that of its file.
 const HOOK: &str = "#!/bin/sh\nexec PROGRAM git-hook \"${0##*/}\"\n";
 const HOOK_NAMES: [&str; 2] = ["pre-receive", "post-receive"];
-
-/// Whether users can push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub(crate) enum DoorState {
-    /// Nobody can, as no key is there.
-    Closed,
-    /// Whoever has a key can.
-    Open,
-    /// Nobody can, although a key is there.
-    Failed,
-}
 
 /// The door of one manager. Cheap to clone; clones are the same door.
 #[derive(Clone)]

@@ -22,7 +22,7 @@ mod rules;
 mod run;
 mod update;
 
-pub(crate) use door::{DoorState, GitDoor};
+pub(crate) use door::GitDoor;
 pub(crate) use rules::Rules;
 pub(crate) use run::{git, git_into};
 pub(crate) use update::{Pushed, Update};

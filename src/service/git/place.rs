@@ -4,6 +4,8 @@
 pub(crate) const ACCOUNT: &str = "git";
 /// The repository, which the account owns.
 pub(crate) const REPOSITORY: &str = "/home/git/code";
+/// By which name users clone it: its path in the home of the account.
+pub(crate) const NAME: &str = "code";
 /// The keys that may push. They belong to root.
 pub(crate) const KEYS: &str = "/home/git/.ssh/authorized_keys";
 /// The key by which users know the manager's node.
