@@ -79,6 +79,9 @@ pub(crate) struct StateChange {
 pub(crate) struct LogText {
     /// Its lines.
     pub log: String,
+    /// From where the next call goes on (ours); absent unless the call had one, if an empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// `list_nodes`: ids of nodes by role. Empty unless the service works.

@@ -85,7 +85,7 @@ pub fn main() -> ExitCode {
         write_error("ERROR: an argument is not UTF-8 text");
         return ExitCode::from(2);
     };
-    let is_json = words.iter().any(|word| word == "--json");
+    let is_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     ended(dispatch(&program, words), is_json)
 }
 

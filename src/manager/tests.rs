@@ -136,6 +136,9 @@ async fn each_name_of_the_manager_reaches_its_own_handler() {
         ("get_service_history", String::new()),
         ("get_manager_log", String::new()),
         ("get_agent_log", missing("agentId")),
+        ("exec", missing("agentId")),
+        ("exec_output", missing("agentId")),
+        ("exec_stop", missing("agentId")),
         (
             "get_git_info",
             r#"{"state":"CLOSED","reason":"the manager has no node of its own, whose SSH port it could use","user":"git","repository":"code","port":22}"#.into(),

@@ -37,7 +37,7 @@ pub(crate) use change::Change;
 pub(crate) use context::{ServiceContext, now, take_node};
 pub(crate) use error::MethodError;
 pub(crate) use kind::Kind;
-pub(crate) use log_file::{AGENT_LOG, LogFile};
+pub(crate) use log_file::{AGENT_LOG, LogFile, LogPart, MAX_LOG_ANSWER_BYTES};
 pub(crate) use manager_side::NodeSettings;
 pub(crate) use method::{BoundMethod, Method, bind, find, get, not_found, post, upload};
 pub use registry::kind_names;

@@ -4,6 +4,7 @@ mod clouds;
 mod confined;
 mod device;
 mod disk;
+mod exec;
 mod filter;
 mod git;
 mod house;
