@@ -22,8 +22,8 @@ const MAX_BYTES: u64 = 128 << 10;
 const OUTPUT: OutputLimits = OutputLimits { file_bytes: 16 << 20, n_files: 2, bytes_per_second: 8 << 20 };
 /// How long it has between being told to end and being killed.
 const GRACE: Duration = Duration::from_secs(2);
-/// Runs the words behind it with a file as input.
-const WITH_INPUT: &str = r#"exec "$@" < "$0""#;
+/// Runs the words behind a file with that as input.
+const WITH_INPUT: &str = r#"exec 0<"$1"; shift; exec "$@""#;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// One command that was started. Its directory holds all that is known of it.
@@ -58,7 +58,7 @@ impl Run {
             file::write_atomic(&written, &input, 0o600)
         })
         .await?;
-        let words = ["sh", "-c", WITH_INPUT].map(OsString::from).into_iter();
+        let words = ["sh", "-c", WITH_INPUT, "exec"].map(OsString::from).into_iter();
         let words = words.chain([input_path.into_os_string()]).chain(command.into_iter().map(OsString::from));
         let wanted = Supervised {
             record: run.record(),

@@ -17,7 +17,7 @@ use crate::client::error::Failure;
 use crate::client::lookup::{self, FoundService};
 use crate::client::session::Session;
 
-const MAX_INPUT_BYTES: u64 = 1 << 20;
+const MAX_INPUT_BYTES: u64 = 512 << 10;
 /// As shells do for a command that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
@@ -30,7 +30,7 @@ pub(crate) struct Exec {
     /// The command and its arguments, behind '--'
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
-    /// Give the command what is read here, at most 1 MB
+    /// Give the command what is read here, at most 512 kB
     #[arg(short = 'i', long)]
     stdin: bool,
     /// After how many seconds the command is ended, at most 3600
@@ -127,7 +127,7 @@ fn read_input() -> Result<Vec<u8>, Failure> {
     let read = io::stdin().lock().take(MAX_INPUT_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|error| Failure::said(format!("standard input cannot be read: {error}")))?;
     if bytes.len() as u64 > MAX_INPUT_BYTES {
-        return Err(Failure::said("standard input has more than 1 MB, which is the most that exec passes on"));
+        return Err(Failure::said("standard input has more than 512 kB, which is the most that exec passes on"));
     }
     Ok(bytes)
 }
