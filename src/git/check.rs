@@ -28,10 +28,13 @@ pub(super) async fn check(pushed: &Pushed, rules: &Rules) -> Result<(), String> 
     if references + n_new > MAX_REFERENCES {
         return Err(format!("the repository would have more than {MAX_REFERENCES} branches and tags: remove some"));
     }
-    let n_objects = count_objects(&ask(&["count-objects", "-v"]).await?);
+    let n_objects = count_objects(&ask(&["count-objects", "-v"]).await?) + count_kept_objects().await?;
     if n_objects > rules.max_objects {
         let most = rules.max_objects;
-        return Err(format!("the push has {n_objects} objects, and at most {most} are taken at once"));
+        return Err(format!(
+            "the repository would have {n_objects} objects, and the memory of the manager's node is enough for {most}: \
+             push without the history ('git commit-tree HEAD^{{tree}} -m Code' makes a revision that has none)"
+        ));
     }
     for revision in pushed.revisions() {
         check_revision(revision, rules).await?;
@@ -72,6 +75,15 @@ async fn check_code(revision: &str, directory: &str, rules: &Rules) -> Result<()
     let path = PathBuf::from(format!("/proc/self/fd/{}", written.as_raw_fd()));
     let contents = archive::validate(&path, &rules.archive(), &[]);
     contents.map(drop).map_err(|error| format!("the directory '{directory}' cannot be code of a service: {error}"))
+}
+
+/// Returns how many objects the repository has without those of the push.
+async fn count_kept_objects() -> Result<u64, String> {
+    let variables = ["GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH"];
+    let without = variables.iter().flat_map(|name| ["-u", name]);
+    let words: Vec<&str> = without.chain(["git", "count-objects", "-v"]).collect();
+    let said = program::run("env", &words, LIMIT).await.map_err(|error| chain(&error))?;
+    Ok(count_objects(&said))
 }
 
 async fn ask(words: &[&str]) -> Result<String, String> {

@@ -73,7 +73,7 @@ fn begin(service: Service) -> Result<u8, String> {
         }
     };
     let arguments: Vec<OsString> = arguments.into_iter().chain([place::REPOSITORY.into()]).collect();
-    room::bound_programs(&rules)?;
+    room::bound_programs(service, &rules)?;
     let attended = async { program::attend_within("git", &arguments, &environment(), LIMIT).await };
     let outcome = server::complete(attended).map_err(|error| error.to_string())?;
     outcome.map_err(|error| chain(&error))

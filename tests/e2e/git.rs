@@ -132,6 +132,7 @@ fn code_is_pushed_listed_and_enabled() {
         refused(&user);
         host_key_stays(&user);
         user.succeed(&format!("rm -rf again && git clone -q {url} again && test -f again/1/init.sh"));
+        others_do_not_reach_it(&user);
     });
 }
 
@@ -240,6 +241,19 @@ fn host_key_stays(user: &User<'_>) {
     assert_eq!(fingerprint(&user.info()), Some(before));
     // The client would refuse another key.
     user.succeed("cd code && git fetch -q origin");
+}
+
+/// The node of another application has no way to the door.
+fn others_do_not_reach_it(user: &User<'_>) {
+    let own = manager_vmid(user.state);
+    user.client("application create other");
+    user.client("application start other");
+    let nodes = fs::read_dir(user.state.join("nutshell/clouds/iaas/nodes")).expect("the cloud keeps its nodes there");
+    let mut vmids = nodes.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let is_other = |vmid: &String| *vmid != own && world::run_in(vmid, "test -d /etc/cpsmanager").0;
+    let other = vmids.find(is_other).expect("it has started");
+    let reach = |vmid: &str| world::run_in(vmid, &format!("timeout 3 bash -c '</dev/tcp/{}/22'", user.manager)).0;
+    assert!(reach(&own) && !reach(&other), "only its own application reaches a manager");
 }
 
 /// The manager's node among those of the nutshell.

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::config::ArchiveLimits;
 use crate::sys::file::{self, FileError};
 
-/// Objects of one push: a large project with its whole history has as many.
-const MAX_OBJECTS: u64 = 500_000;
+/// Objects of the repository for each megabyte of the node's memory. Git holds something of each while it packs them for a clone,
+/// for which it has half of the memory; it was measured to take half as much.
+const OBJECTS_PER_MEGABYTE: u64 = 1000;
+/// A small project with its history, and a large one.
+const OBJECTS: std::ops::RangeInclusive<u64> = 100_000..=1_000_000;
 /// Branches and tags that one push may change.
 const MAX_UPDATES: usize = 100;
 
@@ -21,18 +24,22 @@ pub(crate) struct Rules {
     pub max_entries: usize,
     /// As for archives.
     pub max_ratio: u64,
-    /// Commits, directories and files of all revisions of a push.
+    /// Commits, directories and files of all revisions of the repository.
     pub max_objects: u64,
+    /// Bytes of the node's memory.
+    pub memory_bytes: u64,
     /// Branches and tags that a push may change.
     pub max_updates: usize,
 }
 
 impl Rules {
-    /// Returns the rules where archives have these limits.
+    /// Returns the rules where archives have these limits, and the node has so much memory.
     #[must_use]
-    pub(crate) fn new(archive: &ArchiveLimits) -> Self {
+    pub(crate) fn new(archive: &ArchiveLimits, memory_bytes: u64) -> Self {
         let ArchiveLimits { max_entries, max_bytes, max_ratio } = *archive;
-        Rules { max_bytes, max_entries, max_ratio, max_objects: MAX_OBJECTS, max_updates: MAX_UPDATES }
+        let max_objects = (memory_bytes >> 20).saturating_mul(OBJECTS_PER_MEGABYTE);
+        let max_objects = max_objects.clamp(*OBJECTS.start(), *OBJECTS.end());
+        Rules { max_bytes, max_entries, max_ratio, max_objects, memory_bytes, max_updates: MAX_UPDATES }
     }
 
     /// Reads them. Blocking.
@@ -60,15 +67,36 @@ impl Rules {
     }
 }
 
+/// Returns the bytes of this node's memory, as its programs see them; 0 if that is not known. Blocking.
+#[must_use]
+pub(super) fn memory_bytes() -> u64 {
+    let text = file::read_text(Path::new("/proc/meminfo")).unwrap_or_default();
+    total_memory(&text).unwrap_or_default()
+}
+
+fn total_memory(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn memory_is_read_as_the_kernel_shows_it() {
+        assert_eq!(total_memory("MemTotal:         524288 kB\nMemFree: 1 kB\n"), Some(512 << 20));
+        assert_eq!(total_memory("MemFree: 1 kB\n"), None);
+        assert_eq!(Rules::new(&ArchiveLimits::default(), 256 << 20).max_objects, 256_000);
+        assert_eq!(Rules::new(&ArchiveLimits::default(), 0).max_objects, 100_000);
+    }
+
+    #[test]
     fn rules_are_read_as_they_were_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rules.json");
-        let rules = Rules::new(&ArchiveLimits::default());
+        let rules = Rules::new(&ArchiveLimits::default(), 1 << 30);
         rules.write(&path).unwrap();
         assert_eq!(Rules::read(&path).unwrap(), rules);
         assert_eq!(rules.archive(), ArchiveLimits::default());
