@@ -136,11 +136,11 @@ fn code_is_pushed_listed_and_enabled() {
     });
 }
 
-/// Has nodes told that code may have 8 MB.
+/// Has nodes told that code may have 16 MB.
 fn bound_archives(state: &Path) {
     let path = state.join("nutshell/director.cfg");
     let text = fs::read_to_string(&path).expect("the nutshell wrote it");
-    let bounded = text.replace("# ARCHIVE_MAX_SIZE = 2G", "ARCHIVE_MAX_SIZE = 8M");
+    let bounded = text.replace("# ARCHIVE_MAX_SIZE = 2G", "ARCHIVE_MAX_SIZE = 16M");
     assert_ne!(bounded, text);
     fs::write(path, bounded).expect("it is writable");
 }
@@ -191,13 +191,13 @@ fn refused(user: &User<'_>) {
     assert!(text.contains("20000"), "{text}");
     user.succeed("cd code && git reset -q --hard origin/main");
 
-    user.succeed("cd code && head -c 9000000 /dev/urandom > 1/big && git add -A && git commit -q -m big");
+    user.succeed("cd code && head -c 17000000 /dev/urandom > 1/big && git add -A && git commit -q -m big");
     let text = user.fail("key", "cd code && git push -q origin main");
     assert!(text.contains("pack exceeds maximum allowed size"), "{text}");
     user.succeed("cd code && git reset -q --hard origin/main");
 
     let (_, left) = world::run_in(
-        &manager_vmid(user.state),
+        &manager_vmid(user),
         "ls -A /home/git/code/objects; ls -A /var/tmp; ls /home/git/code/objects/pack | wc -l",
     );
     assert_eq!(left, "info\npack\ncpsmanager\n6", "three packs of two files, and nothing of what was refused");
@@ -216,7 +216,7 @@ fn host_key_stays(user: &User<'_>) {
     let before = fingerprint(&user.info()).expect("it is told");
     let scanned = user.succeed(&format!("ssh-keyscan -t ed25519 {} 2>/dev/null | ssh-keygen -lf -", user.manager));
     assert!(scanned.contains(before.trim_start_matches("fingerprint: ")), "{scanned}");
-    let vmid = manager_vmid(user.state);
+    let vmid = manager_vmid(user);
     let (is_killed, text) = world::run_in(&vmid, "pkill -9 -f 'conpaas manager'");
     assert!(is_killed, "{text}");
     let open = || user.client("generic git_info shop 1").contains("clone: git clone").then_some(());
@@ -245,21 +245,27 @@ fn host_key_stays(user: &User<'_>) {
 
 /// The node of another application has no way to the door.
 fn others_do_not_reach_it(user: &User<'_>) {
-    let own = manager_vmid(user.state);
     user.client("application create other");
     user.client("application start other");
-    let nodes = fs::read_dir(user.state.join("nutshell/clouds/iaas/nodes")).expect("the cloud keeps its nodes there");
-    let mut vmids = nodes.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let is_other = |vmid: &String| *vmid != own && world::run_in(vmid, "test -d /etc/cpsmanager").0;
-    let other = vmids.find(is_other).expect("it has started");
-    let reach = |vmid: &str| world::run_in(vmid, &format!("timeout 3 bash -c '</dev/tcp/{}/22'", user.manager)).0;
-    assert!(reach(&own) && !reach(&other), "only its own application reaches a manager");
+    let (own, others): (Vec<_>, Vec<_>) = managers(user.state).into_iter().partition(|(_, ip)| *ip == user.manager);
+    let reach = |(vmid, _): &(String, String)| {
+        world::run_in(vmid, &format!("timeout 3 bash -c '</dev/tcp/{}/22'", user.manager)).0
+    };
+    assert!(own.len() == 1 && others.len() == 1, "{own:?} {others:?}");
+    assert!(own.iter().all(reach) && !others.iter().any(reach), "only its own application reaches a manager");
 }
 
-/// The manager's node among those of the nutshell.
-fn manager_vmid(state: &Path) -> String {
+fn manager_vmid(user: &User<'_>) -> String {
+    let own = managers(user.state).into_iter().find(|(_, ip)| *ip == user.manager);
+    own.expect("the manager has a node").0
+}
+
+/// The nodes of managers, each with its address.
+fn managers(state: &Path) -> Vec<(String, String)> {
     let nodes = fs::read_dir(state.join("nutshell/clouds/iaas/nodes")).expect("the cloud keeps its nodes there");
-    let mut vmids = nodes.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let is_manager = |vmid: &String| world::run_in(vmid, "test -d /etc/cpsmanager").0;
-    vmids.find(is_manager).expect("one of them is the manager's")
+    let records = nodes.flatten().filter_map(|entry| fs::read(entry.path().join("node.json")).ok());
+    let records = records.filter_map(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    let word = |record: &serde_json::Value, name: &str| record[name].as_str().unwrap_or_default().to_owned();
+    let records = records.filter(|record| word(record, "role") == "manager");
+    records.map(|record| (word(&record, "vmid"), word(&record, "ip"))).collect()
 }

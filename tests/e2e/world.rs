@@ -198,7 +198,10 @@ pub(crate) fn group(vmid: &str, controller: &str) -> Option<PathBuf> {
 fn groups_of(vmid: &str) -> Vec<PathBuf> {
     let number = vmid.rsplit('-').next().expect("it has a last part");
     let state = PathBuf::from(std::env::var_os("CONPAAS_E2E_STATE").expect("the outer test sets it"));
-    groups(Path::new("/sys/fs/cgroup"), &format!("lxc.payload.{}{number}", mark(&state)))
+    // The cloud of this world, or that of its nutshell.
+    let marks = [mark(&state), enter::mark(&state.join("nutshell/clouds/iaas"))];
+    let found = marks.iter().map(|mark| groups(Path::new("/sys/fs/cgroup"), &format!("lxc.payload.{mark}{number}")));
+    found.flatten().collect()
 }
 
 /// Runs a shell command in a node, within all of its limits, and gives its output and whether it succeeded.
