@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::serve::Service;
+use super::request::Service;
 use crate::service::git::{Rules, place};
 use crate::sys::file;
 use crate::sys::lock::DirectoryLock;
