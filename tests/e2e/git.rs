@@ -200,7 +200,7 @@ fn refused(user: &User<'_>) {
         &manager_vmid(user),
         "ls -A /home/git/code/objects; ls -A /var/tmp; ls /home/git/code/objects/pack | wc -l",
     );
-    assert_eq!(left, "info\npack\ncpsmanager\n6", "three packs of two files, and nothing of what was refused");
+    assert_eq!(left, "info\npack\ncpsmanager\n4", "two packs of two files, and nothing of what was refused");
 
     // Hooks and configurations that are pushed are files like others.
     user.commit("1/hooks/post-receive", "#!/bin/sh\necho HOOKED\n");
