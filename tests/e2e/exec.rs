@@ -131,7 +131,7 @@ fn nothing_stays(nutshell: &Nutshell, state: &Path, (node, id): &(String, String
 
     let marker = state.join("begun");
     let begun = format!(
-        "(conpaas exec shop 1 {node} -- sh -c 'echo begun; exec sleep 1000' > {0} & echo $! > {0}.pid)",
+        "(conpaas exec shop 1 {node} -- sh -c 'echo begun; exec sleep 1000' > {0} 2> /dev/null & echo $! > {0}.pid)",
         marker.display()
     );
     assert!(shell(nutshell, &begun).status.success());
