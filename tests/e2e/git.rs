@@ -217,7 +217,7 @@ fn host_key_stays(user: &User<'_>) {
     let scanned = user.succeed(&format!("ssh-keyscan -t ed25519 {} 2>/dev/null | ssh-keygen -lf -", user.manager));
     assert!(scanned.contains(before.trim_start_matches("fingerprint: ")), "{scanned}");
     let vmid = manager_vmid(user);
-    let (is_killed, text) = world::run_in(&vmid, "pkill -9 -f 'conpaas manager'");
+    let (is_killed, text) = world::run_in(&vmid, "pkill -9 -f '[c]onpaas manager'");
     assert!(is_killed, "{text}");
     let open = || user.client("generic git_info shop 1").contains("clone: git clone").then_some(());
     let answers =
