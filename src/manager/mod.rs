@@ -16,6 +16,7 @@ mod dispatch;
 mod lost;
 mod method;
 mod operation;
+mod push;
 mod run;
 
 pub(crate) use run::run;

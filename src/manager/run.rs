@@ -10,6 +10,7 @@ use super::core::Manager;
 use super::dispatch::ManagerDispatch;
 use super::lost::{LostDispatch, open_database};
 use super::operation;
+use super::push;
 use crate::config::ManagerConfig;
 use crate::node;
 use crate::node::{
@@ -46,6 +47,7 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     operation::resume(&manager).await?;
     let dispatch = Arc::new(ManagerDispatch { manager: Arc::clone(&manager) });
     node::listen(address, port, uploads, &credentials, dispatch, &tasks).await?;
+    push::begin(&manager);
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
     tasks.spawn("sweeper", operation::sweep(manager, tasks.stopping()));
     // The first line of ConPaaS 2.0; whoever starts a manager may wait for it.

@@ -113,6 +113,19 @@ pub(crate) trait ManagerKind: Send + Sync {
         false
     }
 
+    /// Refuses that another code version is enabled while its nodes work.
+    ///
+    /// # Errors
+    /// Returns the text for the caller.
+    async fn can_enable_code(&self, _service: &ServiceContext) -> Result<(), MethodError> {
+        Ok(())
+    }
+
+    /// Returns the role of the nodes at which visitors come in over the web; `None` for a service that is no site.
+    fn entry_role(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Returns its methods, besides those of every service.
     fn methods(&self) -> &'static [Method<ServiceContext>];
 }

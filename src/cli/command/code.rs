@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::pushing::{self, Switch};
 use super::service_names::{FileOfService, ServiceNames};
 use super::wait;
 use crate::api::manager::{CodeVersion, CodeVersionId};
@@ -30,6 +31,15 @@ pub(crate) enum CodeCommand {
     UploadKey(FileOfService),
     /// List the SSH keys
     ListKeys(ServiceNames),
+    /// Show how code is pushed with git
+    GitInfo(ServiceNames),
+    /// Say whether what is pushed is enabled at once
+    AutoEnable {
+        #[command(flatten)]
+        names: ServiceNames,
+        /// Whether it is
+        mode: Switch,
+    },
     /// Upload a new code version
     UploadCode(FileOfService),
     /// List uploaded code versions
@@ -85,9 +95,13 @@ impl CodeCommand {
         let (session, kind) = (&run.session, Some(kind));
         match self {
             CodeCommand::UploadKey(file) => {
-                upload_key(session, &file.names.find(session, kind).await?, &file.filename).await
+                upload_key(run, &file.names.find(session, kind).await?, &file.filename).await
             }
             CodeCommand::ListKeys(names) => list_keys(session, &names.find(session, kind).await?).await,
+            CodeCommand::GitInfo(names) => pushing::git_info(session, &names.find(session, kind).await?).await,
+            CodeCommand::AutoEnable { names, mode } => {
+                pushing::auto_enable(session, &names.find(session, kind).await?, mode).await
+            }
             CodeCommand::UploadCode(file) => {
                 upload_code(run, &file.names.find(session, kind).await?, &file.filename).await
             }
@@ -106,11 +120,12 @@ impl CodeCommand {
     }
 }
 
-async fn upload_key(session: &Session, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
+async fn upload_key(run: &Invocation, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
     if upload::is_readable(path) && file::read(path)?.trim_ascii().is_empty() {
         return Err(Failure::said(format!("the key file '{}' is empty", path.display())));
     }
-    let done = session.upload_authorized_key(found, path).await?;
+    let done = run.session.upload_authorized_key(found, path).await?;
+    pushing::note_how(run, found).await;
     Ok(Reply::line(format!("{}.", done.outcome), &done))
 }
 

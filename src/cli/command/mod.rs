@@ -11,6 +11,7 @@ mod local_user;
 mod loss;
 mod nodes;
 mod owned_volume;
+mod pushing;
 mod service;
 pub(crate) mod service_names;
 mod user;

@@ -149,6 +149,18 @@ pub(crate) fn set_service_settings(
     Ok(())
 }
 
+/// Returns whether a service runs what is pushed as soon as it is pushed.
+pub(crate) fn auto_enable(tx: &Transaction<'_>, sid: ServiceId) -> Result<bool, StoreError> {
+    let found = tx.query_row("SELECT auto_enable FROM service WHERE sid = ?1", [sid.0], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Says whether a service runs what is pushed as soon as it is pushed.
+pub(crate) fn set_auto_enable(tx: &Transaction<'_>, sid: ServiceId, is_wanted: bool) -> Result<(), StoreError> {
+    tx.execute("UPDATE service SET auto_enable = ?2 WHERE sid = ?1", (sid.0, is_wanted))?;
+    Ok(())
+}
+
 /// Says why the last operation was undone, or that it was not.
 pub(crate) fn set_last_failure(tx: &Transaction<'_>, sid: ServiceId, failure: Option<&str>) -> Result<(), StoreError> {
     tx.execute("UPDATE service SET last_failure = ?2 WHERE sid = ?1", (sid.0, failure))?;

@@ -83,6 +83,10 @@ impl ManagerKind for Generic {
         true
     }
 
+    async fn can_enable_code(&self, service: &ServiceContext) -> Result<(), MethodError> {
+        expect_no_scripts(service.clone()).await
+    }
+
     fn methods(&self) -> &'static [Method<ServiceContext>] {
         METHODS
     }

@@ -86,6 +86,10 @@ impl ManagerKind for Php {
         true
     }
 
+    fn entry_role(&self) -> Option<&'static str> {
+        Some(web::PROXY)
+    }
+
     fn methods(&self) -> &'static [Method<ServiceContext>] {
         METHODS
     }
