@@ -359,6 +359,7 @@ mod tests {
             ("director", 2),
             ("generic", 31),
             ("helloworld", 18),
+            ("java", 24),
             ("php", 27),
         ];
         for (name, count) in counts {
