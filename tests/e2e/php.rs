@@ -22,33 +22,33 @@ for _ in range(int(sys.argv[3])):
 jar.save(ignore_discard=True)
 ";
 
-struct Site<'a> {
-    nutshell: &'a Nutshell,
-    directory: &'a Path,
+pub(super) struct Site<'a> {
+    pub(super) nutshell: &'a Nutshell,
+    pub(super) directory: &'a Path,
 }
 
 impl Site<'_> {
-    fn client(&self, words: &str) -> String {
+    pub(super) fn client(&self, words: &str) -> String {
         let words: Vec<&str> = std::iter::once("conpaas").chain(words.split(' ')).collect();
         self.nutshell.type_command(&words)
     }
 
     /// What a deployment says that fails.
-    fn fail_to_deploy(&self, directory: &Path) -> String {
+    pub(super) fn fail_to_deploy(&self, directory: &Path) -> String {
         let output = self.nutshell.run("shell", &["--", "conpaas", "deploy", &directory.display().to_string()]);
         assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
     /// Rows of `list_nodes` as (role, address).
-    fn nodes(&self) -> BTreeSet<(String, String)> {
-        let text = self.client("php list_nodes shop 1");
+    pub(super) fn nodes(&self) -> BTreeSet<(String, String)> {
+        let text = self.client("service list_nodes shop 1");
         let rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let rows = rows.filter(|words| words.len() == 6 && words[0] != "aid");
         rows.map(|words| (words[2].to_owned(), words[3].to_owned())).collect()
     }
 
-    fn fetch(&self, url: &str, times: u32) -> Vec<String> {
+    pub(super) fn fetch(&self, url: &str, times: u32) -> Vec<String> {
         let jar = self.directory.join("cookies").display().to_string();
         let text = self.nutshell.type_command(&["python3", "-c", FETCH, &jar, url, &times.to_string()]);
         text.lines().map(str::to_owned).collect()

@@ -106,6 +106,12 @@ pub(crate) fn git_base() -> PathBuf {
     image("services", &recipes, "git", &["--service", "generic,php,helloworld,development"])
 }
 
+/// The root file system of nodes that serve web applications in Java.
+pub(crate) fn java_base() -> PathBuf {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
+    image("services", &recipes, "java", &["--service", "java,development"])
+}
+
 /// The directory `name` that is built of a recipe, once on this machine.
 pub(crate) fn image(recipe: &str, recipes: &Path, name: &str, options: &[&str]) -> PathBuf {
     let place = Path::new("/var/tmp/conpaas-test").join(name);

@@ -17,6 +17,7 @@ pub(crate) mod service_names;
 mod user;
 pub(crate) mod volume;
 pub(crate) mod wait;
+pub(crate) mod web_counts;
 
 use super::group::Group;
 

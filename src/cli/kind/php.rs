@@ -7,13 +7,13 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::api::web::{Cdn, PhpConfiguration};
 use crate::cli::command::code::CodeCommand;
-use crate::cli::command::every_service::{KindCommand, Roles};
+use crate::cli::command::every_service::KindCommand;
 use crate::cli::command::service_names::ServiceNames;
-use crate::cli::deployment::{Deployment, Entry};
+use crate::cli::command::web_counts::WebCounts;
+use crate::cli::deployment::{Deployment, Entry, Parcel};
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
-use crate::client::manager::Counts;
 use crate::client::session::Session;
 use crate::client::wait::{self, Awaited};
 use crate::model::State;
@@ -22,8 +22,13 @@ use crate::model::State;
 pub(crate) const NAME: &str = "php";
 
 /// How `deploy` brings a site on the air.
-pub(super) const DEPLOYMENT: Deployment =
-    Deployment { kind: NAME, enable_method: "update_php_configuration", looks_like, entry: Entry::Site("proxy") };
+pub(super) const DEPLOYMENT: Deployment = Deployment {
+    kind: NAME,
+    enable_method: "update_php_configuration",
+    looks_like,
+    parcel: Parcel::directory,
+    entry: Entry::Site("proxy"),
+};
 
 /// A site without a program is served as well.
 fn looks_like(directory: &Path) -> Option<&'static str> {
@@ -59,20 +64,6 @@ pub(crate) enum PhpCommand {
     Debug(Debug),
 }
 
-/// How many nodes of each role.
-#[derive(Debug, Args)]
-pub(crate) struct WebCounts {
-    /// Number of nodes that run the program; 1 when no role is given
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
-    backend: Option<i64>,
-    /// Number of nodes that take requests
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
-    proxy: Option<i64>,
-    /// Number of nodes that serve static files
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
-    web: Option<i64>,
-}
-
 /// A value of the PHP configuration.
 #[derive(Debug, Args)]
 pub(crate) struct NewValue {
@@ -98,15 +89,6 @@ pub(crate) struct Debug {
 enum Switch {
     On,
     Off,
-}
-
-impl Roles for WebCounts {
-    fn counts(&self) -> Counts {
-        let given = [self.backend, self.proxy, self.web];
-        let default = i64::from(given.iter().all(Option::is_none));
-        let of = |count: Option<i64>, default| count.unwrap_or(default);
-        Counts::from([("backend", of(self.backend, default)), ("proxy", of(self.proxy, 0)), ("web", of(self.web, 0))])
-    }
 }
 
 #[async_trait(?Send)]

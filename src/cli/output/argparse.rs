@@ -360,6 +360,7 @@ mod tests {
             ("generic", 33),
             ("helloworld", 18),
             ("php", 29),
+            ("java", 26),
         ];
         for (name, count) in counts {
             let command = find(name).unwrap().command("x");

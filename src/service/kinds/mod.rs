@@ -2,4 +2,5 @@
 
 pub(crate) mod generic;
 pub(crate) mod helloworld;
+pub(crate) mod java;
 pub(crate) mod php;

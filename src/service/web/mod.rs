@@ -11,9 +11,10 @@ mod logs;
 mod methods;
 pub(crate) mod plan;
 mod roles;
+pub(crate) mod war;
 
-pub(crate) use logs::logs_of;
-pub(crate) use methods::{Weights, get_node_info, get_service_performance, list_nodes, take_weights};
+pub(crate) use logs::{java_logs, php_logs};
+pub(crate) use methods::{SiteSettings, Weights, get_node_info, get_service_performance, list_nodes, update_weights};
 pub(crate) use roles::{PROXY, ROLES, check_addition, check_removal, counts_of, start_counts};
 
 /// Where proxies listen.
