@@ -18,4 +18,5 @@ mod package;
 mod php;
 mod power;
 mod tenants;
+mod visited;
 mod world;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::place::{GRACE, Place};
+use super::reload;
 use super::wanted::Wanted;
 use crate::api::web::{HttpProxy, Php, Server, SessionStore};
 use crate::service::error::MethodError;
@@ -60,6 +61,7 @@ struct NginxValues<'a> {
     backends: Vec<&'a Server>,
     servers: Vec<&'a Server>,
     max_body_mb: u32,
+    keep_no_connection: PathBuf,
 }
 
 /// What `fpm.conf` and `php.ini` are filled with.
@@ -129,6 +131,7 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
             .map(|proxy| proxy.web_list.iter().filter(has_weight).collect())
             .unwrap_or_default(),
         max_body_mb: proxy.map_or(0, |proxy| proxy.max_body_mb),
+        keep_no_connection: reload::mark(place),
     };
     let rendered =
         |values: &NginxValues<'_>| NGINX_FILES.render("nginx.conf", values).map_err(|error| not_filled(&error));

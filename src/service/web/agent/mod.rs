@@ -13,6 +13,7 @@
 mod code;
 mod daemons;
 mod place;
+mod reload;
 #[cfg(test)]
 mod tests;
 mod wanted;
@@ -25,6 +26,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use self::place::Place;
+use self::reload::{Closing, OldWorkers};
 use self::wanted::{Wanted, WantedFile};
 use super::logs;
 use crate::api::params::bad;
@@ -36,7 +38,7 @@ use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::method::{BoundMethod, Method, bind, get, post, upload};
 use crate::service::reply::Reply;
-use crate::supervise::daemon::{DaemonState, Outcome, Supervisor};
+use crate::supervise::daemon::{Change, DaemonState, DaemonStatus, Outcome, Supervisor};
 use crate::sys::{self, file};
 
 const METHODS: &[Method<Arc<WebAgent>>] = &[
@@ -118,6 +120,8 @@ impl AgentKind for WebAgent {
 
     async fn resume(self: Arc<Self>) {
         let agent = Arc::clone(&self);
+        sys::blocking(move || reload::forget(&reload::mark(&agent.place))).await;
+        let agent = Arc::clone(&self);
         sys::blocking(move || match agent.file.read() {
             Ok(wanted) => code::remove_leftovers(&agent.place, &wanted.code),
             Err(error) => tracing::error!("{}", sys::chain(&error)),
@@ -139,7 +143,7 @@ impl WebAgent {
         let mut wanted = sys::blocking(move || agent.file.read()).await?;
         let before = wanted.clone();
         change(&mut wanted);
-        if let Err(error) = self.bring_to(wanted).await {
+        if let Err(error) = self.bring_to(&before, wanted).await {
             // What a program refuses is not taken up again at the next start.
             let agent = Arc::clone(self);
             sys::blocking(move || agent.file.write(&before)).await?;
@@ -148,8 +152,11 @@ impl WebAgent {
         Ok(Reply::nothing())
     }
 
-    async fn bring_to(self: &Arc<Self>, wanted: Wanted) -> Result<(), MethodError> {
+    async fn bring_to(self: &Arc<Self>, before: &Wanted, wanted: Wanted) -> Result<(), MethodError> {
         let agent = Arc::clone(self);
+        let drops_servers = reload::drops_servers(before.proxy.as_ref(), wanted.proxy.as_ref());
+        let closing = self.closing(before, &wanted).await;
+        let workers = self.workers().await;
         let daemons = sys::blocking(move || {
             let newest = wanted.code.last().map_or("", String::as_str);
             let root = code::document_root(&agent.place, newest);
@@ -162,8 +169,27 @@ impl WebAgent {
             Ok::<_, MethodError>(daemons)
         })
         .await?;
-        let failures: Vec<String> = self.daemons.apply(daemons).await.into_iter().filter_map(failure).collect();
+        let outcomes = self.daemons.apply(daemons).await;
+        let is_reload = |outcome: &Outcome| {
+            outcome.name.as_str() == daemons::NGINX && matches!(outcome.change, Ok(Change::Reloaded))
+        };
+        if let Some(workers) = workers.filter(|_| outcomes.iter().any(is_reload)) {
+            workers.leave().await;
+            drop(closing);
+            if drops_servers {
+                workers.end().await;
+            }
+        }
+        let failures: Vec<String> = outcomes.into_iter().filter_map(failure).collect();
         if failures.is_empty() { Ok(()) } else { Err(MethodError::refused(failures.join("; "))) }
+    }
+
+    /// Returns whether a version is here as a whole. What visitors are served is never replaced, and what programs of the
+    /// site wrote beside their files stays when it is served again.
+    async fn has_code(self: &Arc<Self>, version: &str) -> Result<bool, MethodError> {
+        let directory = self.place.www.join(version);
+        let is_known = self.wanted().await?.code.iter().any(|known| known == version);
+        Ok(is_known && sys::blocking(move || directory.is_dir()).await)
     }
 
     async fn wanted(self: &Arc<Self>) -> Result<Wanted, MethodError> {
@@ -171,9 +197,26 @@ impl WebAgent {
         Ok(sys::blocking(move || agent.file.read()).await?)
     }
 
+    /// Has nginx keep no connection for as long as the answer is held, if it is about to read another configuration.
+    async fn closing(&self, before: &Wanted, after: &Wanted) -> Option<Closing> {
+        let proxy = before.proxy.as_ref()?;
+        let is_up = self.status(daemons::NGINX).is_some_and(|nginx| nginx.state == DaemonState::Ready);
+        let is_other = before.web != after.web || after.proxy.as_ref().is_none_or(|new| proxy.differs_for_nginx(new));
+        if is_up && is_other { Some(Closing::begin(&self.place, proxy).await) } else { None }
+    }
+
+    /// Returns the workers of nginx, if it runs.
+    async fn workers(&self) -> Option<OldWorkers> {
+        let main = self.status(daemons::NGINX)?.process?;
+        Some(sys::blocking(move || OldWorkers::of(main)).await)
+    }
+
+    fn status(&self, daemon: &str) -> Option<DaemonStatus> {
+        self.daemons.status().into_iter().find(|status| status.name.as_str() == daemon)
+    }
+
     fn state(&self, daemon: &str) -> RoleState {
-        let of_name = self.daemons.status().into_iter().find(|status| status.name.as_str() == daemon);
-        match of_name.map(|status| status.state) {
+        match self.status(daemon).map(|status| status.state) {
             Some(DaemonState::Ready) => RoleState::Running,
             Some(DaemonState::Stopping) => RoleState::Stopping,
             None | Some(DaemonState::Stopped) => RoleState::Stopped,
@@ -271,7 +314,9 @@ async fn get_php_state(agent: Arc<WebAgent>, call: Call) -> Result<Reply, Method
 async fn update_php_code(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodError> {
     let (version, received) = ReceivedCode::take_version(&agent.environment.config, call).await?;
     let _change = agent.change.lock().await;
-    code::take(&agent.place, &version, &received).await?;
+    if !agent.has_code(&version).await? {
+        code::take(&agent.place, &version, &received).await?;
+    }
     let owner = Arc::clone(&agent);
     sys::blocking(move || {
         let mut wanted = owner.file.read()?;
