@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
+use super::care::Care;
 use super::context::ServiceContext;
 use super::error::MethodError;
 use super::log_file::LogFile;
@@ -111,6 +112,11 @@ pub(crate) trait ManagerKind: Send + Sync {
     /// Returns whether the manager's git repository holds code for services of this kind.
     fn has_git_code(&self) -> bool {
         false
+    }
+
+    /// Returns how the manager looks after working nodes of this kind, if it does.
+    fn care(&self) -> Option<&'static Care> {
+        None
     }
 
     /// Returns its methods, besides those of every service.

@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::logs_of;
 use super::roles::{BACKEND, PROXY, ROLES, WEB};
-use crate::api::web::Performance;
 use crate::service::call::Call;
 use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
@@ -44,15 +43,6 @@ pub(crate) async fn get_node_info(service: ServiceContext, call: Call) -> Result
         shown.iter().map(|(role, flag)| ((*flag).to_owned(), roles.plays(role))).collect()
     };
     service.node_info(call, logs_of, flags).await
-}
-
-/// `get_service_performance`: zeros, as ConPaaS 2.0 answers.
-///
-/// # Errors
-/// Returns an error if a parameter is left.
-pub(crate) async fn get_service_performance(_service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
-    call.finish()?;
-    Ok(Reply::of(&Performance::default()))
 }
 
 /// Takes the parameters of `update_nodes_weight`: every id must be that of a node in its role.

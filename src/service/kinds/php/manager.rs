@@ -8,6 +8,7 @@ use crate::api::manager::ServiceInfo;
 use crate::archive::Contents;
 use crate::model::CodeFormat;
 use crate::service::call::Call;
+use crate::service::care::{self, Care};
 use crate::service::code;
 use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
@@ -31,7 +32,8 @@ const METHODS: &[Method<ServiceContext>] = &[
     post("delete_code_version", |service, call| Box::pin(code::delete(service, call))),
     get("list_authorized_keys", |service, call| Box::pin(code::list_authorized_keys(service, call))),
     upload("upload_authorized_key", |service, call| Box::pin(code::upload_authorized_key(service, call))),
-    get("get_service_performance", |service, call| Box::pin(web::get_service_performance(service, call))),
+    get("get_service_performance", |service, call| Box::pin(care::get_service_performance(service, &web::CARE, call))),
+    get("get_metrics", |service, call| Box::pin(care::get_metrics(service, &web::CARE, call))),
     post("update_nodes_weight", |service, call| Box::pin(configuration::update_weights(service, call))),
     get("get_configuration", |service, call| Box::pin(configuration::get(service, call))),
     post("update_php_configuration", |service, call| Box::pin(configuration::update(service, call))),
@@ -80,6 +82,10 @@ impl ManagerKind for Php {
 
     fn check_removal(&self, nodes: &[NodeRow], counts: &Counts) -> Result<(), MethodError> {
         web::check_removal(nodes, counts)
+    }
+
+    fn care(&self) -> Option<&'static Care> {
+        Some(&web::CARE)
     }
 
     fn has_git_code(&self) -> bool {

@@ -11,9 +11,13 @@
 //! - The document root of web nodes is that of the newest code version.
 
 mod code;
+mod connections;
 mod daemons;
+mod figures;
 mod place;
+mod proxy_log;
 mod reload;
+mod rotation;
 #[cfg(test)]
 mod tests;
 mod wanted;
@@ -26,6 +30,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use self::place::Place;
+use self::proxy_log::ProxyLog;
 use self::reload::{Closing, OldWorkers};
 use self::wanted::{Wanted, WantedFile};
 use super::logs;
@@ -34,6 +39,7 @@ use crate::api::web::{HttpProxy, HttpProxyState, Php, PhpState, Returned, RoleSt
 use crate::service::agent_side::{AgentEnvironment, AgentKind};
 use crate::service::call::Call;
 use crate::service::code::ReceivedCode;
+use crate::service::context::now;
 use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::method::{BoundMethod, Method, bind, get, post, upload};
@@ -56,10 +62,14 @@ const METHODS: &[Method<Arc<WebAgent>>] = &[
     post("updatePHP", |agent, call| Box::pin(create_php(agent, call))),
     post("stopPHP", |agent, call| Box::pin(stop(agent, call, |wanted| wanted.php = None))),
     get("getPHPState", |agent, call| Box::pin(get_php_state(agent, call))),
+    get("getFigures", |agent, call| Box::pin(get_figures(agent, call))),
     upload("updatePHPCode", |agent, call| Box::pin(update_php_code(agent, call))),
 ];
 /// The network namespace of a node is its own, and so is this number: the first port that any account may take.
 const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+
+/// The log of the requests of visitors, as `proxy.conf` names it.
+const PROXY_LOG: &str = "nginx-proxy-access.log";
 
 struct WebAgent {
     environment: AgentEnvironment,
@@ -68,6 +78,7 @@ struct WebAgent {
     daemons: Supervisor,
     /// Held while something changes, so that two calls never mix.
     change: Mutex<()>,
+    proxy_log: std::sync::Mutex<ProxyLog>,
 }
 
 /// Makes the side of a node.
@@ -81,6 +92,7 @@ pub(crate) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>,
     let daemons = Supervisor::new(&directory.join("daemons"), environment.tasks.clone());
     prepare(&place)?;
     Ok(Arc::new(WebAgent {
+        proxy_log: std::sync::Mutex::new(ProxyLog::new(&place.cache.join(PROXY_LOG))),
         environment: environment.clone(),
         place,
         file: WantedFile::new(&directory),
@@ -309,6 +321,14 @@ async fn get_php_state(agent: Arc<WebAgent>, call: Call) -> Result<Reply, Method
     call.finish()?;
     let php = agent.wanted().await?.php.ok_or_else(|| MethodError::refused("No PHP runs in this node"))?;
     Ok(Reply::of(&Returned { value: PhpState { state: agent.state(daemons::PHP_FPM), port: php.port } }))
+}
+
+async fn get_figures(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let wanted = agent.wanted().await?;
+    let daemons = agent.daemons.status();
+    let asked = move || figures::of(&wanted, &agent.place, &agent.proxy_log, &daemons, now());
+    Ok(Reply::of(&sys::blocking(asked).await))
 }
 
 async fn update_php_code(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodError> {
