@@ -1,7 +1,8 @@
 //! How the manager looks after a service: the sub-commands of every kind that has such care. A kind's
 //! group flattens [`CareCommand`] among its own.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::de::IgnoredAny;
 
 use super::service_names::ServiceNames;
 use crate::api::manager::MetricsText;
@@ -10,6 +11,7 @@ use crate::cli::invocation::Invocation;
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
 use crate::client::session::Session;
+use crate::rpc::RpcCall;
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
@@ -19,6 +21,24 @@ pub(crate) enum CareCommand {
     GetPerformance(ServiceNames),
     /// Display the figures of the service and its nodes, for Prometheus
     Metrics(ServiceNames),
+    /// Say whether nodes that died are made anew
+    SelfHealing(SelfHealing),
+}
+
+/// Whether nodes that died are made anew.
+#[derive(Debug, Args)]
+pub(crate) struct SelfHealing {
+    #[command(flatten)]
+    names: ServiceNames,
+    /// Whether nodes that died are made anew
+    mode: Switch,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 impl CareCommand {
@@ -34,6 +54,13 @@ impl CareCommand {
                 let found = names.find(session, Some(kind)).await?;
                 let text: MetricsText = session.service(&found, "get_metrics").await?;
                 Ok(Reply::line(text.metrics.trim_end(), &text))
+            }
+            CareCommand::SelfHealing(wanted) => {
+                let found = wanted.names.find(session, Some(kind)).await?;
+                let is_on = wanted.mode == Switch::On;
+                let call = RpcCall::post(found.service.0, "set_self_healing").param("enable", is_on);
+                session.manager::<IgnoredAny>(found.application, call).await?;
+                Ok(Reply::done(format!("Self-healing is {}.", if is_on { "on" } else { "off" })))
             }
         }
     }

@@ -7,4 +7,5 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("0003_outcome.sql"),
     include_str!("0004_code_notes.sql"),
     include_str!("0005_kept_volume.sql"),
+    include_str!("0006_care.sql"),
 ];

@@ -1,0 +1,12 @@
+//! Looks after services that work: every few seconds their nodes are asked what they do.
+//!
+//! ```text
+//!   a node does not answer several times ──▶ told in the history; made anew by an operation (heal_nodes)
+//! ```
+//!
+//! What is done is decided elsewhere ([`crate::service::care`]); what must survive a restart is in the store.
+
+mod pulse;
+mod round;
+
+pub(crate) use round::look_after;
