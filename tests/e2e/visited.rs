@@ -110,6 +110,42 @@ fn a_dead_node_is_made_anew_and_visitors_hardly_notice() {
     });
 }
 
+#[test]
+fn backends_come_when_visitors_wait_too_long() {
+    let image = world::php_base();
+    world::inside("e2e::visited::backends_come_when_visitors_wait_too_long", |state| async move {
+        let (namespace, nutshell) = world::nutshell(&state, &state, &image);
+        let (site, address) = begin(&nutshell, &state);
+        enable(&site, "<?php usleep(20000); echo 'slow';\n");
+        assert!(site.client("php get_performance shop 1").contains("request_rate: 0 requests/s"));
+        let visitors = Visitors::come(&namespace, address, &["/"]);
+        let figures = || {
+            let text = site.client("php metrics shop 1");
+            let rate = text.lines().find(|line| line.starts_with("conpaas_requests_per_second{"))?;
+            let rate: u64 = rate.rsplit(' ').next()?.parse().ok()?;
+            (rate > 5).then_some(())
+        };
+        wait_until_within(LIMIT, "the visitors are counted", figures);
+        let performance = site.client("php get_performance shop 1");
+        let took = performance.lines().find_map(|line| line.strip_prefix("response_time: ")).expect("it is told");
+        let took: u64 = took.trim_end_matches(" ms").parse().expect("it is a number");
+        assert!(took >= 15, "a page takes 20 ms: {performance}");
+
+        site.client("php enable_autoscaling shop 1 0 5 low --max-nodes 2");
+        assert!(site.client("php get_php_config shop 1").contains("autoscaling: True"));
+        let history = || site.client("php get_history shop 1");
+        let is_grown = || (history().matches("Autoscaling: 1 more: answers take").count() == 2).then_some(());
+        wait_until_within(LIMIT, "there are two backends", is_grown);
+        let is_told = || history().contains("but there are 2 nodes, as many as are allowed").then_some(());
+        wait_until_within(LIMIT, "the limit is told", is_told);
+        site.client("php disable_autoscaling shop 1");
+        let backends = site.nodes().into_iter().filter(|(role, _)| role == "backend").count();
+        assert_eq!(backends, 2);
+        let seen = visitors.go();
+        assert_eq!(seen.n_failed, 0, "{seen:?}");
+    });
+}
+
 /// Kills all processes of a node whose names begin with `program`; without one all at one moment, as a power cut does.
 fn kill(state: &Path, node: &str, program: &str) {
     let number = node.rsplit('-').next().expect("it has a last part");

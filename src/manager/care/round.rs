@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::pulse::Pulse;
+use super::scale::{Watch, scale};
 use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
 use crate::model::{ServiceId, State};
@@ -25,6 +26,7 @@ const SHORT_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 struct Memory {
     pulse: Pulse,
+    watch: Watch,
 }
 
 /// Looks after all services until `stop`.
@@ -54,7 +56,7 @@ pub(crate) async fn look_after(manager: Arc<Manager>, stop: CancellationToken) {
         let running = rows.into_iter().filter(|row| row.state == State::Running);
         let cared = running.filter_map(|row| manager.service(row)).filter_map(|service| {
             let care = service.kind.manager.care()?;
-            let new = || Memory { pulse: Pulse::new(Arc::clone(&old)) };
+            let new = || Memory { pulse: Pulse::new(Arc::clone(&old)), watch: Watch::default() };
             let memory = memories.remove(&service.row.sid).unwrap_or_else(new);
             Some((service, care, memory))
         });
@@ -83,7 +85,7 @@ async fn round(manager: &Arc<Manager>, service: &Service, care: &Care, memory: &
     let sid = service.row.sid;
     let document = manager.store.read(move |tx| CareDocument::read(tx, sid)).await?;
     if dead.is_empty() {
-        return Ok(());
+        return scale(manager, service, care, &document, &states, &mut memory.watch).await;
     }
     let n_dead = i64::try_from(dead.len()).unwrap_or(i64::MAX);
     let why = match document.healing(dead.len(), now()) {

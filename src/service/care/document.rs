@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::scaling::Scaling;
 use crate::model::ServiceId;
 use crate::store::StoreError;
 use crate::store::manager::{self as store, Transaction};
@@ -34,11 +35,15 @@ pub(crate) struct CareDocument {
     pub self_healing: bool,
     /// When nodes were made anew, in seconds since 1970, one entry a node.
     pub healed_at: Vec<f64>,
+    /// How nodes come and go with the load, if they do.
+    pub scaling: Option<Scaling>,
+    /// When the last ones came or went by that, in seconds since 1970.
+    pub scaled_at: Option<f64>,
 }
 
 impl Default for CareDocument {
     fn default() -> Self {
-        CareDocument { self_healing: true, healed_at: Vec::new() }
+        CareDocument { self_healing: true, healed_at: Vec::new(), scaling: None, scaled_at: None }
     }
 }
 

@@ -28,6 +28,6 @@ pub(crate) const BACKEND_PORT: u16 = 9000;
 pub(crate) const SESSION_PORT: u16 = 6379;
 /// How their nodes are looked after.
 pub(crate) const CARE: Care =
-    Care { figures: "getFigures", front_door: (PROXY, PROXY_PORT) };
+    Care { figures: "getFigures", scaled_role: roles::BACKEND, front_door: (PROXY, PROXY_PORT) };
 /// The type of the agents of both kinds.
 pub(crate) const AGENT_TYPE: &str = "web";

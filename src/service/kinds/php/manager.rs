@@ -34,6 +34,8 @@ const METHODS: &[Method<ServiceContext>] = &[
     upload("upload_authorized_key", |service, call| Box::pin(code::upload_authorized_key(service, call))),
     get("get_service_performance", |service, call| Box::pin(care::get_service_performance(service, &web::CARE, call))),
     get("get_metrics", |service, call| Box::pin(care::get_metrics(service, &web::CARE, call))),
+    post("on_autoscaling", |service, call| Box::pin(care::on_autoscaling(service, call))),
+    post("off_autoscaling", |service, call| Box::pin(care::off_autoscaling(service, call))),
     post("set_self_healing", |service, call| Box::pin(care::set_self_healing(service, call))),
     post("update_nodes_weight", |service, call| Box::pin(configuration::update_weights(service, call))),
     get("get_configuration", |service, call| Box::pin(configuration::get(service, call))),
