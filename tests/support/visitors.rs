@@ -116,10 +116,9 @@ async fn visit(shared: &Shared, manner: Manner) {
         let request = match manner {
             Manner::Keeps => format!("GET {path} HTTP/1.1\r\nHost: shop\r\n\r\n"),
             Manner::Opens => format!("GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n"),
-            Manner::SendsForms => format!(
-                "POST / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nContent-Length: 3\r\n\
+            Manner::SendsForms => "POST / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nContent-Length: 3\r\n\
                  Content-Type: application/x-www-form-urlencoded\r\n\r\na=b"
-            ),
+                .to_owned(),
         };
         let began = Instant::now();
         let kept = connection.take();
