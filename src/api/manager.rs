@@ -74,6 +74,13 @@ pub(crate) struct StateChange {
     pub time: f64,
 }
 
+/// `get_metrics`: figures as text for Prometheus (ours).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MetricsText {
+    /// Its lines.
+    pub metrics: String,
+}
+
 /// The end of a log: `get_manager_log`, `get_agent_log`, and an agent's `get_log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LogText {

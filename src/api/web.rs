@@ -41,6 +41,14 @@ pub(crate) struct HttpProxy {
     pub max_body_mb: u32,
 }
 
+impl HttpProxy {
+    /// Returns whether the two need configurations of nginx that differ: which code is served is said by a link.
+    pub(crate) fn differs_for_nginx(&self, other: &HttpProxy) -> bool {
+        let of_code = HttpProxy { code_version: other.code_version.clone(), ..self.clone() };
+        of_code != *other
+    }
+}
+
 /// `getHttpProxyState`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HttpProxyState {

@@ -9,6 +9,7 @@
 //! Must not know: clouds (the director's), what a kind of service does with
 //! its nodes (the kinds').
 
+mod care;
 mod core;
 mod device;
 mod director;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
+use super::care::Care;
 use super::context::ServiceContext;
 use super::error::MethodError;
 use super::log_file::LogFile;
@@ -123,6 +124,11 @@ pub(crate) trait ManagerKind: Send + Sync {
 
     /// Returns the role of the nodes at which visitors come in over the web; `None` for a service that is no site.
     fn entry_role(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns how the manager looks after working nodes of this kind, if it does.
+    fn care(&self) -> Option<&'static Care> {
         None
     }
 

@@ -12,6 +12,7 @@
 mod agent_calls;
 mod agent_side;
 mod call;
+pub(crate) mod care;
 mod change;
 pub(crate) mod code;
 mod context;

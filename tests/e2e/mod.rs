@@ -21,5 +21,6 @@ mod package;
 mod php;
 mod power;
 mod tenants;
+mod visited;
 mod wars;
 mod world;

@@ -2,6 +2,7 @@
 //! of the groups that are no kinds of service.
 
 pub(crate) mod application;
+pub(crate) mod care;
 pub(crate) mod certificate;
 mod cloud;
 pub(crate) mod code;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use clap::Subcommand;
 
+use crate::cli::command::care::CareCommand;
 use crate::cli::command::code::CodeCommand;
 use crate::cli::command::every_service::KindCommand;
 use crate::cli::command::web_counts::WebCounts;
@@ -46,6 +47,9 @@ pub(crate) enum JavaCommand {
     /// What kinds with code have
     #[command(flatten)]
     Code(CodeCommand),
+    /// What kinds have that their manager looks after
+    #[command(flatten)]
+    Care(CareCommand),
 }
 
 #[async_trait(?Send)]
@@ -54,6 +58,7 @@ impl Action for JavaCommand {
         match *self {
             JavaCommand::Every(command) => command.run(run, NAME).await,
             JavaCommand::Code(command) => command.run(run, NAME, DEPLOYMENT.enable_method).await,
+            JavaCommand::Care(command) => command.run(run, NAME).await,
         }
     }
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::api::web::{Cdn, PhpConfiguration};
+use crate::cli::command::care::CareCommand;
 use crate::cli::command::code::CodeCommand;
 use crate::cli::command::every_service::KindCommand;
 use crate::cli::command::service_names::ServiceNames;
@@ -56,6 +57,9 @@ pub(crate) enum PhpCommand {
     /// What kinds with code have
     #[command(flatten)]
     Code(CodeCommand),
+    /// What kinds have that their manager looks after
+    #[command(flatten)]
+    Care(CareCommand),
     /// Display the PHP configuration
     GetPhpConfig(ServiceNames),
     /// Set a value of the PHP configuration
@@ -97,6 +101,7 @@ impl Action for PhpCommand {
         match *self {
             PhpCommand::Every(command) => command.run(run, NAME).await,
             PhpCommand::Code(command) => command.run(run, NAME, DEPLOYMENT.enable_method).await,
+            PhpCommand::Care(command) => command.run(run, NAME).await,
             PhpCommand::GetPhpConfig(names) => get_php_config(&run.session, &names).await,
             PhpCommand::SetPhpConfig(new) => {
                 let text = format!("{} is set to '{}'.", new.key, new.value);

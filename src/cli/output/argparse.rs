@@ -359,8 +359,8 @@ mod tests {
             ("director", 2),
             ("generic", 33),
             ("helloworld", 18),
-            ("php", 29),
-            ("java", 26),
+            ("php", 34),
+            ("java", 31),
         ];
         for (name, count) in counts {
             let command = find(name).unwrap().command("x");

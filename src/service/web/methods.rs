@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::roles::{BACKEND, PROXY, ROLES, WEB};
-use crate::api::web::Performance;
 use crate::model::State;
 use crate::service::call::Call;
 use crate::service::change::Change;
@@ -57,15 +56,6 @@ pub(crate) async fn get_node_info(
         shown.iter().map(|(role, flag)| ((*flag).to_owned(), roles.plays(role))).collect()
     };
     service.node_info(call, logs, flags).await
-}
-
-/// `get_service_performance`: zeros, as ConPaaS 2.0 answers.
-///
-/// # Errors
-/// Returns an error if a parameter is left.
-pub(crate) async fn get_service_performance(_service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
-    call.finish()?;
-    Ok(Reply::of(&Performance::default()))
 }
 
 /// `update_nodes_weight`.

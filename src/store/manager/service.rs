@@ -101,6 +101,12 @@ pub(crate) fn record_event(
     Ok(state)
 }
 
+/// Adds an entry to the history of a service that stays in its state.
+pub(crate) fn note_event(tx: &Transaction<'_>, sid: ServiceId, reason: &str, time: f64) -> Result<(), StoreError> {
+    let Some(row) = find_service(tx, sid)? else { return Ok(()) };
+    add_history(tx, sid, row.state, reason, time)
+}
+
 fn set_state(tx: &Transaction<'_>, sid: ServiceId, state: State) -> Result<(), StoreError> {
     tx.execute("UPDATE service SET state = ?2 WHERE sid = ?1", (sid.0, state.as_str()))?;
     Ok(())

@@ -9,6 +9,7 @@ use crate::api::manager::ServiceInfo;
 use crate::api::web::JavaConfiguration;
 use crate::model::CodeFormat;
 use crate::service::call::Call;
+use crate::service::care::{self, Care};
 use crate::service::code;
 use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
@@ -32,7 +33,11 @@ const METHODS: &[Method<ServiceContext>] = &[
     post("delete_code_version", |service, call| Box::pin(code::delete(service, call))),
     get("list_authorized_keys", |service, call| Box::pin(code::list_authorized_keys(service, call))),
     upload("upload_authorized_key", |service, call| Box::pin(code::upload_authorized_key(service, call))),
-    get("get_service_performance", |service, call| Box::pin(web::get_service_performance(service, call))),
+    get("get_service_performance", |service, call| Box::pin(care::get_service_performance(service, &web::CARE, call))),
+    get("get_metrics", |service, call| Box::pin(care::get_metrics(service, &web::CARE, call))),
+    post("on_autoscaling", |service, call| Box::pin(care::on_autoscaling(service, call))),
+    post("off_autoscaling", |service, call| Box::pin(care::off_autoscaling(service, call))),
+    post("set_self_healing", |service, call| Box::pin(care::set_self_healing(service, call))),
     post("update_nodes_weight", |service, call| Box::pin(web::update_weights::<JavaSettings>(service, call))),
     get("get_configuration", |service, call| Box::pin(get_configuration(service, call))),
     post("update_java_configuration", |service, call| Box::pin(update_java_configuration(service, call))),
@@ -84,6 +89,10 @@ impl ManagerKind for Java {
 
     fn entry_role(&self) -> Option<&'static str> {
         Some(web::PROXY)
+    }
+
+    fn care(&self) -> Option<&'static Care> {
+        Some(&web::CARE)
     }
 
     fn methods(&self) -> &'static [Method<ServiceContext>] {

@@ -4,6 +4,7 @@ use super::settings::PhpSettings;
 use crate::api::web::{Cdn, CdnView, PhpConfiguration};
 use crate::model::State;
 use crate::service::call::Call;
+use crate::service::care::is_autoscaling;
 use crate::service::change::Change;
 use crate::service::code;
 use crate::service::context::ServiceContext;
@@ -20,7 +21,8 @@ pub(super) async fn get(service: ServiceContext, call: Call) -> Result<Reply, Me
     let settings: PhpSettings = service.settings().await?.read()?;
     let code_version = service.row().await?.active_code.unwrap_or_default();
     let cdn = shown_cdn(settings.cdn);
-    Ok(Reply::of(&PhpConfiguration { code_version, phpconf: settings.phpconf, cdn, autoscaling: false }))
+    let autoscaling = is_autoscaling(&service).await?;
+    Ok(Reply::of(&PhpConfiguration { code_version, phpconf: settings.phpconf, cdn, autoscaling }))
 }
 
 /// `update_php_configuration`: another code version, other values of php.ini, or both.

@@ -7,6 +7,7 @@ use super::{configuration, default_code, plan};
 use crate::api::manager::ServiceInfo;
 use crate::model::CodeFormat;
 use crate::service::call::Call;
+use crate::service::care::{self, Care};
 use crate::service::code;
 use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
@@ -30,7 +31,11 @@ const METHODS: &[Method<ServiceContext>] = &[
     post("delete_code_version", |service, call| Box::pin(code::delete(service, call))),
     get("list_authorized_keys", |service, call| Box::pin(code::list_authorized_keys(service, call))),
     upload("upload_authorized_key", |service, call| Box::pin(code::upload_authorized_key(service, call))),
-    get("get_service_performance", |service, call| Box::pin(web::get_service_performance(service, call))),
+    get("get_service_performance", |service, call| Box::pin(care::get_service_performance(service, &web::CARE, call))),
+    get("get_metrics", |service, call| Box::pin(care::get_metrics(service, &web::CARE, call))),
+    post("on_autoscaling", |service, call| Box::pin(care::on_autoscaling(service, call))),
+    post("off_autoscaling", |service, call| Box::pin(care::off_autoscaling(service, call))),
+    post("set_self_healing", |service, call| Box::pin(care::set_self_healing(service, call))),
     post("update_nodes_weight", |service, call| Box::pin(web::update_weights::<PhpSettings>(service, call))),
     get("get_configuration", |service, call| Box::pin(configuration::get(service, call))),
     post("update_php_configuration", |service, call| Box::pin(configuration::update(service, call))),
@@ -82,6 +87,10 @@ impl ManagerKind for Php {
 
     fn check_removal(&self, nodes: &[NodeRow], counts: &Counts) -> Result<(), MethodError> {
         web::check_removal(nodes, counts)
+    }
+
+    fn care(&self) -> Option<&'static Care> {
+        Some(&web::CARE)
     }
 
     fn has_git_code(&self) -> bool {

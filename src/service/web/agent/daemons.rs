@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use super::java_front::JavaFront;
 use super::memory::JavaMemory;
 use super::place::{GRACE, Place};
-use super::tomcat;
 use super::wanted::Wanted;
+use super::{reload, tomcat};
 use crate::api::web::{HttpProxy, Php, Server, SessionStore};
 use crate::service::error::MethodError;
 use crate::supervise::daemon::{
@@ -68,6 +68,7 @@ struct NginxValues<'a> {
     max_body_mb: u32,
     java: Option<JavaFront<'a>>,
     clients: Vec<String>,
+    keep_no_connection: PathBuf,
 }
 
 /// What `fpm.conf` and `php.ini` are filled with.
@@ -142,6 +143,7 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
         max_body_mb: proxy.map_or(0, |proxy| proxy.max_body_mb),
         java: proxy.and_then(|proxy| JavaFront::of(proxy, wanted.wars.get(&proxy.code_version))),
         clients: wanted.web_clients.iter().map(ToString::to_string).collect(),
+        keep_no_connection: reload::mark(place),
     };
     let rendered =
         |values: &NginxValues<'_>| NGINX_FILES.render("nginx.conf", values).map_err(|error| not_filled(&error));

@@ -11,12 +11,17 @@
 //! - The document root of web nodes is that of the newest code version.
 
 mod code;
+mod connections;
 mod context;
 mod contexts;
 mod daemons;
+mod figures;
 mod java_front;
 mod memory;
 mod place;
+mod proxy_log;
+mod reload;
+mod rotation;
 mod startup_log;
 #[cfg(test)]
 mod tests;
@@ -31,6 +36,8 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use self::place::Place;
+use self::proxy_log::ProxyLog;
+use self::reload::{Closing, OldWorkers};
 use self::wanted::{Wanted, WantedFile};
 use super::{logs, war};
 use crate::api::params::bad;
@@ -40,11 +47,12 @@ use crate::api::web::{
 use crate::service::agent_side::{AgentEnvironment, AgentKind};
 use crate::service::call::Call;
 use crate::service::code::ReceivedCode;
+use crate::service::context::now;
 use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::method::{BoundMethod, Method, bind, get, post, upload};
 use crate::service::reply::Reply;
-use crate::supervise::daemon::{DaemonState, Outcome, Supervisor};
+use crate::supervise::daemon::{Change, DaemonState, DaemonStatus, Outcome, Supervisor};
 use crate::sys::{self, file};
 
 const METHODS: &[Method<Arc<WebAgent>>] = &[
@@ -62,6 +70,7 @@ const METHODS: &[Method<Arc<WebAgent>>] = &[
     post("updatePHP", |agent, call| Box::pin(create_php(agent, call))),
     post("stopPHP", |agent, call| Box::pin(stop(agent, call, |wanted| wanted.php = None))),
     get("getPHPState", |agent, call| Box::pin(get_php_state(agent, call))),
+    get("getFigures", |agent, call| Box::pin(get_figures(agent, call))),
     upload("updatePHPCode", |agent, call| Box::pin(update_code(agent, call, Holds::AnyFiles))),
     post("createTomcat", |agent, call| Box::pin(create_tomcat(agent, call))),
     post("stopTomcat", |agent, call| Box::pin(stop(agent, call, |wanted| wanted.tomcat = None))),
@@ -80,6 +89,9 @@ enum Holds {
 /// The network namespace of a node is its own, and so is this number: the first port that any account may take.
 const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 
+/// The log of the requests of visitors, as `proxy.conf` names it.
+const PROXY_LOG: &str = "nginx-proxy-access.log";
+
 struct WebAgent {
     environment: AgentEnvironment,
     place: Place,
@@ -87,6 +99,7 @@ struct WebAgent {
     daemons: Supervisor,
     /// Held while something changes, so that two calls never mix.
     change: Mutex<()>,
+    proxy_log: std::sync::Mutex<ProxyLog>,
 }
 
 /// Makes the side of a node.
@@ -100,6 +113,7 @@ pub(crate) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>,
     let daemons = Supervisor::new(&directory.join("daemons"), environment.tasks.clone());
     prepare(&place)?;
     Ok(Arc::new(WebAgent {
+        proxy_log: std::sync::Mutex::new(ProxyLog::new(&place.cache.join(PROXY_LOG))),
         environment: environment.clone(),
         place,
         file: WantedFile::new(&directory),
@@ -136,6 +150,8 @@ impl AgentKind for WebAgent {
 
     async fn resume(self: Arc<Self>) {
         let agent = Arc::clone(&self);
+        sys::blocking(move || reload::forget(&reload::mark(&agent.place))).await;
+        let agent = Arc::clone(&self);
         sys::blocking(move || match agent.file.read() {
             Ok(wanted) => {
                 code::remove_leftovers(&agent.place, &wanted.code);
@@ -164,7 +180,7 @@ impl WebAgent {
         // What Tomcat has withdrawn never comes back under its number.
         before.last_context = wanted.last_context;
         let agent = Arc::clone(self);
-        if let Err(error) = self.bring_to(wanted).await {
+        if let Err(error) = self.bring_to(&before, wanted).await {
             // What a program refuses is not taken up again at the next start.
             sys::blocking(move || {
                 agent.file.write(&before)?;
@@ -177,22 +193,25 @@ impl WebAgent {
     }
 
     /// Makes the node be as wanted; a code version that is new in Tomcat has started then.
-    async fn bring_to(self: &Arc<Self>, mut wanted: Wanted) -> Result<(), MethodError> {
-        let Some(context) = contexts::starting(&wanted) else { return self.run_programs(wanted).await };
+    async fn bring_to(self: &Arc<Self>, before: &Wanted, mut wanted: Wanted) -> Result<(), MethodError> {
+        let Some(context) = contexts::starting(&wanted) else { return self.run_programs(before, wanted).await };
         let agent = Arc::clone(self);
         sys::blocking(move || tomcat::prepare(&agent.place)).await?;
         contexts::convert(&self.place, &wanted, &context.version).await?;
         let (agent, starting) = (Arc::clone(self), context.clone());
         let said = sys::blocking(move || contexts::said(&agent.place, &starting)).await;
-        self.run_programs(wanted.clone()).await?;
+        self.run_programs(before, wanted.clone()).await?;
         contexts::until_started(&self.place, &context, said).await?;
         wanted.contexts.iter_mut().for_each(|known| known.has_started = true);
         let agent = Arc::clone(self);
         Ok(sys::blocking(move || agent.file.write(&wanted)).await?)
     }
 
-    async fn run_programs(self: &Arc<Self>, wanted: Wanted) -> Result<(), MethodError> {
+    async fn run_programs(self: &Arc<Self>, before: &Wanted, wanted: Wanted) -> Result<(), MethodError> {
         let agent = Arc::clone(self);
+        let drops_servers = reload::drops_servers(before.proxy.as_ref(), wanted.proxy.as_ref());
+        let closing = self.closing(before, &wanted).await;
+        let workers = self.workers().await;
         let daemons = sys::blocking(move || {
             let newest = wanted.code.last().map_or("", String::as_str);
             let root = code::document_root(&agent.place, newest);
@@ -208,8 +227,27 @@ impl WebAgent {
             Ok::<_, MethodError>(daemons)
         })
         .await?;
-        let failures: Vec<String> = self.daemons.apply(daemons).await.into_iter().filter_map(failure).collect();
+        let outcomes = self.daemons.apply(daemons).await;
+        let is_reload = |outcome: &Outcome| {
+            outcome.name.as_str() == daemons::NGINX && matches!(outcome.change, Ok(Change::Reloaded))
+        };
+        if let Some(workers) = workers.filter(|_| outcomes.iter().any(is_reload)) {
+            workers.leave().await;
+            drop(closing);
+            if drops_servers {
+                workers.end().await;
+            }
+        }
+        let failures: Vec<String> = outcomes.into_iter().filter_map(failure).collect();
         if failures.is_empty() { Ok(()) } else { Err(MethodError::refused(failures.join("; "))) }
+    }
+
+    /// Returns whether a version is here as a whole. What visitors are served is never replaced, and what programs of the
+    /// site wrote beside their files stays when it is served again.
+    async fn has_code(self: &Arc<Self>, version: &str) -> Result<bool, MethodError> {
+        let directory = self.place.www.join(version);
+        let is_known = self.wanted().await?.code.iter().any(|known| known == version);
+        Ok(is_known && sys::blocking(move || directory.is_dir()).await)
     }
 
     async fn wanted(self: &Arc<Self>) -> Result<Wanted, MethodError> {
@@ -217,16 +255,26 @@ impl WebAgent {
         Ok(sys::blocking(move || agent.file.read()).await?)
     }
 
-    /// Returns whether a version is here as a whole.
-    async fn has_code(self: &Arc<Self>, version: &str) -> Result<bool, MethodError> {
-        let directory = self.place.www.join(version);
-        let is_known = self.wanted().await?.code.iter().any(|known| known == version);
-        Ok(is_known && sys::blocking(move || directory.is_dir()).await)
+    /// Has nginx keep no connection for as long as the answer is held, if it is about to read another configuration.
+    async fn closing(&self, before: &Wanted, after: &Wanted) -> Option<Closing> {
+        let proxy = before.proxy.as_ref()?;
+        let is_up = self.status(daemons::NGINX).is_some_and(|nginx| nginx.state == DaemonState::Ready);
+        let is_other = before.web != after.web || after.proxy.as_ref().is_none_or(|new| proxy.differs_for_nginx(new));
+        if is_up && is_other { Some(Closing::begin(&self.place, proxy).await) } else { None }
+    }
+
+    /// Returns the workers of nginx, if it runs.
+    async fn workers(&self) -> Option<OldWorkers> {
+        let main = self.status(daemons::NGINX)?.process?;
+        Some(sys::blocking(move || OldWorkers::of(main)).await)
+    }
+
+    fn status(&self, daemon: &str) -> Option<DaemonStatus> {
+        self.daemons.status().into_iter().find(|status| status.name.as_str() == daemon)
     }
 
     fn state(&self, daemon: &str) -> RoleState {
-        let of_name = self.daemons.status().into_iter().find(|status| status.name.as_str() == daemon);
-        match of_name.map(|status| status.state) {
+        match self.status(daemon).map(|status| status.state) {
             Some(DaemonState::Ready) => RoleState::Running,
             Some(DaemonState::Stopping) => RoleState::Stopping,
             None | Some(DaemonState::Stopped) => RoleState::Stopped,
@@ -321,6 +369,14 @@ async fn get_php_state(agent: Arc<WebAgent>, call: Call) -> Result<Reply, Method
     call.finish()?;
     let php = agent.wanted().await?.php.ok_or_else(|| MethodError::refused("No PHP runs in this node"))?;
     Ok(Reply::of(&Returned { value: PhpState { state: agent.state(daemons::PHP_FPM), port: php.port } }))
+}
+
+async fn get_figures(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let wanted = agent.wanted().await?;
+    let daemons = agent.daemons.status();
+    let asked = move || figures::of(&wanted, &agent.place, &agent.proxy_log, &daemons, now());
+    Ok(Reply::of(&sys::blocking(asked).await))
 }
 
 async fn create_tomcat(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
