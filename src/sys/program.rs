@@ -103,6 +103,7 @@ pub(crate) async fn run_in_machine<S: AsRef<OsStr>>(
 }
 
 /// In which mount namespace a program runs.
+#[derive(Clone, Copy)]
 enum View {
     /// In that of this process.
     Own,
@@ -154,7 +155,7 @@ impl Begun {
         Ok(Begun { program: program.to_owned(), shown: shown(program, arguments), child })
     }
 
-    /// Gives the program its input, waits for its end, and returns its standard output.
+    /// Returns the standard output of the program, once it has read `input` and ended.
     ///
     /// # Errors
     /// It ends with another code than 0, or not within `limit` from now.

@@ -77,8 +77,8 @@ fn a_day_is_followed_up_and_down() {
         assert!(at_hour(12) >= 4 && at_hour(18) >= 4, "{strategy:?}: the rush needs more: {}", at_hour(18));
         assert_eq!(at_hour(23), 1, "{strategy:?}: and it ends");
         assert!(decisions.len() < 30, "{strategy:?} changes {} times a day", decisions.len());
-        for hour in 7..24 {
-            let load = load(at_hour(hour), DAY[hour]);
+        for (hour, demand) in DAY.iter().enumerate().skip(7) {
+            let load = load(at_hour(hour), *demand);
             assert!(load.response_ms.is_none_or(|took| took <= 300.0), "{strategy:?} at {hour}: {load:?}");
         }
     }
