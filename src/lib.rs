@@ -24,6 +24,7 @@ pub mod task;
 mod agent;
 pub mod director;
 pub mod first_boot;
+mod git;
 pub mod image;
 pub mod init;
 mod manager;

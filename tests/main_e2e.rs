@@ -13,5 +13,6 @@ mod support {
     pub(crate) mod metadata;
     pub(crate) mod nutshell;
     pub(crate) mod remote;
+    pub(crate) mod visitors;
     pub(crate) mod wait;
 }

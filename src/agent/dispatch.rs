@@ -5,25 +5,27 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::api::manager::LogText;
+use super::exec::Execs;
 use crate::config::AgentConfig;
 use crate::model::{CertificateRole, ServiceId};
 use crate::node::{Dispatch, LogWriter, NodeCredentials};
 use crate::pki::Identity;
 use crate::rpc::{Response, RpcRequest};
 use crate::service::{
-    AgentKind, BoundMethod, Call, LogFile, Method, MethodError, Reply, bind, get, not_found, post, respond,
+    AgentKind, BoundMethod, Call, LogFile, LogPart, Method, MethodError, Reply, bind, get, not_found, post, respond,
 };
-use crate::sys::{self, file};
+use crate::sys;
 
 /// The methods of every agent, whatever its kind.
 const METHODS: &[Method<Arc<Own>>] = &[
     get("check_process", |_, call| Box::pin(check_process(call))),
     get("get_log", |own, call| Box::pin(get_log(own, call))),
+    post("exec", |own, call| Box::pin(async move { own.execs.exec(call).await })),
+    post("exec_output", |own, call| Box::pin(async move { own.execs.output(call).await })),
+    post("exec_stop", |own, call| Box::pin(async move { own.execs.stop(call).await })),
     post("set_director_url", |own, call| Box::pin(set_director_url(own, call))),
     post("set_wanted_nodes", |own, call| Box::pin(set_wanted_nodes(own, call))),
 ];
-const MAX_LOG_BYTES: u64 = 1024 * 1024;
 
 /// Finds the method that is called, and calls it.
 pub(crate) struct AgentDispatch {
@@ -36,6 +38,7 @@ struct Own {
     config: Arc<AgentConfig>,
     credentials: Arc<NodeCredentials>,
     log: LogWriter,
+    execs: Execs,
     of_kind: &'static [LogFile],
 }
 
@@ -46,8 +49,9 @@ impl AgentDispatch {
         credentials: Arc<NodeCredentials>,
         agent: Arc<dyn AgentKind>,
         log: LogWriter,
+        execs: Execs,
     ) -> Self {
-        let own = Arc::new(Own { config: Arc::clone(&config), credentials, log, of_kind: agent.logs() });
+        let own = Arc::new(Own { config: Arc::clone(&config), credentials, log, execs, of_kind: agent.logs() });
         let mut methods = bind(METHODS, &own);
         methods.extend(agent.methods());
         AgentDispatch { config, methods }
@@ -94,12 +98,12 @@ async fn check_process(call: Call) -> Result<Reply, MethodError> {
 async fn get_log(node: Arc<Own>, mut call: Call) -> Result<Reply, MethodError> {
     let own = node.config.base.log_file.display().to_string();
     let filename = call.params.string_or("filename", &own)?;
+    let part = LogPart::take(&mut call)?;
     call.finish()?;
     let path = if filename == own { Some(node.log.path().to_owned()) } else { node.offered(&filename) };
     let unreadable = || MethodError::refused(format!("Failed to read log file: '{filename}'"));
     let path = path.ok_or_else(unreadable)?;
-    let log = sys::blocking(move || file::read_log(&path, MAX_LOG_BYTES)).await.map_err(|_| unreadable())?;
-    Ok(Reply::of(&LogText { log }))
+    Ok(Reply::of(&part.read(path, unreadable()).await?))
 }
 
 /// Takes the director's word that it has moved.

@@ -4,6 +4,7 @@
 //! Must not know: what other nodes there are, beyond what its manager tells it.
 
 mod dispatch;
+mod exec;
 mod run;
 mod startup;
 

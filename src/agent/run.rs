@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::dispatch::AgentDispatch;
+use super::exec::Execs;
 use super::startup;
 use crate::config::AgentConfig;
 use crate::node;
@@ -39,7 +40,9 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     let agent = sys::blocking(move || (kind.agent)(&environment)).await;
     let agent = agent.map_err(|error| NodeError::Kind { kind: kind.name, reason: error.to_string() })?;
     Arc::clone(&agent).resume().await;
-    let dispatch = Arc::new(AgentDispatch::new(Arc::clone(&config), Arc::clone(&credentials), agent, log));
+    let execs = Execs::new(Arc::clone(&config), tasks.clone());
+    execs.resume().await;
+    let dispatch = Arc::new(AgentDispatch::new(Arc::clone(&config), Arc::clone(&credentials), agent, log, execs));
     let address = options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);
     let port = options.port.unwrap_or(base.agent_port);
     node::listen(address, port, base.rooted(&base.var_tmp), &credentials, dispatch, &tasks).await?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::dispatch::AgentDispatch;
+use super::exec::Execs;
 use crate::api::params::Params;
 use crate::config::{AgentConfig, NodeBase};
 use crate::model::{ApplicationId, CertificateRole, ServiceId, UserId};
@@ -41,7 +42,8 @@ impl World {
         std::fs::create_dir_all(config.base.rooted(&config.base.cert_dir)).unwrap();
         issued.replace(&config.base.rooted(&config.base.cert_dir)).unwrap();
         let credentials = Arc::new(NodeCredentials::load(&config.base).unwrap());
-        World { dispatch: AgentDispatch::new(config, credentials, agent, log), _root: root }
+        let execs = Execs::new(Arc::clone(&config), Tasks::new());
+        World { dispatch: AgentDispatch::new(config, credentials, agent, log, execs), _root: root }
     }
 
     async fn said(&self, method: &str, params: &[(&str, &str)]) -> String {
@@ -91,6 +93,9 @@ async fn each_name_reaches_its_own_handler() {
         let of_every_kind = [
             ("check_process", "{}".into()),
             ("get_log", String::new()),
+            ("exec", missing("command")),
+            ("exec_output", missing("exec_id")),
+            ("exec_stop", missing("exec_id")),
             ("set_director_url", missing("director_url")),
             ("set_wanted_nodes", missing("up_to")),
         ];

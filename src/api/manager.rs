@@ -74,11 +74,21 @@ pub(crate) struct StateChange {
     pub time: f64,
 }
 
+/// `get_metrics`: figures as text for Prometheus (ours).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MetricsText {
+    /// Its lines.
+    pub metrics: String,
+}
+
 /// The end of a log: `get_manager_log`, `get_agent_log`, and an agent's `get_log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LogText {
     /// Its lines.
     pub log: String,
+    /// From where the next call goes on (ours); absent unless the call had one, if an empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// `list_nodes`: ids of nodes by role. Empty unless the service works.
@@ -219,6 +229,56 @@ pub(crate) struct AuthorizedKeys {
 pub(crate) struct KeyOutcome {
     /// What was done, for people.
     pub outcome: String,
+    /// The fingerprint of the key by which the SSH server is known (ours); absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+}
+
+/// `get_git_info` (ours): how code of a service is pushed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GitInfo {
+    /// Whether users can push.
+    pub state: DoorState,
+    /// Why they cannot although a key is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The account, to be followed by `@`, the manager's host, `:` and the repository.
+    pub user: String,
+    /// The repository.
+    pub repository: String,
+    /// The port of the SSH server.
+    pub port: u16,
+    /// The directory of the repository that is the code of the service; absent for service 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// Whether the service runs what is pushed as soon as it is pushed; absent for service 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_enable: Option<bool>,
+    /// The key by which the server is known, as `known_hosts` has it behind the host; absent before the first user's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<String>,
+    /// Its fingerprint, as SSH shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+}
+
+/// Whether users can push code to a manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum DoorState {
+    /// Nobody can, as no key is there.
+    Closed,
+    /// Whoever has a key can.
+    Open,
+    /// Nobody can, although a key is there.
+    Failed,
+}
+
+/// `set_auto_enable` (ours).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AutoEnable {
+    /// Whether the service runs what is pushed as soon as it is pushed.
+    pub auto_enable: bool,
 }
 
 /// `get_script_status` of a generic service: the status of every script by node id.

@@ -6,6 +6,8 @@
 
 pub(crate) mod agent;
 mod application;
+pub(crate) mod exec;
+pub(crate) mod figures;
 pub mod first_boot;
 mod join;
 pub(crate) mod manager;

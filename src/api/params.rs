@@ -93,6 +93,15 @@ impl Params {
         }
     }
 
+    /// Takes a yes or no, also written as text.
+    ///
+    /// # Errors
+    /// It is missing or neither.
+    pub(crate) fn boolean(&mut self, name: &str) -> Result<bool, ParamError> {
+        let value = self.required(name)?;
+        self.to_boolean(name, &value)
+    }
+
     /// Takes a yes or no, also written as text, or returns `default`.
     ///
     /// # Errors
@@ -100,11 +109,17 @@ impl Params {
     pub(crate) fn boolean_or(&mut self, name: &str, default: bool) -> Result<bool, ParamError> {
         match self.optional(name) {
             None => Ok(default),
-            Some(Value::Bool(is_so)) => Ok(is_so),
-            Some(value) => match value.as_str().map(str::to_ascii_lowercase).as_deref() {
+            Some(value) => self.to_boolean(name, &value),
+        }
+    }
+
+    fn to_boolean(&self, name: &str, value: &Value) -> Result<bool, ParamError> {
+        match value {
+            Value::Bool(is_so) => Ok(*is_so),
+            value => match value.as_str().map(str::to_ascii_lowercase).as_deref() {
                 Some("true") => Ok(true),
                 Some("false") => Ok(false),
-                _ => Err(self.wrong_type(name, &value, "boolean")),
+                _ => Err(self.wrong_type(name, value, "boolean")),
             },
         }
     }

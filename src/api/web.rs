@@ -41,6 +41,14 @@ pub(crate) struct HttpProxy {
     pub max_body_mb: u32,
 }
 
+impl HttpProxy {
+    /// Returns whether the two need configurations of nginx that differ: which code is served is said by a link.
+    pub(crate) fn differs_for_nginx(&self, other: &HttpProxy) -> bool {
+        let of_code = HttpProxy { code_version: other.code_version.clone(), ..self.clone() };
+        of_code != *other
+    }
+}
+
 /// `getHttpProxyState`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HttpProxyState {
@@ -110,6 +118,24 @@ pub(crate) struct Php {
     pub sessions: Option<SessionStore>,
 }
 
+/// Tomcat: the parameters of `createTomcat`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tomcat {
+    /// Where it listens.
+    #[serde(rename = "tomcat_port")]
+    pub port: u16,
+    /// The code version that new visitors get; none by default (ours).
+    #[serde(default)]
+    pub code_version: String,
+}
+
+/// `getTomcatState`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TomcatState {
+    /// Where it stands.
+    pub state: RoleState,
+}
+
 /// `get_service_performance`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Performance {
@@ -135,6 +161,14 @@ pub(crate) struct PhpConfiguration {
     pub cdn: Cdn,
     /// Whether nodes come and go by themselves.
     pub autoscaling: bool,
+}
+
+/// `get_configuration` of a java service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct JavaConfiguration {
+    /// The code version that runs.
+    #[serde(rename = "codeVersionId")]
+    pub code_version: String,
 }
 
 /// `cdn_enable`.

@@ -32,6 +32,7 @@ use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use self::budget::Budget;
+use self::entry::{Entry, Sort};
 pub(crate) use self::error::ArchiveError;
 use self::format::Format;
 pub(crate) use self::outline::Contents;
@@ -54,6 +55,31 @@ pub(crate) fn validate(
     let mut outline = Outline::new(scripts);
     read(archive, limits, &mut outline)?;
     outline.contents()
+}
+
+/// Shows `look` the name and the content of every file in an archive, and writes nothing. Blocking.
+///
+/// # Errors
+/// It would not be unpacked, or `look` says that a content cannot be read.
+pub(crate) fn visit(archive: &Path, limits: &ArchiveLimits, look: Look<'_>) -> Result<(), ArchiveError> {
+    read(archive, limits, &mut Visitor { look })
+}
+
+/// Takes the name and the content of a file.
+pub(crate) type Look<'a> = &'a mut dyn FnMut(&Path, &mut dyn Read) -> io::Result<()>;
+
+/// What is not asked for is passed over, unread.
+struct Visitor<'a> {
+    look: Look<'a>,
+}
+
+impl Sink for Visitor<'_> {
+    fn put(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<(), ArchiveError> {
+        if entry.sort != Sort::File {
+            return Ok(());
+        }
+        (self.look)(&entry.path, content).map_err(|error| ArchiveError::broken(&entry.path, &error))
+    }
 }
 
 /// Unpacks an archive beside `target`, in the same directory. Blocking.

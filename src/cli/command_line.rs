@@ -17,7 +17,8 @@ use crate::sys::file;
 /// Reads `words` for `group`, called `program`, runs them, and returns the exit code.
 pub(crate) fn run(group: &Group, program: &str, words: &[String]) -> u8 {
     let command = group.command(program);
-    let is_json = words.iter().any(|word| word == "--json");
+    // Behind `--` stands a command that has options of its own.
+    let is_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let matches =
         match command.clone().try_get_matches_from(std::iter::once(program.to_owned()).chain(words.iter().cloned())) {
             Ok(matches) => matches,

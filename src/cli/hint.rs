@@ -10,16 +10,14 @@ const WORDS: &[(&[&str], &str)] = &[
     (&["apps", "app", "applications", "projects", "project"], "conpaas application list"),
     (&["services", "svc"], "conpaas service list"),
     (&["nodes", "node", "pods"], "conpaas generic list_nodes APP SERVICE, conpaas cloud list_resources"),
-    (
-        &["logs", "log", "tail", "journal"],
-        "conpaas generic get_agent_log APP SERVICE NODE, conpaas application get_log APP",
-    ),
+    (&["log", "tail", "journal"], "conpaas logs APP, conpaas logs -f APP SERVICE"),
+    (&["ssh", "shell", "bash", "attach"], "conpaas exec APP SERVICE NODE -- COMMAND"),
     (
         &["push", "publish", "upload", "code"],
-        "conpaas deploy, or conpaas generic upload_code APP SERVICE FILE, then enable_code",
+        "conpaas deploy, or conpaas generic upload_code APP SERVICE FILE, then enable_code; conpaas generic git_info APP SERVICE",
     ),
     (
-        &["run", "exec", "start", "launch"],
+        &["run", "start", "launch"],
         "conpaas application start APP, conpaas generic start APP SERVICE, conpaas generic run APP SERVICE",
     ),
     (&["up", "quickstart", "install"], "conpaas nutshell up, conpaas demo"),

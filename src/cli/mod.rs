@@ -33,6 +33,7 @@ use output::argparse;
 use output::printer::{PLAIN, ended, write_error, write_out};
 use role::ROLES;
 
+use crate::git;
 use crate::supervise::keeper;
 
 /// A command that is neither a role nor in a group.
@@ -56,6 +57,13 @@ const BUILT_IN: &[BuiltIn] = &[
         run: |program, words| manual::run(program, words, whole("conpaas")),
     },
     BuiltIn { names: &["help", "-h", "--help"], tree: None, run: help },
+    // The SSH server and git of a manager's node run these; nobody types them.
+    BuiltIn { names: &["git-serve"], tree: None, run: |_, _| git::serve() },
+    BuiltIn {
+        names: &["git-hook"],
+        tree: None,
+        run: |_, words| git::hook(words.first().map(String::as_str).unwrap_or_default()),
+    },
     BuiltIn { names: &["version", "-V", "--version"], tree: None, run: |program, _| version(program) },
 ];
 
@@ -77,7 +85,7 @@ pub fn main() -> ExitCode {
         write_error("ERROR: an argument is not UTF-8 text");
         return ExitCode::from(2);
     };
-    let is_json = words.iter().any(|word| word == "--json");
+    let is_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     ended(dispatch(&program, words), is_json)
 }
 

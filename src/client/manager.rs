@@ -17,10 +17,11 @@ use super::error::Failure;
 use super::lookup::FoundService;
 use super::session::Session;
 use super::upload;
+use crate::api::exec::{ExecOutput, ExecStarted};
 use crate::api::manager::{
-    AppInfo, AuthorizedKeys, CodeVersion, CodeVersionId, CodeVersions, KeyOutcome, LogText, NodeInfo, NodeList,
-    ScriptsOfNodes, ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript, StateChange, StateView,
-    VolumeList, VolumeView,
+    AppInfo, AuthorizedKeys, AutoEnable, CodeVersion, CodeVersionId, CodeVersions, GitInfo, KeyOutcome, LogText,
+    NodeInfo, NodeList, ScriptsOfNodes, ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript,
+    StateChange, StateView, VolumeList, VolumeView,
 };
 use crate::api::{Accepted, OperationView, WAIT_FOR};
 use crate::model::{ApplicationId, ServiceId, VolumeFate};
@@ -197,6 +198,62 @@ impl Session {
         self.manager(found.application, call).await
     }
 
+    /// Returns what was added to the log of a service's manager behind `cursor`; an empty one is the first of a row.
+    pub(crate) async fn service_log_from(
+        &self,
+        found: &FoundService,
+        cursor: Option<&str>,
+    ) -> Result<LogText, Failure> {
+        let call = service_get(found, "get_manager_log");
+        self.manager(found.application, cursor.iter().fold(call, |call, cursor| call.param("cursor", *cursor))).await
+    }
+
+    /// Returns what was added to a log of a node behind `cursor`; an empty one is the first of a row.
+    pub(crate) async fn node_log_from(
+        &self,
+        found: &FoundService,
+        id: &str,
+        filename: Option<&str>,
+        cursor: Option<&str>,
+    ) -> Result<LogText, Failure> {
+        let call = service_get(found, "get_agent_log").param("agentId", id);
+        let call = filename.iter().fold(call, |call, filename| call.param("filename", *filename));
+        self.manager(found.application, cursor.iter().fold(call, |call, cursor| call.param("cursor", *cursor))).await
+    }
+
+    /// Starts a command in a node of a service. `input` is base64.
+    pub(crate) async fn exec(
+        &self,
+        found: &FoundService,
+        node: &str,
+        command: &[String],
+        limit_seconds: i64,
+        input: &str,
+    ) -> Result<ExecStarted, Failure> {
+        let call = RpcCall::post(found.service.0, "exec").param("agentId", node).param("command", command.to_vec());
+        let call = call.param("time_limit", limit_seconds);
+        self.manager(found.application, if input.is_empty() { call } else { call.param("stdin", input) }).await
+    }
+
+    /// Returns what a command said since the last answer, once there is something.
+    pub(crate) async fn exec_output(
+        &self,
+        found: &FoundService,
+        node: &str,
+        id: &str,
+        last: &ExecOutput,
+    ) -> Result<ExecOutput, Failure> {
+        let call = RpcCall::post(found.service.0, "exec_output").param("agentId", node).param("exec_id", id);
+        let call = call.param("stdout_cursor", last.stdout_cursor.as_str());
+        self.manager(found.application, call.param("stderr_cursor", last.stderr_cursor.as_str())).await
+    }
+
+    /// Ends a command.
+    pub(crate) async fn exec_stop(&self, found: &FoundService, node: &str, id: &str) -> Result<(), Failure> {
+        let call = RpcCall::post(found.service.0, "exec_stop").param("agentId", node).param("exec_id", id);
+        self.manager::<IgnoredAny>(found.application, call).await.map(drop)
+    }
+
     /// Returns the keys that may push code.
     pub(crate) async fn authorized_keys(&self, found: &FoundService) -> Result<Vec<String>, Failure> {
         Ok(self.service::<AuthorizedKeys>(found, "list_authorized_keys").await?.keys)
@@ -206,6 +263,17 @@ impl Session {
     pub(crate) async fn upload_authorized_key(&self, found: &FoundService, path: &Path) -> Result<KeyOutcome, Failure> {
         let call = RpcCall::upload(found.service.0, "upload_authorized_key");
         self.manager(found.application, upload::with_file(call, "key", path)?).await
+    }
+
+    /// Returns how code of a service is pushed.
+    pub(crate) async fn git_info(&self, found: &FoundService) -> Result<GitInfo, Failure> {
+        self.service(found, "get_git_info").await
+    }
+
+    /// Says whether a service runs what is pushed as soon as it is pushed.
+    pub(crate) async fn set_auto_enable(&self, found: &FoundService, is_wanted: bool) -> Result<AutoEnable, Failure> {
+        let call = RpcCall::post(found.service.0, "set_auto_enable").param("enabled", is_wanted);
+        self.manager(found.application, call).await
     }
 
     /// Returns the code versions of a service, newest first.

@@ -242,6 +242,14 @@ impl Session {
         self.managers.lock().unwrap_or_else(PoisonError::into_inner).insert(application.aid, endpoint);
     }
 
+    /// Returns the host at which an application's manager answers.
+    ///
+    /// # Errors
+    /// The application has no manager.
+    pub(crate) async fn manager_host(&self, application: ApplicationId) -> Result<String, Failure> {
+        Ok(self.manager_endpoint(application).await?.host)
+    }
+
     /// Returns the director's URL.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use super::director::Director;
 use crate::config::ManagerConfig;
 use crate::model::{ServiceEvent, ServiceId, State};
 use crate::node::{Level, LogWriter, NodeCredentials};
+use crate::service::git::GitDoor;
 use crate::service::{Agents, Kind, MethodError, ServiceContext, code, find_kind, now};
 use crate::store::manager::{self as store, EventError, ServiceRow};
 use crate::store::{Store, StoreError};
@@ -32,6 +33,8 @@ pub(crate) struct Manager {
     pub(crate) tasks: Tasks,
     /// Services of which some task carries out operations.
     pub(crate) at_work: Mutex<BTreeSet<ServiceId>>,
+    /// By which users push code.
+    pub(crate) git: GitDoor,
     agents: Agents,
     own_log: LogWriter,
     logs: Mutex<BTreeMap<ServiceId, LogWriter>>,
@@ -47,6 +50,7 @@ impl Manager {
     ) -> Self {
         Manager {
             director: Director::new(Arc::clone(&config), Arc::clone(&credentials)),
+            git: GitDoor::new(&config.base, tasks.clone()),
             agents: Agents::new(credentials, config.base.agent_port),
             at_work: Mutex::new(BTreeSet::new()),
             logs: Mutex::new(BTreeMap::new()),
@@ -101,6 +105,7 @@ impl Manager {
             agents: self.agents.clone(),
             config: Arc::clone(&self.config),
             log: self.log(row.sid),
+            git: self.git.clone(),
         };
         Some(Service { row, kind, context })
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 
 use super::core::Manager;
 use super::method::{Addressed, OF_EVERY_SERVICE, OWN};
@@ -13,8 +14,13 @@ use crate::model::{CertificateRole, ServiceId};
 use crate::node::Dispatch;
 use crate::pki::Identity;
 use crate::rpc::{Response, RpcRequest};
+use crate::service::care::{MetricsOf, render};
 use crate::service::{Call, Change, Method, MethodError, Reply, find, not_found, respond};
 use crate::store::StoreError;
+use crate::store::manager as store;
+
+/// Where Prometheus asks.
+const METRICS: &str = "/metrics";
 
 pub(crate) struct ManagerDispatch {
     pub(crate) manager: Arc<Manager>,
@@ -40,6 +46,17 @@ impl Dispatch for ManagerDispatch {
         }
         if sid == ServiceId::MANAGER { self.dispatch_own(request).await } else { self.dispatch_to(sid, request).await }
     }
+
+    /// The figures of all services, for Prometheus.
+    async fn page(&self, path: &str) -> Option<Response> {
+        if path != METRICS {
+            return None;
+        }
+        Some(match self.metrics().await {
+            Ok(text) => Response::text(text),
+            Err(error) => Response::refusal(500, &error.to_string()),
+        })
+    }
 }
 
 /// Returns whether the holder of a certificate may call the manager of this configuration.
@@ -57,6 +74,14 @@ pub(super) fn is_accepted(config: &ManagerConfig, identity: &Identity) -> bool {
 impl ManagerDispatch {
     async fn is_there(&self, sid: ServiceId) -> Result<bool, StoreError> {
         Ok(sid == ServiceId::MANAGER || self.manager.find_service(sid).await?.is_some())
+    }
+
+    async fn metrics(&self) -> Result<String, MethodError> {
+        let rows = self.manager.store.read(store::list_services).await?;
+        let services = rows.into_iter().filter_map(|row| self.manager.service(row));
+        let asked =
+            services.map(|service| async move { MetricsOf::ask(&service.context, service.kind.manager.care()).await });
+        Ok(render(&try_join_all(asked).await?))
     }
 
     async fn dispatch_own(&self, request: RpcRequest) -> Response {

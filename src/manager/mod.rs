@@ -9,6 +9,7 @@
 //! Must not know: clouds (the director's), what a kind of service does with
 //! its nodes (the kinds').
 
+mod care;
 mod core;
 mod device;
 mod director;
@@ -16,6 +17,7 @@ mod dispatch;
 mod lost;
 mod method;
 mod operation;
+mod push;
 mod run;
 mod tend;
 

@@ -6,10 +6,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::care;
 use super::core::Manager;
 use super::dispatch::ManagerDispatch;
 use super::lost::{LostDispatch, open_database};
 use super::operation;
+use super::push;
 use super::tend::tend;
 use crate::config::ManagerConfig;
 use crate::node;
@@ -47,9 +49,11 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     operation::resume(&manager).await?;
     let dispatch = Arc::new(ManagerDispatch { manager: Arc::clone(&manager) });
     node::listen(address, port, uploads, &credentials, dispatch, &tasks).await?;
+    push::begin(&manager);
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
     tasks.spawn("tender", tend(Arc::clone(&manager), tasks.stopping()));
-    tasks.spawn("sweeper", operation::sweep(manager, tasks.stopping()));
+    tasks.spawn("sweeper", operation::sweep(Arc::clone(&manager), tasks.stopping()));
+    tasks.spawn("care", care::look_after(manager, tasks.stopping()));
     // The first line of ConPaaS 2.0; whoever starts a manager may wait for it.
     let _nobody_reads_it = writeln!(std::io::stdout(), "{address} {port}");
     Ok(())

@@ -136,6 +136,14 @@ async fn each_name_of_the_manager_reaches_its_own_handler() {
         ("get_service_history", String::new()),
         ("get_manager_log", String::new()),
         ("get_agent_log", missing("agentId")),
+        ("exec", missing("agentId")),
+        ("exec_output", missing("agentId")),
+        ("exec_stop", missing("agentId")),
+        (
+            "get_git_info",
+            r#"{"state":"CLOSED","reason":"the manager has no node of its own, whose SSH port it could use","user":"git","repository":"code","port":22}"#.into(),
+        ),
+        ("set_auto_enable", missing("enabled")),
     ];
     assert_eq!(said, wanted);
 }
@@ -339,4 +347,59 @@ async fn a_call_is_refused_for_what_upstream_looks_at_first() {
     let wrong_state = "Wrong service state: was expecting one of ['RUNNING'] but current state is 'INIT'";
     let nodes = [("service_id", "1"), ("nodes", r#"{"master": 5}"#)];
     assert_eq!(world.own("remove_nodes", &nodes).await, wrong_state);
+}
+
+#[tokio::test]
+async fn a_service_with_code_is_told_to_run_what_is_pushed() {
+    let world = World::new().await;
+    for kind in ["generic", "helloworld"] {
+        world.own("add_service", &[("service_type", kind)]).await;
+    }
+    let of_every = |sid: i64, name: &'static str, params: Vec<(&'static str, &'static str)>| {
+        let addressed = Addressed { manager: Arc::clone(&world.manager), sid: ServiceId(sid) };
+        let method = OF_EVERY_SERVICE.iter().find(|line| line.name == name).unwrap();
+        async move { said((method.handler)(addressed, call(&params)).await) }
+    };
+    let info = of_every(1, "get_git_info", vec![]).await;
+    assert!(info.contains(r#""directory":"1","auto_enable":false"#), "{info}");
+    assert_eq!(of_every(1, "set_auto_enable", vec![("enabled", "true")]).await, r#"{"auto_enable":true}"#);
+    assert!(of_every(1, "get_git_info", vec![]).await.contains(r#""auto_enable":true"#));
+    let none = "services of type 'helloworld' have no code that could be pushed";
+    assert_eq!(of_every(2, "set_auto_enable", vec![("enabled", "true")]).await, none);
+    assert_eq!(of_every(2, "get_git_info", vec![]).await, none);
+    let own = of_every(0, "set_auto_enable", vec![("enabled", "true")]).await;
+    assert_eq!(own, "Service 0 is the application manager itself, which has no code");
+}
+
+#[tokio::test]
+async fn a_command_is_run_in_nodes_of_its_service_only() {
+    let world = World::new().await;
+    world.own("add_service", &[("service_type", "generic")]).await;
+    let addressed = Addressed { manager: Arc::clone(&world.manager), sid: ServiceId(1) };
+    let method = OF_EVERY_SERVICE.iter().find(|line| line.name == "exec").unwrap();
+    let params = [("agentId", "iaas7"), ("command", r#"["id"]"#), ("time_limit", "5")];
+    let refused = said((method.handler)(addressed, call(&params)).await);
+    assert_eq!(refused, "Parameter 'agentId': 'iaas7' must be one of [].");
+}
+
+#[tokio::test]
+async fn a_log_is_followed_from_where_its_reader_left_off() {
+    let world = World::new().await;
+    let read = |cursor: String| {
+        let addressed = Addressed { manager: Arc::clone(&world.manager), sid: ServiceId::MANAGER };
+        let method = OF_EVERY_SERVICE.iter().find(|line| line.name == "get_manager_log").unwrap();
+        async move {
+            let params = BTreeMap::from([("cursor".to_owned(), serde_json::Value::from(cursor))]);
+            let outcome =
+                (method.handler)(addressed, Call::new(Params::new(params.into_iter().collect()), BTreeMap::new()));
+            serde_json::from_str::<serde_json::Value>(&said(outcome.await)).unwrap()
+        }
+    };
+    let text = |answer: &serde_json::Value, name: &str| answer[name].as_str().unwrap().to_owned();
+    let first = read(String::new()).await;
+    assert!(text(&first, "log").contains("STATE RUNNING"), "{first}");
+    assert_eq!(text(&read(text(&first, "cursor")).await, "log"), "");
+    world.manager.note(ServiceId::MANAGER, crate::node::Level::Info, "something new");
+    let second = read(text(&first, "cursor")).await;
+    assert!(text(&second, "log").ends_with("something new\n") && text(&second, "log").lines().count() == 1, "{second}");
 }

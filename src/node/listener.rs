@@ -30,6 +30,11 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
 
     /// Answers one call.
     async fn dispatch(&self, request: RpcRequest) -> Response;
+
+    /// Answers a `GET` of a path that is no call, if there is such a page.
+    async fn page(&self, _path: &str) -> Option<Response> {
+        None
+    }
 }
 
 /// Listens on `address:port` and answers calls, as one of `tasks`, until these stop.
@@ -76,6 +81,11 @@ async fn answer(dispatch: &dyn Dispatch, credentials: &NodeCredentials, mut requ
         tracing::warn!(peer = %caller.address, role, "refused a caller: its certificate is not of this application");
         request.discard_rest().await;
         return Response::refusal(403, "Your certificate does not allow calls to this application");
+    }
+    if request.method == "GET"
+        && let Some(page) = dispatch.page(&request.path).await
+    {
+        return page;
     }
     match read_call(&mut request).await {
         Ok(call) if !is_director && OF_DIRECTOR.contains(&call.method.as_str()) => {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::agent_calls::Agents;
 use super::call::Call;
 use super::error::MethodError;
+use super::git::GitDoor;
 use super::log_file::{AGENT_LOG, LogFile};
 use super::reply::Reply;
 use super::role::Roles;
@@ -34,6 +35,8 @@ pub(crate) struct ServiceContext {
     pub config: Arc<ManagerConfig>,
     /// Its own log.
     pub log: LogWriter,
+    /// The manager's door for pushes.
+    pub git: GitDoor,
 }
 
 impl ServiceContext {

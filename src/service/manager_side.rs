@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
+use super::care::Care;
 use super::context::ServiceContext;
 use super::error::MethodError;
 use super::log_file::LogFile;
@@ -142,6 +143,24 @@ pub(crate) trait ManagerKind: Send + Sync {
     /// Returns whether the manager's git repository holds code for services of this kind.
     fn has_git_code(&self) -> bool {
         false
+    }
+
+    /// Refuses that another code version is enabled while its nodes work.
+    ///
+    /// # Errors
+    /// Returns the text for the caller.
+    async fn can_enable_code(&self, _service: &ServiceContext) -> Result<(), MethodError> {
+        Ok(())
+    }
+
+    /// Returns the role of the nodes at which visitors come in over the web; `None` for a service that is no site.
+    fn entry_role(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns how the manager looks after working nodes of this kind, if it does.
+    fn care(&self) -> Option<&'static Care> {
+        None
     }
 
     /// Returns its methods, besides those of every service.

@@ -97,8 +97,12 @@ mod tests {
     use crate::api::manager::LogText;
 
     const TABLE: &[Method<Arc<String>>] = &[
-        get("first", |side, _| Box::pin(async move { Ok(Reply::of(&LogText { log: format!("{side} first") })) })),
-        post("second", |side, _| Box::pin(async move { Ok(Reply::of(&LogText { log: format!("{side} second") })) })),
+        get("first", |side, _| {
+            Box::pin(async move { Ok(Reply::of(&LogText { log: format!("{side} first"), cursor: None })) })
+        }),
+        post("second", |side, _| {
+            Box::pin(async move { Ok(Reply::of(&LogText { log: format!("{side} second"), cursor: None })) })
+        }),
     ];
 
     fn request(kind: CallKind, method: &str) -> RpcRequest {

@@ -37,6 +37,8 @@ use crate::store::manager::{self as store, AppliedRow, NodeRow};
 
 /// Sending an archive to a Pi and unpacking it there takes its time.
 const CODE_LIMIT: Duration = Duration::from_secs(600);
+/// A program may start for minutes on a Pi.
+const CALL_LIMIT: Duration = Duration::from_secs(600);
 /// Agents that are sent code at once: each holds a connection and reads the same file.
 const CODE_AT_ONCE: usize = 4;
 /// Agents called at once; more wait.
@@ -244,7 +246,9 @@ type Done = (Step, Result<(), MethodError>);
 async fn call_agents(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
     let calls = steps.into_iter().map(|step| async move {
         let outcome = match &step.deed {
-            Deed::Call(call) => service.agents.patient().call(&step.node, call).await.map(|_: IgnoredAny| ()),
+            Deed::Call(call) => {
+                service.agents.patient().call_within(CALL_LIMIT, &step.node, call).await.map(|_: IgnoredAny| ())
+            }
             Deed::Code { .. } => Ok(()),
         };
         (step, outcome)

@@ -6,6 +6,7 @@ use super::kinds;
 /// Every kind, in the order in which ConPaaS 2.0 lists them.
 pub(crate) static KINDS: &[&Kind] = &[
     // One line a kind.
+    &kinds::java::KIND,
     &kinds::generic::KIND,
     &kinds::helloworld::KIND,
     &kinds::mysql::KIND,

@@ -171,6 +171,19 @@ impl Roles {
         Ok(self.single(counts, |role| role.added_as))
     }
 
+    /// Returns the role that a node with these roles was made for: what is packed on it comes and goes.
+    #[must_use]
+    pub(crate) fn main(&self, roles: &RoleSet) -> &'static str {
+        let first = roles.0.first().copied().unwrap_or(self.default);
+        if roles.plays(self.carrier()) { self.carrier() } else { first }
+    }
+
+    /// Returns whether one of `nodes` can play what no node plays alone.
+    #[must_use]
+    pub(crate) fn can_carry(&self, nodes: &[Player]) -> bool {
+        nodes.iter().any(|node| node.roles.plays(self.carrier()))
+    }
+
     /// Chooses the nodes that a removal takes: of each role the last ones that were made for it.
     ///
     /// # Errors

@@ -103,6 +103,7 @@ pub(crate) async fn run_in_machine<S: AsRef<OsStr>>(
 }
 
 /// In which mount namespace a program runs.
+#[derive(Clone, Copy)]
 enum View {
     /// In that of this process.
     Own,
@@ -154,7 +155,7 @@ impl Begun {
         Ok(Begun { program: program.to_owned(), shown: shown(program, arguments), child })
     }
 
-    /// Gives the program its input, waits for its end, and returns its standard output.
+    /// Returns the standard output of the program, once it has read `input` and ended.
     ///
     /// # Errors
     /// It ends with another code than 0, or not within `limit` from now.
@@ -293,13 +294,43 @@ pub(crate) async fn attend<S: AsRef<OsStr>>(
     arguments: &[S],
     environment: &[(OsString, OsString)],
 ) -> Result<u8, ProgramError> {
-    use std::os::unix::process::ExitStatusExt;
     let mut command = Command::new(program);
     command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
     let status =
         command.status().await.map_err(|source| ProgramError::Start { program: program.to_owned(), source })?;
+    Ok(exit_code(status))
+}
+
+/// Runs `program` with the input and output of this process and an environment of its own, and returns the code that it
+/// ends with. After `limit` it is killed with all of this process's group, this process included: what it started reads
+/// from the same place, and would go on.
+///
+/// # Errors
+/// It cannot be started.
+pub(crate) async fn attend_within<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[S],
+    environment: &[(OsString, OsString)],
+    limit: Duration,
+) -> Result<u8, ProgramError> {
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+    command.kill_on_drop(true);
+    match tokio::time::timeout(limit, command.status()).await {
+        Err(_) => {
+            eprintln!("{}", ProgramError::Timeout { command: shown(program, arguments), limit });
+            let _ends_this_process = nix::sys::signal::killpg(nix::unistd::getpgrp(), Signal::SIGKILL);
+            Err(ProgramError::Timeout { command: shown(program, arguments), limit })
+        }
+        Ok(Err(source)) => Err(ProgramError::Start { program: program.to_owned(), source }),
+        Ok(Ok(status)) => Ok(exit_code(status)),
+    }
+}
+
+fn exit_code(status: std::process::ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    Ok(u8::try_from(code).unwrap_or(1))
+    u8::try_from(code).unwrap_or(1)
 }
 
 /// A program that is started and left alone.

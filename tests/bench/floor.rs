@@ -6,7 +6,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -19,6 +19,7 @@ use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 
 use crate::support::product::{PROGRAM, Product, root_file_system};
 
@@ -78,7 +79,11 @@ impl Floor {
         let order = self.prepare(&directory).context("cannot prepare a bare container")?;
         let began = Instant::now();
         // liblxc forks, so that it is called by a program with one thread.
-        let status = tokio::process::Command::new(PROGRAM).arg("lxc-start").arg(order).status().await?;
+        let mut helper = tokio::process::Command::new(PROGRAM);
+        helper.arg("lxc-start").arg(order).args([FIRST_ID, N_IDS].map(|number| number.to_string()));
+        let mut helper = helper.stdin(Stdio::piped()).spawn()?;
+        helper.stdin.take().context("its input is a pipe")?.write_all(b"go\n").await?;
+        let status = helper.wait().await?;
         ensure!(status.success(), "liblxc did not start: {}", said(&directory));
         while let Err(error) = self.client.call(&self.endpoint, &RpcCall::get(0, "check_process")).await {
             ensure!(began.elapsed() < LIMIT, "the bare agent does not answer ({error}): {}", said(&directory));
@@ -123,7 +128,6 @@ impl Floor {
             "directory": directory,
             "base": base,
             "program": PROGRAM,
-            "id_map": { "first": FIRST_ID, "count": N_IDS },
             "items": items(directory),
         });
         fs::write(&order, content.to_string())?;

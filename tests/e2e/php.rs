@@ -22,33 +22,33 @@ for _ in range(int(sys.argv[3])):
 jar.save(ignore_discard=True)
 ";
 
-struct Site<'a> {
-    nutshell: &'a Nutshell,
-    directory: &'a Path,
+pub(super) struct Site<'a> {
+    pub(super) nutshell: &'a Nutshell,
+    pub(super) directory: &'a Path,
 }
 
 impl Site<'_> {
-    fn client(&self, words: &str) -> String {
+    pub(super) fn client(&self, words: &str) -> String {
         let words: Vec<&str> = std::iter::once("conpaas").chain(words.split(' ')).collect();
         self.nutshell.type_command(&words)
     }
 
     /// What a deployment says that fails.
-    fn fail_to_deploy(&self, directory: &Path) -> String {
+    pub(super) fn fail_to_deploy(&self, directory: &Path) -> String {
         let output = self.nutshell.run("shell", &["--", "conpaas", "deploy", &directory.display().to_string()]);
         assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
     /// Rows of `list_nodes` as (role, address).
-    fn nodes(&self) -> BTreeSet<(String, String)> {
-        let text = self.client("php list_nodes shop 1");
+    pub(super) fn nodes(&self) -> BTreeSet<(String, String)> {
+        let text = self.client("service list_nodes shop 1");
         let rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let rows = rows.filter(|words| words.len() == 6 && words[0] != "aid");
         rows.map(|words| (words[2].to_owned(), words[3].to_owned())).collect()
     }
 
-    fn fetch(&self, url: &str, times: u32) -> Vec<String> {
+    pub(super) fn fetch(&self, url: &str, times: u32) -> Vec<String> {
         let jar = self.directory.join("cookies").display().to_string();
         let text = self.nutshell.type_command(&["python3", "-c", FETCH, &jar, url, &times.to_string()]);
         text.lines().map(str::to_owned).collect()
@@ -72,7 +72,7 @@ fn a_site_in_php_lives_its_whole_life() {
         let url = format!("http://{first}/");
         assert!(site.fetch(&url, 1)[0].starts_with("200 <!DOCTYPE html>"), "the code that a service begins with");
 
-        enable(&site);
+        enable(&site, PAGE);
         assert_eq!(site.fetch(&format!("{url}a/b?c=d"), 2), [1, 2].map(|n| format!("200 {n} {first} /a/b?c=d")));
         assert_eq!(site.fetch(&format!("{url}style.css"), 1), ["200 body {}"]);
 
@@ -129,10 +129,11 @@ fn a_directory_comes_on_the_air_by_one_word_and_goes_back_by_another() {
         site.client("rollback shop");
         assert_eq!(site.fetch(&url, 1), ["200 one"]);
 
-        // A page that fails is no success, and the words name what goes back.
+        // A page that fails is no success, and visitors have the version before it.
         std::fs::write(shop.join("index.php"), "<?php http_response_code(500);\n").expect("it is writable");
         let said = site.fail_to_deploy(&shop);
-        assert!(said.contains("answers 500") && said.contains("'conpaas rollback shop'"), "{said}");
+        assert!(said.contains("answers 500, so the service goes back to what it was"), "{said}");
+        assert_eq!(site.fetch(&url, 1), ["200 one"]);
 
         let program = state.join("clock");
         std::fs::create_dir(&program).expect("it is new");
@@ -146,13 +147,67 @@ fn a_directory_comes_on_the_air_by_one_word_and_goes_back_by_another() {
     });
 }
 
-/// Uploads a site, and enables it.
-fn enable(site: &Site<'_>) {
+/// As Symfony and Laravel have it: one program for every path, below a directory of its own.
+const FRONT_CONTROLLER: &str = "<?php require __DIR__.'/../src/kernel.php';\n\
+    echo kernel(), ' ', $_SERVER['REQUEST_METHOD'], ' ', $_SERVER['REQUEST_URI'], ' ', $_SERVER['SCRIPT_NAME'], ' ',\n\
+    basename($_SERVER['DOCUMENT_ROOT']), ' ', $_GET['q'] ?? '-', \"\\n\";\n";
+
+#[test]
+fn a_front_controller_gets_every_path_and_the_rest_of_its_code_is_hidden() {
+    let image = world::php_base();
+    world::inside(
+        "e2e::php::a_front_controller_gets_every_path_and_the_rest_of_its_code_is_hidden",
+        |state| async move {
+            let (_, nutshell) = world::nutshell(&state, &state, &image);
+            nutshell.succeed("up", &[]);
+            let site = Site { nutshell: &nutshell, directory: &state };
+            let shop = state.join("shop");
+            for (path, text) in [
+                ("public/index.php", FRONT_CONTROLLER),
+                ("public/css/app.css", "body {}\n"),
+                ("src/kernel.php", "<?php function kernel() { return 'kernel'; }\n"),
+                ("composer.json", "{\"secret\": true}\n"),
+            ] {
+                let file = shop.join(path);
+                std::fs::create_dir_all(file.parent().expect("it has one")).expect("it is new");
+                std::fs::write(file, text).expect("it is writable");
+            }
+            let said = site.client(&format!("deploy {}", shop.display()));
+            let url =
+                said.lines().last().and_then(|line| line.rsplit(' ').next()).expect("the address is told").to_owned();
+            let told = |path: &str| site.fetch(&format!("{url}{path}"), 1).remove(0);
+            let answer = |path: &str, q: &str| format!("200 kernel GET /{path} /index.php public {q}");
+            for (path, q) in [
+                ("", "-"),
+                ("blog/2026/a-page?q=1", "1"),
+                ("src/kernel.php", "-"),
+                ("composer.json", "-"),
+                ("css/none.css", "-"),
+                ("public/index.php", "-"),
+            ] {
+                let (seen, expected) = (told(path), answer(path, q));
+                // A program that is not there is no matter of the front controller's.
+                let is_program = path.ends_with(".php");
+                assert!(seen == expected || is_program && seen.starts_with("404 "), "{path}: {seen}");
+            }
+            assert_eq!(told("css/app.css"), "200 body {}");
+        },
+    );
+}
+
+/// Uploads a site with a style sheet and this first page, and enables it. Returns the id of the version.
+pub(super) fn enable(site: &Site<'_>, page: &str) -> String {
+    let id = upload(site, page);
+    site.client(&format!("php enable_code shop 1 {id}"));
+    id
+}
+
+/// Uploads a site with a style sheet and this first page; returns the id of the version.
+pub(super) fn upload(site: &Site<'_>, page: &str) -> String {
     let code = site.directory.join("site");
-    std::fs::create_dir(&code).expect("it is new");
-    std::fs::write(code.join("index.php"), PAGE).expect("it is writable");
+    std::fs::create_dir_all(&code).expect("it is writable");
+    std::fs::write(code.join("index.php"), page).expect("it is writable");
     std::fs::write(code.join("style.css"), "body {}\n").expect("it is writable");
     let said = site.client(&format!("php upload_code shop 1 {}", code.display()));
-    let id = said.split('\'').find(|word| word.starts_with("code-")).expect("the id is told").to_owned();
-    site.client(&format!("php enable_code shop 1 {id}"));
+    said.split('\'').find(|word| word.starts_with("code-")).expect("the id is told").to_owned()
 }

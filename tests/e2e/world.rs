@@ -106,6 +106,18 @@ pub(crate) fn mysql_base() -> PathBuf {
     image("services", &recipes, "mysql", &["--service", "mysql,development"])
 }
 
+/// The root file system of nodes into which code is pushed, sites included.
+pub(crate) fn git_base() -> PathBuf {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
+    image("services", &recipes, "git", &["--service", "generic,php,helloworld,development"])
+}
+
+/// The root file system of nodes that serve web applications in Java.
+pub(crate) fn java_base() -> PathBuf {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
+    image("services", &recipes, "java", &["--service", "java,development"])
+}
+
 /// The directory `name` that is built of a recipe, once on this machine.
 pub(crate) fn image(recipe: &str, recipes: &Path, name: &str, options: &[&str]) -> PathBuf {
     let place = Path::new("/var/tmp/conpaas-test").join(name);
@@ -198,7 +210,10 @@ pub(crate) fn group(vmid: &str, controller: &str) -> Option<PathBuf> {
 fn groups_of(vmid: &str) -> Vec<PathBuf> {
     let number = vmid.rsplit('-').next().expect("it has a last part");
     let state = PathBuf::from(std::env::var_os("CONPAAS_E2E_STATE").expect("the outer test sets it"));
-    groups(Path::new("/sys/fs/cgroup"), &format!("lxc.payload.{}{number}", mark(&state)))
+    // The cloud of this world, or that of its nutshell.
+    let marks = [mark(&state), enter::mark(&state.join("nutshell/clouds/iaas"))];
+    let found = marks.iter().map(|mark| groups(Path::new("/sys/fs/cgroup"), &format!("lxc.payload.{mark}{number}")));
+    found.flatten().collect()
 }
 
 /// Runs a shell command in a node, within all of its limits, and gives its output and whether it succeeded.

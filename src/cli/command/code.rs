@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::pushing::{self, Switch};
 use super::service_names::{FileOfService, ServiceNames};
 use super::wait;
 use crate::api::manager::{CodeVersion, CodeVersionId};
@@ -15,7 +16,7 @@ use crate::cli::output::printer::Reply;
 use crate::cli::output::table::table;
 use crate::client::error::Failure;
 use crate::client::lookup::FoundService;
-use crate::client::pack::{Choice, pack};
+use crate::client::pack::{Choice, Form, pack};
 use crate::client::session::Session;
 use crate::client::upload;
 use crate::client::wait::Awaited;
@@ -30,6 +31,15 @@ pub(crate) enum CodeCommand {
     UploadKey(FileOfService),
     /// List the SSH keys
     ListKeys(ServiceNames),
+    /// Show how code is pushed with git
+    GitInfo(ServiceNames),
+    /// Say whether what is pushed is enabled at once
+    AutoEnable {
+        #[command(flatten)]
+        names: ServiceNames,
+        /// Whether it is
+        mode: Switch,
+    },
     /// Upload a new code version
     UploadCode(FileOfService),
     /// List uploaded code versions
@@ -82,12 +92,17 @@ impl CodeCommand {
     /// # Errors
     /// In upstream's words.
     pub(crate) async fn run(self, run: &Invocation, kind: &str, enable_method: &str) -> Result<Reply, Failure> {
-        let (session, kind) = (&run.session, Some(kind));
+        let (session, name) = (&run.session, kind);
+        let kind = Some(kind);
         match self {
             CodeCommand::UploadKey(file) => {
-                upload_key(session, &file.names.find(session, kind).await?, &file.filename).await
+                upload_key(run, &file.names.find(session, kind).await?, &file.filename).await
             }
             CodeCommand::ListKeys(names) => list_keys(session, &names.find(session, kind).await?).await,
+            CodeCommand::GitInfo(names) => pushing::git_info(session, &names.find(session, kind).await?).await,
+            CodeCommand::AutoEnable { names, mode } => {
+                pushing::auto_enable(session, &names.find(session, kind).await?, mode).await
+            }
             CodeCommand::UploadCode(file) => {
                 upload_code(run, &file.names.find(session, kind).await?, &file.filename).await
             }
@@ -97,20 +112,21 @@ impl CodeCommand {
             }
             CodeCommand::EnableCode(code) => {
                 let found = code.names.find(session, kind).await?;
-                enable(run, &found, enable_method, &code.code_version).await
+                enable(run, &found, name, enable_method, &code.code_version).await
             }
             CodeCommand::DeleteCode(code) => {
-                delete_code(session, &code.names.find(session, kind).await?, &code.code_version).await
+                delete_code(session, &code.names.find(session, kind).await?, name, &code.code_version).await
             }
         }
     }
 }
 
-async fn upload_key(session: &Session, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
+async fn upload_key(run: &Invocation, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
     if upload::is_readable(path) && file::read(path)?.trim_ascii().is_empty() {
         return Err(Failure::said(format!("the key file '{}' is empty", path.display())));
     }
-    let done = session.upload_authorized_key(found, path).await?;
+    let done = run.session.upload_authorized_key(found, path).await?;
+    pushing::note_how(run, found).await;
     Ok(Reply::line(format!("{}.", done.outcome), &done))
 }
 
@@ -134,7 +150,8 @@ async fn upload_code(run: &Invocation, found: &FoundService, path: &Path) -> Res
 /// Packs a directory, and uploads the archive.
 async fn upload_directory(run: &Invocation, found: &FoundService, directory: &Path) -> Result<Reply, Failure> {
     let wanted = directory.to_owned();
-    let packed = sys::blocking(move || pack(&wanted, Choice::All)).await?;
+    let form = Form::of(directory);
+    let packed = sys::blocking(move || pack(&wanted, Choice::All, form)).await?;
     run.printer.note(&format!(
         "'{}' is a directory: its {} files are packed as {}.",
         directory.display(),
@@ -212,20 +229,20 @@ fn file_name(uploaded: &str) -> Result<PathBuf, Failure> {
     name.ok_or_else(|| Failure::said("the code version has no file name to write it to"))
 }
 
-async fn delete_code(session: &Session, found: &FoundService, version: &str) -> Result<Reply, Failure> {
-    session.delete_code(found, version).await.map_err(|failure| unknown_version(failure, found, version))?;
+async fn delete_code(session: &Session, found: &FoundService, kind: &str, version: &str) -> Result<Reply, Failure> {
+    session.delete_code(found, version).await.map_err(|failure| unknown_version(failure, found, kind, version))?;
     Ok(Reply::done(format!("Code version '{version}' deleted.")))
 }
 
 /// The manager's own words show all versions as Python writes them.
-fn unknown_version(failure: Failure, found: &FoundService, version: &str) -> Failure {
+fn unknown_version(failure: Failure, found: &FoundService, kind: &str, version: &str) -> Failure {
     if !failure.text.starts_with("Parameter 'codeVersionId': '") || !failure.text.contains("' must be one of ") {
         return failure;
     }
     let (aid, sid) = (found.application, found.service);
     Failure::said(format!(
         "There is no code version '{version}' in service {sid} of application {aid}: \
-         'conpaas generic list_codes {aid} {sid}' lists those that are there"
+         'conpaas {kind} list_codes {aid} {sid}' lists those that are there"
     ))
 }
 
@@ -236,11 +253,12 @@ fn unknown_version(failure: Failure, found: &FoundService, version: &str) -> Fai
 pub(crate) async fn enable(
     run: &Invocation,
     found: &FoundService,
+    kind: &str,
     method: &str,
     version: &str,
 ) -> Result<Reply, Failure> {
     let begun = run.session.enable_code(found, method, version).await;
-    let operation = begun.map_err(|failure| unknown_version(failure, found, version))?;
+    let operation = begun.map_err(|failure| unknown_version(failure, found, kind, version))?;
     let words = format!("Enabling code version '{version}'... ");
     let ends = &[State::Init, State::Stopped, State::Running];
     wait::for_service(run, found, &words, Awaited { operation: &operation, ends }).await

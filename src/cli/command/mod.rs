@@ -2,6 +2,7 @@
 //! of the groups that are no kinds of service.
 
 pub(crate) mod application;
+pub(crate) mod care;
 pub(crate) mod certificate;
 mod cloud;
 pub(crate) mod code;
@@ -11,11 +12,13 @@ mod local_user;
 pub(crate) mod loss;
 mod nodes;
 mod owned_volume;
+mod pushing;
 mod service;
 pub(crate) mod service_names;
 mod user;
 pub(crate) mod volume;
 pub(crate) mod wait;
+pub(crate) mod web_counts;
 
 use super::group::Group;
 

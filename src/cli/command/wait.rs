@@ -61,11 +61,14 @@ fn ended<T: Serialize>(
             let reason = progress.reason.filter(|reason| !reason.is_empty());
             let reason = reason.unwrap_or_else(|| "no reason is told; the log says more".to_owned());
             let failure = Some(Failure::said(reason));
-            Ok(Reply { text: format!("{words} FAILED!\n"), value: value_of(&end(progress.state)), failure })
+            Ok(Reply { text: format!("{words} FAILED!\n"), value: value_of(&end(progress.state)), failure, code: 0 })
         }
-        Ok(progress) => {
-            Ok(Reply { text: format!("{words} done.\n"), value: value_of(&end(progress.state)), failure: None })
-        }
+        Ok(progress) => Ok(Reply {
+            text: format!("{words} done.\n"),
+            value: value_of(&end(progress.state)),
+            failure: None,
+            code: 0,
+        }),
         Err(failure) => {
             if !run.printer.is_json {
                 write_out(&format!("{words} FAILED!\n"));

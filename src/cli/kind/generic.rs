@@ -8,7 +8,7 @@ use crate::cli::command::code::CodeCommand;
 use crate::cli::command::every_service::{Count, KindCommand};
 use crate::cli::command::service_names::ServiceNames;
 use crate::cli::command::volume::VolumeCommand;
-use crate::cli::deployment::{Deployment, Entry};
+use crate::cli::deployment::{Deployment, Entry, Parcel};
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
@@ -22,6 +22,7 @@ pub(super) const DEPLOYMENT: Deployment = Deployment {
     kind: NAME,
     enable_method: "enable_code",
     looks_like: |directory| directory.join("run.sh").is_file().then_some("it has run.sh"),
+    parcel: Parcel::directory,
     entry: Entry::Program,
 };
 

@@ -8,6 +8,7 @@
 
 mod generic;
 mod helloworld;
+mod java;
 mod mysql;
 mod php;
 
@@ -18,12 +19,13 @@ use super::group::Group;
 pub(crate) const KINDS: &[Group] = &[
     Group::of::<generic::GenericCommand>(generic::NAME, "Manage ConPaaS generic services."),
     Group::of::<helloworld::HelloworldCommand>(helloworld::NAME, "Manage ConPaaS helloworld services."),
+    Group::of::<java::JavaCommand>(java::NAME, "Manage ConPaaS Java services."),
     Group::of::<mysql::MysqlCommand>(mysql::NAME, "Manage ConPaaS MySQL services."),
     Group::of::<php::PhpCommand>(php::NAME, "Manage ConPaaS PHP services."),
 ];
 
 /// Kinds that `deploy` knows; the first that a directory looks like is meant.
-pub(crate) const DEPLOYMENTS: &[Deployment] = &[generic::DEPLOYMENT, php::DEPLOYMENT];
+pub(crate) const DEPLOYMENTS: &[Deployment] = &[generic::DEPLOYMENT, java::DEPLOYMENT, php::DEPLOYMENT];
 
 /// Returns how `deploy` brings programs of a kind on the air, if it does.
 pub(crate) fn find_deployment(kind: &str) -> Option<&'static Deployment> {

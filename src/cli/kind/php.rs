@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::api::web::{Cdn, PhpConfiguration};
+use crate::cli::command::care::CareCommand;
 use crate::cli::command::code::CodeCommand;
-use crate::cli::command::every_service::{KindCommand, Roles};
+use crate::cli::command::every_service::KindCommand;
 use crate::cli::command::service_names::ServiceNames;
-use crate::cli::deployment::{Deployment, Entry};
+use crate::cli::command::web_counts::WebCounts;
+use crate::cli::deployment::{Deployment, Entry, Parcel};
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
-use crate::client::manager::Counts;
 use crate::client::session::Session;
 use crate::client::wait::{self, Awaited};
 use crate::model::State;
@@ -22,8 +23,13 @@ use crate::model::State;
 pub(crate) const NAME: &str = "php";
 
 /// How `deploy` brings a site on the air.
-pub(super) const DEPLOYMENT: Deployment =
-    Deployment { kind: NAME, enable_method: "update_php_configuration", looks_like, entry: Entry::Site("proxy") };
+pub(super) const DEPLOYMENT: Deployment = Deployment {
+    kind: NAME,
+    enable_method: "update_php_configuration",
+    looks_like,
+    parcel: Parcel::directory,
+    entry: Entry::Site("proxy"),
+};
 
 /// A site without a program is served as well.
 fn looks_like(directory: &Path) -> Option<&'static str> {
@@ -51,26 +57,15 @@ pub(crate) enum PhpCommand {
     /// What kinds with code have
     #[command(flatten)]
     Code(CodeCommand),
+    /// What kinds have that their manager looks after
+    #[command(flatten)]
+    Care(CareCommand),
     /// Display the PHP configuration
     GetPhpConfig(ServiceNames),
     /// Set a value of the PHP configuration
     SetPhpConfig(NewValue),
     /// Enable or disable debug mode, in which pages show errors
     Debug(Debug),
-}
-
-/// How many nodes of each role.
-#[derive(Debug, Args)]
-pub(crate) struct WebCounts {
-    /// Number of nodes that run the program; 1 when no role is given
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
-    backend: Option<i64>,
-    /// Number of nodes that take requests
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
-    proxy: Option<i64>,
-    /// Number of nodes that serve static files
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
-    web: Option<i64>,
 }
 
 /// A value of the PHP configuration.
@@ -100,21 +95,13 @@ enum Switch {
     Off,
 }
 
-impl Roles for WebCounts {
-    fn counts(&self) -> Counts {
-        let given = [self.backend, self.proxy, self.web];
-        let default = i64::from(given.iter().all(Option::is_none));
-        let of = |count: Option<i64>, default| count.unwrap_or(default);
-        Counts::from([("backend", of(self.backend, default)), ("proxy", of(self.proxy, 0)), ("web", of(self.web, 0))])
-    }
-}
-
 #[async_trait(?Send)]
 impl Action for PhpCommand {
     async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
         match *self {
             PhpCommand::Every(command) => command.run(run, NAME).await,
             PhpCommand::Code(command) => command.run(run, NAME, DEPLOYMENT.enable_method).await,
+            PhpCommand::Care(command) => command.run(run, NAME).await,
             PhpCommand::GetPhpConfig(names) => get_php_config(&run.session, &names).await,
             PhpCommand::SetPhpConfig(new) => {
                 let text = format!("{} is set to '{}'.", new.key, new.value);

@@ -357,9 +357,10 @@ mod tests {
             ("service", 18),
             ("volume", 4),
             ("director", 2),
-            ("generic", 31),
+            ("generic", 33),
             ("helloworld", 18),
-            ("php", 27),
+            ("php", 34),
+            ("java", 31),
         ];
         for (name, count) in counts {
             let command = find(name).unwrap().command("x");

@@ -30,6 +30,8 @@ pub(crate) struct Reply {
     pub value: Value,
     /// Why the work, although asked for, did not succeed.
     pub failure: Option<Failure>,
+    /// The exit code where there is no failure.
+    pub code: u8,
 }
 
 /// A sentence as `--json` prints it.
@@ -47,13 +49,23 @@ struct ErrorLine<'a> {
 impl Reply {
     /// One line and its data.
     pub(crate) fn line(text: impl Into<String>, data: &impl Serialize) -> Self {
-        Reply { text: text.into() + "\n", value: value_of(data), failure: None }
+        Reply { text: text.into() + "\n", value: value_of(data), failure: None, code: 0 }
     }
 
     /// Lines, none of them ended yet; none at all prints nothing.
     pub(crate) fn lines(lines: &[String], data: &impl Serialize) -> Self {
         let text = lines.iter().map(|line| format!("{line}\n")).collect();
-        Reply { text, value: value_of(data), failure: None }
+        Reply { text, value: value_of(data), failure: None, code: 0 }
+    }
+
+    /// Nothing, as all was written meanwhile; for programs, too.
+    pub(crate) fn nothing() -> Self {
+        Reply { text: String::new(), value: Value::Null, failure: None, code: 0 }
+    }
+
+    /// The same with an exit code.
+    pub(crate) fn ending_with(self, code: u8) -> Self {
+        Reply { code, ..self }
     }
 
     /// A table of rows, or `none` where there are no rows; for programs the whole rows.
@@ -84,12 +96,14 @@ pub(crate) const PLAIN: Printer = Printer { is_json: false, is_debug: false };
 impl Printer {
     /// Writes a reply and returns the exit code. A reader that has gone is no failure.
     pub(crate) fn reply(&self, reply: &Reply) -> u8 {
-        let text = if self.is_json { format!("{}\n", reply.value) } else { reply.text.clone() };
-        // What others wrote (logs, descriptions) must not command a terminal; a file gets it as it is.
-        write_out(&if io::stdout().is_terminal() { harmless(&text) } else { text });
+        match (self.is_json, &reply.value) {
+            (true, Value::Null) => {}
+            (true, value) => write_shown(&format!("{value}\n")),
+            (false, _) => write_shown(&reply.text),
+        }
         match &reply.failure {
             Some(failure) => self.failure(failure),
-            None => 0,
+            None => reply.code,
         }
     }
 
@@ -187,6 +201,11 @@ pub(crate) fn write_out(text: &str) {
         }
         _ => {}
     }
+}
+
+/// Writes what others wrote (logs, descriptions) to standard output: it must not command a terminal; a file gets it as it is.
+pub(crate) fn write_shown(text: &str) {
+    if io::stdout().is_terminal() { write_out(&harmless(text)) } else { write_out(text) }
 }
 
 /// Writes a line to standard error, as far as that can be written.

@@ -1,6 +1,6 @@
 //! `deploy`: a directory comes on the air, whatever is missing for it: application, service, nodes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,12 +13,12 @@ use crate::api::agent::ScriptStatus;
 use crate::api::manager::ScriptsOfNodes;
 use crate::api::{Accepted, ApplicationView};
 use crate::cli::command::{application, code, every_service};
-use crate::cli::deployment::{Deployment, Entry};
+use crate::cli::deployment::{Deployment, Entry, Parcel};
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::{Reply, write_out};
 use crate::client::error::Failure;
 use crate::client::lookup::{self, FoundService};
-use crate::client::pack::{Choice, pack};
+use crate::client::pack::{Choice, Form, pack};
 use crate::client::session::Session;
 use crate::model::{ApplicationId, ServiceId, State};
 use crate::sys;
@@ -35,7 +35,7 @@ const SETTLED: Duration = Duration::from_millis(1100);
 /// What is to come on the air.
 #[derive(Debug, Args)]
 pub(crate) struct Deploy {
-    /// Directory with the site or the program; this one when it is left out
+    /// Directory with the site or the program, or a .war file; this directory when it is left out
     directory: Option<PathBuf>,
     /// Application, made when it is missing; called as the directory when it is left out
     #[arg(short, long, value_name = "APP")]
@@ -71,6 +71,7 @@ impl Action for Deploy {
     async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
         let directory = self.directory.unwrap_or_else(|| PathBuf::from("."));
         let (deployment, reason) = directory::deployment_of(&directory, self.kind.as_deref())?;
+        let parcel = (deployment.parcel)(&directory).map_err(Failure::said)?;
         run.printer.note(&format!("'{}' is for the kind {}: {reason}.", directory.display(), deployment.kind));
         let app = match self.app {
             Some(name) => name,
@@ -91,7 +92,7 @@ impl Action for Deploy {
                 app.name
             )));
         }
-        let version = upload(run, &found, &directory).await?;
+        let version = upload(run, &found, parcel).await?;
         bring_up(run, &app, &found, deployment, &version, cloud).await
     }
 }
@@ -136,10 +137,17 @@ async fn service(
     Ok(FoundService { application: app.aid, service })
 }
 
-/// Packs the directory but for what its owner ignores, and uploads it. Returns the code version.
-async fn upload(run: &Invocation, found: &FoundService, directory: &Path) -> Result<String, Failure> {
-    let wanted = directory.to_owned();
-    let packed = sys::blocking(move || pack(&wanted, Choice::NotIgnored)).await?;
+/// Uploads a file as it is, or packs a directory but for what its owner ignores. Returns the code version.
+async fn upload(run: &Invocation, found: &FoundService, parcel: Parcel) -> Result<String, Failure> {
+    let (directory, form) = match parcel {
+        Parcel::File(path) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            return Ok(code::send(run, found, &path, &name).await?.id);
+        }
+        Parcel::Directory(directory) => (directory, Form::Tar),
+        Parcel::WebApplication(directory) => (directory, Form::War),
+    };
+    let packed = sys::blocking(move || pack(&directory, Choice::NotIgnored, form)).await?;
     run.printer
         .note(&format!("{} files are packed; what .gitignore and .conpaasignore name is left out.", packed.n_files));
     let version = code::send(run, found, packed.archive.path(), &packed.name).await?;
@@ -160,7 +168,7 @@ pub(super) async fn bring_up(
     if deployment.entry == Entry::Program && before == State::Running {
         end_program(session, app, found).await?;
     }
-    settle(run, code::enable(run, found, deployment.enable_method, version).await?)?;
+    settle(run, code::enable(run, found, deployment.kind, deployment.enable_method, version).await?)?;
     if before != State::Running {
         settle(run, every_service::start(run, found, cloud).await?)?;
     }

@@ -3,16 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use crate::cli::deployment::Deployment;
+use crate::cli::deployment::{Deployment, Parcel};
 use crate::cli::kind::{DEPLOYMENTS, find_deployment};
 use crate::client::error::Failure;
 
 /// Files of programs that no kind serves as they are, and what to do about it.
 const OTHERS: &[(&[&str], &str)] = &[
-    (
-        &["pom.xml", "build.gradle", "build.gradle.kts", "WEB-INF"],
-        "a program in Java: a run.sh that starts it makes it one for the kind generic",
-    ),
     (
         &["package.json", "requirements.txt", "pyproject.toml", "Gemfile", "go.mod", "Cargo.toml", "manage.py"],
         "a program that is started: write a run.sh that starts it, and it is one for the kind generic",
@@ -29,13 +25,8 @@ const OTHERS: &[(&[&str], &str)] = &[
 /// It is no directory, nothing in it tells what it is, or there is no such kind.
 pub(super) fn deployment_of(directory: &Path, kind: Option<&str>) -> Result<(&'static Deployment, String), Failure> {
     let shown = directory.display();
-    if !directory.is_dir() {
-        let text = if directory.exists() {
-            format!("'{shown}' is no directory: unpack it first, or upload an archive with 'conpaas KIND upload_code'")
-        } else {
-            format!("there is no directory '{shown}'")
-        };
-        return Err(Failure::said(text));
+    if !directory.exists() {
+        return Err(Failure::said(format!("there is no directory '{shown}'")));
     }
     if let Some(kind) = kind {
         let found =
@@ -43,11 +34,16 @@ pub(super) fn deployment_of(directory: &Path, kind: Option<&str>) -> Result<(&'s
         return Ok((found, "it was named".to_owned()));
     }
     let looks = |deployment: &'static Deployment| Some((deployment, (deployment.looks_like)(directory)?.to_owned()));
-    DEPLOYMENTS.iter().find_map(looks).ok_or_else(|| Failure::said(unknown(directory)))
+    let found = DEPLOYMENTS.iter().find_map(looks);
+    found.ok_or_else(|| Failure::said(Parcel::directory(directory).err().unwrap_or_else(|| unknown(directory))))
 }
 
 fn kinds() -> String {
-    DEPLOYMENTS.iter().map(|deployment| deployment.kind).collect::<Vec<_>>().join(" and ")
+    let names: Vec<&str> = DEPLOYMENTS.iter().map(|deployment| deployment.kind).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 fn unknown(directory: &Path) -> String {
@@ -64,12 +60,17 @@ fn unknown(directory: &Path) -> String {
     if let Some(war) = war {
         let name = war.file_name();
         let name = name.to_string_lossy();
-        return format!("'{shown}' has {name}, {}", OTHERS[0].1);
+        return match Path::new(&*name).extension().is_some_and(|end| end == "war") {
+            true => format!("'{shown}' has {name}: 'conpaas deploy {}' brings that on the air", war.path().display()),
+            false => format!(
+                "'{shown}' has {name}, a program in Java: a run.sh that starts it makes it one for the kind generic"
+            ),
+        };
     }
     format!(
-        "nothing in '{shown}' says what it is: deploy looks for run.sh, index.php, public/index.php, composer.json and \
-         index.html; --kind {} says it",
-        kinds().replace(" and ", " or --kind ")
+        "nothing in '{shown}' says what it is: deploy looks for run.sh, WEB-INF, a .war file that was built, index.php, \
+         public/index.php, composer.json and index.html; --kind says it: {}",
+        kinds()
     )
 }
 
@@ -95,6 +96,8 @@ mod tests {
             (&["about.php"], "php"),
             (&["index.php", "run.sh"], "generic"),
             (&["package.json", "run.sh"], "generic"),
+            (&["WEB-INF/web.xml", "index.html"], "java"),
+            (&["pom.xml", "target/shop.war"], "java"),
         ] {
             let place = made(files);
             assert_eq!(deployment_of(place.path(), None).unwrap().0.kind, kind, "{files:?}");
@@ -107,9 +110,9 @@ mod tests {
     fn what_is_not_served_is_told_with_the_next_step() {
         let text = |files: &[&str], kind| deployment_of(made(files).path(), kind).unwrap_err().text;
         assert!(text(&["package.json"], None).contains("has package.json, a program that is started: write a run.sh"));
-        assert!(text(&["shop.war"], None).contains("has shop.war, a program in Java"));
-        assert!(text(&["readme.txt"], None).contains("deploy looks for run.sh, index.php"));
-        assert_eq!(text(&["index.html"], Some("mysql")), "--kind mysql: deploy knows generic and php");
+        assert!(text(&["shop.war"], None).contains("has shop.war: 'conpaas deploy "));
+        assert!(text(&["readme.txt"], None).contains("deploy looks for run.sh, WEB-INF, "));
+        assert_eq!(text(&["index.html"], Some("mysql")), "--kind mysql: deploy knows generic, java and php");
         let place = made(&["site.zip"]);
         let of = |name: &str| deployment_of(&place.path().join(name), None).unwrap_err().text;
         assert!(of("site.zip").contains("is no directory: unpack it first"), "{}", of("site.zip"));

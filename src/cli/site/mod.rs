@@ -1,5 +1,5 @@
 //! Commands of one word for people with a directory that is to be a site: `deploy` brings it on the air, `status`
-//! and `open` say where it is, `rollback` goes back to the version before.
+//! and `open` say where it is, `rollback` goes back to the version before, `logs` and `exec` look into its nodes.
 //!
 //! They type what the groups of commands have for one who would else type five of them. Must not know: kinds by
 //! name; `cli/kind` says how each comes on the air.
@@ -7,9 +7,12 @@
 mod deploy;
 mod directory;
 mod entry;
+mod exec;
+mod logs;
 mod names;
 mod open;
 mod rollback;
+mod source;
 mod status;
 
 use super::group::Group;
@@ -22,5 +25,10 @@ pub(crate) const COMMANDS: &[Group] = &[
     ),
     Group::of_one::<open::Open>("open", "Show where an application answers, and open it in a browser."),
     Group::of_one::<rollback::Rollback>("rollback", "Enable the code version that was there before the present one."),
+    Group::of_one::<logs::Logs>(
+        "logs",
+        "Show the logs of an application's nodes and of its manager, also as they grow.",
+    ),
+    Group::of_one::<exec::Exec>("exec", "Run a command in a node."),
     Group::of_one::<status::Status>("status", "Show applications, services, and where they answer."),
 ];

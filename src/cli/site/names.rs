@@ -70,14 +70,16 @@ pub(super) fn only<'a>(
     Err(Failure::said(format!("application '{name}' has several {what}: say --service with one of {names}")))
 }
 
-/// Returns the name that an application of this directory has. Blocking.
+/// Returns the name that an application of this directory, or file, has. Blocking.
 ///
 /// # Errors
 /// The directory has no name, as `/`.
 pub(super) fn of_directory(directory: &Path) -> Result<String, Failure> {
     let real = std::fs::canonicalize(directory);
     let real = real.map_err(|error| Failure::said(format!("cannot open '{}': {error}", directory.display())))?;
-    let name = real.file_name().map(|name| plain(&name.to_string_lossy())).unwrap_or_default();
+    // A file is called without the end of its name.
+    let name = if real.is_file() { real.file_stem() } else { real.file_name() };
+    let name = name.map(|name| plain(&name.to_string_lossy())).unwrap_or_default();
     if name.is_empty() {
         return Err(Failure::said(format!("the directory '{}' has no name: say --app NAME", real.display())));
     }

@@ -7,14 +7,10 @@ use crate::api::params::one_of;
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::rpc::RpcCall;
-use crate::service::{AGENT_LOG, Call, LogFile, MethodError, Reply, take_node};
+use crate::service::{AGENT_LOG, Call, LogFile, LogPart, MAX_LOG_ANSWER_BYTES, MethodError, Reply, take_node};
 use crate::store::StoreError;
 use crate::store::manager::{self as store, HistoryRow, NodePhase};
-use crate::sys::{self, file};
-
-const MAX_LOG_BYTES: u64 = 1024 * 1024;
-/// JSON spells a byte with six at the most.
-const MAX_LOG_ANSWER_BYTES: u64 = 6 * MAX_LOG_BYTES + 1024;
+use crate::sys;
 
 pub(crate) async fn check_process(_manager: Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
@@ -61,12 +57,15 @@ pub(crate) async fn get_service_history(
     Ok(Reply::of(&ServiceHistory { state_log: history.into_iter().map(change).collect() }))
 }
 
-pub(crate) async fn get_manager_log(manager: Arc<Manager>, sid: ServiceId, call: Call) -> Result<Reply, MethodError> {
+pub(crate) async fn get_manager_log(
+    manager: Arc<Manager>,
+    sid: ServiceId,
+    mut call: Call,
+) -> Result<Reply, MethodError> {
+    let part = LogPart::take(&mut call)?;
     call.finish()?;
     let path = manager.log(sid).path().to_owned();
-    let text = sys::blocking(move || file::read_log(&path, MAX_LOG_BYTES)).await;
-    let log = text.map_err(|_| MethodError::refused("Failed to read log"))?;
-    Ok(Reply::of(&LogText { log }))
+    Ok(Reply::of(&part.read(path, MethodError::refused("Failed to read log")).await?))
 }
 
 /// Service 0 has no nodes of its own: there every node of the application is meant.
@@ -76,6 +75,7 @@ pub(crate) async fn get_agent_log(manager: Arc<Manager>, sid: ServiceId, mut cal
     nodes.retain(|node| node.phase == NodePhase::Active);
     let node = take_node(&mut call, "agentId", &nodes)?.clone();
     let filename = call.params.string_or("filename", "")?;
+    let part = LogPart::take(&mut call)?;
     call.finish()?;
     let owner = manager.find_service(node.sid).await?;
     let Some(service) = owner else { return Err(MethodError::refused("Service not found")) };
@@ -83,6 +83,9 @@ pub(crate) async fn get_agent_log(manager: Arc<Manager>, sid: ServiceId, mut cal
     let mut call = RpcCall::get(0, "get_log").answered_within(MAX_LOG_ANSWER_BYTES);
     if let Some(log) = log {
         call = call.param("filename", log.path);
+    }
+    if let Some(cursor) = part.parameter() {
+        call = call.param("cursor", cursor);
     }
     let log: LogText = service.context.agents.call(&node, &call).await?;
     Ok(Reply::of(&log))

@@ -2,6 +2,7 @@
 //! (reference: `docs/reference/manager-api.md` §3 and §4).
 
 mod about;
+mod exec;
 mod git;
 mod nodes;
 mod operation;

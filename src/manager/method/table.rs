@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{about, git, nodes, operation, services, startup, volumes};
+use super::{about, exec, git, nodes, operation, services, startup, volumes};
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::service::{Method, get, post, upload};
@@ -19,6 +19,11 @@ pub(crate) const OF_EVERY_SERVICE: &[Method<Addressed>] = &[
     get("get_service_history", |a, call| Box::pin(about::get_service_history(a.manager, a.sid, call))),
     get("get_manager_log", |a, call| Box::pin(about::get_manager_log(a.manager, a.sid, call))),
     get("get_agent_log", |a, call| Box::pin(about::get_agent_log(a.manager, a.sid, call))),
+    post("exec", |a, call| Box::pin(exec::exec(a.manager, a.sid, call))),
+    post("exec_output", |a, call| Box::pin(exec::exec_output(a.manager, a.sid, call))),
+    post("exec_stop", |a, call| Box::pin(exec::exec_stop(a.manager, a.sid, call))),
+    get("get_git_info", |a, call| Box::pin(git::get_git_info(a.manager, a.sid, call))),
+    post("set_auto_enable", |a, call| Box::pin(git::set_auto_enable(a.manager, a.sid, call))),
 ];
 
 /// Methods of the manager itself.

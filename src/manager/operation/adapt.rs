@@ -3,8 +3,10 @@
 use super::apply::{Target, go_back};
 use super::step::{Operation, StepError};
 use super::task::Ending;
+use crate::manager::core::Service;
 use crate::node::Level;
 use crate::service::Change;
+use crate::service::care::{FrontDoor, Health};
 
 const DONE: u32 = 1;
 
@@ -14,8 +16,12 @@ impl Operation {
         if !self.has_done(DONE) {
             let nodes = service.context.nodes().await?;
             let target = Target::of(&service, &nodes, Some(&change)).await?;
+            let door = front_door(&service).await?;
+            // A manager that was broken off does not know any more how it was: well, or nobody would have changed it.
+            let before = if self.row.attempts == 0 { door.look().await } else { Health::Well };
             target.apply(&service, &nodes).await?;
             self.settle(&service, &nodes, &nodes).await?;
+            expect_as_well(&door, &before).await?;
             self.step_done(DONE, "agents_adapted", move |tx| target.record(tx)).await?;
         }
         self.finish(Ending::Done, |_| Ok(())).await
@@ -30,5 +36,25 @@ impl Operation {
             }
         }
         self.finish(Ending::Undone(failure), |_| Ok(())).await
+    }
+}
+
+/// Returns where visitors of the service come; nowhere for kinds without any.
+async fn front_door(service: &Service) -> Result<FrontDoor, StepError> {
+    let kind = service.kind.manager;
+    match kind.care() {
+        Some(care) => Ok(FrontDoor::of(&service.context, care, kind.roles()).await?),
+        None => Ok(FrontDoor::default()),
+    }
+}
+
+/// Refuses a change after which visitors see a failure that they did not see before.
+async fn expect_as_well(door: &FrontDoor, before: &Health) -> Result<(), StepError> {
+    if *before != Health::Well {
+        return Ok(());
+    }
+    match door.settle().await {
+        Health::Well => Ok(()),
+        Health::Failing(told) => Err(StepError::Gone(format!("{told}, so the service goes back to what it was"))),
     }
 }

@@ -31,6 +31,7 @@ impl Operation {
         match self.row.plan.task.clone() {
             Task::StartService { .. } | Task::AddNodes { .. } => self.bring_nodes_in().await,
             Task::RemoveNodes { ids } => self.remove_nodes(&ids).await,
+            Task::HealNodes { ids, .. } => self.heal_nodes(&ids).await,
             Task::StopService | Task::StopKeepingVolumes => self.stop_service().await,
             Task::RemoveService => self.remove_service().await,
             Task::CreateVolume { name } => self.create_volume(&name).await,
@@ -44,6 +45,7 @@ impl Operation {
         let failure = self.row.failure.clone().unwrap_or_default();
         match self.row.plan.task.clone() {
             Task::StartService { .. } | Task::AddNodes { .. } => self.take_nodes_back(failure).await,
+            Task::HealNodes { ids, .. } => self.undo_heal(ids, failure).await,
             Task::CreateVolume { name } => self.take_volume_back(&name, failure).await,
             Task::AttachVolume { name } => self.undo_attachment(&name, failure).await,
             Task::Adapt { .. } => self.undo_adapt(failure).await,

@@ -20,6 +20,7 @@
 mod adapt;
 mod apply;
 mod carry_out;
+mod heal;
 mod kept_volumes;
 mod nodes_in;
 mod nodes_out;

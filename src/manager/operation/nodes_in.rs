@@ -111,12 +111,12 @@ impl Operation {
         Ok(go_back(&self.service().await?).await?)
     }
 
-    async fn make_nodes(&self, service: &Service) -> Result<Vec<NodeView>, StepError> {
+    pub(super) async fn make_nodes(&self, service: &Service) -> Result<Vec<NodeView>, StepError> {
         let kind = service.kind.manager;
         let settings = service.context.settings().await?;
         let (roles, cloud) = match &self.row.plan.task {
             Task::StartService { cloud } => (kind.roles().plan_start(&kind.start_counts(&settings)?), cloud.clone()),
-            Task::AddNodes { counts, cloud } => {
+            Task::AddNodes { counts, cloud } | Task::HealNodes { counts, cloud, .. } => {
                 let planned = kind.roles().plan_addition(counts);
                 (planned.map_err(|error| StepError::Gone(error.to_string()))?, cloud.clone())
             }
@@ -180,7 +180,7 @@ async fn holders(service: &Service, nodes: &[NodeRow]) -> Result<Vec<NodeRow>, S
     Ok(if holders.is_empty() { nodes.to_vec() } else { holders })
 }
 
-fn record_nodes(tx: &Transaction<'_>, sid: ServiceId, made: &[NodeView]) -> Result<(), StoreError> {
+pub(super) fn record_nodes(tx: &Transaction<'_>, sid: ServiceId, made: &[NodeView]) -> Result<(), StoreError> {
     store::insert_nodes(tx, sid, made)?;
     for (node, volume) in made.iter().flat_map(|node| node.volumes.iter().map(move |volume| (node, volume))) {
         let row = VolumeRow {

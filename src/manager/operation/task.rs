@@ -18,6 +18,13 @@ pub(crate) enum Task {
     RemoveNodes {
         ids: Vec<String>,
     },
+    HealNodes {
+        /// The dead nodes.
+        ids: Vec<String>,
+        /// What is made in their place.
+        counts: Vec<(String, i64)>,
+        cloud: String,
+    },
     StopService,
     StopKeepingVolumes,
     RemoveService,
@@ -44,6 +51,7 @@ impl Task {
             Task::StartService { .. } => "start_service",
             Task::AddNodes { .. } => "add_nodes",
             Task::RemoveNodes { .. } => "remove_nodes",
+            Task::HealNodes { .. } => "heal_nodes",
             Task::StopService => "stop_service",
             Task::StopKeepingVolumes => "stop_keeping_volumes",
             Task::RemoveService => "remove_service",
@@ -62,6 +70,7 @@ impl Task {
             Task::RemoveService => ServiceEvent::Remove,
             Task::AddNodes { .. }
             | Task::RemoveNodes { .. }
+            | Task::HealNodes { .. }
             | Task::CreateVolume { .. }
             | Task::DeleteVolume { .. }
             | Task::AttachVolume { .. }
@@ -121,6 +130,11 @@ mod tests {
             Task::StartService { cloud: "iaas".to_owned() },
             Task::AddNodes { counts: vec![("node".to_owned(), 2)], cloud: "iaas".to_owned() },
             Task::RemoveNodes { ids: vec!["iaas1".to_owned()] },
+            Task::HealNodes {
+                ids: vec!["iaas1".to_owned()],
+                counts: vec![("node".to_owned(), 1)],
+                cloud: "iaas".to_owned(),
+            },
             Task::StopService,
             Task::StopKeepingVolumes,
             Task::RemoveService,
@@ -153,7 +167,7 @@ mod tests {
         for (text, task) in [
             (r#"{"AddNodes": {"counts": [["node", 2]], "cloud": "iaas"}}"#, &every_task()[1]),
             (r#""StopService""#, &Task::StopService),
-            (r#"{"Adapt": {"work": {"codeVersionId": "code-a"}}}"#, &every_task()[9]),
+            (r#"{"Adapt": {"work": {"codeVersionId": "code-a"}}}"#, &every_task()[10]),
         ] {
             assert_eq!(&serde_json::from_str::<Task>(text).unwrap(), task, "{text}");
         }

@@ -1,13 +1,10 @@
 //! The git repository of a manager or an agent, into which users push code.
 
-use std::path::Path;
-
 use crate::config::NodeBase;
 use crate::model::ServiceId;
 use crate::service::error::MethodError;
+use crate::service::git::{git, git_into, place};
 use crate::sys::{self, program};
-
-const REPOSITORY: &str = "/home/git/code";
 
 /// The last revision of the repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,23 +20,12 @@ pub(crate) struct GitVersion {
 /// # Errors
 /// `git` is not there although the repository is.
 pub(crate) async fn repository_head(base: &NodeBase) -> Result<GitVersion, MethodError> {
-    let repository = base.rooted(REPOSITORY);
+    let repository = base.rooted(place::REPOSITORY);
     if !repository.exists() {
         return Ok(GitVersion::default());
     }
-    let directory = git_directory(&repository);
-    // The repository belongs to whoever may push; its configuration must not make git run a program.
-    let arguments = [
-        "-c",
-        "log.showSignature=false",
-        directory.as_str(),
-        "log",
-        "-1",
-        "--abbrev=7",
-        "--format=%h%n%s",
-        "--branches",
-    ];
-    let text = match program::run("git", &arguments, program::LIMIT).await {
+    let words = ["-c", "log.showSignature=false", "log", "-1", "--abbrev=7", "--format=%h%n%s", "--branches"];
+    let text = match git(base, &words, program::LIMIT).await {
         Ok(text) => text,
         // An empty repository has no branch to show.
         Err(program::ProgramError::Failed { .. }) => String::new(),
@@ -62,17 +48,11 @@ pub(super) async fn archive(
     let output = tempfile::Builder::new()
         .prefix("git-")
         .tempfile_in(base.rooted(&base.var_tmp))
-        .map_err(|error| MethodError::refused(format!("cannot make a temporary file: {error}")))?
-        .into_temp_path();
-    let directory = git_directory(&base.rooted(REPOSITORY));
-    let target = format!("--output={}", output.display());
+        .map_err(|error| MethodError::refused(format!("cannot make a temporary file: {error}")))?;
+    let stdout = output.reopen();
+    let stdout = stdout.map_err(|error| MethodError::refused(format!("cannot open a temporary file: {error}")))?;
     let tree = format!("{revision}:{sid}");
-    let arguments = [directory.as_str(), "archive", "--format=tar", &target, "--end-of-options", &tree];
-    let outcome = program::run("git", &arguments, program::LIMIT).await;
-    outcome.map_err(|error| MethodError::refused(sys::chain(&error)))?;
-    Ok(output)
-}
-
-fn git_directory(repository: &Path) -> String {
-    format!("--git-dir={}", repository.display())
+    let words = ["archive", "--format=tar", "--end-of-options", &tree];
+    git_into(base, &words, stdout, program::LIMIT).await.map_err(MethodError::refused)?;
+    Ok(output.into_temp_path())
 }

@@ -1,17 +1,20 @@
 //! SSH keys that may push code to the manager.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use crate::api::manager::{AuthorizedKeys, KeyOutcome};
 use crate::config::NodeBase;
+use crate::node::Level;
 use crate::service::call::Call;
 use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
+use crate::service::git::place;
 use crate::service::reply::Reply;
 use crate::sys::{self, file};
 
 const MAX_BYTES: u64 = 64 * 1024;
-const KEY_TYPES: [&str; 7] = [
+const KEY_TYPES: [&str; 8] = [
     "ssh-ed25519",
     "ssh-rsa",
     "ssh-dss",
@@ -19,6 +22,7 @@ const KEY_TYPES: [&str; 7] = [
     "ecdsa-sha2-nistp384",
     "ecdsa-sha2-nistp521",
     "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
 
 /// `list_authorized_keys`: the lines that are keys.
@@ -59,16 +63,21 @@ pub(crate) async fn upload_authorized_key(service: ServiceContext, mut call: Cal
             file::ensure_directory(directory)?;
         }
         let text: String = keys.iter().map(|key| format!("{key}\n")).collect();
-        file::write_atomic(&path, text.as_bytes(), 0o600)?;
-        own_by_git(&path);
+        file::write_atomic(&path, text.as_bytes(), 0o644)?;
+        open_to_server(&path);
         Ok::<_, file::FileError>(keys.len() - n_before)
     })
     .await?;
-    Ok(Reply::of(&KeyOutcome { outcome: format!("{n_added} keys added to authorized_keys") }))
+    // The keys are there, whatever becomes of the door: its state is told by who asks for it.
+    if let Err(error) = service.git.ensure_open().await {
+        service.note(Level::Error, &format!("Nobody can push code: {error}"));
+    }
+    let fingerprint = service.git.host_key().await.map(|key| key.fingerprint);
+    Ok(Reply::of(&KeyOutcome { outcome: format!("{n_added} keys added to authorized_keys"), fingerprint }))
 }
 
 fn path(base: &NodeBase) -> PathBuf {
-    base.rooted("/home/git/.ssh/authorized_keys")
+    base.rooted(place::KEYS)
 }
 
 fn lines(text: &str) -> Vec<String> {
@@ -85,10 +94,12 @@ fn is_key(line: &str) -> bool {
         && body.trim_end_matches('=').bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
 }
 
-/// The SSH server reads the file as user `git`, where there is one.
-fn own_by_git(path: &std::path::Path) {
-    if let Ok(Some(user)) = nix::unistd::User::from_name("git") {
-        let _only_root_can = nix::unistd::chown(path, Some(user.uid), Some(user.gid));
+/// The SSH server reads the file as the account `git`, which must not be able to write it. Keys are no secret.
+fn open_to_server(path: &Path) {
+    let modes = [(Some(path), 0o644), (path.parent(), 0o755), (path.parent().and_then(Path::parent), 0o755)];
+    for (path, mode) in modes {
+        let Some(path) = path else { continue };
+        let _the_server_says_it = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
     }
 }
 

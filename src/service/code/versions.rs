@@ -8,7 +8,7 @@ use super::git;
 use crate::api::manager::{CodeVersion, CodeVersionId, CodeVersions};
 use crate::api::params::{bad, python_str};
 use crate::api::python::{Texts, dict_order, python_type};
-use crate::archive::{self, Contents};
+use crate::archive::{self, ArchiveError, ArchiveLimits, Contents};
 use crate::model::CodeFormat;
 use crate::node::Level;
 use crate::rpc::{RpcCall, Upload};
@@ -41,6 +41,38 @@ impl Deployment {
             .param("filetype", self.format.as_str())
             .param("codeVersionId", self.version.as_str())
             .file("file", &self.path, &self.version)
+    }
+}
+
+/// How a kind looks at code that is uploaded.
+pub(crate) struct Inspection {
+    /// Files at the top whose beginnings are kept for the look.
+    pub scripts: &'static [&'static str],
+    /// Refuses code, or returns one sentence for each thing that may surprise its user. Blocking.
+    pub look: fn(&UploadedCode<'_>) -> Result<Vec<String>, MethodError>,
+}
+
+/// Code that is uploaded: an archive that agents would unpack.
+pub(crate) struct UploadedCode<'a> {
+    /// The name that its user gave it.
+    pub filename: &'a str,
+    /// Whether it is a tar or a zip archive.
+    pub format: CodeFormat,
+    /// What is in it.
+    pub contents: &'a Contents,
+    /// How much of archives is read.
+    pub limits: &'a ArchiveLimits,
+    archive: &'a Path,
+    beside: &'a Path,
+}
+
+impl UploadedCode<'_> {
+    /// Unpacks it for a look; it is gone when what is returned is dropped. Blocking.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(crate) fn unpack(&self) -> Result<archive::Staged, MethodError> {
+        archive::stage(self.archive, self.beside, self.limits).map_err(MethodError::invalid)
     }
 }
 
@@ -94,22 +126,20 @@ pub(crate) async fn list(service: ServiceContext, call: Call) -> Result<Reply, M
     Ok(Reply::of(&CodeVersions { versions: versions.collect() }))
 }
 
-/// `upload_code_version`: checks the archive and keeps it; `notes` says what may surprise its user, also of its `scripts`.
+/// `upload_code_version`: checks the archive and keeps it.
 ///
 /// # Errors
-/// It is no archive that agents would unpack, or cannot be kept.
+/// It is no archive that agents would unpack, its kind refuses it, or it cannot be kept.
 pub(crate) async fn upload(
     service: ServiceContext,
     mut call: Call,
-    scripts: &'static [&'static str],
-    notes: fn(&Contents) -> Vec<String>,
+    inspection: &'static Inspection,
 ) -> Result<Reply, MethodError> {
     let upload = call.file("code")?;
     let description = call.params.string_or("description", "")?;
     call.finish()?;
     let filename = shown_name(&upload.filename);
-    let (id, format, contents) = keep(&service, upload, scripts).await?;
-    let notes = notes(&contents);
+    let (id, format, notes) = keep(&service, upload, inspection).await?;
     let code = CodeRow { id: id.clone(), filename, description, format, time: now(), notes: notes.clone() };
     let sid = service.sid;
     service.store.write(move |tx| store::insert_code(tx, sid, &code)).await?;
@@ -238,25 +268,36 @@ async fn one_of(service: &ServiceContext, named: &Value) -> Result<CodeRow, Meth
     Err(bad("codeVersionId", &format!("'{named}' must be one of {{{}}}", shown.join(", "))).into())
 }
 
-/// Checks an upload and puts it into the repository; returns its id, its format and what it holds.
+/// Checks an upload and puts it into the repository; returns its id, its format and what may surprise of it.
 async fn keep(
     service: &ServiceContext,
     upload: Upload,
-    scripts: &'static [&'static str],
-) -> Result<(String, CodeFormat, Contents), MethodError> {
+    inspection: &'static Inspection,
+) -> Result<(String, CodeFormat, Vec<String>), MethodError> {
     let directory = service.code_repository();
     let id = format!("code-{}", random::alphanumeric(6));
     let place = directory.join(&id);
     let limits = service.config.base.archive.clone();
     sys::blocking(move || {
-        let contents = archive::validate(upload.path(), &limits, scripts).map_err(MethodError::invalid)?;
+        let name = shown_name(&upload.filename);
+        let refused = |error: ArchiveError| MethodError::invalid(format!("{error}; this was '{name}'"));
+        let contents = archive::validate(upload.path(), &limits, inspection.scripts).map_err(refused)?;
+        let code = UploadedCode {
+            filename: &name,
+            format: format_of(upload.path()),
+            contents: &contents,
+            archive: upload.path(),
+            beside: &place,
+            limits: &limits,
+        };
+        let notes = (inspection.look)(&code)?;
         file::ensure_directory(&directory)?;
         let kept = std::fs::copy(upload.path(), &place).and_then(|_| std::fs::File::open(&place)?.sync_all());
         if let Err(error) = kept {
             let _best_effort = file::ensure_absent(&place);
             return Err(MethodError::refused(format!("cannot keep the code version: {error}")));
         }
-        Ok((id, format_of(&place), contents))
+        Ok((id, code.format, notes))
     })
     .await
 }

@@ -2,5 +2,6 @@
 
 pub(crate) mod generic;
 pub(crate) mod helloworld;
+pub(crate) mod java;
 pub(crate) mod mysql;
 pub(crate) mod php;

@@ -11,9 +11,12 @@ mod logs;
 mod methods;
 pub(crate) mod plan;
 mod roles;
+pub(crate) mod war;
 
-pub(crate) use logs::logs_of;
-pub(crate) use methods::{Weights, get_node_info, get_service_performance, list_nodes, take_weights};
+use super::care::Care;
+
+pub(crate) use logs::{java_logs, php_logs};
+pub(crate) use methods::{SiteSettings, Weights, get_node_info, list_nodes, update_weights};
 pub(crate) use roles::{PROXY, ROLES, check_addition, check_removal, counts_of, start_counts};
 
 /// Where proxies listen.
@@ -24,5 +27,8 @@ pub(crate) const WEB_PORT: u16 = 8080;
 pub(crate) const BACKEND_PORT: u16 = 9000;
 /// Where the sessions of visitors are kept.
 pub(crate) const SESSION_PORT: u16 = 6379;
+/// How their nodes are looked after.
+pub(crate) const CARE: Care =
+    Care { figures: "getFigures", scaled_role: roles::BACKEND, front_door: (PROXY, PROXY_PORT) };
 /// The type of the agents of both kinds.
 pub(crate) const AGENT_TYPE: &str = "web";

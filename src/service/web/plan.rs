@@ -8,6 +8,8 @@
 //!   last      what a node is not to run any more is stopped
 //! ```
 
+use std::net::Ipv4Addr;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -38,18 +40,19 @@ pub(crate) struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Returns the plan of each node; `backend` computes the part of a node that runs the program, and
-    /// `front` says in the parameters of a proxy who that is.
+    /// Returns the plan of each node: `sessions` is the part of the node that keeps them, if the kind has one,
+    /// `backend` that of a node that runs the program, and `front` says in the parameters of a proxy who that is.
     ///
     /// # Errors
     /// Returns an error if an address of a node is none.
     pub(crate) fn plans(
         &self,
-        sessions: &Part,
+        sessions: Option<&Part>,
         backend: &Part,
         front: impl Fn(&mut HttpProxy, Vec<Server>),
     ) -> Result<Vec<NodePlan>, MethodError> {
         let web_list = self.servers(WEB, WEB_PORT, self.web_weights)?;
+        let web = web(self.of_role(PROXY).map(address).collect::<Result<_, _>>()?);
         let backends = self.servers(BACKEND, self.backend_port, self.backend_weights)?;
         let mut proxy = HttpProxy {
             port: PROXY_PORT,
@@ -67,13 +70,13 @@ impl Site<'_> {
             let roles = ROLES.read(&node.role);
             let mut parts = vec![code(self.code_method, self.code)];
             if Some(node.view.id.as_str()) == keeper {
-                parts.push(sessions.clone());
+                parts.extend(sessions.cloned());
             }
             if roles.plays(BACKEND) {
                 parts.push(backend.clone());
             }
             if roles.plays(WEB) {
-                parts.push(web());
+                parts.push(web.clone());
             }
             if roles.plays(PROXY) {
                 parts.push(part("proxy", 3, ["createHttpProxy", "updateHttpProxy"], "stopHttpProxy", &proxy));
@@ -106,7 +109,7 @@ impl Site<'_> {
 ///
 /// # Errors
 /// Returns an error that names the node if what is recorded is no address.
-pub(crate) fn address(node: &NodeRow) -> Result<std::net::Ipv4Addr, MethodError> {
+pub(crate) fn address(node: &NodeRow) -> Result<Ipv4Addr, MethodError> {
     let text = &node.view.ip;
     text.parse().map_err(|_| MethodError::refused(format!("node {} has no address: '{text}'", node.view.id)))
 }
@@ -127,14 +130,15 @@ pub(crate) fn part(name: &'static str, stage: u8, methods: [&str; 2], stop: &str
     Part { name, wanted, first, change, stop }
 }
 
-fn web() -> Part {
+fn web(proxies: Vec<Ipv4Addr>) -> Part {
     /// The parameters of `createWebServer`; agents serve every version that they have.
     #[derive(Serialize)]
     struct WebServer {
         port: u16,
         code_versions: Vec<String>,
+        proxies: Vec<Ipv4Addr>,
     }
-    let server = WebServer { port: WEB_PORT, code_versions: Vec::new() };
+    let server = WebServer { port: WEB_PORT, code_versions: Vec::new(), proxies };
     part("web", 2, ["createWebServer", "updateWebServer"], "stopWebServer", &server)
 }
 
@@ -170,7 +174,7 @@ pub(crate) mod tests {
         let fields = std::collections::BTreeMap::from([("port", 1)]);
         let sessions = part("sessions", 0, ["createSessions"; 2], "stopSessions", &fields);
         let backend = part("php", 2, ["createPHP", "updatePHP"], "stopPHP", &fields);
-        site.plans(&sessions, &backend, |proxy, backends| proxy.fpm_list = backends).unwrap()
+        site.plans(Some(&sessions), &backend, |proxy, backends| proxy.fpm_list = backends).unwrap()
     }
 
     fn names(plan: &NodePlan) -> Vec<&'static str> {

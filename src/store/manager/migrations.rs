@@ -7,4 +7,6 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("0003_outcome.sql"),
     include_str!("0004_code_notes.sql"),
     include_str!("0005_kept_volume.sql"),
+    include_str!("0006_auto_enable.sql"),
+    include_str!("0007_care.sql"),
 ];

@@ -4,6 +4,7 @@
 //! A function fails where the database does; what else it refuses stands with it.
 
 mod applied;
+mod care;
 mod code;
 mod json_column;
 mod migrations;
@@ -16,6 +17,7 @@ mod volume;
 pub(crate) use super::Transaction;
 
 pub(crate) use applied::{AppliedRow, begin_applied, delete_applied, end_applied, list_applied};
+pub(crate) use care::{find_care, set_care};
 pub(crate) use code::{CodeRow, delete_code, find_code, insert_code, list_codes};
 pub(crate) use migrations::MIGRATIONS;
 pub(crate) use node::{NodePhase, NodeRow, delete_nodes, insert_nodes, list_nodes, set_node_phase, set_node_role};
@@ -24,8 +26,9 @@ pub(crate) use operation::{
 };
 pub(crate) use outcome::{Outcome, find_outcome, insert_outcome};
 pub(crate) use service::{
-    EventError, HistoryRow, ServiceRow, delete_service, find_service, history, insert_service, list_services,
-    record_event, service_settings, set_active_code, set_last_failure, set_service_settings,
+    EventError, HistoryRow, ServiceRow, auto_enable, delete_service, find_service, history, insert_service,
+    list_services, note_event, record_event, service_settings, set_active_code, set_auto_enable, set_last_failure,
+    set_service_settings,
 };
 pub(crate) use volume::{
     VolumeRow, delete_volume, find_volume, insert_volume, list_volumes, set_volume_id, set_volume_in_use,

@@ -101,6 +101,12 @@ pub(crate) fn record_event(
     Ok(state)
 }
 
+/// Adds an entry to the history of a service that stays in its state.
+pub(crate) fn note_event(tx: &Transaction<'_>, sid: ServiceId, reason: &str, time: f64) -> Result<(), StoreError> {
+    let Some(row) = find_service(tx, sid)? else { return Ok(()) };
+    add_history(tx, sid, row.state, reason, time)
+}
+
 fn set_state(tx: &Transaction<'_>, sid: ServiceId, state: State) -> Result<(), StoreError> {
     tx.execute("UPDATE service SET state = ?2 WHERE sid = ?1", (sid.0, state.as_str()))?;
     Ok(())
@@ -146,6 +152,18 @@ pub(crate) fn set_service_settings(
     settings: Option<&str>,
 ) -> Result<(), StoreError> {
     tx.execute("UPDATE service SET settings = ?2 WHERE sid = ?1", (sid.0, settings))?;
+    Ok(())
+}
+
+/// Returns whether a service runs what is pushed as soon as it is pushed.
+pub(crate) fn auto_enable(tx: &Transaction<'_>, sid: ServiceId) -> Result<bool, StoreError> {
+    let found = tx.query_row("SELECT auto_enable FROM service WHERE sid = ?1", [sid.0], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Says whether a service runs what is pushed as soon as it is pushed.
+pub(crate) fn set_auto_enable(tx: &Transaction<'_>, sid: ServiceId, is_wanted: bool) -> Result<(), StoreError> {
+    tx.execute("UPDATE service SET auto_enable = ?2 WHERE sid = ?1", (sid.0, is_wanted))?;
     Ok(())
 }
 

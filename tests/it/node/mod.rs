@@ -3,6 +3,7 @@
 mod agent;
 mod bad_input;
 mod bench;
+mod care;
 mod code;
 mod crash;
 mod director;

@@ -28,7 +28,7 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("list_nodes", |service, call| Box::pin(list_nodes(service, call))),
     get("get_node_info", |service, call| Box::pin(get_node_info(service, call))),
     get("list_code_versions", |service, call| Box::pin(code::list(service, call))),
-    upload("upload_code_version", |service, call| Box::pin(code::upload(service, call, &SCRIPTS, code_notes::notes))),
+    upload("upload_code_version", |service, call| Box::pin(code::upload(service, call, &INSPECTION))),
     get("download_code_version", |service, call| Box::pin(code::download(service, call))),
     post("enable_code", |service, call| Box::pin(code::enable_code(service, call, expect_no_scripts))),
     post("delete_code_version", |service, call| Box::pin(code::delete(service, call))),
@@ -53,6 +53,9 @@ const ROLES: Roles = Roles {
 const SCRIPTS_RUN: &str = "ERROR: Scripts are still running inside at least one agent. \
                            Please wait for them to finish execution or call 'interrupt' first.";
 const NO_SCRIPTS_RUN: &str = "ERROR: No scripts are currently running inside agents. Nothing to interrupt.";
+
+const INSPECTION: code::Inspection =
+    code::Inspection { scripts: &SCRIPTS, look: |code| Ok(code_notes::notes(code.contents)) };
 
 pub(super) struct Generic;
 
@@ -81,6 +84,10 @@ impl ManagerKind for Generic {
 
     fn has_git_code(&self) -> bool {
         true
+    }
+
+    async fn can_enable_code(&self, service: &ServiceContext) -> Result<(), MethodError> {
+        expect_no_scripts(service.clone()).await
     }
 
     fn methods(&self) -> &'static [Method<ServiceContext>] {

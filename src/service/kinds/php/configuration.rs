@@ -4,13 +4,13 @@ use super::settings::PhpSettings;
 use crate::api::web::{Cdn, CdnView, PhpConfiguration};
 use crate::model::State;
 use crate::service::call::Call;
+use crate::service::care::is_autoscaling;
 use crate::service::change::Change;
 use crate::service::code;
 use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
 use crate::service::reply::Reply;
 use crate::service::settings::Document;
-use crate::service::web::take_weights;
 use crate::store::manager as store;
 
 const REASON: &str = "Updating configuration";
@@ -21,7 +21,8 @@ pub(super) async fn get(service: ServiceContext, call: Call) -> Result<Reply, Me
     let settings: PhpSettings = service.settings().await?.read()?;
     let code_version = service.row().await?.active_code.unwrap_or_default();
     let cdn = shown_cdn(settings.cdn);
-    Ok(Reply::of(&PhpConfiguration { code_version, phpconf: settings.phpconf, cdn, autoscaling: false }))
+    let autoscaling = is_autoscaling(&service).await?;
+    Ok(Reply::of(&PhpConfiguration { code_version, phpconf: settings.phpconf, cdn, autoscaling }))
 }
 
 /// `update_php_configuration`: another code version, other values of php.ini, or both.
@@ -54,23 +55,6 @@ pub(super) async fn update(service: ServiceContext, mut call: Call) -> Result<Re
     });
     kept.await?;
     Ok(Reply::nothing())
-}
-
-/// `update_nodes_weight`.
-pub(super) async fn update_weights(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
-    service.expect_state(&[State::Running]).await?;
-    let nodes = service.nodes().await?;
-    let new = take_weights(&mut call, &nodes)?;
-    call.finish()?;
-    let mut settings: PhpSettings = service.settings().await?.read()?;
-    settings.web_weights.extend(new.web);
-    settings.backend_weights.extend(new.backend);
-    // What is gone is forgotten here, where all is written anyway.
-    let is_here = |id: &String| nodes.iter().any(|node| node.view.id == *id);
-    settings.web_weights.retain(|id, _| is_here(id));
-    settings.backend_weights.retain(|id, _| is_here(id));
-    let change = Change::Settings { settings: Document::of(&settings)? };
-    Ok(Reply::Adapt { reason: REASON.to_owned(), change })
 }
 
 /// `cdn_enable`: the address is kept, whatever `enable` says, as ConPaaS 2.0 does.

@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use super::settings::PhpSettings;
 use super::{configuration, default_code, plan};
 use crate::api::manager::ServiceInfo;
-use crate::archive::Contents;
 use crate::model::CodeFormat;
 use crate::service::call::Call;
+use crate::service::care::{self, Care};
 use crate::service::code;
 use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
@@ -24,19 +24,26 @@ use crate::store::manager::NodeRow;
 const METHODS: &[Method<ServiceContext>] = &[
     get("get_service_info", |service, call| Box::pin(get_service_info(service, call))),
     get("list_nodes", |service, call| Box::pin(web::list_nodes(service, call))),
-    get("get_node_info", |service, call| Box::pin(web::get_node_info(service, call))),
+    get("get_node_info", |service, call| Box::pin(web::get_node_info(service, call, web::php_logs))),
     get("list_code_versions", |service, call| Box::pin(code::list(service, call))),
-    upload("upload_code_version", |service, call| Box::pin(code::upload(service, call, &[], notes))),
+    upload("upload_code_version", |service, call| Box::pin(code::upload(service, call, &INSPECTION))),
     get("download_code_version", |service, call| Box::pin(code::download(service, call))),
     post("delete_code_version", |service, call| Box::pin(code::delete(service, call))),
     get("list_authorized_keys", |service, call| Box::pin(code::list_authorized_keys(service, call))),
     upload("upload_authorized_key", |service, call| Box::pin(code::upload_authorized_key(service, call))),
-    get("get_service_performance", |service, call| Box::pin(web::get_service_performance(service, call))),
-    post("update_nodes_weight", |service, call| Box::pin(configuration::update_weights(service, call))),
+    get("get_service_performance", |service, call| Box::pin(care::get_service_performance(service, &web::CARE, call))),
+    get("get_metrics", |service, call| Box::pin(care::get_metrics(service, &web::CARE, call))),
+    post("on_autoscaling", |service, call| Box::pin(care::on_autoscaling(service, call))),
+    post("off_autoscaling", |service, call| Box::pin(care::off_autoscaling(service, call))),
+    post("set_self_healing", |service, call| Box::pin(care::set_self_healing(service, call))),
+    post("update_nodes_weight", |service, call| Box::pin(web::update_weights::<PhpSettings>(service, call))),
     get("get_configuration", |service, call| Box::pin(configuration::get(service, call))),
     post("update_php_configuration", |service, call| Box::pin(configuration::update(service, call))),
     post("cdn_enable", |service, call| Box::pin(configuration::cdn_enable(service, call))),
 ];
+
+const INSPECTION: code::Inspection =
+    code::Inspection { scripts: &[], look: |code| Ok(code.contents.top_note().into_iter().collect()) };
 
 pub(super) struct Php;
 
@@ -66,7 +73,7 @@ impl ManagerKind for Php {
     }
 
     fn logs(&self, role: &str) -> &'static [LogFile] {
-        web::logs_of(role)
+        web::php_logs(role)
     }
 
     async fn on_add_service(&self, service: &ServiceContext) -> Result<(), MethodError> {
@@ -82,8 +89,16 @@ impl ManagerKind for Php {
         web::check_removal(nodes, counts)
     }
 
+    fn care(&self) -> Option<&'static Care> {
+        Some(&web::CARE)
+    }
+
     fn has_git_code(&self) -> bool {
         true
+    }
+
+    fn entry_role(&self) -> Option<&'static str> {
+        Some(web::PROXY)
     }
 
     fn methods(&self) -> &'static [Method<ServiceContext>] {
@@ -96,9 +111,4 @@ async fn get_service_info(service: ServiceContext, call: Call) -> Result<Reply, 
     call.finish()?;
     let row = service.row().await?;
     Ok(Reply::of(&ServiceInfo { state: row.state, kind: "PHP".to_owned(), reason: row.last_failure }))
-}
-
-/// Returns what may surprise of a code version.
-fn notes(contents: &Contents) -> Vec<String> {
-    contents.top_note().into_iter().collect()
 }

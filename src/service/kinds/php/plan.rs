@@ -46,5 +46,5 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
     };
     let sessions = part("sessions", 0, ["createSessions"; 2], "stopSessions", &Sessions { store: &store });
     let backend = part("php", 2, ["createPHP", "updatePHP"], "stopPHP", &php);
-    site.plans(&sessions, &backend, |proxy, backends| proxy.fpm_list = backends)
+    site.plans(Some(&sessions), &backend, |proxy, backends| proxy.fpm_list = backends)
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::service::error::MethodError;
 use crate::service::role::Counts;
 use crate::service::settings::Settings;
-use crate::service::web::Weights;
+use crate::service::web::{SiteSettings, Weights};
 use crate::sys::random;
 
 /// The functions that programs may not call, until somebody says otherwise.
@@ -58,6 +58,12 @@ impl Default for PhpSettings {
 }
 
 impl Settings for PhpSettings {}
+
+impl SiteSettings for PhpSettings {
+    fn weights(&mut self) -> (&mut Weights, &mut Weights) {
+        (&mut self.web_weights, &mut self.backend_weights)
+    }
+}
 
 impl PhpSettings {
     /// Returns the settings of a new service, with a password of its own.

@@ -1,4 +1,4 @@
-//! The programs of a web node: nginx, php-fpm and the store of sessions, computed from what is wanted.
+//! The programs of a web node: nginx, php-fpm, Tomcat and the store of sessions, computed from what is wanted.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -8,8 +8,11 @@ use std::time::Duration;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::java_front::JavaFront;
+use super::memory::JavaMemory;
 use super::place::{GRACE, Place};
 use super::wanted::Wanted;
+use super::{reload, tomcat};
 use crate::api::web::{HttpProxy, Php, Server, SessionStore};
 use crate::service::error::MethodError;
 use crate::supervise::daemon::{
@@ -30,6 +33,9 @@ const NGINX_FILES: Templates = Templates {
     files: &[
         ("nginx.conf", include_str!("nginx.conf")),
         ("proxy.conf", include_str!("proxy.conf")),
+        ("php-locations.conf", include_str!("php-locations.conf")),
+        ("java-upstreams.conf", include_str!("java-upstreams.conf")),
+        ("java-locations.conf", include_str!("java-locations.conf")),
         ("static.conf", include_str!("static.conf")),
     ],
 };
@@ -60,6 +66,9 @@ struct NginxValues<'a> {
     backends: Vec<&'a Server>,
     servers: Vec<&'a Server>,
     max_body_mb: u32,
+    java: Option<JavaFront<'a>>,
+    clients: Vec<String>,
+    keep_no_connection: PathBuf,
 }
 
 /// What `fpm.conf` and `php.ini` are filled with.
@@ -104,6 +113,9 @@ pub(super) fn of(wanted: &Wanted, place: &Place, document_root: &str) -> Result<
     if let Some(php) = &wanted.php {
         daemons.push(php_fpm(php, place)?);
     }
+    if let Some(tomcat) = &wanted.tomcat {
+        daemons.push(tomcat::daemon(tomcat, place, JavaMemory::of_this_node())?);
+    }
     if let Some(store) = &wanted.sessions {
         daemons.push(sessions(store, place)?);
     }
@@ -129,6 +141,9 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
             .map(|proxy| proxy.web_list.iter().filter(has_weight).collect())
             .unwrap_or_default(),
         max_body_mb: proxy.map_or(0, |proxy| proxy.max_body_mb),
+        java: proxy.and_then(|proxy| JavaFront::of(proxy, wanted.wars.get(&proxy.code_version))),
+        clients: wanted.web_clients.iter().map(ToString::to_string).collect(),
+        keep_no_connection: reload::mark(place),
     };
     let rendered =
         |values: &NginxValues<'_>| NGINX_FILES.render("nginx.conf", values).map_err(|error| not_filled(&error));

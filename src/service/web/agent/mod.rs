@@ -11,10 +11,21 @@
 //! - The document root of web nodes is that of the newest code version.
 
 mod code;
+mod connections;
+mod context;
+mod contexts;
 mod daemons;
+mod figures;
+mod java_front;
+mod memory;
 mod place;
+mod proxy_log;
+mod reload;
+mod rotation;
+mod startup_log;
 #[cfg(test)]
 mod tests;
+mod tomcat;
 mod wanted;
 
 use std::sync::Arc;
@@ -25,18 +36,23 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use self::place::Place;
+use self::proxy_log::ProxyLog;
+use self::reload::{Closing, OldWorkers};
 use self::wanted::{Wanted, WantedFile};
-use super::logs;
+use super::{logs, war};
 use crate::api::params::bad;
-use crate::api::web::{HttpProxy, HttpProxyState, Php, PhpState, Returned, RoleState, SessionStore};
+use crate::api::web::{
+    HttpProxy, HttpProxyState, Php, PhpState, Returned, RoleState, SessionStore, Tomcat, TomcatState,
+};
 use crate::service::agent_side::{AgentEnvironment, AgentKind};
 use crate::service::call::Call;
 use crate::service::code::ReceivedCode;
+use crate::service::context::now;
 use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::method::{BoundMethod, Method, bind, get, post, upload};
 use crate::service::reply::Reply;
-use crate::supervise::daemon::{DaemonState, Outcome, Supervisor};
+use crate::supervise::daemon::{Change, DaemonState, DaemonStatus, Outcome, Supervisor};
 use crate::sys::{self, file};
 
 const METHODS: &[Method<Arc<WebAgent>>] = &[
@@ -54,10 +70,27 @@ const METHODS: &[Method<Arc<WebAgent>>] = &[
     post("updatePHP", |agent, call| Box::pin(create_php(agent, call))),
     post("stopPHP", |agent, call| Box::pin(stop(agent, call, |wanted| wanted.php = None))),
     get("getPHPState", |agent, call| Box::pin(get_php_state(agent, call))),
-    upload("updatePHPCode", |agent, call| Box::pin(update_php_code(agent, call))),
+    get("getFigures", |agent, call| Box::pin(get_figures(agent, call))),
+    upload("updatePHPCode", |agent, call| Box::pin(update_code(agent, call, Holds::AnyFiles))),
+    post("createTomcat", |agent, call| Box::pin(create_tomcat(agent, call))),
+    post("stopTomcat", |agent, call| Box::pin(stop(agent, call, |wanted| wanted.tomcat = None))),
+    get("getTomcatState", |agent, call| Box::pin(get_tomcat_state(agent, call))),
+    upload("updateTomcatCode", |agent, call| Box::pin(update_code(agent, call, Holds::WebApplication))),
 ];
+/// What a code version holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// Files that nothing is known of.
+    AnyFiles,
+    /// A web application in Java.
+    WebApplication,
+}
+
 /// The network namespace of a node is its own, and so is this number: the first port that any account may take.
 const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+
+/// The log of the requests of visitors, as `proxy.conf` names it.
+const PROXY_LOG: &str = "nginx-proxy-access.log";
 
 struct WebAgent {
     environment: AgentEnvironment,
@@ -66,6 +99,7 @@ struct WebAgent {
     daemons: Supervisor,
     /// Held while something changes, so that two calls never mix.
     change: Mutex<()>,
+    proxy_log: std::sync::Mutex<ProxyLog>,
 }
 
 /// Makes the side of a node.
@@ -79,6 +113,7 @@ pub(crate) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>,
     let daemons = Supervisor::new(&directory.join("daemons"), environment.tasks.clone());
     prepare(&place)?;
     Ok(Arc::new(WebAgent {
+        proxy_log: std::sync::Mutex::new(ProxyLog::new(&place.cache.join(PROXY_LOG))),
         environment: environment.clone(),
         place,
         file: WantedFile::new(&directory),
@@ -93,13 +128,10 @@ fn prepare(place: &Place) -> Result<(), MethodError> {
     for directory in directories {
         file::ensure_passable_directory(directory)?;
     }
-    let Some(account) = &place.account else { return Ok(()) };
-    let user = nix::unistd::User::from_name(account).ok().flatten();
-    let user = user.ok_or_else(|| MethodError::refused(format!("this node has no account {account}")))?;
     for directory in directories {
-        std::os::unix::fs::chown(directory, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-            .map_err(|error| file::FileError::new("give away", directory, error))?;
+        place.give(directory)?;
     }
+    let Some(account) = &place.account else { return Ok(()) };
     if let Err(error) = std::fs::write(FIRST_FREE_PORT, "80") {
         tracing::warn!("{account} may not listen on port 80 here: {error}");
     }
@@ -118,8 +150,13 @@ impl AgentKind for WebAgent {
 
     async fn resume(self: Arc<Self>) {
         let agent = Arc::clone(&self);
+        sys::blocking(move || reload::forget(&reload::mark(&agent.place))).await;
+        let agent = Arc::clone(&self);
         sys::blocking(move || match agent.file.read() {
-            Ok(wanted) => code::remove_leftovers(&agent.place, &wanted.code),
+            Ok(wanted) => {
+                code::remove_leftovers(&agent.place, &wanted.code);
+                contexts::remove_leftovers(&agent.place, &wanted.code);
+            }
             Err(error) => tracing::error!("{}", sys::chain(&error)),
         })
         .await;
@@ -137,24 +174,52 @@ impl WebAgent {
         let _change = self.change.lock().await;
         let agent = Arc::clone(self);
         let mut wanted = sys::blocking(move || agent.file.read()).await?;
-        let before = wanted.clone();
+        let mut before = wanted.clone();
         change(&mut wanted);
-        if let Err(error) = self.bring_to(wanted).await {
+        contexts::want(&mut wanted);
+        // What Tomcat has withdrawn never comes back under its number.
+        before.last_context = wanted.last_context;
+        let agent = Arc::clone(self);
+        if let Err(error) = self.bring_to(&before, wanted).await {
             // What a program refuses is not taken up again at the next start.
-            let agent = Arc::clone(self);
-            sys::blocking(move || agent.file.write(&before)).await?;
+            sys::blocking(move || {
+                agent.file.write(&before)?;
+                if before.tomcat.is_some() { contexts::tell(&agent.place, &before) } else { Ok(()) }
+            })
+            .await?;
             return Err(error);
         }
         Ok(Reply::nothing())
     }
 
-    async fn bring_to(self: &Arc<Self>, wanted: Wanted) -> Result<(), MethodError> {
+    /// Makes the node be as wanted; a code version that is new in Tomcat has started then.
+    async fn bring_to(self: &Arc<Self>, before: &Wanted, mut wanted: Wanted) -> Result<(), MethodError> {
+        let Some(context) = contexts::starting(&wanted) else { return self.run_programs(before, wanted).await };
         let agent = Arc::clone(self);
+        sys::blocking(move || tomcat::prepare(&agent.place)).await?;
+        contexts::convert(&self.place, &wanted, &context.version).await?;
+        let (agent, starting) = (Arc::clone(self), context.clone());
+        let said = sys::blocking(move || contexts::said(&agent.place, &starting)).await;
+        self.run_programs(before, wanted.clone()).await?;
+        contexts::until_started(&self.place, &context, said).await?;
+        wanted.contexts.iter_mut().for_each(|known| known.has_started = true);
+        let agent = Arc::clone(self);
+        Ok(sys::blocking(move || agent.file.write(&wanted)).await?)
+    }
+
+    async fn run_programs(self: &Arc<Self>, before: &Wanted, wanted: Wanted) -> Result<(), MethodError> {
+        let agent = Arc::clone(self);
+        let drops_servers = reload::drops_servers(before.proxy.as_ref(), wanted.proxy.as_ref());
+        let closing = self.closing(before, &wanted).await;
+        let workers = self.workers().await;
         let daemons = sys::blocking(move || {
             let newest = wanted.code.last().map_or("", String::as_str);
             let root = code::document_root(&agent.place, newest);
             let daemons = daemons::of(&wanted, &agent.place, root)?;
             agent.file.write(&wanted)?;
+            if wanted.tomcat.is_some() {
+                contexts::tell(&agent.place, &wanted)?;
+            }
             if let Some(proxy) = wanted.proxy.as_ref().filter(|proxy| !proxy.code_version.is_empty()) {
                 let root = code::document_root(&agent.place, &proxy.code_version);
                 code::serve(&agent.place, &proxy.code_version, root)?;
@@ -162,8 +227,27 @@ impl WebAgent {
             Ok::<_, MethodError>(daemons)
         })
         .await?;
-        let failures: Vec<String> = self.daemons.apply(daemons).await.into_iter().filter_map(failure).collect();
+        let outcomes = self.daemons.apply(daemons).await;
+        let is_reload = |outcome: &Outcome| {
+            outcome.name.as_str() == daemons::NGINX && matches!(outcome.change, Ok(Change::Reloaded))
+        };
+        if let Some(workers) = workers.filter(|_| outcomes.iter().any(is_reload)) {
+            workers.leave().await;
+            drop(closing);
+            if drops_servers {
+                workers.end().await;
+            }
+        }
+        let failures: Vec<String> = outcomes.into_iter().filter_map(failure).collect();
         if failures.is_empty() { Ok(()) } else { Err(MethodError::refused(failures.join("; "))) }
+    }
+
+    /// Returns whether a version is here as a whole. What visitors are served is never replaced, and what programs of the
+    /// site wrote beside their files stays when it is served again.
+    async fn has_code(self: &Arc<Self>, version: &str) -> Result<bool, MethodError> {
+        let directory = self.place.www.join(version);
+        let is_known = self.wanted().await?.code.iter().any(|known| known == version);
+        Ok(is_known && sys::blocking(move || directory.is_dir()).await)
     }
 
     async fn wanted(self: &Arc<Self>) -> Result<Wanted, MethodError> {
@@ -171,9 +255,26 @@ impl WebAgent {
         Ok(sys::blocking(move || agent.file.read()).await?)
     }
 
+    /// Has nginx keep no connection for as long as the answer is held, if it is about to read another configuration.
+    async fn closing(&self, before: &Wanted, after: &Wanted) -> Option<Closing> {
+        let proxy = before.proxy.as_ref()?;
+        let is_up = self.status(daemons::NGINX).is_some_and(|nginx| nginx.state == DaemonState::Ready);
+        let is_other = before.web != after.web || after.proxy.as_ref().is_none_or(|new| proxy.differs_for_nginx(new));
+        if is_up && is_other { Some(Closing::begin(&self.place, proxy).await) } else { None }
+    }
+
+    /// Returns the workers of nginx, if it runs.
+    async fn workers(&self) -> Option<OldWorkers> {
+        let main = self.status(daemons::NGINX)?.process?;
+        Some(sys::blocking(move || OldWorkers::of(main)).await)
+    }
+
+    fn status(&self, daemon: &str) -> Option<DaemonStatus> {
+        self.daemons.status().into_iter().find(|status| status.name.as_str() == daemon)
+    }
+
     fn state(&self, daemon: &str) -> RoleState {
-        let of_name = self.daemons.status().into_iter().find(|status| status.name.as_str() == daemon);
-        match of_name.map(|status| status.state) {
+        match self.status(daemon).map(|status| status.state) {
             Some(DaemonState::Ready) => RoleState::Running,
             Some(DaemonState::Stopping) => RoleState::Stopping,
             None | Some(DaemonState::Stopped) => RoleState::Stopped,
@@ -220,8 +321,10 @@ async fn create_sessions(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, 
 async fn create_web_server(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
     let port: u16 = take(&mut call, "port")?;
     let _all_that_the_node_has: Vec<String> = take(&mut call, "code_versions")?;
+    let clients = take_or(&mut call, "proxies", Vec::new())?;
     call.finish()?;
-    agent.change(|wanted| wanted.web = Some(port)).await
+    let change = |wanted: &mut Wanted| (wanted.web, wanted.web_clients) = (Some(port), clients);
+    agent.change(change).await
 }
 
 async fn create_http_proxy(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
@@ -268,17 +371,65 @@ async fn get_php_state(agent: Arc<WebAgent>, call: Call) -> Result<Reply, Method
     Ok(Reply::of(&Returned { value: PhpState { state: agent.state(daemons::PHP_FPM), port: php.port } }))
 }
 
-async fn update_php_code(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodError> {
+async fn get_figures(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let wanted = agent.wanted().await?;
+    let daemons = agent.daemons.status();
+    let asked = move || figures::of(&wanted, &agent.place, &agent.proxy_log, &daemons, now());
+    Ok(Reply::of(&sys::blocking(asked).await))
+}
+
+async fn create_tomcat(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let port = take(&mut call, "tomcat_port")?;
+    let tomcat = Tomcat { port, code_version: call.params.string_or("code_version", "")? };
+    call.finish()?;
+    let version = tomcat.code_version.as_str();
+    if !version.is_empty() && !agent.wanted().await?.code.iter().any(|known| known == version) {
+        return Err(bad("code_version", &format!("this node does not have '{version}'")).into());
+    }
+    agent.change(|wanted| wanted.tomcat = Some(tomcat)).await
+}
+
+async fn get_tomcat_state(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    if agent.wanted().await?.tomcat.is_none() {
+        return Err(MethodError::refused("No Tomcat runs in this node"));
+    }
+    Ok(Reply::of(&Returned { value: TomcatState { state: agent.state(tomcat::TOMCAT) } }))
+}
+
+async fn update_code(agent: Arc<WebAgent>, call: Call, holds: Holds) -> Result<Reply, MethodError> {
     let (version, received) = ReceivedCode::take_version(&agent.environment.config, call).await?;
     let _change = agent.change.lock().await;
-    code::take(&agent.place, &version, &received).await?;
+    // What visitors are served is never replaced: a version never changes.
+    if !agent.has_code(&version).await? {
+        code::take(&agent.place, &version, &received).await?;
+        let directory = agent.place.www.join(&version);
+        if holds == Holds::WebApplication && !sys::blocking(move || directory.join("WEB-INF").is_dir()).await {
+            return Err(MethodError::refused(format!(
+                "code version '{version}' has no directory WEB-INF at its top: push a web application that is built"
+            )));
+        }
+    }
     let owner = Arc::clone(&agent);
     sys::blocking(move || {
         let mut wanted = owner.file.read()?;
+        if holds == Holds::WebApplication && !wanted.wars.contains_key(&version) {
+            wanted.wars.insert(
+                version.clone(),
+                war::survey(&owner.place.www.join(&version), &owner.environment.config.base.archive),
+            );
+        }
         let served = wanted.proxy.as_ref().map(|proxy| proxy.code_version.clone());
+        let served = served.or_else(|| Some(wanted.tomcat.as_ref()?.code_version.clone()));
         let dropped = code::remember(&mut wanted.code, &version, served.as_deref());
+        wanted.forget(&dropped);
         owner.file.write(&wanted)?;
+        if wanted.tomcat.is_some() {
+            contexts::tell(&owner.place, &wanted)?;
+        }
         dropped.iter().for_each(|old| code::remove(&owner.place.www.join(old)));
+        contexts::remove_leftovers(&owner.place, &wanted.code);
         Ok::<_, MethodError>(())
     })
     .await?;

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::AgentConfig;
+use crate::service::error::MethodError;
 use crate::supervise::daemon::{Launch, OutputLimits, Style};
+use crate::sys::file::FileError;
 
 /// The account of Debian's web servers.
 const ACCOUNT: &str = "www-data";
@@ -16,6 +18,8 @@ pub(super) struct Place {
     pub cache: PathBuf,
     /// Code versions, each in a directory of its own, and the link to the one that is served.
     pub www: PathBuf,
+    /// What the supervisor of programs keeps.
+    pub daemons: PathBuf,
     /// Sockets and numbers of processes.
     pub run: PathBuf,
     /// The account that programs run as; `None` where this process has no other, as in the process cloud.
@@ -35,6 +39,7 @@ impl Place {
         Place {
             www: cache.join("www"),
             cache,
+            daemons: base.rooted(&base.var_tmp).join("daemons"),
             run: base.rooted(&base.var_run),
             account: has_own_root.then(|| ACCOUNT.to_owned()),
             my_ip: base.my_ip,
@@ -44,6 +49,23 @@ impl Place {
     /// The link to the code that is served.
     pub(super) fn current(&self) -> PathBuf {
         self.www.join("current")
+    }
+
+    /// Where Tomcat works.
+    pub(super) fn tomcat(&self) -> PathBuf {
+        self.cache.join("tomcat_instance")
+    }
+
+    /// Hands a file or a directory over to the account that programs run as. Blocking.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such account.
+    pub(super) fn give(&self, path: &Path) -> Result<(), MethodError> {
+        let Some(account) = &self.account else { return Ok(()) };
+        let user = nix::unistd::User::from_name(account).ok().flatten();
+        let user = user.ok_or_else(|| MethodError::refused(format!("this node has no account {account}")))?;
+        let given = std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()));
+        given.map_err(|error| FileError::new("give away", path, error).into())
     }
 
     /// Returns how a program of this node is started.

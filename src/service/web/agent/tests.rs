@@ -6,6 +6,7 @@ use super::daemons;
 use super::place::Place;
 use super::wanted::Wanted;
 use crate::api::web::{HttpProxy, Php, Server, SessionStore};
+use crate::service::web::war::{Dialect, Statics, Survey};
 use crate::supervise::daemon::{CONFIGURATION, Daemon};
 
 const OWN: [u8; 4] = [127, 0, 0, 1];
@@ -14,6 +15,7 @@ fn place(directory: &std::path::Path) -> Place {
     let place = Place {
         cache: directory.join("cache"),
         www: directory.join("cache/www"),
+        daemons: directory.join("daemons"),
         run: directory.join("run"),
         account: None,
         my_ip: OWN.into(),
@@ -87,6 +89,39 @@ fn nginx_takes_the_configuration_of_every_set_of_roles() {
         let files = directory.path().join(number.to_string());
         let (is_good, said) = checked(&daemons[0], &files);
         assert!(is_good, "{said}\n{}", daemons[0].configuration[0].content);
+    }
+}
+
+#[test]
+fn nginx_takes_the_configuration_of_every_web_application() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    let other = [10, 0, 0, 7];
+    let patterns = ["/shop/*", "/shop", "*.css", "/a.js", "/-/health", "/-/tomcat/*"].map(str::to_owned);
+    let statics = [Statics::None, Statics::AllBut(Vec::new()), Statics::AllBut(patterns.into())];
+    let sets = [(vec![OWN], vec![OWN]), (vec![other], vec![OWN, other]), (vec![OWN, other], vec![other])];
+    for (number, (statics, (web, backends))) in
+        statics.iter().flat_map(|one| sets.iter().map(move |set| (one, set))).enumerate()
+    {
+        let mut proxy = proxy(web, &[]);
+        proxy.tomcat_list = backends.iter().map(|ip| server(*ip, 19000, 2)).collect();
+        let war = Survey { dialect: Dialect::Jakarta, statics: statics.clone(), oddities: Vec::new() };
+        let wanted = Wanted {
+            wars: [(proxy.code_version.clone(), war)].into(),
+            proxy: Some(proxy),
+            web: Some(18081),
+            web_clients: vec![other.into()],
+            ..Wanted::default()
+        };
+        let daemons = daemons::of(&wanted, &place, "").unwrap();
+        let (is_good, said) = checked(&daemons[0], &directory.path().join(number.to_string()));
+        let conf = &daemons[0].configuration[0].content;
+        assert!(is_good, "{said}\n{conf}");
+        assert!(
+            conf.contains("proxy_pass http://$tomcat_of_session;") && !conf.contains("index.php$is_args"),
+            "{conf}"
+        );
+        assert_eq!(conf.contains("error_page 405 = @front;"), *statics != Statics::None, "{conf}");
     }
 }
 

@@ -1,11 +1,14 @@
 //! What a node is to run, by role: written down before anything is done about it.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::web::{HttpProxy, Php, SessionStore};
+use super::context::Context;
+use crate::api::web::{HttpProxy, Php, SessionStore, Tomcat};
+use crate::service::web::war::Survey;
 use crate::sys::file::{self, FileError};
 
 /// What a node is to run.
@@ -18,6 +21,16 @@ pub(super) struct Wanted {
     pub web: Option<u16>,
     /// PHP.
     pub php: Option<Php>,
+    /// Who may ask for static files; everybody if it is empty.
+    pub web_clients: Vec<Ipv4Addr>,
+    /// Tomcat.
+    pub tomcat: Option<Tomcat>,
+    /// Code versions in Tomcat, the newest last.
+    pub contexts: Vec<Context>,
+    /// The highest number that a code version ever had in Tomcat.
+    pub last_context: u32,
+    /// What the code versions are that are web applications in Java.
+    pub wars: BTreeMap<String, Survey>,
     /// The store of visitors' sessions.
     pub sessions: Option<SessionStore>,
     /// Code versions that the node has, the newest last.
@@ -60,6 +73,12 @@ impl WantedFile {
 }
 
 impl Wanted {
+    /// Forgets code versions that the node does not keep.
+    pub(super) fn forget(&mut self, versions: &[String]) {
+        self.wars.retain(|version, _| !versions.contains(version));
+        self.contexts.retain(|context| !versions.contains(&context.version));
+    }
+
     /// Returns whether the node serves static files by itself for its own proxy.
     pub(super) fn serves_own_files(&self, my_ip: Ipv4Addr) -> bool {
         let own = |proxy: &HttpProxy| proxy.web_list.iter().all(|server| server.ip == my_ip);

@@ -1,0 +1,119 @@
+//! The manager's side of a java service (`docs/reference/manager-api.md` §5.5).
+
+use async_trait::async_trait;
+
+use super::inspection::INSPECTION;
+use super::settings::JavaSettings;
+use super::{default_code, plan};
+use crate::api::manager::ServiceInfo;
+use crate::api::web::JavaConfiguration;
+use crate::model::CodeFormat;
+use crate::service::call::Call;
+use crate::service::care::{self, Care};
+use crate::service::code;
+use crate::service::context::ServiceContext;
+use crate::service::error::MethodError;
+use crate::service::log_file::LogFile;
+use crate::service::manager_side::ManagerKind;
+use crate::service::method::{Method, get, post, upload};
+use crate::service::plan::{NodePlan, PlanInput};
+use crate::service::reply::Reply;
+use crate::service::role::{Counts, Roles};
+use crate::service::settings::Document;
+use crate::service::web;
+use crate::store::manager::NodeRow;
+
+const METHODS: &[Method<ServiceContext>] = &[
+    get("get_service_info", |service, call| Box::pin(get_service_info(service, call))),
+    get("list_nodes", |service, call| Box::pin(web::list_nodes(service, call))),
+    get("get_node_info", |service, call| Box::pin(web::get_node_info(service, call, web::java_logs))),
+    get("list_code_versions", |service, call| Box::pin(code::list(service, call))),
+    upload("upload_code_version", |service, call| Box::pin(code::upload(service, call, &INSPECTION))),
+    get("download_code_version", |service, call| Box::pin(code::download(service, call))),
+    post("delete_code_version", |service, call| Box::pin(code::delete(service, call))),
+    get("list_authorized_keys", |service, call| Box::pin(code::list_authorized_keys(service, call))),
+    upload("upload_authorized_key", |service, call| Box::pin(code::upload_authorized_key(service, call))),
+    get("get_service_performance", |service, call| Box::pin(care::get_service_performance(service, &web::CARE, call))),
+    get("get_metrics", |service, call| Box::pin(care::get_metrics(service, &web::CARE, call))),
+    post("on_autoscaling", |service, call| Box::pin(care::on_autoscaling(service, call))),
+    post("off_autoscaling", |service, call| Box::pin(care::off_autoscaling(service, call))),
+    post("set_self_healing", |service, call| Box::pin(care::set_self_healing(service, call))),
+    post("update_nodes_weight", |service, call| Box::pin(web::update_weights::<JavaSettings>(service, call))),
+    get("get_configuration", |service, call| Box::pin(get_configuration(service, call))),
+    post("update_java_configuration", |service, call| Box::pin(update_java_configuration(service, call))),
+];
+
+pub(super) struct Java;
+
+#[async_trait]
+impl ManagerKind for Java {
+    fn roles(&self) -> &'static Roles {
+        &web::ROLES
+    }
+
+    fn start_counts(&self, settings: &Document) -> Result<Counts, MethodError> {
+        let settings: JavaSettings = settings.read()?;
+        Ok(web::start_counts(&settings.counts))
+    }
+
+    fn with_nodes(&self, settings: &Document, nodes: &[NodeRow]) -> Result<Document, MethodError> {
+        let mut settings: JavaSettings = settings.read()?;
+        settings.counts = web::counts_of(nodes);
+        Document::of(&settings)
+    }
+
+    fn plan(&self, input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
+        plan::of(input)
+    }
+
+    fn logs(&self, role: &str) -> &'static [LogFile] {
+        web::java_logs(role)
+    }
+
+    async fn on_add_service(&self, service: &ServiceContext) -> Result<(), MethodError> {
+        let war = default_code::war().map_err(|error| MethodError::refused(error.to_string()))?;
+        code::add_default(service, "code-default.war", CodeFormat::Zip, war).await
+    }
+
+    fn check_addition(&self, nodes: &[NodeRow], counts: &Counts) -> Result<(), MethodError> {
+        web::check_addition(nodes, counts)
+    }
+
+    fn check_removal(&self, nodes: &[NodeRow], counts: &Counts) -> Result<(), MethodError> {
+        web::check_removal(nodes, counts)
+    }
+
+    fn has_git_code(&self) -> bool {
+        true
+    }
+
+    fn entry_role(&self) -> Option<&'static str> {
+        Some(web::PROXY)
+    }
+
+    fn care(&self) -> Option<&'static Care> {
+        Some(&web::CARE)
+    }
+
+    fn methods(&self) -> &'static [Method<ServiceContext>] {
+        METHODS
+    }
+}
+
+/// ConPaaS 2.0 writes the type of this kind in capitals.
+async fn get_service_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let row = service.row().await?;
+    Ok(Reply::of(&ServiceInfo { state: row.state, kind: "JAVA".to_owned(), reason: row.last_failure }))
+}
+
+async fn get_configuration(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let code_version = service.row().await?.active_code.unwrap_or_default();
+    Ok(Reply::of(&JavaConfiguration { code_version }))
+}
+
+/// Nothing is set of a java service but its code.
+async fn update_java_configuration(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    code::enable_code(service, call, |_| async { Ok(()) }).await
+}
