@@ -54,6 +54,7 @@ fn steps_of_recipe_parts_and_kinds_are_one_list() {
         ("tree/10-all.packages", "# why\nbash  # said\n\ngit\nlinux-image-arm64/bookworm-backports\n"),
         ("tree/kinds/generic/20-generic.packages", "python3\ngit\n"),
         ("tree/kinds/helloworld/20-helloworld.packages", "# nothing\n"),
+        ("tree/kinds/java/20-java.packages", "# nothing\n"),
         ("tree/kinds/mysql/20-mysql.packages", "# nothing\n"),
         ("tree/kinds/slurm/20-slurm.packages", "slurmctld\n"),
         ("tree/kinds/php/20-php.packages", "# nothing\n"),
