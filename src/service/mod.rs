@@ -29,6 +29,7 @@ pub(crate) mod reply;
 mod role;
 mod settings;
 pub mod volume;
+pub(crate) mod wanted_file;
 pub(crate) mod web;
 
 pub(crate) use agent_calls::Agents;

@@ -38,7 +38,7 @@ use tokio::sync::Mutex;
 use self::place::Place;
 use self::proxy_log::ProxyLog;
 use self::reload::{Closing, OldWorkers};
-use self::wanted::{Wanted, WantedFile};
+use self::wanted::Wanted;
 use super::{logs, war};
 use crate::api::params::bad;
 use crate::api::web::{
@@ -52,6 +52,7 @@ use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::method::{BoundMethod, Method, bind, get, post, upload};
 use crate::service::reply::Reply;
+use crate::service::wanted_file::WantedFile;
 use crate::supervise::daemon::{Change, DaemonState, DaemonStatus, Outcome, Supervisor};
 use crate::sys::{self, file};
 
@@ -95,7 +96,7 @@ const PROXY_LOG: &str = "nginx-proxy-access.log";
 struct WebAgent {
     environment: AgentEnvironment,
     place: Place,
-    file: WantedFile,
+    file: WantedFile<Wanted>,
     daemons: Supervisor,
     /// Held while something changes, so that two calls never mix.
     change: Mutex<()>,
@@ -116,7 +117,7 @@ pub(crate) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>,
         proxy_log: std::sync::Mutex::new(ProxyLog::new(&place.cache.join(PROXY_LOG))),
         environment: environment.clone(),
         place,
-        file: WantedFile::new(&directory),
+        file: WantedFile::at(directory.join("web.json")),
         daemons: daemons.map_err(|error| MethodError::refused(sys::chain(&error)))?,
         change: Mutex::new(()),
     }))

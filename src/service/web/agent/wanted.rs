@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use crate::api::web::{HttpProxy, Php, SessionStore, Tomcat};
 use crate::service::web::war::Survey;
-use crate::sys::file::{self, FileError};
 
 /// What a node is to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,41 +33,6 @@ pub(super) struct Wanted {
     pub sessions: Option<SessionStore>,
     /// Code versions that the node has, the newest last.
     pub code: Vec<String>,
-}
-
-/// The file that keeps it.
-#[derive(Debug, Clone)]
-pub(super) struct WantedFile {
-    path: PathBuf,
-}
-
-impl WantedFile {
-    pub(super) fn new(directory: &Path) -> Self {
-        WantedFile { path: directory.join("web.json") }
-    }
-
-    /// Returns what is wanted; nothing on a new node. Blocking.
-    ///
-    /// # Errors
-    /// Returns an error if the file is there and cannot be read: a node never forgets what it runs.
-    pub(super) fn read(&self) -> Result<Wanted, FileError> {
-        let text = match file::read(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Wanted::default()),
-            Err(error) => return Err(error),
-        };
-        serde_json::from_slice(&text).map_err(|error| FileError::new("understand", &self.path, error.into()))
-    }
-
-    /// Writes it down. Blocking.
-    ///
-    /// # Errors
-    /// Returns an error if the disk does not take it.
-    pub(super) fn write(&self, wanted: &Wanted) -> Result<(), FileError> {
-        let text = serde_json::to_vec(wanted).map_err(|error| FileError::new("write", &self.path, error.into()))?;
-        // It holds the password of the sessions.
-        file::write_atomic(&self.path, &text, 0o600)
-    }
 }
 
 impl Wanted {

@@ -7,15 +7,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::daemons;
 use super::place::Place;
-use super::wanted::{Wanted, WantedFile};
+use super::wanted::Wanted;
 use crate::service::error::MethodError;
+use crate::service::wanted_file::WantedFile;
 use crate::supervise::daemon::{DaemonStatus, Outcome, Supervisor};
 use crate::sys;
 
 /// Keeps the programs of a node.
 pub(super) struct Keeper {
     place: Place,
-    file: WantedFile,
+    file: WantedFile<Wanted>,
     daemons: Supervisor,
     /// Something else is wanted.
     changed: Notify,
@@ -28,7 +29,7 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(place: Place, file: WantedFile, daemons: Supervisor) -> Self {
+    pub(super) fn new(place: Place, file: WantedFile<Wanted>, daemons: Supervisor) -> Self {
         Keeper {
             place,
             file,

@@ -29,13 +29,13 @@ use self::keeper::Keeper;
 use self::member::Observer;
 use self::node::MysqlAgent;
 use self::place::Place;
-use self::wanted::WantedFile;
 use super::figures::Meter;
 use crate::service::agent_side::{AgentEnvironment, AgentKind};
 use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::method::{BoundMethod, bind};
 use crate::service::volume::mount::Volumes;
+use crate::service::wanted_file::WantedFile;
 use crate::supervise::daemon::Supervisor;
 use crate::sys;
 
@@ -57,7 +57,7 @@ pub(super) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>,
     let daemons = Supervisor::new(&supervised, tasks.clone());
     let daemons = daemons.map_err(|error| MethodError::refused(sys::chain(&error)))?;
     Place::show_log(config, &supervised.join(daemons::MYSQLD).join("stderr"))?;
-    let keeper = Arc::new(Keeper::new(place.clone(), WantedFile::new(&directory), daemons));
+    let keeper = Arc::new(Keeper::new(place.clone(), WantedFile::at(directory.join("mysql.json")), daemons));
     Ok(Arc::new(MysqlAgent {
         tasks: tasks.clone(),
         place,

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::mysql::Restored;
-use crate::sys::file::{self, FileError};
 
 /// What a node is to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,38 +43,4 @@ pub(super) struct Cluster {
     pub name: String,
     /// All members that have data.
     pub members: Vec<Ipv4Addr>,
-}
-
-/// The file that keeps it.
-#[derive(Debug, Clone)]
-pub(super) struct WantedFile {
-    path: PathBuf,
-}
-
-impl WantedFile {
-    pub(super) fn new(directory: &Path) -> Self {
-        WantedFile { path: directory.join("mysql.json") }
-    }
-
-    /// Returns what is wanted; nothing on a new node. Blocking.
-    ///
-    /// # Errors
-    /// Returns an error if the file is there and cannot be read: a node never forgets what it runs.
-    pub(super) fn read(&self) -> Result<Wanted, FileError> {
-        let text = match file::read(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Wanted::default()),
-            Err(error) => return Err(error),
-        };
-        serde_json::from_slice(&text).map_err(|error| FileError::new("understand", &self.path, error.into()))
-    }
-
-    /// Writes it down. Blocking.
-    ///
-    /// # Errors
-    /// Returns an error if the disk does not take it.
-    pub(super) fn write(&self, wanted: &Wanted) -> Result<(), FileError> {
-        let text = serde_json::to_vec(wanted).map_err(|error| FileError::new("write", &self.path, error.into()))?;
-        file::write_atomic(&self.path, &text, 0o600)
-    }
 }
