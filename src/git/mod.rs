@@ -1,8 +1,8 @@
 //! What runs as the account `git` in a manager's node when somebody clones or pushes.
 //!
-//! - [`serve`]: the one command that the SSH server runs, whatever was asked for.
+//! - [`serve()`]: the one command that the SSH server runs, whatever was asked for.
 //! - [`request`]: what a visitor may ask for; [`room`]: what that may cost.
-//! - [`hook`]: what git runs before and after it takes a push.
+//! - [`hook()`]: what git runs before and after it takes a push.
 //! - [`check`]: what a push may not bring.
 //!
 //! # Guarantees
