@@ -197,7 +197,8 @@ impl World {
     /// POSTs a form.
     pub(crate) async fn post(&self, who: Option<&Credentials>, path: &str, fields: &[(&str, &str)]) -> Answer {
         let form = fields.iter().fold(FormBody::default(), |form, (name, value)| form.field(name, *value));
-        let answer = self.client(who).post_form(&self.endpoint, path, &form).await.unwrap();
+        let answer = self.client(who).post_form(&self.endpoint, path, &form).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{path}: {error:?}\n{}", self.log()));
         Answer { status: answer.status, text: String::from_utf8_lossy(&answer.body).into_owned() }
     }
 

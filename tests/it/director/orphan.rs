@@ -197,6 +197,8 @@ async fn nothing_is_acknowledged_without_the_file() {
     let mut world = World::start();
     world.add_user("alice");
     let alice = world.certificate(&Subject::user(UserId(1), "alice", "alice@example.org"), Lifetime::USER);
+    // Its port is open before it has read what it starts with.
+    assert_eq!(world.get(None, "/version").await.status, 200);
     std::fs::rename(world.path("director.db"), world.path("aside.db")).unwrap();
     let answer = world.post(Some(&alice), "/createapp", &[("name", "lost")]).await;
     assert_eq!(answer.status, 500, "{}", answer.text);
