@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-
 use super::request::Service;
 use crate::service::git::{Rules, place};
 use crate::sys::file;
 use crate::sys::lock::DirectoryLock;
+use crate::sys::resource::{self, Resource};
 
 /// How long somebody waits for a place.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -53,16 +52,12 @@ pub(super) fn bound_programs(service: Service, rules: &Rules) -> Result<(), Stri
         Service::Fetch => 2,
     };
     let memory = (rules.memory_bytes / part).clamp(*MEMORY_BYTES.start(), *MEMORY_BYTES.end());
-    for (resource, wanted) in [
-        (Resource::RLIMIT_DATA, memory),
-        (Resource::RLIMIT_FSIZE, rules.max_bytes.saturating_add(FILE_SLACK_BYTES)),
-        (Resource::RLIMIT_CORE, 0),
+    for (kind, wanted) in [
+        (Resource::Data, memory),
+        (Resource::Fsize, rules.max_bytes.saturating_add(FILE_SLACK_BYTES)),
+        (Resource::Core, 0),
     ] {
-        let set = getrlimit(resource).and_then(|(_, most)| {
-            let wanted = wanted.min(most);
-            setrlimit(resource, wanted, wanted)
-        });
-        set.map_err(|errno| format!("the memory of git cannot be bounded: {errno}"))?;
+        resource::bound(kind, wanted).map_err(|error| format!("the memory of git cannot be bounded: {error}"))?;
     }
     Ok(())
 }

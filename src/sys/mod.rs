@@ -21,6 +21,7 @@ pub(crate) mod processors;
 pub(crate) mod program;
 pub(crate) mod random;
 mod removal;
+pub(crate) mod resource;
 pub mod tree;
 
 use std::panic;

@@ -17,7 +17,6 @@ use std::process::ExitCode;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::mount::MsFlags;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +29,7 @@ use crate::model::IdMap;
 use crate::sys::chain;
 use crate::sys::file::{self, FileError};
 use crate::sys::mount::{self, Unmount};
+use crate::sys::resource::{self, Resource};
 
 /// The hidden sub-command's name.
 pub(crate) const COMMAND: &str = "lxc-start";
@@ -111,9 +111,7 @@ fn start(path: &Path, ids: Option<IdMap>) -> Result<(), String> {
     let paths = NodePaths(order.directory.clone());
     mount_root(&order, &paths, namespace.as_ref()).map_err(|error| chain(&error))?;
     // Handed on to the node, where nothing can raise it.
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|errno| errno.to_string())?;
-    let open_files = OPEN_FILES.min(hard);
-    setrlimit(Resource::RLIMIT_NOFILE, open_files, open_files).map_err(|errno| errno.to_string())?;
+    resource::bound(Resource::Nofile, OPEN_FILES).map_err(|error| error.to_string())?;
     liblxc::run_no_programs();
     let container = Container::open(&order.container, &order.lxc_path).map_err(|error| error.to_string())?;
     for (key, value) in &order.items {

@@ -21,12 +21,12 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, pipe, setegid, seteuid};
 
 use crate::model::IdMap;
+use crate::sys::resource::{Resource, lower};
 
 /// What all of a node may have of what the kernel counts by namespaces, by the names in `/proc/sys/user`. A node's own
 /// namespaces are among them; programs that confine parts of themselves, such as a browser, find enough.
@@ -47,7 +47,7 @@ const LIMITS: [(&str, u32); 12] = [
 
 /// Likewise, by resource: bytes of message queues, waiting signals, locked bytes.
 const RESOURCES: [(Resource, u64); 3] =
-    [(Resource::RLIMIT_MSGQUEUE, 819_200), (Resource::RLIMIT_SIGPENDING, 4_096), (Resource::RLIMIT_MEMLOCK, 64 << 20)];
+    [(Resource::Msgqueue, 819_200), (Resource::Sigpending, 4_096), (Resource::Memlock, 64 << 20)];
 
 /// A user namespace, and the child that keeps it until it is dropped.
 pub(crate) struct UserNamespace {
@@ -178,11 +178,6 @@ fn become_user(id: u32) -> io::Result<()> {
     seteuid(Uid::from_raw(id))?;
     // SAFETY: as above.
     checked(unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), sets.as_ptr()) })
-}
-
-fn lower(resource: Resource, limit: u64) -> io::Result<()> {
-    let (soft, hard) = getrlimit(resource)?;
-    Ok(setrlimit(resource, soft.min(limit), hard.min(limit))?)
 }
 
 /// To be called in the namespace that they are to bind.
