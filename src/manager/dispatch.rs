@@ -105,7 +105,7 @@ impl ManagerDispatch {
         let outcome = match (method.handler)(service.context, Call::new(request.params, request.files)).await {
             Ok(Reply::Adapt { reason, change }) => self.adapt(sid, reason, change).await,
             Ok(Reply::Remove { ids }) => {
-                operation::submit_removal(&self.manager, sid, ids).await.map(|_| Reply::nothing())
+                operation::submit_removal(&self.manager, sid, ids, "", |_| Ok(())).await.map(|_| Reply::nothing())
             }
             outcome => outcome,
         };

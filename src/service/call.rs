@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::api::params::{ParamError, Params, bad, missing};
@@ -51,6 +52,15 @@ impl Call {
     pub(crate) fn director_url(&mut self) -> Result<DirectorUrl, ParamError> {
         const NAME: &str = "director_url";
         self.params.string(NAME)?.parse().map_err(|problem: String| bad(NAME, &problem))
+    }
+
+    /// Takes a parameter that has a structure of its own.
+    ///
+    /// # Errors
+    /// It is missing, or has another one.
+    pub(crate) fn structure<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, ParamError> {
+        let value = self.params.required(name)?;
+        serde_json::from_value(value).map_err(|error| bad(name, &error.to_string()))
     }
 
     /// Takes what the director says of the nodes of an application.

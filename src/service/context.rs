@@ -111,9 +111,17 @@ impl ServiceContext {
     /// # Errors
     /// A parameter is left, or the database fails.
     pub(crate) async fn service_info(&self, call: Call) -> Result<Reply, MethodError> {
+        self.service_info_as(call, self.kind_name).await
+    }
+
+    /// The same, for a kind whose type ConPaaS 2.0 writes in another way.
+    ///
+    /// # Errors
+    /// As [`ServiceContext::service_info`].
+    pub(crate) async fn service_info_as(&self, call: Call, kind: &str) -> Result<Reply, MethodError> {
         call.finish()?;
         let row = self.row().await?;
-        Ok(Reply::of(&ServiceInfo { state: row.state, kind: self.kind_name.to_owned(), reason: row.last_failure }))
+        Ok(Reply::of(&ServiceInfo { state: row.state, kind: kind.to_owned(), reason: row.last_failure }))
     }
 
     /// `get_node_info`: one of its nodes with the logs that nodes in its role offer besides the agent's

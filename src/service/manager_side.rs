@@ -51,8 +51,7 @@ pub(crate) trait ManagerKind: Send + Sync {
     /// # Errors
     /// Returns an error if the settings cannot be read.
     fn start_counts(&self, _settings: &Document) -> Result<Counts, MethodError> {
-        let counts = self.roles().at_start.iter();
-        Ok(counts.map(|(role, n)| ((*role).to_owned(), *n)).collect())
+        Ok(self.roles().start_counts(&Counts::new()))
     }
 
     /// Returns the volumes that are made and attached with a node that plays `roles`.

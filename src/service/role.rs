@@ -120,6 +120,13 @@ impl Player {
 }
 
 impl Roles {
+    /// Returns how many nodes a start makes: those that the last one had, or the first ones.
+    #[must_use]
+    pub(crate) fn start_counts(&self, kept: &Counts) -> Counts {
+        let at_start = self.at_start.iter().map(|(role, n)| ((*role).to_owned(), *n));
+        if kept.is_empty() { at_start.collect() } else { kept.clone() }
+    }
+
     /// Returns the rule of a role.
     #[must_use]
     pub(crate) fn find(&self, name: &str) -> Option<&'static Role> {

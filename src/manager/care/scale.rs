@@ -9,7 +9,7 @@ use crate::node::Level;
 use crate::service::care::scaling::{Decision, Load, Trend, decide};
 use crate::service::care::{Care, CareDocument, NodeState};
 use crate::service::{Counts, MethodError, Player, now};
-use crate::store::manager::{self as store, NodePhase, NodeRow, Transaction};
+use crate::store::manager::{self as store, NodeRow, Transaction};
 
 /// What is remembered from one round to the next; after a restart it begins anew, and decisions take some seconds more.
 #[derive(Debug, Default)]
@@ -109,12 +109,7 @@ async fn remove(
     let Ok(ids) = kind.roles().plan_removal(&players, &counts) else { return Ok(()) };
     let reason = format!("Autoscaling: {n} less: {reason}");
     let sid = service.row.sid;
-    let task = Task::RemoveNodes { ids: ids.clone() };
-    let record = move |tx: &Transaction<'_>| {
-        store::set_node_phase(tx, &ids, NodePhase::Leaving)?;
-        Ok(note_change(tx, sid)?)
-    };
-    operation::submit_with(manager, sid, task, &reason, record).await?;
+    operation::submit_removal(manager, sid, ids, &reason, move |tx| Ok(note_change(tx, sid)?)).await?;
     manager.note(sid, Level::Info, &reason);
     Ok(())
 }

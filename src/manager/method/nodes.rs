@@ -43,7 +43,7 @@ pub(crate) async fn remove_nodes(manager: Arc<Manager>, mut call: Call) -> Resul
     kind.manager.check_removal(&rows, &counts)?;
     let nodes: Vec<Player> = rows.iter().map(|node| Player::of(node, roles)).collect();
     let ids = roles.plan_removal(&nodes, &counts).map_err(|error| MethodError::refused(error.to_string()))?;
-    let submitted = operation::submit_removal(&manager, service.sid, ids).await?;
+    let submitted = operation::submit_removal(&manager, service.sid, ids, "", |_| Ok(())).await?;
     Ok(Reply::of(&submitted.view()))
 }
 

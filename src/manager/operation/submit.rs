@@ -45,7 +45,7 @@ pub(crate) async fn submit(
     submit_with(manager, sid, task, reason, |_| Ok(())).await
 }
 
-/// Records the removal of nodes that leave a service, and has it carried out.
+/// Records the removal of nodes that leave a service, with what `more` records, and has it carried out.
 ///
 /// # Errors
 /// As [`submit`].
@@ -53,10 +53,15 @@ pub(crate) async fn submit_removal(
     manager: &Arc<Manager>,
     sid: ServiceId,
     ids: Vec<String>,
+    reason: &str,
+    more: impl FnOnce(&Transaction<'_>) -> Result<(), MethodError> + Send + 'static,
 ) -> Result<Submitted, MethodError> {
     let task = Task::RemoveNodes { ids: ids.clone() };
-    let mark = move |tx: &Transaction<'_>| Ok(store::set_node_phase(tx, &ids, NodePhase::Leaving)?);
-    submit_with(manager, sid, task, "", mark).await
+    let record = move |tx: &Transaction<'_>| {
+        store::set_node_phase(tx, &ids, NodePhase::Leaving)?;
+        more(tx)
+    };
+    submit_with(manager, sid, task, reason, record).await
 }
 
 /// Does the same, with more that is recorded in the same transaction.

@@ -8,6 +8,7 @@ use crate::manager::operation::{self, Task};
 use crate::model::{ServiceId, State};
 use crate::service::{Change, MethodError};
 use crate::store::manager::{self as store, NodeRow, Outcome};
+use crate::task::poll;
 
 const PAUSE: Duration = Duration::from_millis(200);
 /// For how long an earlier change of the service is waited for.
@@ -65,21 +66,24 @@ pub(super) async fn outcome(manager: &Arc<Manager>, service: &Service, begun: Be
     let Some(id) = operation else {
         return Ok(format!("Service {sid} has no nodes now; it runs {version} when it is started."));
     };
-    while since.elapsed() < LIMIT {
+    let look = || async {
         let wanted = id.clone();
-        match manager.store.read(move |tx| store::find_outcome(tx, &wanted)).await? {
-            Some(Outcome::UnderWay) => tokio::time::sleep(PAUSE).await,
-            Some(Outcome::Failed(reason)) => {
-                return Ok(format!("FAILED, and service {sid} goes on with the version before: {reason}"));
-            }
-            Some(Outcome::Done) | None => {
-                let seconds = since.elapsed().as_secs_f32();
-                let place = shown_place(service, &service.context.nodes().await?);
-                return Ok(format!("Service {sid} runs {version} (after {seconds:.1} s){place}"));
-            }
+        let outcome = manager.store.read(move |tx| store::find_outcome(tx, &wanted)).await?;
+        Ok::<_, MethodError>(match outcome {
+            Some(Outcome::UnderWay) => None,
+            Some(Outcome::Failed(reason)) => Some(Err(reason)),
+            Some(Outcome::Done) | None => Some(Ok(())),
+        })
+    };
+    Ok(match poll::until(poll::OWN_RECORDS, LIMIT.saturating_sub(since.elapsed()), look).await? {
+        None => format!("Service {sid} is still being changed; its history tells how that ends."),
+        Some(Err(reason)) => format!("FAILED, and service {sid} goes on with the version before: {reason}"),
+        Some(Ok(())) => {
+            let seconds = since.elapsed().as_secs_f32();
+            let place = shown_place(service, &service.context.nodes().await?);
+            format!("Service {sid} runs {version} (after {seconds:.1} s){place}")
         }
-    }
-    Ok(format!("Service {sid} is still being changed; its history tells how that ends."))
+    })
 }
 
 /// Where visitors come in, or the nodes of a service that is no site.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::roles::{BACKEND, PROXY, ROLES, WEB};
+use super::roles::{self, BACKEND, PROXY, ROLES, WEB};
 use crate::model::State;
 use crate::service::call::Call;
 use crate::service::change::Change;
@@ -12,6 +12,7 @@ use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::reply::Reply;
+use crate::service::role::Counts;
 use crate::service::settings::{Document, Settings};
 use crate::store::manager::NodeRow;
 
@@ -31,6 +32,28 @@ struct NewWeights {
 pub(crate) trait SiteSettings: Settings {
     /// Returns the weights of nodes that serve static files, and those of backends.
     fn weights(&mut self) -> (&mut Weights, &mut Weights);
+
+    /// Returns how many nodes of each role the next start makes.
+    fn counts(&mut self) -> &mut Counts;
+}
+
+/// Returns how many nodes a start makes.
+///
+/// # Errors
+/// Returns an error if the settings cannot be read.
+pub(crate) fn start_counts<T: SiteSettings>(settings: &Document) -> Result<Counts, MethodError> {
+    let mut settings: T = settings.read()?;
+    Ok(ROLES.start_counts(settings.counts()))
+}
+
+/// Returns the settings with the counts of `nodes`, for the next start.
+///
+/// # Errors
+/// Returns an error if the settings cannot be read.
+pub(crate) fn with_nodes<T: SiteSettings>(settings: &Document, nodes: &[NodeRow]) -> Result<Document, MethodError> {
+    let mut settings: T = settings.read()?;
+    *settings.counts() = roles::counts_of(nodes);
+    Document::of(&settings)
 }
 
 /// `list_nodes`: a packed node appears in several lists.

@@ -16,8 +16,8 @@ pub(crate) mod war;
 use super::care::Care;
 
 pub(crate) use logs::{java_logs, php_logs};
-pub(crate) use methods::{SiteSettings, Weights, get_node_info, list_nodes, update_weights};
-pub(crate) use roles::{PROXY, ROLES, check_addition, check_removal, counts_of, start_counts};
+pub(crate) use methods::{SiteSettings, Weights, get_node_info, list_nodes, start_counts, update_weights, with_nodes};
+pub(crate) use roles::{PROXY, ROLES, check_addition, check_removal};
 
 /// Where proxies listen.
 pub(crate) const PROXY_PORT: u16 = 80;

@@ -53,13 +53,6 @@ pub(crate) fn check_removal(nodes: &[NodeRow], counts: &Counts) -> Result<(), Me
     Ok(())
 }
 
-/// Returns how many nodes a start makes: those that the last one had, each made for one role.
-#[must_use]
-pub(crate) fn start_counts(kept: &Counts) -> Counts {
-    let at_start = ROLES.at_start.iter().map(|(role, n)| ((*role).to_owned(), *n));
-    if kept.is_empty() { at_start.collect() } else { kept.clone() }
-}
-
 /// Returns how many nodes were made for each role.
 #[must_use]
 pub(crate) fn counts_of(nodes: &[NodeRow]) -> Counts {

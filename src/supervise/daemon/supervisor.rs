@@ -17,7 +17,7 @@ use super::order::{Change, DaemonStatus, Memory, Order, Reply};
 use super::place::DaemonPlace;
 use super::spec::Daemon;
 use super::task::DaemonTask;
-use crate::sys::{blocking, file};
+use crate::sys::{blocking, chain, file};
 use crate::task::Tasks;
 
 const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -31,6 +31,14 @@ pub struct Outcome {
     pub name: DaemonName,
     /// What was done.
     pub change: Result<Change, DaemonError>,
+}
+
+impl Outcome {
+    /// Returns why nothing was done, with all causes.
+    #[must_use]
+    pub fn failure(self) -> Option<String> {
+        self.change.err().map(|error| chain(&error))
+    }
 }
 
 /// Makes daemons be as wanted, and keeps them so.
@@ -107,6 +115,12 @@ impl Supervisor {
     #[must_use]
     pub fn status(&self) -> Vec<DaemonStatus> {
         self.locked().values().map(|handle| handle.status.borrow().clone()).collect()
+    }
+
+    /// Returns how one daemon is; `None` if it is not known.
+    #[must_use]
+    pub fn status_of(&self, daemon: &str) -> Option<DaemonStatus> {
+        self.status().into_iter().find(|status| status.name.as_str() == daemon)
     }
 
     /// Waits until `condition` holds for the status of a daemon; returns that status, or `None` if it is not known.

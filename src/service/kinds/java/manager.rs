@@ -5,7 +5,6 @@ use async_trait::async_trait;
 use super::inspection::INSPECTION;
 use super::settings::JavaSettings;
 use super::{default_code, plan};
-use crate::api::manager::ServiceInfo;
 use crate::api::web::JavaConfiguration;
 use crate::model::CodeFormat;
 use crate::service::call::Call;
@@ -52,14 +51,11 @@ impl ManagerKind for Java {
     }
 
     fn start_counts(&self, settings: &Document) -> Result<Counts, MethodError> {
-        let settings: JavaSettings = settings.read()?;
-        Ok(web::start_counts(&settings.counts))
+        web::start_counts::<JavaSettings>(settings)
     }
 
     fn with_nodes(&self, settings: &Document, nodes: &[NodeRow]) -> Result<Document, MethodError> {
-        let mut settings: JavaSettings = settings.read()?;
-        settings.counts = web::counts_of(nodes);
-        Document::of(&settings)
+        web::with_nodes::<JavaSettings>(settings, nodes)
     }
 
     fn plan(&self, input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
@@ -102,9 +98,7 @@ impl ManagerKind for Java {
 
 /// ConPaaS 2.0 writes the type of this kind in capitals.
 async fn get_service_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
-    call.finish()?;
-    let row = service.row().await?;
-    Ok(Reply::of(&ServiceInfo { state: row.state, kind: "JAVA".to_owned(), reason: row.last_failure }))
+    service.service_info_as(call, "JAVA").await
 }
 
 async fn get_configuration(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {

@@ -24,4 +24,8 @@ impl SiteSettings for JavaSettings {
     fn weights(&mut self) -> (&mut Weights, &mut Weights) {
         (&mut self.web_weights, &mut self.backend_weights)
     }
+
+    fn counts(&mut self) -> &mut Counts {
+        &mut self.counts
+    }
 }

@@ -49,7 +49,7 @@ impl ManagerKind for Mysql {
     }
 
     fn start_counts(&self, settings: &Document) -> Result<Counts, MethodError> {
-        Ok(roles::start_counts(&settings.read::<MysqlSettings>()?.counts))
+        Ok(ROLES.start_counts(&settings.read::<MysqlSettings>()?.counts))
     }
 
     fn with_nodes(&self, settings: &Document, nodes: &[NodeRow]) -> Result<Document, MethodError> {

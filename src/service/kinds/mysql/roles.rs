@@ -37,12 +37,6 @@ pub(super) fn check_removal(nodes: &[NodeRow], counts: &Counts) -> Result<(), Me
     ))
 }
 
-/// Returns how many nodes a start makes: those that the last one had.
-pub(super) fn start_counts(kept: &Counts) -> Counts {
-    let at_start = ROLES.at_start.iter().map(|(role, n)| ((*role).to_owned(), *n));
-    if kept.is_empty() { at_start.collect() } else { kept.clone() }
-}
-
 /// Returns how many nodes there are of each role.
 pub(super) fn counts_of(nodes: &[NodeRow]) -> Counts {
     ROLES.rules.iter().map(|role| (role.name.to_owned(), count(nodes, role.name))).collect()

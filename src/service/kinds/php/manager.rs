@@ -4,7 +4,6 @@ use async_trait::async_trait;
 
 use super::settings::PhpSettings;
 use super::{configuration, default_code, plan};
-use crate::api::manager::ServiceInfo;
 use crate::model::CodeFormat;
 use crate::service::call::Call;
 use crate::service::care::{self, Care};
@@ -58,14 +57,11 @@ impl ManagerKind for Php {
     }
 
     fn start_counts(&self, settings: &Document) -> Result<Counts, MethodError> {
-        let settings: PhpSettings = settings.read()?;
-        Ok(web::start_counts(&settings.counts))
+        web::start_counts::<PhpSettings>(settings)
     }
 
     fn with_nodes(&self, settings: &Document, nodes: &[NodeRow]) -> Result<Document, MethodError> {
-        let mut settings: PhpSettings = settings.read()?;
-        settings.counts = web::counts_of(nodes);
-        Document::of(&settings)
+        web::with_nodes::<PhpSettings>(settings, nodes)
     }
 
     fn plan(&self, input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
@@ -108,7 +104,5 @@ impl ManagerKind for Php {
 
 /// ConPaaS 2.0 writes the type of this kind in capitals.
 async fn get_service_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
-    call.finish()?;
-    let row = service.row().await?;
-    Ok(Reply::of(&ServiceInfo { state: row.state, kind: "PHP".to_owned(), reason: row.last_failure }))
+    service.service_info_as(call, "PHP").await
 }

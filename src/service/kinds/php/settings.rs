@@ -63,6 +63,10 @@ impl SiteSettings for PhpSettings {
     fn weights(&mut self) -> (&mut Weights, &mut Weights) {
         (&mut self.web_weights, &mut self.backend_weights)
     }
+
+    fn counts(&mut self) -> &mut Counts {
+        &mut self.counts
+    }
 }
 
 impl PhpSettings {

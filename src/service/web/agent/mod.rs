@@ -53,7 +53,7 @@ use crate::service::log_file::LogFile;
 use crate::service::method::{BoundMethod, Method, bind, get, post, upload};
 use crate::service::reply::Reply;
 use crate::service::wanted_file::WantedFile;
-use crate::supervise::daemon::{Change, DaemonState, DaemonStatus, Outcome, Supervisor};
+use crate::supervise::daemon::{Change, DaemonState, Outcome, Supervisor};
 use crate::sys::{self, file};
 
 const METHODS: &[Method<Arc<WebAgent>>] = &[
@@ -239,7 +239,7 @@ impl WebAgent {
                 workers.end().await;
             }
         }
-        let failures: Vec<String> = outcomes.into_iter().filter_map(failure).collect();
+        let failures: Vec<String> = outcomes.into_iter().filter_map(Outcome::failure).collect();
         if failures.is_empty() { Ok(()) } else { Err(MethodError::refused(failures.join("; "))) }
     }
 
@@ -259,39 +259,25 @@ impl WebAgent {
     /// Has nginx keep no connection for as long as the answer is held, if it is about to read another configuration.
     async fn closing(&self, before: &Wanted, after: &Wanted) -> Option<Closing> {
         let proxy = before.proxy.as_ref()?;
-        let is_up = self.status(daemons::NGINX).is_some_and(|nginx| nginx.state == DaemonState::Ready);
+        let is_up = self.daemons.status_of(daemons::NGINX).is_some_and(|nginx| nginx.state == DaemonState::Ready);
         let is_other = before.web != after.web || after.proxy.as_ref().is_none_or(|new| proxy.differs_for_nginx(new));
         if is_up && is_other { Some(Closing::begin(&self.place, proxy).await) } else { None }
     }
 
     /// Returns the workers of nginx, if it runs.
     async fn workers(&self) -> Option<OldWorkers> {
-        let main = self.status(daemons::NGINX)?.process?;
+        let main = self.daemons.status_of(daemons::NGINX)?.process?;
         Some(sys::blocking(move || OldWorkers::of(main)).await)
     }
 
-    fn status(&self, daemon: &str) -> Option<DaemonStatus> {
-        self.daemons.status().into_iter().find(|status| status.name.as_str() == daemon)
-    }
-
     fn state(&self, daemon: &str) -> RoleState {
-        match self.status(daemon).map(|status| status.state) {
+        match self.daemons.status_of(daemon).map(|status| status.state) {
             Some(DaemonState::Ready) => RoleState::Running,
             Some(DaemonState::Stopping) => RoleState::Stopping,
             None | Some(DaemonState::Stopped) => RoleState::Stopped,
             Some(_) => RoleState::Starting,
         }
     }
-}
-
-fn failure(outcome: Outcome) -> Option<String> {
-    outcome.change.err().map(|error| sys::chain(&error))
-}
-
-/// Takes a parameter that has a structure of its own.
-fn take<T: DeserializeOwned>(call: &mut Call, name: &str) -> Result<T, MethodError> {
-    let value = call.params.required(name)?;
-    serde_json::from_value(value).map_err(|error| bad(name, &error.to_string()).into())
 }
 
 /// Takes such a parameter, which may be left out.
@@ -307,21 +293,21 @@ async fn stop(agent: Arc<WebAgent>, call: Call, change: fn(&mut Wanted)) -> Resu
 
 /// Stays on the wire: sessions are kept by `createSessions`.
 async fn create_scalaris(_agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
-    let _is_first: bool = take(&mut call, "first_node")?;
+    let _is_first: bool = call.structure("first_node")?;
     call.params.string("known_hosts")?;
     call.finish()?;
     Ok(Reply::nothing())
 }
 
 async fn create_sessions(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
-    let store: SessionStore = take(&mut call, "store")?;
+    let store: SessionStore = call.structure("store")?;
     call.finish()?;
     agent.change(|wanted| wanted.sessions = Some(store)).await
 }
 
 async fn create_web_server(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
-    let port: u16 = take(&mut call, "port")?;
-    let _all_that_the_node_has: Vec<String> = take(&mut call, "code_versions")?;
+    let port: u16 = call.structure("port")?;
+    let _all_that_the_node_has: Vec<String> = call.structure("code_versions")?;
     let clients = take_or(&mut call, "proxies", Vec::new())?;
     call.finish()?;
     let change = |wanted: &mut Wanted| (wanted.web, wanted.web_clients) = (Some(port), clients);
@@ -330,9 +316,9 @@ async fn create_web_server(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply
 
 async fn create_http_proxy(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
     let proxy = HttpProxy {
-        port: take(&mut call, "port")?,
+        port: call.structure("port")?,
         code_version: call.params.string("code_version")?,
-        web_list: take(&mut call, "web_list")?,
+        web_list: call.structure("web_list")?,
         fpm_list: take_or(&mut call, "fpm_list", Vec::new())?,
         tomcat_list: take_or(&mut call, "tomcat_list", Vec::new())?,
         tomcat_servlets: take_or(&mut call, "tomcat_servlets", Vec::new())?,
@@ -357,7 +343,7 @@ async fn create_php(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, Metho
     let configuration = call.params.object("configuration")?;
     let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let php = Php {
-        port: take(&mut call, "port")?,
+        port: call.structure("port")?,
         configuration: configuration.into_iter().map(|(key, value)| (key, text(value))).collect(),
         proxies: take_or(&mut call, "proxies", Vec::new())?,
         sessions: take_or(&mut call, "sessions", None)?,
@@ -381,7 +367,7 @@ async fn get_figures(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodEr
 }
 
 async fn create_tomcat(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
-    let port = take(&mut call, "tomcat_port")?;
+    let port = call.structure("tomcat_port")?;
     let tomcat = Tomcat { port, code_version: call.params.string_or("code_version", "")? };
     call.finish()?;
     let version = tomcat.code_version.as_str();

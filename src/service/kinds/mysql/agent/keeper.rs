@@ -119,7 +119,7 @@ impl Keeper {
 
     /// Returns how a daemon is.
     pub(super) fn status(&self, daemon: &str) -> Option<DaemonStatus> {
-        self.daemons.status().into_iter().find(|status| status.name.as_str() == daemon)
+        self.daemons.status_of(daemon)
     }
 
     async fn bring(self: &Arc<Self>) -> Vec<String> {
@@ -130,12 +130,8 @@ impl Keeper {
         })
         .await;
         match daemons {
-            Ok(daemons) => self.daemons.apply(daemons).await.into_iter().filter_map(failure).collect(),
+            Ok(daemons) => self.daemons.apply(daemons).await.into_iter().filter_map(Outcome::failure).collect(),
             Err(error) => vec![error.to_string()],
         }
     }
-}
-
-fn failure(outcome: Outcome) -> Option<String> {
-    outcome.change.err().map(|error| sys::chain(&error))
 }

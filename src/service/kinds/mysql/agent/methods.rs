@@ -49,12 +49,6 @@ pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
 /// A member that begins has this time before it is told again.
 const BEGIN_PAUSE: Duration = Duration::from_secs(120);
 
-/// Takes a parameter that has a structure of its own.
-fn take<T: DeserializeOwned>(call: &mut Call, name: &str) -> Result<T, MethodError> {
-    let value = call.params.required(name)?;
-    serde_json::from_value(value).map_err(|error| bad(name, &error.to_string()).into())
-}
-
 /// Takes such a parameter, which may be left out.
 fn take_or<T: DeserializeOwned>(call: &mut Call, name: &str, default: T) -> Result<T, MethodError> {
     let Some(value) = call.params.optional(name).filter(|value| !value.is_null()) else { return Ok(default) };
@@ -196,13 +190,13 @@ async fn set_variable(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, M
 }
 
 async fn start_glbd(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
-    let nodes: Vec<SocketAddrV4> = take(&mut call, "nodes")?;
+    let nodes: Vec<SocketAddrV4> = call.structure("nodes")?;
     call.finish()?;
     balance(&agent, |balancer| *balancer = nodes).await
 }
 
 async fn add_glbd_nodes(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
-    let nodes: Vec<SocketAddrV4> = take(&mut call, "nodesIp")?;
+    let nodes: Vec<SocketAddrV4> = call.structure("nodesIp")?;
     call.finish()?;
     balance(&agent, |balancer| {
         balancer.retain(|node| !nodes.contains(node));
@@ -212,7 +206,7 @@ async fn add_glbd_nodes(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply,
 }
 
 async fn remove_glbd_nodes(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
-    let nodes: Vec<SocketAddrV4> = take(&mut call, "nodes")?;
+    let nodes: Vec<SocketAddrV4> = call.structure("nodes")?;
     call.finish()?;
     balance(&agent, |balancer| balancer.retain(|node| !nodes.contains(node))).await
 }
