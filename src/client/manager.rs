@@ -11,7 +11,6 @@ use std::sync::atomic::AtomicU64;
 
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
-use tokio::io::AsyncWrite;
 
 use super::error::Failure;
 use super::lookup::FoundService;
@@ -150,7 +149,7 @@ impl Session {
     }
 
     /// Calls what begins an operation. A manager that does not say which one is of ConPaaS 2.0, whatever it answers.
-    async fn accepted(&self, application: ApplicationId, call: RpcCall) -> Result<Accepted, Failure> {
+    pub(crate) async fn accepted(&self, application: ApplicationId, call: RpcCall) -> Result<Accepted, Failure> {
         let answer: Value = self.manager(application, call).await?;
         Ok(serde_json::from_value(answer).unwrap_or_default())
     }
@@ -168,9 +167,10 @@ impl Session {
         Ok(self.service::<ServiceHistory>(found, "get_service_history").await?.state_log)
     }
 
-    /// Returns the log of a service's manager.
-    pub(crate) async fn service_log(&self, found: &FoundService) -> Result<LogText, Failure> {
-        self.service(found, "get_manager_log").await
+    /// Returns the log of a service's manager; with a cursor what was added behind it, an empty one being the first of a row.
+    pub(crate) async fn service_log(&self, found: &FoundService, cursor: Option<&str>) -> Result<LogText, Failure> {
+        let call = service_get(found, "get_manager_log");
+        self.manager(found.application, cursor.iter().fold(call, |call, cursor| call.param("cursor", *cursor))).await
     }
 
     /// Returns the ids of a service's nodes by role.
@@ -184,32 +184,8 @@ impl Session {
         Ok(self.manager::<NodeInfo>(found.application, call).await?.node)
     }
 
-    /// Returns a log of a node, its agent's own when none is named.
+    /// Returns a log of a node, its agent's own when none is named; `cursor` as in [`Session::service_log`].
     pub(crate) async fn node_log(
-        &self,
-        found: &FoundService,
-        id: &str,
-        filename: Option<&str>,
-    ) -> Result<LogText, Failure> {
-        let mut call = service_get(found, "get_agent_log").param("agentId", id);
-        if let Some(filename) = filename {
-            call = call.param("filename", filename);
-        }
-        self.manager(found.application, call).await
-    }
-
-    /// Returns what was added to the log of a service's manager behind `cursor`; an empty one is the first of a row.
-    pub(crate) async fn service_log_from(
-        &self,
-        found: &FoundService,
-        cursor: Option<&str>,
-    ) -> Result<LogText, Failure> {
-        let call = service_get(found, "get_manager_log");
-        self.manager(found.application, cursor.iter().fold(call, |call, cursor| call.param("cursor", *cursor))).await
-    }
-
-    /// Returns what was added to a log of a node behind `cursor`; an empty one is the first of a row.
-    pub(crate) async fn node_log_from(
         &self,
         found: &FoundService,
         id: &str,
@@ -341,70 +317,6 @@ impl Session {
         let values: Map<String, Value> = [(key.to_owned(), value.into())].into_iter().collect();
         let call = RpcCall::post(found.service.0, "update_php_configuration").param("phpconf", values);
         self.accepted(found.application, call).await
-    }
-
-    /// Sets the password of an account of a mysql service.
-    pub(crate) async fn set_mysql_password(
-        &self,
-        found: &FoundService,
-        user: &str,
-        password: &str,
-    ) -> Result<(), Failure> {
-        let call = RpcCall::post(found.service.0, "set_password").param("user", user).param("password", password);
-        self.manager::<IgnoredAny>(found.application, call).await.map(drop)
-    }
-
-    /// Sets a variable of the servers of a mysql service.
-    pub(crate) async fn set_mysql_variable(
-        &self,
-        found: &FoundService,
-        variable: &str,
-        value: &str,
-    ) -> Result<(), Failure> {
-        let call = service_get(found, "setMySqlParams").param("variable", variable).param("value", value);
-        self.manager::<IgnoredAny>(found.application, call).await.map(drop)
-    }
-
-    /// Loads a dump into a mysql service, and counts the bytes of it that are `sent`; returns when it is loaded.
-    pub(crate) async fn load_dump(
-        &self,
-        found: &FoundService,
-        path: &Path,
-        sent: Arc<AtomicU64>,
-    ) -> Result<(), Failure> {
-        let call = RpcCall::upload(found.service.0, "load_dump").counting(sent);
-        let call = upload::with_file(call, "mysqldump_file", path)?;
-        self.manager::<IgnoredAny>(found.application, call).await.map(drop)
-    }
-
-    /// Writes a dump of a mysql service to `output` as it comes.
-    pub(crate) async fn dump(
-        &self,
-        found: &FoundService,
-        output: &mut (impl AsyncWrite + Unpin),
-    ) -> Result<(), Failure> {
-        self.manager_stream(found.application, service_get(found, "sqldump").param("form", "file"), output).await
-    }
-
-    /// Writes a backup of a mysql service to `path` when it is there whole. Returns its size in bytes.
-    pub(crate) async fn back_up_mysql(&self, found: &FoundService, path: &Path) -> Result<u64, Failure> {
-        self.manager_file(found.application, service_get(found, "backup"), path).await
-    }
-
-    /// Asks for a backup to be put in the place of the data of a mysql service.
-    pub(crate) async fn restore_mysql(
-        &self,
-        found: &FoundService,
-        path: &Path,
-        sent: Arc<AtomicU64>,
-    ) -> Result<Accepted, Failure> {
-        let call = RpcCall::upload(found.service.0, "restore").counting(sent);
-        self.accepted(found.application, upload::with_file(call, "backup", path)?).await
-    }
-
-    /// Returns a dump of a mysql service, if it is not larger than other answers may be.
-    pub(crate) async fn dump_text(&self, found: &FoundService) -> Result<String, Failure> {
-        self.service(found, "sqldump").await
     }
 
     /// Calls a method of one service that takes nothing and tells something.

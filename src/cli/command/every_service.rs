@@ -325,7 +325,7 @@ async fn set_script(session: &Session, found: &FoundService, path: &Path) -> Res
 }
 
 async fn get_log(session: &Session, found: &FoundService) -> Result<Reply, Failure> {
-    let log = session.service_log(found).await?;
+    let log = session.service_log(found, None).await?;
     Ok(Reply::line(log.log.as_str(), &log))
 }
 

@@ -111,7 +111,7 @@ pub(crate) async fn get_agent_log(
     agent: &str,
     filename: Option<&str>,
 ) -> Result<Reply, Failure> {
-    let log = session.node_log(found, agent, filename).await?;
+    let log = session.node_log(found, agent, filename, None).await?;
     Ok(Reply::line(log.log.as_str(), &log))
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use clap::{Args, Subcommand};
+use serde::de::IgnoredAny;
 use tokio::fs::File;
 
 use crate::cli::command::every_service::{KindCommand, Roles};
@@ -15,8 +16,10 @@ use crate::cli::output::printer::Reply;
 use crate::cli::output::prompt;
 use crate::client::error::Failure;
 use crate::client::manager::Counts;
+use crate::client::upload;
 use crate::client::wait::{self, Awaited};
 use crate::model::State;
+use crate::rpc::RpcCall;
 
 /// The kind's name.
 pub(crate) const NAME: &str = "mysql";
@@ -111,18 +114,23 @@ impl Action for MysqlCommand {
             MysqlCommand::LoadDump { names, filename } => {
                 let found = names.find(&run.session, Some(NAME)).await?;
                 let progress = run.printer.begin_upload(&filename);
-                progress.while_sending(run.session.load_dump(&found, &filename, progress.sent())).await?;
+                let call = RpcCall::upload(found.service.0, "load_dump").counting(progress.sent());
+                let call = upload::with_file(call, "mysqldump_file", &filename)?;
+                progress.while_sending(run.session.manager::<IgnoredAny>(found.application, call)).await?;
                 Ok(Reply::done(format!("MySQL dump '{}' loaded successfully.", filename.display())))
             }
             MysqlCommand::Backup { names, filename } => {
                 let found = names.find(&run.session, Some(NAME)).await?;
-                let n_bytes = run.session.back_up_mysql(&found, &filename).await?;
+                let call = RpcCall::get(found.service.0, "backup");
+                let n_bytes = run.session.manager_file(found.application, call, &filename).await?;
                 Ok(Reply::done(format!("Backup '{}' written, {n_bytes} bytes.", filename.display())))
             }
             MysqlCommand::Restore { names, filename, consent } => restore(run, &names, &filename, consent).await,
             MysqlCommand::SetVariable(SetVariable { names, variable, value }) => {
                 let found = names.find(&run.session, Some(NAME)).await?;
-                run.session.set_mysql_variable(&found, &variable, &value).await?;
+                let call = RpcCall::get(found.service.0, "setMySqlParams");
+                let call = call.param("variable", variable.as_str()).param("value", value.as_str());
+                run.session.manager::<IgnoredAny>(found.application, call).await?;
                 Ok(Reply::done(format!("{variable} is set to '{value}'.")))
             }
         }
@@ -135,7 +143,8 @@ async fn set_password(run: &Invocation, new: SetPassword) -> Result<Reply, Failu
         Some(password) => password,
         None => prompt::ask_twice(run.printer)?,
     };
-    run.session.set_mysql_password(&found, USER, &password).await?;
+    let call = RpcCall::post(found.service.0, "set_password").param("user", USER).param("password", password);
+    run.session.manager::<IgnoredAny>(found.application, call).await?;
     Ok(Reply::done(format!("MySQL password successfully updated for user '{USER}'.")))
 }
 
@@ -144,7 +153,9 @@ async fn restore(run: &Invocation, names: &ServiceNames, path: &Path, consent: C
     let lost = ["everything that the databases hold now, and all accounts".to_owned()];
     loss::agree_for(run, "Restoring a backup", &lost, consent)?;
     let progress = run.printer.begin_upload(path);
-    let operation = progress.while_sending(run.session.restore_mysql(&found, path, progress.sent())).await?;
+    let call = RpcCall::upload(found.service.0, "restore").counting(progress.sent());
+    let call = upload::with_file(call, "backup", path)?;
+    let operation = progress.while_sending(run.session.accepted(found.application, call)).await?;
     let awaited = Awaited { operation: &operation, ends: &[State::Running] };
     let end = wait::for_service(&run.session, &found, awaited, &|_| {}).await?;
     if end.is_failure {
@@ -158,12 +169,13 @@ async fn restore(run: &Invocation, names: &ServiceNames, path: &Path, consent: C
 async fn dump(run: &Invocation, names: &ServiceNames) -> Result<Reply, Failure> {
     let found = names.find(&run.session, Some(NAME)).await?;
     if run.printer.is_json {
-        let text = run.session.dump_text(&found).await?;
+        let text: String = run.session.service(&found, "sqldump").await?;
         return Ok(Reply::line(text.as_str(), &text));
     }
     let output = std::io::stdout().as_fd().try_clone_to_owned();
     let output = output.map_err(|error| Failure::said(format!("cannot write to standard output: {error}")))?;
-    run.session.dump(&found, &mut File::from_std(output.into())).await?;
+    let call = RpcCall::get(found.service.0, "sqldump").param("form", "file");
+    run.session.manager_stream(found.application, call, &mut File::from_std(output.into())).await?;
     Ok(Reply::lines(&[], &()))
 }
 

@@ -87,8 +87,8 @@ impl Source {
 
     async fn ask(&self, session: &Session, cursor: Option<&str>) -> Result<LogText, Failure> {
         match &self.place {
-            Place::Manager => session.service_log_from(&self.found, cursor).await,
-            Place::Node(id) => session.node_log_from(&self.found, id, Some(&self.file), cursor).await,
+            Place::Manager => session.service_log(&self.found, cursor).await,
+            Place::Node(id) => session.node_log(&self.found, id, Some(&self.file), cursor).await,
         }
     }
 }
