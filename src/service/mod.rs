@@ -9,6 +9,7 @@
 //! Must not know: operations and their steps (the manager's), clouds, users, credits.
 //! `docs/new-service.md` shows how a kind is added.
 
+pub(crate) mod account;
 mod agent_calls;
 mod agent_side;
 mod call;

@@ -14,6 +14,7 @@ pub(crate) mod follow;
 pub(crate) mod last_lines;
 pub(crate) mod lock;
 pub(crate) mod machine;
+pub(crate) mod memory;
 pub mod mount;
 pub(crate) mod pipe;
 pub mod process;

@@ -11,14 +11,14 @@ use tokio::sync::Mutex;
 use super::daemon::{self, SSHD};
 use super::host_key::HostKey;
 use super::place;
-use super::rules::{Rules, memory_bytes};
+use super::rules::Rules;
 use super::run::as_account;
 use crate::api::manager::DoorState;
 use crate::config::NodeBase;
 use crate::service::error::MethodError;
 use crate::supervise::daemon::{Daemon, DaemonState, Supervisor};
 use crate::sys::file::{self, FileError};
-use crate::sys::{blocking, chain, program};
+use crate::sys::{blocking, chain, memory, program};
 use crate::task::Tasks;
 
 /// Where the program is in a node, whatever the running one was called.
@@ -153,7 +153,7 @@ fn prepare(base: &NodeBase, program: &str) -> Result<(), MethodError> {
         chown(&path, Some(account.uid), Some(account.gid))
             .map_err(|errno| FileError::new("give away", &path, errno.into()))?;
     }
-    Rules::new(&base.archive, memory_bytes()).write(&base.rooted(place::RULES))?;
+    Rules::new(&base.archive, memory::total_bytes().unwrap_or_default()).write(&base.rooted(place::RULES))?;
     for name in HOOK_NAMES {
         let text = HOOK.replace("PROGRAM", program);
         write(&base.rooted(place::HOOKS).join(name), &text, 0o755)?;

@@ -67,27 +67,12 @@ impl Rules {
     }
 }
 
-/// Returns the bytes of this node's memory, as its programs see them; 0 if that is not known. Blocking.
-#[must_use]
-pub(super) fn memory_bytes() -> u64 {
-    let text = file::read_text(Path::new("/proc/meminfo")).unwrap_or_default();
-    total_memory(&text).unwrap_or_default()
-}
-
-fn total_memory(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_read_as_the_kernel_shows_it() {
-        assert_eq!(total_memory("MemTotal:         524288 kB\nMemFree: 1 kB\n"), Some(512 << 20));
-        assert_eq!(total_memory("MemFree: 1 kB\n"), None);
+    fn a_node_with_more_memory_takes_more_objects() {
         assert_eq!(Rules::new(&ArchiveLimits::default(), 256 << 20).max_objects, 256_000);
         assert_eq!(Rules::new(&ArchiveLimits::default(), 0).max_objects, 100_000);
     }

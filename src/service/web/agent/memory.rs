@@ -1,8 +1,7 @@
 //! How much memory Java may take: no more than its node has, beside what else runs there.
 
-use std::fs;
+use crate::sys::memory;
 
-const MEMINFO: &str = "/proc/meminfo";
 /// What a node has that does not say how much that is.
 const USUAL_MB: u64 = 512;
 /// What else runs in a node: the agent, nginx, and what the kernel keeps for them.
@@ -37,14 +36,8 @@ impl JavaMemory {
     /// Returns the share of this node: what it is told of its memory is its limit. Blocking.
     #[must_use]
     pub(super) fn of_this_node() -> Self {
-        JavaMemory::of(fs::read_to_string(MEMINFO).ok().and_then(|text| total_mb(&text)).unwrap_or(USUAL_MB))
+        JavaMemory::of(memory::total_bytes().map_or(USUAL_MB, |bytes| bytes >> 20))
     }
-}
-
-fn total_mb(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes / 1024)
 }
 
 #[cfg(test)]
@@ -60,11 +53,5 @@ mod tests {
             assert!(heap_mb * 5 >= node_mb * 2, "{node_mb}: {heap_mb}");
         }
         assert!(JavaMemory::of(64).heap_mb >= 64);
-    }
-
-    #[test]
-    fn the_limit_is_what_the_node_is_told() {
-        assert_eq!(total_mb("MemFree: 5 kB\nMemTotal:         262144 kB\n"), Some(256));
-        assert_eq!(total_mb("MemFree: 5 kB\n"), None);
     }
 }

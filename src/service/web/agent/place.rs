@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::AgentConfig;
+use crate::service::account;
 use crate::service::error::MethodError;
 use crate::supervise::daemon::{Launch, OutputLimits, Style};
-use crate::sys::file::FileError;
 
 /// The account of Debian's web servers.
 const ACCOUNT: &str = "www-data";
@@ -62,10 +62,7 @@ impl Place {
     /// Returns an error if there is no such account.
     pub(super) fn give(&self, path: &Path) -> Result<(), MethodError> {
         let Some(account) = &self.account else { return Ok(()) };
-        let user = nix::unistd::User::from_name(account).ok().flatten();
-        let user = user.ok_or_else(|| MethodError::refused(format!("this node has no account {account}")))?;
-        let given = std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()));
-        given.map_err(|error| FileError::new("give away", path, error).into())
+        account::give(path, account)
     }
 
     /// Returns how a program of this node is started.

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::sys::memory;
+
 /// The server's shares; the numbers fit nodes from 128 MB on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Memory {
@@ -38,14 +40,8 @@ impl Memory {
     /// Returns the shares in this node. Blocking.
     #[must_use]
     pub(super) fn of_this_node() -> Self {
-        Memory::of(total_kb(&std::fs::read_to_string("/proc/meminfo").unwrap_or_default()) / 1024)
+        Memory::of(memory::total_bytes().unwrap_or_default() >> 20)
     }
-}
-
-/// Returns the first line's number, of `/proc/meminfo`.
-fn total_kb(meminfo: &str) -> u64 {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -60,6 +56,5 @@ mod tests {
         let usual = Memory::of(512);
         assert_eq!((usual.pool_mb, usual.connections), (128, 64));
         assert_eq!(Memory::of(24 * 1024).pool_mb, 1024);
-        assert_eq!(total_kb("MemTotal:         131072 kB\nMemFree: 1 kB\n"), 131_072);
     }
 }

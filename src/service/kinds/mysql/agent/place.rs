@@ -1,12 +1,13 @@
 //! Where a node of a mysql service keeps its files, and as whom its programs run.
 
 use std::net::Ipv4Addr;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::User;
 
 use crate::config::AgentConfig;
+use crate::service::account;
 use crate::service::error::MethodError;
 use crate::sys::file::{self, FileError};
 
@@ -94,10 +95,7 @@ impl Place {
     /// As [`Place::prepare`].
     pub(super) fn own(&self, path: &Path) -> Result<(), MethodError> {
         let Some(account) = self.user() else { return Ok(()) };
-        let user = User::from_name(&account).ok().flatten();
-        let user = user.ok_or_else(|| MethodError::refused(format!("this node has no account {account}")))?;
-        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-            .map_err(|error| FileError::new("give away", path, error).into())
+        account::give(path, &account)
     }
 
     /// Lets the log be found where ConPaaS 2.0 has it. Blocking.
