@@ -13,6 +13,7 @@ mod template;
 mod archive;
 mod client;
 pub mod cloud;
+mod manifest;
 pub mod node;
 pub mod rpc;
 mod server;

@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::agent::{InOrder, ScriptStatus};
+use super::environment::{LinkView, Variables};
 use super::python::{dict_order, serialize_dict};
 use crate::model::{ServiceId, State};
 
@@ -29,6 +31,40 @@ pub(crate) struct ServiceIdView {
     /// The operation that the call began (ours); absent when nothing outlives the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<String>,
+}
+
+/// `describe_service`: what makes the same service again, without its data and without secrets (ours).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServiceDescription {
+    /// Whether it works.
+    pub is_running: bool,
+    /// How many nodes were made for each role; none where it does not work.
+    pub counts: BTreeMap<String, i64>,
+    /// The code version that runs, if the service has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<DescribedCode>,
+    /// What new nodes run first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup_script: Option<String>,
+    /// What its user set for the environment of its programs.
+    pub environment: Variables,
+    /// What its user set of its kind.
+    pub settings: Map<String, Value>,
+    /// Volumes that its user made, by name, in MB.
+    pub volumes: BTreeMap<String, i64>,
+    /// What it is linked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkView>,
+}
+
+/// A code version of a described service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DescribedCode {
+    /// Its id.
+    #[serde(rename = "codeVersionId")]
+    pub id: String,
+    /// The name of its file.
+    pub filename: String,
 }
 
 /// `get_app_info`.

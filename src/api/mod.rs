@@ -6,6 +6,7 @@
 
 pub(crate) mod agent;
 mod application;
+pub(crate) mod environment;
 pub(crate) mod exec;
 pub(crate) mod figures;
 pub mod first_boot;
@@ -28,7 +29,7 @@ pub(crate) use application::ApplicationView;
 pub use join::{JoinFile, JoinView};
 pub use node::{NodeRequest, NodeView};
 pub(crate) use node::{NodeVolume, VolumeIdView, VolumeRequest};
-pub(crate) use operation::{Accepted, OperationStatus, OperationView, WAIT_FOR, wait_for};
+pub(crate) use operation::{Accepted, ManifestView, OperationStatus, OperationView, WAIT_FOR, wait_for};
 pub(crate) use outcome::{Done, ErrorView, IsErrorView};
 pub(crate) use resource::ResourceView;
 pub(crate) use service::{ServiceAndApplication, ServiceView};

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::ApplicationId;
+
 /// An answer that says nothing but which operation the call began, if any: `{}` to clients of ConPaaS 2.0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Accepted {
@@ -22,6 +24,20 @@ pub(crate) struct OperationView {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What is done now, where an operation tells that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<String>,
+}
+
+/// `/upload_manifest`: ConPaaS 2.0 leaves the id out of the answer to a manifest without services.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ManifestView {
+    /// The application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aid: Option<ApplicationId>,
+    /// The operation that carries the manifest out (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<String>,
 }
 
 /// The parameter of a question after an operation: for how long the answer may wait for its end, in seconds.
@@ -51,7 +67,7 @@ mod tests {
     #[test]
     fn clients_of_upstream_see_nothing_new_in_an_empty_answer() {
         assert_eq!(serde_json::to_string(&Accepted::default()).unwrap(), "{}");
-        let view = OperationView { operation_id: "a".into(), status: OperationStatus::Done, reason: None };
+        let view = OperationView { operation_id: "a".into(), status: OperationStatus::Done, reason: None, progress: None };
         assert_eq!(serde_json::to_string(&view).unwrap(), r#"{"operation_id":"a","status":"DONE"}"#);
     }
 }

@@ -7,6 +7,8 @@ use crate::model::ApplicationId;
 pub(crate) const AUTHENTICATION_FAILED: &str = "User authentication failed";
 /// A user whose credit is used up.
 pub(crate) const INSUFFICIENT_CREDITS: &str = "Insufficient credits";
+/// ConPaaS 2.0's word, with its slip, for a manifest that cannot be read.
+pub(crate) const MANIFEST_NOT_VALID: &str = "The uploded manifest is not valid";
 /// An application that is not there, or not the caller's.
 pub(crate) const APPLICATION_NOT_FOUND: &str = "Application not found";
 /// A start of an application that is on its way or running.

@@ -7,6 +7,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use super::environment::Variables;
+
 /// A server that a proxy passes requests on to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Server {
@@ -116,6 +118,9 @@ pub(crate) struct Php {
     /// Where sessions are kept; in files of the node by default (ours).
     #[serde(default)]
     pub sessions: Option<SessionStore>,
+    /// What scripts find in their environment (ours).
+    #[serde(default, skip_serializing_if = "Variables::is_empty")]
+    pub environment: Variables,
 }
 
 /// Tomcat: the parameters of `createTomcat`.
@@ -127,6 +132,9 @@ pub(crate) struct Tomcat {
     /// The code version that new visitors get; none by default (ours).
     #[serde(default)]
     pub code_version: String,
+    /// What programs find in their environment (ours).
+    #[serde(default, skip_serializing_if = "Variables::is_empty")]
+    pub environment: Variables,
 }
 
 /// `getTomcatState`.

@@ -40,6 +40,8 @@ pub struct DirectorConfig {
     pub database: PathBuf,
     /// `USERDATA_DIR`: files of manifests.
     pub userdata_dir: PathBuf,
+    /// Hosts from which the director fetches files that manifests name; in small letters.
+    pub manifest_hosts: Vec<String>,
     /// What nodes are told to call; missing until `conpaas director init`.
     pub director_url: Option<DirectorUrl>,
     /// Whether the log tells details.
@@ -146,6 +148,7 @@ pub(crate) const DIRECTOR_KEYS: &[Key] = &[
     Key::new("DATABASE_URI", "sqlite:////etc/cpsdirector/director.db"),
     Key::new("USERDATA_DIR", "/etc/cpsdirector/data"),
     Key::unset("DIRECTOR_URL"),
+    Key::unset("MANIFEST_HOSTS"),
     Key::new("DEBUG", "false"),
     Key::new("LISTEN", "0.0.0.0:5555"),
     Key::unset("REGISTRATION"),
@@ -222,6 +225,7 @@ impl DirectorConfig {
             max_credit: i64::from(conpaas.value("MAX_CREDIT", value::whole(0..=1_000_000_000))?),
             database: director.value("DATABASE_URI", sqlite_path)?,
             userdata_dir: director.value("USERDATA_DIR", value::absolute_path)?,
+            manifest_hosts: read_hosts(&director),
             director_url: director.optional("DIRECTOR_URL", value::parsed)?,
             is_debug: director.value("DEBUG", value::flag)?,
             registration: registration.unwrap_or_else(|| usual_registration(&listen)),
@@ -269,6 +273,11 @@ fn read_limits(director: &Section<'_>) -> Result<LimitConfig, ConfigError> {
         header_timeout: director.value("HEADER_TIMEOUT", value::positive_duration)?,
         request_timeout: director.value("REQUEST_TIMEOUT", value::positive_duration)?,
     })
+}
+
+fn read_hosts(director: &Section<'_>) -> Vec<String> {
+    let hosts = director.given("MANIFEST_HOSTS").map(value::list).unwrap_or_default();
+    hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect()
 }
 
 fn read_clock(director: &Section<'_>) -> Result<ClockConfig, ConfigError> {

@@ -133,7 +133,7 @@ fn refuse_taken(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<(), Fai
     Ok(())
 }
 
-fn check_name(name: &str) -> Result<(), Failure> {
+pub(super) fn check_name(name: &str) -> Result<(), Failure> {
     if name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
         let text = format!("An application's name is at most {MAX_NAME_CHARS} printable characters");
         return Err(Failure::Application(text));

@@ -39,11 +39,21 @@ pub(crate) async fn find(
 
 /// Calls a method of service 0 of a manager, and reads its answer.
 pub(crate) async fn call<T: DeserializeOwned>(director: &Director, node: &Node, call: &RpcCall) -> Result<T, Failure> {
+    call_within(LIMIT, director, node, call).await
+}
+
+/// Calls a method of a manager, or of one of its services, within `limit`, and reads its answer.
+pub(crate) async fn call_within<T: DeserializeOwned>(
+    limit: Duration,
+    director: &Director,
+    node: &Node,
+    call: &RpcCall,
+) -> Result<T, Failure> {
     let Some(place) = &node.place else { return Err(Failure::Internal("a node that is up has no address".into())) };
     let rule = PeerRule::Manager(node.wanted.uid, node.wanted.aid);
     let client = Client::new(Some(&director.certificate.credentials()), rule)
         .map_err(|error| Failure::Internal(chain(&error)))?
-        .with_timeout(LIMIT);
+        .with_timeout(limit);
     let endpoint = Endpoint { host: place.ip.to_string(), port: place.port };
     let answer = client.call(&endpoint, call).await.map_err(|error| match error {
         CallError::Remote(text) => Failure::Application(text),

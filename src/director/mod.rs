@@ -27,6 +27,7 @@ mod kept_volume;
 pub mod local;
 mod lock;
 mod manager_calls;
+mod manifest;
 mod mark;
 pub(crate) mod node;
 mod orphan;

@@ -17,6 +17,7 @@ use super::credit;
 use super::host::{HostError, check_host, is_found_without_resolver};
 use super::http;
 use super::lock::{self, DirectorLock};
+use super::manifest;
 use super::node::stop::StopMark;
 use super::node::tell_wanted;
 use super::orphan;
@@ -97,6 +98,8 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
     let unfinished = Arc::new(unfinished);
     reconcile::resume(&director, is_own).await.context(left)?;
     service_removal::spawn_all(&director).await.context(left)?;
+    manifest::remove_leftovers(&director).await.context(left)?;
+    manifest::spawn_all(&director).await.context(left)?;
     director.stop_mark.take_back()?;
     director.reserve.restore().await;
 

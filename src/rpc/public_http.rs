@@ -8,6 +8,7 @@
 //! session shares with `osauth`. Over `reqwest` a refused certificate would be one
 //! more failure to connect, which is tried again; here it ends a call at once.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +109,8 @@ pub(crate) struct WebClient {
     limits: Arc<WebLimits>,
     /// None for a client that never needs it.
     tls: Option<Arc<ClientConfig>>,
+    /// Where the server is, whatever its name leads to.
+    address: Option<IpAddr>,
 }
 
 /// Bounds of every request.
@@ -125,7 +128,7 @@ impl WebClient {
     /// A client for `http://` alone.
     #[must_use]
     pub(crate) fn new(limits: WebLimits) -> Self {
-        WebClient { limits: Arc::new(limits), tls: None }
+        WebClient { limits: Arc::new(limits), tls: None, address: None }
     }
 
     /// A client for `https://` too, which knows servers by the authorities
@@ -134,7 +137,14 @@ impl WebClient {
     /// # Errors
     /// It trusts none.
     pub(crate) fn with_tls(limits: WebLimits) -> Result<Self, WebError> {
-        Ok(WebClient { limits: Arc::new(limits), tls: Some(Arc::new(web_client_config(&[])?)) })
+        let tls = Some(Arc::new(web_client_config(&[])?));
+        Ok(WebClient { limits: Arc::new(limits), tls, address: None })
+    }
+
+    /// The same for a server at this address: its name is not looked up once more.
+    #[must_use]
+    pub(crate) fn at(self, address: IpAddr) -> Self {
+        WebClient { address: Some(address), ..self }
     }
 
     /// Sends a request and reads the answer.
@@ -151,7 +161,12 @@ impl WebClient {
 
     async fn exchange(&self, target: &Target, request: &WebRequest) -> Result<WebAnswer, WebError> {
         let unreachable = |source| WebError::Connect { host: target.shown(), source };
-        let connecting = TcpStream::connect((target.host.as_str(), target.port));
+        let connecting = async {
+            match self.address {
+                Some(address) => TcpStream::connect((address, target.port)).await,
+                None => TcpStream::connect((target.host.as_str(), target.port)).await,
+            }
+        };
         let stream = match tokio::time::timeout(self.limits.connect, connecting).await {
             Ok(stream) => stream.map_err(unreachable)?,
             Err(_) => return Err(unreachable(std::io::ErrorKind::TimedOut.into())),

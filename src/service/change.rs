@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::settings::Document;
+use crate::api::environment::Variables;
 
 /// What is to be different. The manager records it with its operation, brings the nodes to the plan of the changed
 /// service, and keeps it when they are there. A record is understood as the first of these that it fits.
@@ -27,6 +28,12 @@ pub(crate) enum Change {
         version: String,
         /// The whole new document.
         settings: Document,
+    },
+    /// The environment of its programs is another one, or what it is linked to.
+    Environment {
+        /// What its user set; as it was where only links are others.
+        #[serde(default)]
+        environment: Option<Variables>,
     },
 }
 
@@ -53,5 +60,11 @@ mod tests {
         let settings = Change::Settings { settings: Document::of(&Limits { memory_mb: 64 }).unwrap() };
         let text = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<Change>(&text).unwrap(), settings);
+        let variables = Variables([("A".to_owned(), "b".to_owned())].into());
+        for environment in [None, Some(variables)] {
+            let change = Change::Environment { environment };
+            let text = serde_json::to_string(&change).unwrap();
+            assert_eq!(serde_json::from_str::<Change>(&text).unwrap(), change);
+        }
     }
 }

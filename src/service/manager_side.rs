@@ -9,8 +9,10 @@ use async_trait::async_trait;
 
 use super::care::Care;
 use super::context::ServiceContext;
+use super::environment::{Account, Offer};
 use super::error::MethodError;
 use super::log_file::LogFile;
+use super::manifest::ManifestKeys;
 use super::method::Method;
 use super::plan::{NodePlan, PlanInput};
 use super::role::{Counts, RoleSet, Roles};
@@ -160,6 +162,45 @@ pub(crate) trait ManagerKind: Send + Sync {
     /// Returns how the manager looks after working nodes of this kind, if it does.
     fn care(&self) -> Option<&'static Care> {
         None
+    }
+
+    /// Returns what a manifest may say of a service of this kind, besides what it may say of all.
+    fn manifest(&self) -> ManifestKeys {
+        ManifestKeys::default()
+    }
+
+    /// Returns whether its nodes take an environment for their programs, and so links to other services.
+    fn has_environment(&self) -> bool {
+        false
+    }
+
+    /// Returns whether other services can be linked to one of this kind.
+    fn can_be_linked_to(&self) -> bool {
+        false
+    }
+
+    /// Returns where services that are linked to one with these nodes find it; `None` while nobody serves.
+    ///
+    /// # Errors
+    /// Returns an error if the settings cannot be read.
+    fn offer(&self, _settings: &Document, _nodes: &[NodeRow]) -> Result<Option<Offer>, MethodError> {
+        Ok(None)
+    }
+
+    /// Makes the account of a link, and what it is for. It may be repeated.
+    ///
+    /// # Errors
+    /// Returns an error if nobody serves, or the name is taken by something that no link may have.
+    async fn grant(&self, _service: &ServiceContext, _account: &Account) -> Result<(), MethodError> {
+        Err(MethodError::refused("services of this kind make no accounts"))
+    }
+
+    /// Takes the account of a link back; what it was for stays. It may be repeated.
+    ///
+    /// # Errors
+    /// Returns an error if nobody serves.
+    async fn revoke(&self, _service: &ServiceContext, _account: &Account) -> Result<(), MethodError> {
+        Ok(())
     }
 
     /// Returns its methods, besides those of every service.

@@ -32,6 +32,7 @@ use super::code;
 use super::context::ServiceContext;
 use super::error::MethodError;
 use super::settings::Document;
+use crate::api::environment::Variables;
 use crate::rpc::RpcCall;
 use crate::store::manager::{self as store, AppliedRow, NodeRow};
 
@@ -53,6 +54,8 @@ pub(crate) struct PlanInput<'a> {
     pub nodes: &'a [NodeRow],
     /// The active code version, where the kind has code.
     pub code: Option<&'a str>,
+    /// What programs find in their environment, links included.
+    pub environment: &'a Variables,
 }
 
 /// What one node is to run.

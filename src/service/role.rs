@@ -127,6 +127,22 @@ impl Roles {
         if kept.is_empty() { at_start.collect() } else { kept.clone() }
     }
 
+    /// Returns what a start makes that is told how many nodes it is to make: a service never lacks its first nodes.
+    #[must_use]
+    pub(crate) fn with_first_nodes(&self, asked: &Counts) -> Counts {
+        let is_asked = |role: &str| asked.iter().any(|(name, n)| name == role && *n > 0);
+        let first = self.at_start.iter().filter(|(role, _)| !is_asked(role)).map(|(role, n)| ((*role).to_owned(), *n));
+        first.chain(asked.iter().filter(|(_, n)| *n > 0).cloned()).collect()
+    }
+
+    /// Returns how many nodes were made for each role.
+    #[must_use]
+    pub(crate) fn counts_of(&self, nodes: &[Player]) -> Counts {
+        let count = |name: &str| nodes.iter().filter(|node| self.main(&node.roles) == name).count();
+        let counts = self.rules.iter().map(|role| (role.name.to_owned(), count(role.name) as i64));
+        counts.filter(|(_, n)| *n > 0).collect()
+    }
+
     /// Returns the rule of a role.
     #[must_use]
     pub(crate) fn find(&self, name: &str) -> Option<&'static Role> {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::call::Call;
+use super::manifests;
 use crate::api::{Accepted, Done, ErrorView, OperationStatus, OperationView};
 use crate::director::application::{self, WithManager};
 use crate::director::application_start;
 use crate::director::error::Failure;
+use crate::director::manifest;
 use crate::director::state::Director;
 use crate::director::views;
 use crate::rpc::Response;
@@ -39,6 +41,10 @@ pub(crate) async fn start(director: Arc<Director>, call: Call) -> Result<Respons
 /// Answers what became of a start, for whoever waits for its end; at once, or after `wait_for` seconds if it goes on.
 pub(crate) async fn operation(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let (id, wait) = (call.argument(0), call.wait_for()?);
+    if let Some(end) = manifest::find_end(&director, call.user(), id).await? {
+        let (status, reason, progress) = manifests::progress(end);
+        return Ok(Response::json_line(&OperationView { operation_id: id.to_owned(), status, reason, progress }));
+    }
     let look = || async {
         Ok::<_, Failure>(match application_start::outcome(&director, call.user(), id).await? {
             Outcome::UnderWay => None,
@@ -48,7 +54,7 @@ pub(crate) async fn operation(director: Arc<Director>, call: Call) -> Result<Res
     };
     let (status, reason) =
         poll::until(poll::OWN_RECORDS, wait, look).await?.unwrap_or((OperationStatus::Running, None));
-    Ok(Response::json_line(&OperationView { operation_id: id.to_owned(), status, reason }))
+    Ok(Response::json_line(&OperationView { operation_id: id.to_owned(), status, reason, progress: None }))
 }
 
 pub(crate) async fn stop(director: Arc<Director>, call: Call) -> Result<Response, Failure> {

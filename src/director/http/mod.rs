@@ -11,6 +11,7 @@ mod downloads;
 mod failure;
 mod information;
 mod join;
+mod manifests;
 mod nodes;
 mod routes;
 mod services;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::call::{Access, Call, admit};
 use super::{
-    accounts, applications, certificates, credits, downloads, failure, information, join, nodes, services, user_info,
-    volumes,
+    accounts, applications, certificates, credits, downloads, failure, information, join, manifests, nodes, services,
+    user_info, volumes,
 };
 use crate::director::error::Failure;
 use crate::director::state::Director;
@@ -33,6 +33,9 @@ const TEXTS: FormBounds = FormBounds { max_bytes: 128 * 1024, takes_files: false
 const REQUEST: FormBounds = FormBounds { max_bytes: 128 * 1024, takes_files: true };
 /// Up to 64 nodes with what each is told, and a startup script.
 const NODES: FormBounds = FormBounds { max_bytes: 2 * 1024 * 1024, takes_files: false };
+
+/// A manifest with archives beside it; the listener's own bound is lower on most machines.
+const MANIFEST: FormBounds = FormBounds { max_bytes: 2 * 1024 * 1024 * 1024, takes_files: true };
 
 const NO_SUCH_PATH: &str = "The requested URL was not found on the server. If you entered the URL manually please \
                             check your spelling and try again.";
@@ -76,6 +79,8 @@ const ROUTES: &[Route] = &[
     route(POST, "/remove", Access::User, |d, c| Box::pin(services::remove(d, c))),
     route(ANY, "/list", Access::User, |d, c| Box::pin(services::list(d, c))),
     route(ANY, "/list/<int>", Access::User, |d, c| Box::pin(services::list(d, c))),
+    within(MANIFEST, route(POST, "/upload_manifest", Access::User, |d, c| Box::pin(manifests::upload(d, c)))),
+    route(POST, "/download_manifest/<int>", Access::User, |d, c| Box::pin(manifests::download(d, c))),
     route(ANY, "/list_volumes", Access::User, |d, c| Box::pin(volumes::list(d, c))),
     route(POST, "/delete_kept_volume", Access::User, |d, c| Box::pin(volumes::delete_kept(d, c))),
     within(NODES, route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(nodes::create(d, c)))),

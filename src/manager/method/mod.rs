@@ -2,8 +2,10 @@
 //! (reference: `docs/reference/manager-api.md` §3 and §4).
 
 mod about;
+mod describe;
 mod exec;
 mod git;
+mod links;
 mod nodes;
 mod operation;
 mod parameters;

@@ -49,7 +49,7 @@ pub(crate) async fn remove_nodes(manager: Arc<Manager>, mut call: Call) -> Resul
 
 /// Checks the roles and counts in the order of ConPaaS 2.0, which goes through a dictionary. A count is a
 /// number: a text of digits is none.
-fn read_counts(kind: &Kind, nodes: &Map<String, Value>) -> Result<Counts, MethodError> {
+pub(super) fn read_counts(kind: &Kind, nodes: &Map<String, Value>) -> Result<Counts, MethodError> {
     let (name, kind) = (kind.name, kind.manager);
     let mut asked = Vec::new();
     for (role, count) in dict_order(nodes.iter().collect(), |(role, _)| *role) {

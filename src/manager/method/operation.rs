@@ -29,5 +29,5 @@ pub(crate) async fn get_operation(manager: Arc<Manager>, mut call: Call) -> Resu
     };
     let ended = poll::until(poll::OWN_RECORDS, wait, look).await?;
     let (status, reason) = ended.unwrap_or((OperationStatus::Running, None));
-    Ok(Reply::of(&OperationView { operation_id: id, status, reason }))
+    Ok(Reply::of(&OperationView { operation_id: id, status, reason, progress: None }))
 }

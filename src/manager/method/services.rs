@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::nodes::read_counts;
 use super::parameters::{expect_credit, read_cloud, take_service};
 use crate::api::Accepted;
 use crate::api::manager::ServiceIdView;
-use crate::manager::core::Manager;
+use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
 use crate::model::{ServiceEvent, ServiceId, VolumeFate};
 use crate::service::{Call, KINDS, Kind, MethodError, Reply, now};
@@ -40,13 +41,16 @@ pub(crate) async fn remove_service(manager: Arc<Manager>, mut call: Call) -> Res
 }
 
 pub(crate) async fn start_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
-    let service = take_service(&manager, &mut call, "service_id").await?.context;
+    let Service { kind, context: service, .. } = take_service(&manager, &mut call, "service_id").await?;
     let cloud = call.params.string("cloud")?;
+    let nodes = call.params.object_or_empty("nodes")?;
     call.finish()?;
     expect_credit(&manager).await?;
+    let counts = if nodes.is_empty() { Vec::new() } else { read_counts(kind, &nodes)? };
+    kind.manager.check_addition(&[], &counts)?;
     service.expect_can(ServiceEvent::Start).await?;
     let cloud = read_cloud(&cloud)?;
-    let task = Task::StartService { cloud: cloud.to_string() };
+    let task = Task::StartService { cloud: cloud.to_string(), counts };
     let submitted = operation::submit(&manager, service.sid, task, "").await?;
     Ok(Reply::of(&submitted.view()))
 }

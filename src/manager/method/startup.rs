@@ -42,6 +42,6 @@ pub(crate) async fn get_startup_script(manager: Arc<Manager>, mut call: Call) ->
     }
 }
 
-fn path(manager: &Manager, sid: ServiceId) -> PathBuf {
+pub(super) fn path(manager: &Manager, sid: ServiceId) -> PathBuf {
     manager.config.base.conpaas_home.join(sid.to_string()).join("startup.sh")
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{about, exec, git, nodes, operation, services, startup, volumes};
+use super::{about, describe, exec, git, links, nodes, operation, services, startup, volumes};
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::service::{Method, get, post, upload};
@@ -43,6 +43,13 @@ pub(crate) const OWN: &[Method<Arc<Manager>>] = &[
     post("list_volumes", |manager, call| Box::pin(volumes::list_volumes(manager, call))),
     upload("upload_startup_script", |manager, call| Box::pin(startup::upload_startup_script(manager, call))),
     get("get_startup_script", |manager, call| Box::pin(startup::get_startup_script(manager, call))),
+    post("link_service", |manager, call| Box::pin(links::link_service(manager, call))),
+    post("unlink_service", |manager, call| Box::pin(links::unlink_service(manager, call))),
+    get("list_links", |manager, call| Box::pin(links::list_links(manager, call))),
+    post("get_link_password", |manager, call| Box::pin(links::get_link_password(manager, call))),
+    post("set_environment", |manager, call| Box::pin(links::set_environment(manager, call))),
+    get("get_environment", |manager, call| Box::pin(links::get_environment(manager, call))),
+    get("describe_service", |manager, call| Box::pin(describe::describe_service(manager, call))),
     post("set_director_url", |manager, call| Box::pin(about::set_director_url(manager, call))),
     post("set_wanted_nodes", |manager, call| Box::pin(about::set_wanted_nodes(manager, call))),
     post("git_push_hook", |manager, call| Box::pin(git::git_push_hook(manager, call))),

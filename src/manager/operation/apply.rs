@@ -1,11 +1,13 @@
 //! How the nodes of a service are brought to its plan.
 
+use crate::api::environment::Variables;
 use crate::manager::core::{Manager, Service};
 use crate::model::ServiceId;
+use crate::service::environment::of_links;
 use crate::service::plan::{self, NodePlan, PlanInput};
 use crate::service::{Change, Document, MethodError, Player};
 use crate::store::StoreError;
-use crate::store::manager::{self as store, NodeRow, Transaction};
+use crate::store::manager::{self as store, LinkRow, NodeRow, Transaction};
 
 /// What a service is to be, with its nodes in the roles that they are to play.
 pub(super) struct Target {
@@ -17,6 +19,8 @@ pub(super) struct Target {
     settings: Option<Document>,
     /// The active code, where it differs from its record.
     code: Option<String>,
+    /// What the user set for the environment, where it differs from its record.
+    environment: Option<Variables>,
 }
 
 impl Target {
@@ -29,16 +33,24 @@ impl Target {
         let sid = service.row.sid;
         let kept = service.context.store.read(move |tx| {
             let code = store::find_service(tx, sid)?.map(|row| row.active_code);
-            Ok::<_, StoreError>((code, Document::new(store::service_settings(tx, sid)?)))
+            let settings = Document::new(store::service_settings(tx, sid)?);
+            Ok::<_, StoreError>((code, settings, Surroundings::read(tx, sid)?))
         });
-        let (code, kept_settings) = kept.await?;
+        let (code, kept_settings, mut surroundings) = kept.await?;
         let kept_code = code.ok_or_else(|| MethodError::refused("Service not found"))?;
         let (changed_code, changed_settings) = match change {
             Some(Change::Code { version }) => (Some(version.clone()), None),
             Some(Change::Settings { settings }) => (None, Some(settings.clone())),
             Some(Change::Both { version, settings }) => (Some(version.clone()), Some(settings.clone())),
-            None => (None, None),
+            Some(Change::Environment { .. }) | None => (None, None),
         };
+        let environment = match change {
+            Some(Change::Environment { environment }) => environment.clone(),
+            _ => None,
+        };
+        if let Some(changed) = &environment {
+            surroundings.own.clone_from(changed);
+        }
         let kind = service.kind.manager;
         let settings = kind.with_nodes(changed_settings.as_ref().unwrap_or(&kept_settings), nodes)?;
         let code = changed_code.clone().or(kept_code);
@@ -51,9 +63,11 @@ impl Target {
                 node.role.clone_from(role);
             }
         }
-        let plans = kind.plan(&PlanInput { settings: &settings, nodes: &nodes, code: code.as_deref() })?;
+        let variables = surroundings.variables();
+        let input = PlanInput { settings: &settings, nodes: &nodes, code: code.as_deref(), environment: &variables };
+        let plans = kind.plan(&input)?;
         let settings = (settings != kept_settings).then_some(settings);
-        Ok(Target { plans, sid, roles, settings, code: changed_code })
+        Ok(Target { plans, sid, roles, settings, code: changed_code, environment })
     }
 
     /// Brings nodes to their plans; what the plan leaves out of `nodes` is taken back.
@@ -67,7 +81,37 @@ impl Target {
         if let Some(settings) = &self.settings {
             store::set_service_settings(tx, self.sid, settings.clone().into_text().as_deref())?;
         }
+        if let Some(environment) = &self.environment {
+            store::set_service_environment(tx, self.sid, environment)?;
+        }
         self.code.as_ref().map_or(Ok(()), |version| store::set_active_code(tx, self.sid, version))
+    }
+}
+
+/// What the environment of a service's programs is made of.
+struct Surroundings {
+    /// What its user set.
+    own: Variables,
+    /// Its links, each with the kind of the service that it leads to, if that is there.
+    links: Vec<(LinkRow, Option<String>)>,
+}
+
+impl Surroundings {
+    fn read(tx: &Transaction<'_>, sid: ServiceId) -> Result<Surroundings, StoreError> {
+        let mut links = Vec::new();
+        for link in store::list_links(tx)?.into_iter().filter(|link| link.sid == sid) {
+            let kind = store::find_service(tx, link.to_sid)?.map(|row| row.kind);
+            links.push((link, kind));
+        }
+        Ok(Surroundings { own: store::service_environment(tx, sid)?, links })
+    }
+
+    fn variables(&self) -> Variables {
+        let kind = |link: &LinkRow| {
+            let found = self.links.iter().find(|(other, _)| other.number == link.number);
+            found.and_then(|(_, kind)| kind.clone())
+        };
+        of_links(self.own.clone(), self.links.iter().map(|(link, _)| link), kind)
     }
 }
 

@@ -115,7 +115,11 @@ impl Operation {
         let kind = service.kind.manager;
         let settings = service.context.settings().await?;
         let (roles, cloud) = match &self.row.plan.task {
-            Task::StartService { cloud } => (kind.roles().plan_start(&kind.start_counts(&settings)?), cloud.clone()),
+            Task::StartService { cloud, counts } => {
+                let kept = kind.start_counts(&settings)?;
+                let counts = if counts.is_empty() { kept } else { kind.roles().with_first_nodes(counts) };
+                (kind.roles().plan_start(&counts), cloud.clone())
+            }
             Task::AddNodes { counts, cloud } | Task::HealNodes { counts, cloud, .. } => {
                 let planned = kind.roles().plan_addition(counts);
                 (planned.map_err(|error| StepError::Gone(error.to_string()))?, cloud.clone())

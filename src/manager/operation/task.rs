@@ -10,6 +10,9 @@ use crate::service::Change;
 pub(crate) enum Task {
     StartService {
         cloud: String,
+        /// How many nodes of each role; as many as the last start had where nothing is said.
+        #[serde(default)]
+        counts: Vec<(String, i64)>,
     },
     AddNodes {
         counts: Vec<(String, i64)>,
@@ -127,7 +130,7 @@ mod tests {
 
     fn every_task() -> Vec<Task> {
         vec![
-            Task::StartService { cloud: "iaas".to_owned() },
+            Task::StartService { cloud: "iaas".to_owned(), counts: Vec::new() },
             Task::AddNodes { counts: vec![("node".to_owned(), 2)], cloud: "iaas".to_owned() },
             Task::RemoveNodes { ids: vec!["iaas1".to_owned()] },
             Task::HealNodes {
@@ -166,6 +169,7 @@ mod tests {
     fn records_of_older_programs_are_read() {
         for (text, task) in [
             (r#"{"AddNodes": {"counts": [["node", 2]], "cloud": "iaas"}}"#, &every_task()[1]),
+            (r#"{"StartService": {"cloud": "iaas"}}"#, &every_task()[0]),
             (r#""StopService""#, &Task::StopService),
             (r#"{"Adapt": {"work": {"codeVersionId": "code-a"}}}"#, &every_task()[10]),
         ] {

@@ -20,7 +20,7 @@ use crate::store::manager::{self as store, CodeRow};
 use crate::sys::{self, file, random};
 
 /// The id of the version that a new service has.
-const DEFAULT_VERSION: &str = "code-default";
+pub(crate) const DEFAULT_VERSION: &str = "code-default";
 
 /// A code version as agents take it.
 pub(crate) struct Deployment {

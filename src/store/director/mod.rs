@@ -5,6 +5,7 @@
 //! wrong is said beside it. Must not know: what the rows are for.
 
 pub(crate) mod application;
+pub(crate) mod manifest;
 pub(crate) mod mark;
 pub(crate) mod node;
 pub(crate) mod orphan;
@@ -31,6 +32,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("005_outcome.sql"),
     include_str!("006_kept_volume.sql"),
     include_str!("007_removal.sql"),
+    include_str!("008_manifest.sql"),
 ];
 
 /// Returns a line for each row that cannot be read.

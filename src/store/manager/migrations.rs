@@ -9,4 +9,5 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("0005_kept_volume.sql"),
     include_str!("0006_auto_enable.sql"),
     include_str!("0007_care.sql"),
+    include_str!("0008_link.sql"),
 ];

@@ -7,6 +7,7 @@ mod applied;
 mod care;
 mod code;
 mod json_column;
+mod link;
 mod migrations;
 mod node;
 mod operation;
@@ -19,6 +20,10 @@ pub(crate) use super::Transaction;
 pub(crate) use applied::{AppliedRow, begin_applied, delete_applied, end_applied, list_applied};
 pub(crate) use care::{find_care, set_care};
 pub(crate) use code::{CodeRow, delete_code, find_code, insert_code, list_codes};
+pub(crate) use link::{
+    LinkPlace, LinkRow, delete_link, find_link, insert_link, list_links, service_environment, set_link_phase,
+    set_link_place, set_link_shown, set_service_environment,
+};
 pub(crate) use migrations::MIGRATIONS;
 pub(crate) use node::{NodePhase, NodeRow, delete_nodes, insert_nodes, list_nodes, set_node_phase, set_node_role};
 pub(crate) use operation::{

@@ -9,7 +9,7 @@ use super::source::{Source, hold, program};
 const LADDER: [&[&str]; 5] = [
     &["model"],
     &["api", "sys", "clock", "config", "pki", "template"],
-    &["archive", "client", "cloud", "node", "rpc", "server", "service", "store", "supervise", "task"],
+    &["archive", "client", "cloud", "manifest", "node", "rpc", "server", "service", "store", "supervise", "task"],
     &["director", "manager", "agent", "init", "time", "welcome", "image", "first_boot", "nutshell", "git"],
     &["cli"],
 ];

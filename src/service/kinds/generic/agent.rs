@@ -10,6 +10,7 @@ use super::command::Command;
 use super::logs::LOGS;
 use super::scripts::{Environment, LOGGER, Scripts, WantedProgram, status};
 use crate::api::agent::{self as api, AgentInfo, Executed};
+use crate::api::environment::Variables;
 use crate::api::params::{ParamError, bad};
 use crate::archive;
 use crate::service::agent_side::{AgentEnvironment, AgentKind};
@@ -28,6 +29,7 @@ const METHODS: &[Method<Arc<GenericAgent>>] = &[
     upload("update_code", |agent, call| Box::pin(agent.update_code(call))),
     post("execute_script", |agent, call| Box::pin(agent.execute_script(call))),
     get("get_script_status", |agent, call| Box::pin(agent.get_script_status(call))),
+    post("set_environment", |agent, call| Box::pin(agent.set_environment(call))),
     post("mount_volume", |agent, call| Box::pin(mount_volume(agent.volumes.clone(), call))),
     post("unmount_volume", |agent, call| Box::pin(unmount_volume(agent.volumes.clone(), call))),
 ];
@@ -63,6 +65,9 @@ impl AgentKind for GenericAgent {
     async fn resume(self: Arc<Self>) {
         if let Err(error) = self.scripts.prepare() {
             tracing::error!(target: LOGGER, "Failed to prepare the directories of scripts: {error}");
+        }
+        if let Err(error) = self.scripts.write_links() {
+            tracing::error!(target: LOGGER, "Failed to write the files of links: {error}");
         }
         archive::remove_leftovers(&self.scripts.code);
         self.volumes.resume().await;
@@ -112,6 +117,20 @@ impl GenericAgent {
         })
         .await?;
         tracing::info!(target: LOGGER, "Agent initialized");
+        Ok(Reply::nothing())
+    }
+
+    /// Scripts that run go on with what they have; the files of links are new for them, too.
+    async fn set_environment(self: Arc<Self>, mut call: Call) -> Result<Reply, MethodError> {
+        let variables: Variables = call.structure("environment")?;
+        call.finish()?;
+        let _change = self.change.lock().await;
+        let scripts = self.scripts.clone();
+        sys::blocking(move || {
+            scripts.set_variables(&variables)?;
+            scripts.write_links()
+        })
+        .await?;
         Ok(Reply::nothing())
     }
 

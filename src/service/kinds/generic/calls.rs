@@ -1,7 +1,10 @@
 //! The calls by which the manager has agents of a generic service do something.
 
+use serde_json::{Map, Value};
+
 use super::command::Command;
 use crate::api::agent::AgentInfo;
+use crate::api::environment::Variables;
 use crate::rpc::RpcCall;
 use crate::store::manager::NodeRow;
 
@@ -24,4 +27,19 @@ pub(super) fn execute_script(command: Command, parameters: &str, agents_info: &s
         .param("command", command.as_str())
         .param("parameters", parameters)
         .param("agents_info", agents_info)
+}
+
+/// The method by which an agent is told the environment of its scripts.
+pub(super) const SET_ENVIRONMENT: &str = "set_environment";
+
+/// Tells an agent the environment of its scripts.
+pub(super) fn set_environment(variables: &Variables) -> RpcCall {
+    let params = environment_params(variables).into_iter();
+    params.fold(RpcCall::post(0, SET_ENVIRONMENT), |call, (name, value)| call.param(&name, value))
+}
+
+/// Returns the parameters of that call.
+pub(super) fn environment_params(variables: &Variables) -> Map<String, Value> {
+    let values = variables.0.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+    Map::from_iter([("environment".to_owned(), Value::Object(values.collect()))])
 }

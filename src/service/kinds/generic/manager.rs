@@ -17,6 +17,7 @@ use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::manager_side::ManagerKind;
+use crate::service::manifest::ManifestKeys;
 use crate::service::method::{Method, get, post, upload};
 use crate::service::plan::{NodePlan, PlanInput};
 use crate::service::reply::Reply;
@@ -80,6 +81,14 @@ impl ManagerKind for Generic {
 
     async fn can_change_volumes(&self, service: &ServiceContext, _method: &str) -> Result<(), MethodError> {
         expect_no_scripts(service.clone()).await
+    }
+
+    fn manifest(&self) -> ManifestKeys {
+        ManifestKeys { enable_code: Some("enable_code"), ..ManifestKeys::default() }
+    }
+
+    fn has_environment(&self) -> bool {
+        true
     }
 
     fn has_git_code(&self) -> bool {

@@ -9,7 +9,8 @@
 
 use super::calls;
 use super::command::Command;
-use crate::service::plan::{Action, Deed, NodePlan, Part, PlanInput};
+use crate::api::environment::Variables;
+use crate::service::plan::{Action, Deed, NodePlan, Part, PlanInput, StopCall};
 use crate::store::manager::NodeRow;
 
 /// Computes the plans of all nodes.
@@ -17,10 +18,19 @@ pub(super) fn of(input: &PlanInput<'_>) -> Vec<NodePlan> {
     let info = calls::agents_info(input.nodes);
     let plan = |node: &NodeRow| {
         let code = input.code.map(code);
-        let parts = std::iter::once(neighbours(node, &info)).chain(code);
+        let environment = (!input.environment.is_empty()).then(|| environment(input.environment));
+        let parts = environment.into_iter().chain(std::iter::once(neighbours(node, &info))).chain(code);
         NodePlan { node: node.clone(), parts: parts.collect() }
     };
     input.nodes.iter().map(plan).collect()
+}
+
+fn environment(variables: &Variables) -> Part {
+    let set = Action { stage: 0, deed: Deed::Call(calls::set_environment(variables)) };
+    let nothing = calls::environment_params(&Variables::default());
+    let stop = Some(StopCall { method: calls::SET_ENVIRONMENT.to_owned(), params: nothing });
+    let wanted = serde_json::Value::Object(calls::environment_params(variables)).to_string();
+    Part { name: "environment", wanted, first: set.clone(), change: set, stop }
 }
 
 fn neighbours(node: &NodeRow, agents_info: &str) -> Part {

@@ -17,8 +17,11 @@ use super::command::Command;
 use super::logs::{AGENT_ERR, AGENT_OUT};
 use super::{script_text, similar};
 use crate::api::agent::{MissingScript, ScriptStatus};
+use crate::api::environment::Variables;
 use crate::config::AgentConfig;
+use crate::service::environment::LinkFiles;
 use crate::service::error::MethodError;
+use crate::service::wanted_file::WantedFile;
 use crate::supervise::script;
 use crate::supervise::script::{Lasts, OutputLimits, Progress, Supervised};
 use crate::sys::process::NODE_VARIABLE;
@@ -30,6 +33,8 @@ pub(crate) const LOGGER: &str = "conpaas.core.agent";
 /// The scripts' names, in the order of ConPaaS 2.0.
 pub(crate) const SCRIPTS: [&str; 5] = ["init.sh", "notify.sh", "run.sh", "interrupt.sh", "cleanup.sh"];
 
+/// What scripts are told of their node, whatever a user sets.
+const OWN_VARIABLES: [&str; 3] = ["MY_IP", "MY_ROLE", "MASTER_IP"];
 const KILL_GRACE: Duration = Duration::from_secs(5);
 /// A script that prints faster waits; its node has other work too.
 const OUTPUT_BYTES_PER_SECOND: u64 = 32 << 20;
@@ -60,6 +65,8 @@ pub(crate) struct Scripts {
     pub(crate) agents_json: PathBuf,
     records: PathBuf,
     environment: PathBuf,
+    variables: PathBuf,
+    links: LinkFiles,
     interrupting: PathBuf,
     program: PathBuf,
     home: PathBuf,
@@ -80,6 +87,8 @@ impl Scripts {
             agents_json: cache.join("agents.json"),
             records: base.rooted(&base.var_tmp).join("scripts"),
             environment: base.rooted(&base.var_tmp).join("environment.json"),
+            variables: base.rooted(&base.var_tmp).join("variables.json"),
+            links: LinkFiles::new(&base.root, None),
             interrupting: base.rooted(&base.var_tmp).join("interrupting"),
             program: base.rooted(&base.var_tmp).join("program.json"),
             home: base.rooted(&base.conpaas_home),
@@ -229,6 +238,20 @@ impl Scripts {
         file::write_atomic(&self.environment, &bytes, 0o600)
     }
 
+    /// Keeps the environment that the service has for its programs, links included. Blocking.
+    pub(crate) fn set_variables(&self, variables: &Variables) -> Result<(), MethodError> {
+        WantedFile::at(self.variables.clone()).write(variables).map_err(MethodError::from)
+    }
+
+    /// Writes the files of links. Blocking.
+    pub(crate) fn write_links(&self) -> Result<(), MethodError> {
+        self.links.write(&self.kept_variables()?)
+    }
+
+    fn kept_variables(&self) -> Result<Variables, file::FileError> {
+        WantedFile::at(self.variables.clone()).read()
+    }
+
     /// Notes that an interrupt is on its way, or is done. Blocking.
     pub(crate) fn set_interrupting(&self, interrupting: bool) -> Result<(), file::FileError> {
         if interrupting {
@@ -255,6 +278,10 @@ impl Scripts {
             ("MY_ROLE".to_owned(), environment.my_role),
             ("MASTER_IP".to_owned(), environment.master_ip),
         ];
+        match self.kept_variables() {
+            Ok(kept) => variables.extend(kept.0.into_iter().filter(|(name, _)| !OWN_VARIABLES.contains(&name.as_str()))),
+            Err(error) => tracing::error!(target: LOGGER, "{}", sys::chain(&error)),
+        }
         variables.extend(self.node_tag.clone().map(|tag| (NODE_VARIABLE.to_owned(), tag)));
         variables
     }

@@ -14,6 +14,7 @@ use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::manager_side::ManagerKind;
+use crate::service::manifest::ManifestKeys;
 use crate::service::method::{Method, get, post, upload};
 use crate::service::plan::{NodePlan, PlanInput};
 use crate::service::reply::Reply;
@@ -77,6 +78,14 @@ impl ManagerKind for Java {
 
     fn check_removal(&self, nodes: &[NodeRow], counts: &Counts) -> Result<(), MethodError> {
         web::check_removal(nodes, counts)
+    }
+
+    fn manifest(&self) -> ManifestKeys {
+        ManifestKeys { enable_code: Some("update_java_configuration"), ..ManifestKeys::default() }
+    }
+
+    fn has_environment(&self) -> bool {
+        true
     }
 
     fn has_git_code(&self) -> bool {

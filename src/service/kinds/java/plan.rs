@@ -27,7 +27,8 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
         backend_port: BACKEND_PORT,
     };
     // Another version is another part: a backend answers once the program has started there, or says why not.
-    let tomcat = Tomcat { port: BACKEND_PORT, code_version: code.to_owned() };
+    let environment = input.environment.clone();
+    let tomcat = Tomcat { port: BACKEND_PORT, code_version: code.to_owned(), environment };
     let backend = part("tomcat", 2, ["createTomcat"; 2], "stopTomcat", &tomcat);
     site.plans(None, &backend, |proxy, backends| proxy.tomcat_list = backends)
 }
@@ -35,6 +36,7 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::environment::Variables;
     use crate::service::plan::Deed;
     use crate::service::settings::Document;
     use crate::service::web::plan::tests::node;
@@ -43,7 +45,7 @@ mod tests {
     fn backends_start_new_code_before_proxies_know_of_it() {
         let nodes = [node("p", 2, "proxyweb"), node("b", 3, "backend")];
         let settings = Document::of(&JavaSettings::default()).unwrap();
-        let plans = of(&PlanInput { settings: &settings, nodes: &nodes, code: Some("code-a") }).unwrap();
+        let plans = of(&PlanInput { settings: &settings, nodes: &nodes, code: Some("code-a"), environment: &Variables::default() }).unwrap();
         let part = |node: usize, name: &str| plans[node].parts.iter().find(|part| part.name == name).cloned();
         let tomcat = part(1, "tomcat").unwrap();
         assert_eq!(tomcat.wanted, r#"{"tomcat_port":9000,"code_version":"code-a"}"#);

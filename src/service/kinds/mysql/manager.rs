@@ -7,14 +7,17 @@ use async_trait::async_trait;
 use super::agent::MYSQL_LOG;
 use super::roles::{GLB, MYSQL, ROLES, plays};
 use super::settings::MysqlSettings;
-use super::{cluster, methods, plan, roles};
+use super::{cluster, links, methods, plan, roles};
 use crate::api::VolumeRequest;
 use crate::api::web::Performance;
+use crate::rpc::RpcCall;
 use crate::service::call::Call;
 use crate::service::context::ServiceContext;
+use crate::service::environment::{Account, Offer};
 use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::manager_side::{ManagerKind, Settling};
+use crate::service::manifest::ManifestKeys;
 use crate::service::method::{Method, get, post, upload};
 use crate::service::plan::{NodePlan, PlanInput};
 use crate::service::reply::Reply;
@@ -75,6 +78,34 @@ impl ManagerKind for Mysql {
         new: &[NodeRow],
     ) -> Result<Settling, MethodError> {
         cluster::settle(service, nodes, new).await
+    }
+
+    fn manifest(&self) -> ManifestKeys {
+        ManifestKeys {
+            set: Some(links::set_variables),
+            shown: links::shown_variables,
+            password: Some(|sid, password| {
+                RpcCall::post(sid, "set_password").param("user", "mysqldb").param("password", password)
+            }),
+            dump: Some(("load_dump", "mysqldump_file")),
+            ..ManifestKeys::default()
+        }
+    }
+
+    fn can_be_linked_to(&self) -> bool {
+        true
+    }
+
+    fn offer(&self, settings: &Document, nodes: &[NodeRow]) -> Result<Option<Offer>, MethodError> {
+        links::offer(settings, nodes)
+    }
+
+    async fn grant(&self, service: &ServiceContext, account: &Account) -> Result<(), MethodError> {
+        links::grant(service, account).await
+    }
+
+    async fn revoke(&self, service: &ServiceContext, account: &Account) -> Result<(), MethodError> {
+        links::revoke(service, account).await
     }
 
     fn is_tended(&self) -> bool {

@@ -215,7 +215,7 @@ async fn member_states(service: &ServiceContext) -> Result<Vec<(NodeRow, Option<
 }
 
 /// Returns a member that serves: the first one that is not busy with another, if there is one.
-async fn serving_member(service: &ServiceContext) -> Result<NodeRow, MethodError> {
+pub(super) async fn serving_member(service: &ServiceContext) -> Result<NodeRow, MethodError> {
     let states = member_states(service).await?;
     let of_stage = |wanted| states.iter().find(|(_, stage)| *stage == Some(wanted)).map(|(node, _)| node.clone());
     let found = of_stage(Stage::Synced).or_else(|| of_stage(Stage::Busy));

@@ -4,6 +4,7 @@
 //!   manager.rs    the manager's methods             agent/         the node's side
 //!   plan.rs       what each node runs
 //!   cluster.rs    who begins a cluster again
+//!   links.rs      accounts of services that are linked to it
 //! ```
 //!
 //! # Guarantees
@@ -14,6 +15,7 @@ mod agent;
 mod cluster;
 mod dump;
 mod figures;
+mod links;
 mod manager;
 mod methods;
 mod performance;

@@ -115,11 +115,14 @@ fn address(node: &NodeRow) -> Result<Ipv4Addr, MethodError> {
 mod tests {
     use super::super::roles::tests::node;
     use super::*;
+    use crate::api::environment::Variables;
     use crate::service::settings::Document;
 
     fn parts(roles: &[&str]) -> Vec<Vec<(&'static str, String)>> {
         let nodes: Vec<NodeRow> = roles.iter().zip(2..).map(|(role, last)| node(last, role)).collect();
-        let plans = of(&PlanInput { settings: &Document::default(), nodes: &nodes, code: None }).unwrap();
+        let (settings, environment) = (Document::default(), Variables::default());
+        let input = PlanInput { settings: &settings, nodes: &nodes, code: None, environment: &environment };
+        let plans = of(&input).unwrap();
         let shown = |plan: NodePlan| plan.parts.into_iter().map(|part| (part.name, part.wanted)).collect();
         plans.into_iter().map(shown).collect()
     }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::settings::PhpSettings;
 use super::{configuration, default_code, plan};
 use crate::model::CodeFormat;
+use crate::rpc::RpcCall;
 use crate::service::call::Call;
 use crate::service::care::{self, Care};
 use crate::service::code;
@@ -12,6 +13,7 @@ use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::manager_side::ManagerKind;
+use crate::service::manifest::ManifestKeys;
 use crate::service::method::{Method, get, post, upload};
 use crate::service::plan::{NodePlan, PlanInput};
 use crate::service::reply::Reply;
@@ -87,6 +89,22 @@ impl ManagerKind for Php {
 
     fn care(&self) -> Option<&'static Care> {
         Some(&web::CARE)
+    }
+
+    fn manifest(&self) -> ManifestKeys {
+        ManifestKeys {
+            enable_code: Some("update_php_configuration"),
+            set: Some(|sid, settings| {
+                vec![RpcCall::post(sid, "update_php_configuration").param("phpconf", settings.clone())]
+            }),
+            is_set_before_start: true,
+            shown: |settings| Ok(settings.read::<PhpSettings>()?.changed()),
+            ..ManifestKeys::default()
+        }
+    }
+
+    fn has_environment(&self) -> bool {
+        true
     }
 
     fn has_git_code(&self) -> bool {

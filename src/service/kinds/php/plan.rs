@@ -43,6 +43,7 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
         configuration: settings.phpconf.clone(),
         proxies: site.of_role(PROXY).map(address).collect::<Result<_, _>>()?,
         sessions: Some(store.clone()),
+        environment: input.environment.clone(),
     };
     let sessions = part("sessions", 0, ["createSessions"; 2], "stopSessions", &Sessions { store: &store });
     let backend = part("php", 2, ["createPHP", "updatePHP"], "stopPHP", &php);

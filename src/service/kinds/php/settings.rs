@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::service::error::MethodError;
 use crate::service::role::Counts;
@@ -89,6 +90,14 @@ impl PhpSettings {
         }
         value.clone_into(known);
         Ok(())
+    }
+
+    /// Returns the values of php.ini that differ from those of a new service.
+    #[must_use]
+    pub(super) fn changed(&self) -> Map<String, Value> {
+        let defaults = PhpSettings::default().phpconf;
+        let changed = self.phpconf.iter().filter(|(key, value)| defaults.get(*key) != Some(*value));
+        changed.map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
     }
 
     /// Returns the largest request in megabytes, rounded up: that of `post_max_size`; 0 if there is no limit.

@@ -196,13 +196,14 @@ fn code_of(place: &Place, wanted: &Wanted, version: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::environment::Variables;
     use crate::api::web::Tomcat;
 
     #[test]
     fn a_version_gets_a_new_number_each_time_it_becomes_the_newest() {
         let mut wanted = Wanted::default();
         let mut want_version = |version: &str| {
-            wanted.tomcat = Some(Tomcat { port: 9000, code_version: version.to_owned() });
+            wanted.tomcat = Some(Tomcat { port: 9000, code_version: version.to_owned(), environment: Variables::default() });
             want(&mut wanted);
             wanted.contexts.iter().map(|context| format!("{}{}", context.version, context.number)).collect::<Vec<_>>()
         };

@@ -84,6 +84,7 @@ struct PhpValues<'a> {
     values: Vec<PhpValue<'a>>,
     disabled: &'a str,
     sessions: String,
+    environment: Vec<PhpValue<'a>>,
 }
 
 #[derive(Serialize)]
@@ -183,6 +184,7 @@ fn php_fpm(php: &Php, place: &Place) -> Result<Daemon, MethodError> {
         values: php.configuration.keys().filter(is_setting).map(|key| PhpValue { key, value: value(key) }).collect(),
         disabled: value("disable_functions"),
         sessions: php.sessions.as_ref().map(save_path).unwrap_or_default(),
+        environment: php.environment.0.iter().map(|(key, value)| PhpValue { key, value }).collect(),
     };
     let rendered = |name| PHP_FILES.render(name, &values).map_err(|error| not_filled(&error));
     let files = vec![

@@ -40,6 +40,7 @@ use self::proxy_log::ProxyLog;
 use self::reload::{Closing, OldWorkers};
 use self::wanted::Wanted;
 use super::{logs, war};
+use crate::api::environment::Variables;
 use crate::api::params::bad;
 use crate::api::web::{
     HttpProxy, HttpProxyState, Php, PhpState, Returned, RoleState, SessionStore, Tomcat, TomcatState,
@@ -155,6 +156,9 @@ impl AgentKind for WebAgent {
         let agent = Arc::clone(&self);
         sys::blocking(move || match agent.file.read() {
             Ok(wanted) => {
+                if let Err(error) = agent.place.links.write(wanted.environment()) {
+                    tracing::error!("the files of links cannot be written: {}", sys::chain(&error));
+                }
                 code::remove_leftovers(&agent.place, &wanted.code);
                 contexts::remove_leftovers(&agent.place, &wanted.code);
             }
@@ -218,6 +222,7 @@ impl WebAgent {
             let root = code::document_root(&agent.place, newest);
             let daemons = daemons::of(&wanted, &agent.place, root)?;
             agent.file.write(&wanted)?;
+            agent.place.links.write(wanted.environment())?;
             if wanted.tomcat.is_some() {
                 contexts::tell(&agent.place, &wanted)?;
             }
@@ -347,6 +352,7 @@ async fn create_php(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, Metho
         configuration: configuration.into_iter().map(|(key, value)| (key, text(value))).collect(),
         proxies: take_or(&mut call, "proxies", Vec::new())?,
         sessions: take_or(&mut call, "sessions", None)?,
+        environment: take_or(&mut call, "environment", Variables::default())?,
     };
     call.finish()?;
     agent.change(|wanted| wanted.php = Some(php)).await
@@ -368,7 +374,9 @@ async fn get_figures(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodEr
 
 async fn create_tomcat(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply, MethodError> {
     let port = call.structure("tomcat_port")?;
-    let tomcat = Tomcat { port, code_version: call.params.string_or("code_version", "")? };
+    let code_version = call.params.string_or("code_version", "")?;
+    let environment = take_or(&mut call, "environment", Variables::default())?;
+    let tomcat = Tomcat { port, code_version, environment };
     call.finish()?;
     let version = tomcat.code_version.as_str();
     if !version.is_empty() && !agent.wanted().await?.code.iter().any(|known| known == version) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::AgentConfig;
 use crate::service::account;
+use crate::service::environment::LinkFiles;
 use crate::service::error::MethodError;
 use crate::supervise::daemon::{Launch, OutputLimits, Style};
 
@@ -22,6 +23,8 @@ pub(super) struct Place {
     pub daemons: PathBuf,
     /// Sockets and numbers of processes.
     pub run: PathBuf,
+    /// What programs read of links.
+    pub links: LinkFiles,
     /// The account that programs run as; `None` where this process has no other, as in the process cloud.
     pub account: Option<String>,
     /// The node's address.
@@ -36,12 +39,14 @@ impl Place {
         let base = &config.base;
         let cache = base.rooted(&base.var_cache);
         let has_own_root = base.root == Path::new("/");
+        let account = has_own_root.then(|| ACCOUNT.to_owned());
         Place {
+            links: LinkFiles::new(&base.root, account.clone()),
             www: cache.join("www"),
             cache,
             daemons: base.rooted(&base.var_tmp).join("daemons"),
             run: base.rooted(&base.var_run),
-            account: has_own_root.then(|| ACCOUNT.to_owned()),
+            account,
             my_ip: base.my_ip,
         }
     }

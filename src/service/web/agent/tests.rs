@@ -5,6 +5,7 @@ use std::process::Command;
 use super::daemons;
 use super::place::Place;
 use super::wanted::Wanted;
+use crate::api::environment::Variables;
 use crate::api::web::{HttpProxy, Php, Server, SessionStore};
 use crate::service::web::war::{Dialect, Statics, Survey};
 use crate::supervise::daemon::{CONFIGURATION, Daemon};
@@ -17,6 +18,7 @@ fn place(directory: &std::path::Path) -> Place {
         www: directory.join("cache/www"),
         daemons: directory.join("daemons"),
         run: directory.join("run"),
+        links: crate::service::environment::LinkFiles::new(directory, None),
         account: None,
         my_ip: OWN.into(),
     };
@@ -50,6 +52,7 @@ fn php(configuration: &[(&str, &str)]) -> Php {
         configuration: configuration.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         proxies: vec![[10, 0, 0, 2].into()],
         sessions: Some(store),
+        environment: Variables::default(),
     }
 }
 
@@ -142,11 +145,14 @@ fn php_takes_its_configuration_and_a_change_of_it() {
     let directory = tempfile::tempdir().unwrap();
     let place = place(directory.path());
     let values = [("memory_limit", "128M"), ("display_errors", "On"), ("disable_functions", "exec,pcntl_fork")];
-    let wanted = Wanted { php: Some(php(&values)), ..Wanted::default() };
+    let mut php = php(&values);
+    php.environment.0.insert("SITE".to_owned(), "it's; mine = [x]".to_owned());
+    let wanted = Wanted { php: Some(php), ..Wanted::default() };
     let daemons = daemons::of(&wanted, &place, "").unwrap();
     let (is_good, said) = checked(&daemons[0], &directory.path().join("files"));
     assert!(is_good, "{said}");
     let conf = &daemons[0].configuration[0].content;
+    assert!(conf.contains("env[SITE] = \"it's; mine = [x]\""), "{conf}");
     assert!(conf.contains("listen.allowed_clients = \"10.0.0.2,127.0.0.1\""), "{conf}");
     assert!(conf.contains("\"tcp://127.0.0.1:16379?auth=secret0&prefix=s1:&timeout=1&read_timeout=2\""), "{conf}");
 }

@@ -126,10 +126,9 @@ pub(super) fn daemon(tomcat: &Tomcat, place: &Place, memory: JavaMemory) -> Resu
         })
     };
     let program = program::find("java").ok_or_else(|| missing("java"))?;
-    let launch = Launch {
-        directory: place.tomcat(),
-        ..place.launch(program, arguments(place, memory), vec![("LANG".to_owned(), "C.UTF-8".to_owned())])
-    };
+    let mut environment = vec![("LANG".to_owned(), "C.UTF-8".to_owned())];
+    environment.extend(tomcat.environment.0.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let launch = Launch { directory: place.tomcat(), ..place.launch(program, arguments(place, memory), environment) };
     Ok(Daemon {
         name: TOMCAT.parse().expect("it is a name of a daemon"),
         launch,

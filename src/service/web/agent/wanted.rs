@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
+use crate::api::environment::Variables;
 use crate::api::web::{HttpProxy, Php, SessionStore, Tomcat};
 use crate::service::web::war::Survey;
 
@@ -35,7 +36,15 @@ pub(super) struct Wanted {
     pub code: Vec<String>,
 }
 
+static NOTHING: Variables = Variables(BTreeMap::new());
+
 impl Wanted {
+    /// Returns what programs of the node find in their environment.
+    pub(super) fn environment(&self) -> &Variables {
+        let of_php = self.php.as_ref().map(|php| &php.environment);
+        of_php.or(self.tomcat.as_ref().map(|tomcat| &tomcat.environment)).unwrap_or(&NOTHING)
+    }
+
     /// Forgets code versions that the node does not keep.
     pub(super) fn forget(&mut self, versions: &[String]) {
         self.wars.retain(|version, _| !versions.contains(version));

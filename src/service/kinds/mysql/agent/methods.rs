@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::daemons::MYSQLD;
 use super::node::MysqlAgent;
 use super::wanted::{Cluster, Member, Wanted};
-use super::{backup, load, member, sql};
+use super::{account, backup, load, member, sql};
 use crate::api::mysql::{Restored, Stage};
 use crate::api::params::bad;
 use crate::service::call::Call;
@@ -33,6 +33,8 @@ pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
     get("get_member_state", |agent, call| Box::pin(get_member_state(agent, call))),
     post("stop", |agent, call| Box::pin(stop(agent, call, |wanted| *wanted = Wanted::default()))),
     post("set_password", |agent, call| Box::pin(set_password(agent, call))),
+    post("grant_account", |agent, call| Box::pin(account::grant(agent, call))),
+    post("revoke_account", |agent, call| Box::pin(account::revoke(agent, call))),
     post("set_variable", |agent, call| Box::pin(set_variable(agent, call))),
     upload("load_dump", |agent, call| Box::pin(load::load_dump(agent, call))),
     get("dump", |agent, call| Box::pin(load::dump(agent, call))),

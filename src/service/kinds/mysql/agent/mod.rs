@@ -8,6 +8,7 @@
 //! - A member's data stays where it was first, also if its volume is not there: then it does not start.
 //! - The position of data is recovered before every start that is not the first.
 
+mod account;
 mod backup;
 mod daemons;
 mod health;
