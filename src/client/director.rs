@@ -2,22 +2,17 @@
 //!
 //! Must not know: connections, certificates.
 
-use serde::Deserialize;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::error::Failure;
 use super::lookup::FoundService;
 use super::session::Session;
 use crate::api::{
-    Accepted, ApplicationView, OperationView, OwnedVolumeView, ResourceView, ServiceAndApplication, UserView, WAIT_FOR,
+    Accepted, ApplicationView, ManifestView, OperationView, OwnedVolumeView, ResourceView, ServiceAndApplication, UserView, WAIT_FOR,
 };
 use crate::model::{ApplicationId, VolumeFate};
-
-/// What `/upload_manifest` answers. Upstream leaves the id out of a manifest without services.
-#[derive(Deserialize)]
-struct Uploaded {
-    #[serde(default)]
-    aid: Option<ApplicationId>,
-}
 
 /// Every call fails when the director cannot be called, says why not, or
 /// answers with something else.
@@ -115,12 +110,20 @@ impl Session {
         self.post_done("delete_kept_volume", &[("app_id", &application.to_string()), ("name", name)]).await
     }
 
-    /// Asks for the application that a manifest describes. Returns its id while it is being made.
-    pub(crate) async fn upload_manifest(&self, manifest: &str, cloud: Option<&str>) -> Result<ApplicationId, Failure> {
+    /// Asks for the application that a manifest describes, with files that it names, and counts the bytes of those that
+    /// are `sent`. Returns the application's id while it is being made, and the operation that makes it.
+    pub(crate) async fn upload_manifest(
+        &self,
+        manifest: &str,
+        cloud: Option<&str>,
+        files: &[(&str, &Path)],
+        sent: Arc<AtomicU64>,
+    ) -> Result<(ApplicationId, Option<String>), Failure> {
         let parameters = [("manifest", manifest), ("cloud", cloud.unwrap_or("default")), ("thread", "True")];
-        let uploaded: Uploaded = self.post("upload_manifest", &parameters).await?;
+        let uploaded: ManifestView = self.post_with_files("upload_manifest", &parameters, files, sent).await?;
         // Upstream's words for a manifest without services: an application is made and not started.
-        uploaded.aid.ok_or_else(|| Failure::said("'aid'"))
+        let aid = uploaded.aid.ok_or_else(|| Failure::said("'aid'"))?;
+        Ok((aid, uploaded.operation_id))
     }
 
     /// Returns the user's services, each with its application.

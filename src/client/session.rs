@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -131,6 +132,24 @@ impl Session {
     ) -> Result<T, Failure> {
         let answer = self.post_raw(method, parameters).await?;
         response::read_director(method, &answer)
+    }
+
+    /// The same with files, of which the bytes that are `sent` are counted.
+    ///
+    /// # Errors
+    /// As [`Session::get`], or a file cannot be read.
+    pub(super) async fn post_with_files<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        parameters: Parameters<'_>,
+        files: &[(&str, &Path)],
+        sent: Arc<AtomicU64>,
+    ) -> Result<T, Failure> {
+        let (endpoint, client) = self.director_as_user().await?;
+        let all = self.all_parameters(parameters)?;
+        let form = files.iter().fold(form(&all), |form, (name, path)| form.file_named(name, *path, "file"));
+        let answer = client.post_form(&endpoint, &format!("/{method}"), &form.counting(sent)).await;
+        response::read_director(method, &self.director_answer(method, &all, answer)?)
     }
 
     /// Calls a director's method by POST, whose answer tells only that it is done.

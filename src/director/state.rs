@@ -76,8 +76,8 @@ pub(crate) enum OperationKey {
     Services(ApplicationId),
     /// The removal of a service, by its row, is waited for.
     Removal(i64),
-    /// A manifest, by its id, is carried out.
-    Manifest(String),
+    /// A manifest of an application is carried out.
+    Manifest(ApplicationId),
 }
 
 /// Wakes every reconciler: there is one for each cloud, so that none waits for another's.

@@ -20,5 +20,5 @@ pub(crate) use describe::Described;
 pub(crate) use document::{Manifest, ServiceEntry, Start};
 pub(crate) use order::order;
 pub(crate) use public::is_public;
-pub(crate) use read::{ManifestError, read};
+pub(crate) use read::read;
 pub(crate) use source::{Source, host_of};

@@ -24,4 +24,5 @@ mod power;
 mod tenants;
 mod visited;
 mod wars;
+mod wordpress;
 mod world;

@@ -106,6 +106,12 @@ pub(crate) fn mysql_base() -> PathBuf {
     image("services", &recipes, "mysql", &["--service", "mysql,development"])
 }
 
+/// The root file system of nodes that serve sites in PHP and keep databases.
+pub(crate) fn site_base() -> PathBuf {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
+    image("services", &recipes, "site", &["--service", "php,mysql,development"])
+}
+
 /// The root file system of nodes into which code is pushed, sites included.
 pub(crate) fn git_base() -> PathBuf {
     let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");

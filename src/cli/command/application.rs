@@ -1,14 +1,13 @@
 //! `application`: groups of services with a manager of their own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use clap::Subcommand;
-use serde_json::Value;
 
 use super::cloud::shown_cloud;
 use super::loss::{self, Consent, End, Keeping};
-use super::wait;
+use super::{manifest, wait};
 use crate::api::manager::AppInfo;
 use crate::api::{Accepted, ApplicationView};
 use crate::cli::invocation::{Action, Invocation};
@@ -18,7 +17,6 @@ use crate::client::lookup;
 use crate::client::session::Session;
 use crate::client::wait::Awaited;
 use crate::model::{ServiceId, State, VolumeFate};
-use crate::sys::file;
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
@@ -77,8 +75,15 @@ pub(crate) enum ApplicationCommand {
         /// Cloud where the application will run
         #[arg(short, long, value_name = "NAME")]
         cloud: Option<String>,
-        /// The manifest file
+        /// The manifest file, or a directory or tar file with manifest.json and what it names
         man_path: PathBuf,
+    },
+    /// Write a tar file that makes the same application again
+    Export {
+        /// Name or identifier of an application
+        app_name_or_id: String,
+        /// The tar file to be written
+        filename: PathBuf,
     },
 }
 
@@ -105,7 +110,10 @@ impl Action for ApplicationCommand {
             }
             ApplicationCommand::GetLog { app_name_or_id } => get_log(session, &app_name_or_id).await,
             ApplicationCommand::GetInfo { app_name_or_id } => get_info(session, &app_name_or_id).await,
-            ApplicationCommand::Manifest { cloud, man_path } => manifest(run, &man_path, cloud.as_deref()).await,
+            ApplicationCommand::Manifest { cloud, man_path } => manifest::make(run, &man_path, cloud.as_deref()).await,
+            ApplicationCommand::Export { app_name_or_id, filename } => {
+                manifest::export(run, &app_name_or_id, &filename).await
+            }
         }
     }
 }
@@ -198,34 +206,6 @@ fn info_lines(info: &AppInfo) -> Vec<String> {
     lines
 }
 
-async fn manifest(run: &Invocation, path: &Path, cloud: Option<&str>) -> Result<Reply, Failure> {
-    let text = read_manifest(path)?;
-    if let Some(cloud) = cloud {
-        lookup::check_cloud(&run.session, cloud).await?;
-    }
-    let aid = run.session.upload_manifest(&text, cloud).await?;
-    let words = format!("Application {aid} is being created based on the specified manifest... ");
-    // The answer to a manifest names no operation.
-    let awaited = Awaited { operation: &Accepted::default(), ends: &[State::Running] };
-    wait::for_application(run, aid, &words, awaited).await
-}
-
-fn read_manifest(path: &Path) -> Result<String, Failure> {
-    if !path.is_file() {
-        return Err(Failure::said("The specified path does not contain a file"));
-    }
-    let not_json = || Failure::said("The uploaded manifest is not valid json");
-    let text = file::read_text(path).map_err(|_| not_json())?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
-    let manifest: Value = serde_json::from_str(&text).map_err(|_| not_json())?;
-    let services = manifest.get("Services").and_then(Value::as_array);
-    let has_type = |service: &Value| service.get("Type").and_then(Value::as_str).is_some_and(|kind| !kind.is_empty());
-    if services.is_some_and(|services| !services.iter().all(has_type)) {
-        return Err(Failure::said("The \"Type\" field is mandatory"));
-    }
-    Ok(text)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -240,21 +220,5 @@ mod tests {
         let wanted = "Manager states:\n\tApplication manager: N/A\n\tService manager 9: INIT\n\
                       \tService manager 10: RUNNING\nNodes:\n\tiaas1\nVolumes:";
         assert_eq!(lines.join("\n"), wanted);
-    }
-
-    #[test]
-    fn a_manifest_is_refused_before_it_is_sent() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("m.json");
-        let refusal = |text: &str| {
-            std::fs::write(&path, text).unwrap();
-            read_manifest(&path).map_err(|failure| failure.text)
-        };
-        assert_eq!(refusal("{").unwrap_err(), "The uploaded manifest is not valid json");
-        assert_eq!(refusal(r#"{"Services": [{}]}"#).unwrap_err(), "The \"Type\" field is mandatory");
-        assert_eq!(refusal(r#"{"Services": [{"Type": ""}]}"#).unwrap_err(), "The \"Type\" field is mandatory");
-        assert!(refusal(r#"{"Application": "a", "Services": [{"Type": "php"}]}"#).is_ok());
-        let missing = read_manifest(directory.path()).unwrap_err();
-        assert_eq!(missing.text, "The specified path does not contain a file");
     }
 }

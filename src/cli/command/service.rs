@@ -5,6 +5,7 @@ use clap::Subcommand;
 
 use super::every_service;
 use super::every_service::{Count, EveryServiceCommand};
+use super::links::LinkCommand;
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
@@ -23,6 +24,9 @@ pub(crate) enum ServiceCommand {
         /// Name or identifier of an application
         app_name_or_id: String,
     },
+    /// Links between services
+    #[command(flatten)]
+    Links(LinkCommand),
     /// What all kinds have
     #[command(flatten)]
     Every(EveryServiceCommand<Count>),
@@ -36,6 +40,7 @@ impl Action for ServiceCommand {
             ServiceCommand::Add { service_type, app_name_or_id } => {
                 every_service::add(&run.session, &service_type, &app_name_or_id).await
             }
+            ServiceCommand::Links(command) => command.run(run).await,
             ServiceCommand::Every(command) => command.run(run, None).await,
         }
     }

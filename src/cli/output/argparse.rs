@@ -10,6 +10,8 @@ use clap::{Arg, ArgAction, Command};
 
 use crate::cli::hint;
 
+/// Sub-commands of upstream's groups that are ours: its lists of choices do not have them.
+const ADDED_COMMANDS: [&str; 5] = ["export", "link", "unlink", "list_links", "get_link_password"];
 /// Options under this heading are ours; upstream's usage lines do not have them.
 pub(crate) const ADDITIONS: &str = "Additions";
 
@@ -39,7 +41,8 @@ type Hint = fn(&str, &[&str]) -> Option<String>;
 /// Says that `command` has no sub-command `word`, and by `hint` which one may be meant.
 pub(crate) fn invalid_sub_command(command: &Command, word: &str, hint: Option<Hint>) -> String {
     let names: Vec<&str> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(Command::get_name).collect();
-    let shown: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    let is_upstreams = |name: &&&str| !ADDED_COMMANDS.contains(*name);
+    let shown: Vec<String> = names.iter().filter(is_upstreams).map(|name| format!("'{name}'")).collect();
     let mut text = format!("argument <sub-command>: invalid choice: '{word}' (choose from {})", shown.join(", "));
     if let Some(hint) = hint.and_then(|hint| hint(word, &names)) {
         text.push_str(&format!(". {hint}"));
@@ -353,8 +356,8 @@ mod tests {
         let counts = [
             ("user", 8),
             ("cloud", 3),
-            ("application", 10),
-            ("service", 18),
+            ("application", 11),
+            ("service", 22),
             ("volume", 4),
             ("director", 2),
             ("generic", 33),

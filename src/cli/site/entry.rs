@@ -18,7 +18,7 @@ const LIMITS: WebLimits =
 ///
 /// # Errors
 /// The manager cannot be called, or says why not.
-pub(super) async fn urls(session: &Session, found: &FoundService, entry: Entry) -> Result<Vec<String>, Failure> {
+pub(crate) async fn urls(session: &Session, found: &FoundService, entry: Entry) -> Result<Vec<String>, Failure> {
     let by_role = session.nodes(found).await?;
     let is_meant = |role: &str| match entry {
         Entry::Site(wanted) => role == wanted,

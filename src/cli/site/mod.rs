@@ -15,6 +15,8 @@ mod rollback;
 mod source;
 mod status;
 
+pub(crate) use entry::urls;
+
 use super::group::Group;
 
 /// The commands.

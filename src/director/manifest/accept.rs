@@ -117,7 +117,8 @@ fn check_sources(director: &Director, manifest: &Manifest, files: &BTreeMap<Stri
         for (key, text) in entry.files() {
             let refuse = |reason: String| Failure::Application(format!("Services[{place}].{key}: {reason}"));
             match Source::of(text).map_err(refuse)? {
-                Source::Beside(_) if files.contains_key(text) => {}
+                // A client may have fetched it itself.
+                _ if files.contains_key(text) => {}
                 Source::Beside(_) => {
                     return Err(refuse(format!(
                         "'{text}' was not sent with the manifest: 'conpaas application manifest' sends what lies beside it"

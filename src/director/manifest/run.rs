@@ -67,7 +67,8 @@ pub(crate) async fn spawn_all(director: &Arc<Director>) -> Result<(), Failure> {
     for row in rows {
         let director = Arc::clone(director);
         director.clone().tasks.spawn("carry out a manifest", async move {
-            let _one_at_a_time = director.operations.hold(&OperationKey::Manifest(row.id.clone())).await;
+            // Two at once would both add what is missing.
+            let _one_at_a_time = director.operations.hold(&OperationKey::Manifest(row.aid)).await;
             tokio::select! {
                 // The next start of the director goes on from here.
                 () = director.tasks.stopping().cancelled_owned() => {}

@@ -152,7 +152,8 @@ impl Job {
         let fail = |reason: String| Failure::Application(format!("{key}: {reason}"));
         let path = self.file(text);
         match Source::of(text).map_err(fail)? {
-            Source::Beside(_) => {}
+            _ if path.exists() => {}
+            Source::Beside(_) => return Err(fail(format!("the file '{text}' is gone"))),
             Source::Web(url) => fetch(&self.director, &url, &path).await.map_err(fail)?,
         }
         Ok(path)

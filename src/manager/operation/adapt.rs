@@ -16,7 +16,9 @@ impl Operation {
         if !self.has_done(DONE) {
             let nodes = service.context.nodes().await?;
             let target = Target::of(&service, &nodes, Some(&change)).await?;
-            let door = front_door(&service).await?;
+            // What a link brings or takes away, visitors see.
+            let is_link = matches!(change, Change::Environment { environment: None });
+            let door = if is_link { FrontDoor::default() } else { front_door(&service).await? };
             // A manager that was broken off does not know any more how it was: well, or nobody would have changed it.
             let before = if self.row.attempts == 0 { door.look().await } else { Health::Well };
             target.apply(&service, &nodes).await?;

@@ -9,6 +9,7 @@ mod damaged;
 mod full_disk;
 mod join;
 mod kept_volume;
+mod manifest;
 mod matrix;
 mod old_client;
 mod orphan;
