@@ -67,7 +67,8 @@ mod tests {
     #[test]
     fn clients_of_upstream_see_nothing_new_in_an_empty_answer() {
         assert_eq!(serde_json::to_string(&Accepted::default()).unwrap(), "{}");
-        let view = OperationView { operation_id: "a".into(), status: OperationStatus::Done, reason: None, progress: None };
+        let view =
+            OperationView { operation_id: "a".into(), status: OperationStatus::Done, reason: None, progress: None };
         assert_eq!(serde_json::to_string(&view).unwrap(), r#"{"operation_id":"a","status":"DONE"}"#);
     }
 }

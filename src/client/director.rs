@@ -10,7 +10,8 @@ use super::error::Failure;
 use super::lookup::FoundService;
 use super::session::Session;
 use crate::api::{
-    Accepted, ApplicationView, ManifestView, OperationView, OwnedVolumeView, ResourceView, ServiceAndApplication, UserView, WAIT_FOR,
+    Accepted, ApplicationView, ManifestView, OperationView, OwnedVolumeView, ResourceView, ServiceAndApplication,
+    UserView, WAIT_FOR,
 };
 use crate::model::{ApplicationId, VolumeFate};
 

@@ -212,7 +212,8 @@ mod tests {
     #[test]
     fn the_outcome_of_the_operation_counts_and_not_the_state() {
         let ended = |status, state, reason: Option<&str>| {
-            let outcome = OperationView { operation_id: "a".into(), status, reason: reason.map(str::to_owned), progress: None };
+            let outcome =
+                OperationView { operation_id: "a".into(), status, reason: reason.map(str::to_owned), progress: None };
             match by_outcome(outcome, Progress { state, reason: None, is_failure: state == State::Error }) {
                 Ok(Look::Over(progress)) => Some((progress.is_failure, progress.reason)),
                 _ => None,

@@ -85,7 +85,9 @@ async fn look(director: &Director, removal: &Removal) -> Result<bool, Failure> {
         Ok(view) => view,
         // A manager forgets how its oldest operations ended.
         Err(error) if service_ids(director, &manager).await?.contains(&sid) => return Err(error),
-        Err(_) => OperationView { operation_id: String::new(), status: OperationStatus::Done, reason: None, progress: None },
+        Err(_) => {
+            OperationView { operation_id: String::new(), status: OperationStatus::Done, reason: None, progress: None }
+        }
     };
     match view.status {
         OperationStatus::Running => Ok(false),

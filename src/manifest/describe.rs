@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn an_entry_has_no_secrets_and_no_way_out_of_its_directory() {
-        let variables = [("SITE", "x"), ("API_TOKEN", "secret0")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let variables =
+            [("SITE", "x"), ("API_TOKEN", "secret0")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let description = ServiceDescription {
             is_running: true,
             counts: [("backend".to_owned(), 3)].into(),

@@ -66,8 +66,8 @@ pub(crate) fn read(text: &str, kinds: &[&str]) -> Result<Manifest, ManifestError
     }
     let mut services = Vec::new();
     for (place, raw) in outline.services.iter().enumerate() {
-        let entry: ServiceEntry =
-            serde_json::from_str(raw.get()).map_err(|error| fault(&error, lines[place], &format!("Services[{place}]")))?;
+        let entry: ServiceEntry = serde_json::from_str(raw.get())
+            .map_err(|error| fault(&error, lines[place], &format!("Services[{place}]")))?;
         check(&entry, kinds).map_err(|(key, reason)| at(place, key, reason))?;
         services.push(entry);
     }
@@ -128,7 +128,9 @@ fn check_names(services: &[ServiceEntry]) -> Result<(), (usize, &'static str, St
         if services[..place].iter().any(is_same) {
             let (key, reason) = match &entry.service_name {
                 Some(name) => ("ServiceName", format!("'{name}' is the name of an earlier service, too")),
-                None => ("Type", "an earlier service of this kind has no ServiceName either: name one of them".to_owned()),
+                None => {
+                    ("Type", "an earlier service of this kind has no ServiceName either: name one of them".to_owned())
+                }
             };
             return Err((place, key, reason));
         }
@@ -169,7 +171,10 @@ mod tests {
         let manifest = read(text, &KINDS).unwrap();
         assert_eq!(manifest.application.as_deref(), Some("Wordpress"));
         assert_eq!(manifest.services[0].startup_instances["mysql"], 1);
-        assert_eq!((manifest.services[1].start, manifest.services[1].service_name.as_deref()), (Start::Later, Some("site")));
+        assert_eq!(
+            (manifest.services[1].start, manifest.services[1].service_name.as_deref()),
+            (Start::Later, Some("site"))
+        );
         assert!(!format!("{manifest:?}").contains("\"x\""), "{manifest:?}");
         let written = serde_json::to_string(&manifest).unwrap();
         assert_eq!(read(&written, &KINDS).unwrap(), manifest);
@@ -182,15 +187,27 @@ mod tests {
             ("{\n  \"Services\": [}".to_owned(), "line 2: expected value"),
             ("{}".to_owned(), "line 1: missing field `Services`"),
             (of("{\"ServiceName\": \"a\"}"), "line 4: Services[1].Type: it is missing"),
-            (of("{\"Type\": \"perl\"}"), "line 4: Services[1].Type: there is no kind 'perl': say one of php, mysql, generic"),
+            (
+                of("{\"Type\": \"perl\"}"),
+                "line 4: Services[1].Type: there is no kind 'perl': say one of php, mysql, generic",
+            ),
             (of("{\"Type\": \"php\",\n\"Archiv\": \"x\"}"), "line 5: Services[1]: unknown field `Archiv`"),
             (of("{\"Type\": \"php\",\n\"Start\": 2}"), "line 5: Services[1]: Start is 2: 0 or 1 is wanted"),
             (of("{\"Type\": \"php\",\n\n\"Archive\": \"../x\"}"), "line 6: Services[1].Archive: '../x' lies outside"),
             (of("{\"Type\": \"php\",\n\"Links\": [\"db\"]}"), "line 5: Services[1].Links: no service is called 'db'"),
             (of("{\"Type\": \"mysql\"}"), "line 4: Services[1].Type: an earlier service"),
-            (of("{\"Type\": \"php\",\n\"Environment\": {\"KEY\": null}}"), "line 5: Services[1].Environment: 'KEY' has no value"),
-            (of("{\"Type\": \"php\", \"StartupInstances\": {\"web\": \"two\"}}"), "line 4: Services[1]: StartupInstances says"),
-            (of("{\"Type\": \"mysql\", \"ServiceName\": \"b\", \"Start\": 0,\n\"Dump\": \"a\"}"), "line 5: Services[1].Dump: it needs"),
+            (
+                of("{\"Type\": \"php\",\n\"Environment\": {\"KEY\": null}}"),
+                "line 5: Services[1].Environment: 'KEY' has no value",
+            ),
+            (
+                of("{\"Type\": \"php\", \"StartupInstances\": {\"web\": \"two\"}}"),
+                "line 4: Services[1]: StartupInstances says",
+            ),
+            (
+                of("{\"Type\": \"mysql\", \"ServiceName\": \"b\", \"Start\": 0,\n\"Dump\": \"a\"}"),
+                "line 5: Services[1].Dump: it needs",
+            ),
         ] {
             let refusal = refusal(&text);
             assert!(refusal.starts_with(told), "{refusal}\nis not\n{told}");

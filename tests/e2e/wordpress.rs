@@ -53,7 +53,8 @@ struct Blog {
 
 impl Blog {
     fn client(&self, words: &[&str]) -> String {
-        let options = ["--director_url", "https://172.16.0.1:5555", "--username", "alice", "--password", "alice-secret"];
+        let options =
+            ["--director_url", "https://172.16.0.1:5555", "--username", "alice", "--password", "alice-secret"];
         let mut command = self.house.command(&[&words[..1], &options, &words[1..]].concat());
         let output = command.output().unwrap();
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -142,7 +143,10 @@ fn wordpress_comes_from_one_command_and_loses_no_post() {
         let listed = Command::new("tar").arg("-xOf").arg(&file).arg("manifest.json").output().unwrap();
         let manifest: Value = serde_json::from_slice(&listed.stdout).unwrap();
         let site = &manifest["Services"][1];
-        assert_eq!((&site["StartupInstances"]["backend"], &site["Links"][0]["Service"]), (&3.into(), &"database".into()));
+        assert_eq!(
+            (&site["StartupInstances"]["backend"], &site["Links"][0]["Service"]),
+            (&3.into(), &"database".into())
+        );
         assert!(site["Archive"].as_str().unwrap().ends_with("wordpress.tar"), "{site}");
 
         let list = blog.house.ask("/listapp", &[]).await.unwrap();

@@ -143,7 +143,9 @@ impl Job {
             Step::Dump => self.load_dump(sid, entry, keys).await,
             Step::Volumes => self.make_volumes(sid, entry).await,
             Step::Run if !entry.run.is_empty() => self.run(sid, entry).await,
-            Step::Environment | Step::EarlySettings | Step::Start | Step::Grow | Step::LateSettings | Step::Run => Ok(()),
+            Step::Environment | Step::EarlySettings | Step::Start | Step::Grow | Step::LateSettings | Step::Run => {
+                Ok(())
+            }
         }
     }
 
@@ -283,7 +285,8 @@ impl Job {
             let call = RpcCall::post(sid, "exec_output").param("agentId", node.as_str());
             let call = call.param("exec_id", started.exec_id.as_str());
             let call = call.param("stdout_cursor", last.stdout_cursor.as_str());
-            last = self.call(&call.param("stderr_cursor", last.stderr_cursor.as_str()).answered_within(1 << 20)).await?;
+            last =
+                self.call(&call.param("stderr_cursor", last.stderr_cursor.as_str()).answered_within(1 << 20)).await?;
             for bytes in [&last.stdout, &last.stderr] {
                 let bytes = STANDARD.decode(bytes).unwrap_or_default();
                 told = excerpt(&(told + &String::from_utf8_lossy(&bytes)), MAX_TOLD_CHARS);

@@ -11,8 +11,8 @@ use crate::api::manager::{DescribedCode, ServiceDescription};
 use crate::manager::core::{Manager, Service};
 use crate::service::code::DEFAULT_VERSION;
 use crate::service::{Call, Document, MethodError, Player, Reply};
-use crate::store::manager::{self as store, LinkRow, VolumeRow};
 use crate::store::StoreError;
+use crate::store::manager::{self as store, LinkRow, VolumeRow};
 use crate::sys::{self, file};
 
 /// `describe_service`.

@@ -50,7 +50,10 @@ pub(crate) fn parse(values: Map<String, Value>) -> Result<Variables, MethodError
     let mut variables = Variables::default();
     for (name, value) in values {
         let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !is_word || name.is_empty() || name.len() > MAX_VARIABLE_NAME || name.starts_with(|c: char| c.is_ascii_digit())
+        if !is_word
+            || name.is_empty()
+            || name.len() > MAX_VARIABLE_NAME
+            || name.starts_with(|c: char| c.is_ascii_digit())
         {
             return refuse(&name, "has no name of letters, digits and underscores");
         }

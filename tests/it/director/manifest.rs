@@ -101,9 +101,18 @@ async fn a_manifest_is_refused_with_key_and_line_and_changes_nothing() {
         ("", "\"manifest\" is a required argument"),
         ("{", "The uploded manifest is not valid: line 1: EOF while parsing"),
         ("{\"Services\": [\n{}]}", "The uploded manifest is not valid: line 2: Services[0].Type: it is missing"),
-        ("{\"Services\": [{\"Type\": \"xtreemfs\"}]}", "The uploded manifest is not valid: line 1: Services[0].Type: there is no kind"),
-        ("{\"Services\": [{\"Type\": \"generic\", \"Archive\": \"x.tar\"}]}", "Services[0].Archive: 'x.tar' was not sent"),
-        ("{\"Services\": [{\"Type\": \"generic\", \"Archive\": \"http://169.254.169.254/\"}]}", "Services[0].Archive: the director fetches nothing from '169.254.169.254'"),
+        (
+            "{\"Services\": [{\"Type\": \"xtreemfs\"}]}",
+            "The uploded manifest is not valid: line 1: Services[0].Type: there is no kind",
+        ),
+        (
+            "{\"Services\": [{\"Type\": \"generic\", \"Archive\": \"x.tar\"}]}",
+            "Services[0].Archive: 'x.tar' was not sent",
+        ),
+        (
+            "{\"Services\": [{\"Type\": \"generic\", \"Archive\": \"http://169.254.169.254/\"}]}",
+            "Services[0].Archive: the director fetches nothing from '169.254.169.254'",
+        ),
         ("{\"Services\": [{\"Type\": \"generic\", \"Cloud\": \"moon\"}]}", "Unknown cloud: moon"),
         ("{\"Application\": \"7\", \"Services\": []}", "a name of digits only"),
     ] {
@@ -141,14 +150,21 @@ async fn carried_out(environment: &[(&str, &str)], log: &Path) -> Vec<String> {
         world.wait_for_end();
         world.run(&[]);
     }
-    let owner =
-        Owner { user: world.certificate(&Subject::user(UserId(1), "alice", "x@example.org"), Lifetime::USER), world: &world };
+    let owner = Owner {
+        user: world.certificate(&Subject::user(UserId(1), "alice", "x@example.org"), Lifetime::USER),
+        world: &world,
+    };
     // An answer that was lost is asked for once more: the same manifest again changes nothing.
-    let answer = if answer["operation_id"].is_string() { answer } else { owner.upload(&manifest(), Some(("code.tar", &tar))).await };
+    let answer = if answer["operation_id"].is_string() {
+        answer
+    } else {
+        owner.upload(&manifest(), Some(("code.tar", &tar))).await
+    };
     let id = answer["operation_id"].as_str().unwrap_or_else(|| panic!("{answer}\n{}", world.log())).to_owned();
     let end = eventually("the manifest is at its end", || owner.end(&id)).await;
     assert_eq!(end["status"], "DONE", "{end}\n{}", world.log());
-    eventually("no other is under way", || async { (entries(&world.path("state/manifests")) == 0).then_some(()) }).await;
+    eventually("no other is under way", || async { (entries(&world.path("state/manifests")) == 0).then_some(()) })
+        .await;
     owner.expect_made().await;
     let passed: BTreeSet<String> =
         std::fs::read_to_string(log).unwrap_or_default().lines().map(str::to_owned).collect();

@@ -279,7 +279,9 @@ impl Scripts {
             ("MASTER_IP".to_owned(), environment.master_ip),
         ];
         match self.kept_variables() {
-            Ok(kept) => variables.extend(kept.0.into_iter().filter(|(name, _)| !OWN_VARIABLES.contains(&name.as_str()))),
+            Ok(kept) => {
+                variables.extend(kept.0.into_iter().filter(|(name, _)| !OWN_VARIABLES.contains(&name.as_str())))
+            }
             Err(error) => tracing::error!(target: LOGGER, "{}", sys::chain(&error)),
         }
         variables.extend(self.node_tag.clone().map(|tag| (NODE_VARIABLE.to_owned(), tag)));

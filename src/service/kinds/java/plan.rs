@@ -45,7 +45,13 @@ mod tests {
     fn backends_start_new_code_before_proxies_know_of_it() {
         let nodes = [node("p", 2, "proxyweb"), node("b", 3, "backend")];
         let settings = Document::of(&JavaSettings::default()).unwrap();
-        let plans = of(&PlanInput { settings: &settings, nodes: &nodes, code: Some("code-a"), environment: &Variables::default() }).unwrap();
+        let plans = of(&PlanInput {
+            settings: &settings,
+            nodes: &nodes,
+            code: Some("code-a"),
+            environment: &Variables::default(),
+        })
+        .unwrap();
         let part = |node: usize, name: &str| plans[node].parts.iter().find(|part| part.name == name).cloned();
         let tomcat = part(1, "tomcat").unwrap();
         assert_eq!(tomcat.wanted, r#"{"tomcat_port":9000,"code_version":"code-a"}"#);

@@ -203,7 +203,8 @@ mod tests {
     fn a_version_gets_a_new_number_each_time_it_becomes_the_newest() {
         let mut wanted = Wanted::default();
         let mut want_version = |version: &str| {
-            wanted.tomcat = Some(Tomcat { port: 9000, code_version: version.to_owned(), environment: Variables::default() });
+            wanted.tomcat =
+                Some(Tomcat { port: 9000, code_version: version.to_owned(), environment: Variables::default() });
             want(&mut wanted);
             wanted.contexts.iter().map(|context| format!("{}{}", context.version, context.number)).collect::<Vec<_>>()
         };

@@ -23,7 +23,8 @@ pub(super) async fn grant(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Repl
     if is_own || !is_plain_name(&database) {
         return Err(MethodError::invalid(format!("'{database}' is no name of a database of a link")));
     }
-    let secret = sql::quoted(&password).ok_or_else(|| MethodError::invalid("a password cannot hold the character NUL"))?;
+    let secret =
+        sql::quoted(&password).ok_or_else(|| MethodError::invalid("a password cannot hold the character NUL"))?;
     // In a grant an underscore stands for any character.
     let pattern = database.replace('_', "\\_");
     run(
