@@ -115,7 +115,7 @@ impl Blog {
 #[test]
 fn wordpress_comes_from_one_command_and_loses_no_post() {
     // Built outside of the test's world, which has no way to the packages.
-    let (image, example) = (world::site_base(), example());
+    let (image, example) = (world::engines_base(), example());
     world::inside("e2e::wordpress::wordpress_comes_from_one_command_and_loses_no_post", |state| async move {
         let mut house = House::of_image(&state, &image, "256M");
         house.start();
