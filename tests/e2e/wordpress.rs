@@ -112,6 +112,17 @@ impl Blog {
     }
 }
 
+/// Writes the manifest of the example once more, without what takes long.
+fn without_code(example: &Path, state: &Path) -> String {
+    let text = std::fs::read_to_string(example.join("manifest.json")).unwrap();
+    let mut manifest: Value = serde_json::from_str(&text).unwrap();
+    let site = manifest["Services"][1].as_object_mut().unwrap();
+    site.retain(|key, _| !["Archive", "Run"].contains(&key.as_str()));
+    let file = state.join("again.json");
+    std::fs::write(&file, manifest.to_string()).unwrap();
+    file.display().to_string()
+}
+
 #[test]
 fn wordpress_comes_from_one_command_and_loses_no_post() {
     // Built outside of the test's world, which has no way to the packages.
@@ -122,13 +133,15 @@ fn wordpress_comes_from_one_command_and_loses_no_post() {
         house.eventually("the director answers", async || house.ask("/listapp", &[]).await).await;
         let mut blog = Blog { house };
         blog.client(&["user", "get_certificate"]);
+        // The application that every user has: a manifest may name one that is there.
+        blog.client(&["application", "rename", "New Application", "wordpress"]);
         let began = Instant::now();
         let said = blog.client(&["application", "manifest", &example.display().to_string()]);
         let url = said.lines().find_map(|line| line.strip_prefix("It answers at ")).expect("a site").to_owned();
         let page = blog.fetch(&url);
         println!("from nothing to the first page: {:.1} s", began.elapsed().as_secs_f32());
         assert!(page.starts_with("200 ") && page.contains("A site on ConPaaS"), "{}", &page[..page.len().min(500)]);
-        let again = blog.client(&["application", "manifest", &example.display().to_string()]);
+        let again = blog.client(&["application", "manifest", &without_code(&example, &state)]);
         assert!(again.contains("done."), "the same manifest finds everything there: {again}");
 
         let post = blog.publish(&url).await;

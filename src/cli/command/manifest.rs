@@ -12,7 +12,7 @@ use crate::cli::invocation::Invocation;
 use crate::cli::kind::find_deployment;
 use crate::cli::output::printer::{Reply, write_out};
 use crate::cli::output::table::value_of;
-use crate::cli::site::urls;
+use crate::cli::site::entry::urls;
 use crate::client::error::Failure;
 use crate::client::lookup::{self, FoundService};
 use crate::client::wait::Awaited;

@@ -43,8 +43,9 @@ impl Bundle {
         let (path, place) = (path.to_owned(), work.path().to_owned());
         let (directory, text) = sys::blocking(move || open(&path, &place)).await?;
         if let Err(error) = serde_json::from_str::<Value>(&text) {
-            run.printer.note(&format!("The manifest: {error}"));
-            return Err(Failure::said("The uploaded manifest is not valid json"));
+            // Under its old name the client says what it always said.
+            let detail = if run.has_old_name { String::new() } else { format!(": {error}") };
+            return Err(Failure::said(format!("The uploaded manifest is not valid json{detail}")));
         }
         if !all_have_types(&text) {
             return Err(Failure::said("The \"Type\" field is mandatory"));

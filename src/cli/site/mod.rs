@@ -6,7 +6,7 @@
 
 mod deploy;
 mod directory;
-mod entry;
+pub(crate) mod entry;
 mod exec;
 mod logs;
 mod names;
@@ -14,8 +14,6 @@ mod open;
 mod rollback;
 mod source;
 mod status;
-
-pub(crate) use entry::urls;
 
 use super::group::Group;
 

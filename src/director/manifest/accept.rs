@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::run::{self, Progress};
 use crate::api::texts;
@@ -18,12 +19,15 @@ use crate::store::director::application;
 use crate::store::director::manifest::{self as rows, ManifestEnd, ManifestRow};
 use crate::sys::{self, chain, file, random};
 use crate::task::crash_point;
+use crate::task::poll::{self, Pace};
 
 /// One user's manifests at the same time: each takes disk for its files.
 const MAX_AT_ONCE: i64 = 3;
 /// The usual name of new applications.
 const USUAL_NAME: &str = "New Application";
 const ID_LENGTH: usize = 20;
+const WAIT_PACE: Pace = Pace::growing(Duration::from_millis(20), Duration::from_secs(1), 8);
+const WAIT_LIMIT: Duration = Duration::from_secs(3600);
 
 /// What is uploaded.
 pub(crate) struct NewManifest<'a> {
@@ -91,6 +95,21 @@ pub(crate) async fn accept(director: &Arc<Director>, uid: UserId, new: NewManife
 pub(crate) async fn find_end(director: &Director, uid: UserId, id: &str) -> Result<Option<ManifestEnd>, Failure> {
     let id = id.to_owned();
     director.store.read(move |tx| Ok::<_, Failure>(rows::find_end(tx, uid, &id)?)).await
+}
+
+/// Waits until a manifest is carried out, as long as a request may take.
+///
+/// # Errors
+/// It is given up.
+pub(crate) async fn until_end(director: &Director, uid: UserId, id: &str) -> Result<(), Failure> {
+    let look = || async {
+        let end = find_end(director, uid, id).await?;
+        Ok::<_, Failure>(end.filter(|end| !end.is_under_way))
+    };
+    match poll::until(WAIT_PACE, WAIT_LIMIT, look).await? {
+        Some(ManifestEnd { failure: Some(reason), .. }) => Err(Failure::Application(reason)),
+        _ => Ok(()),
+    }
 }
 
 /// Returns the application that a manifest means: the user's of that name, or a new one.
