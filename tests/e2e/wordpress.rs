@@ -31,15 +31,14 @@ print(site.wp.newPost(1, 'admin', sys.stdin.readline().strip(), post))
 ";
 const TEXT: &str = "This stays, whoever dies.";
 
-/// The example with its program, made once on this machine.
-fn example() -> PathBuf {
-    let place = Path::new("/var/tmp/conpaas-test/wordpress").to_owned();
+/// An example with its program, made once on this machine.
+fn example(name: &str) -> PathBuf {
+    let place = Path::new("/var/tmp/conpaas-test").join(name);
     if std::env::var_os("CONPAAS_E2E_INSIDE").is_none() {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/wordpress");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
         std::fs::create_dir_all(&place).unwrap();
-        let files = ["fetch", "manifest.json", "wp-config.php", "conpaas-install.php", "conpaas-password.php"];
-        for name in files {
-            std::fs::copy(source.join(name), place.join(name)).unwrap();
+        for entry in std::fs::read_dir(&source).unwrap().flatten() {
+            std::fs::copy(entry.path(), place.join(entry.file_name())).unwrap();
         }
         succeed(&mut Command::new(place.join("fetch")));
     }
@@ -52,6 +51,21 @@ struct Blog {
 }
 
 impl Blog {
+    async fn open(state: &Path, image: &Path) -> Self {
+        let mut house = House::of_image(state, image, "256M");
+        house.start();
+        house.eventually("the director answers", async || house.ask("/listapp", &[]).await).await;
+        let blog = Blog { house };
+        blog.client(&["user", "get_certificate"]);
+        blog
+    }
+
+    /// Has a manifest carried out, and returns where the site answers.
+    fn make(&self, manifest: &Path) -> String {
+        let said = self.client(&["application", "manifest", &manifest.display().to_string()]);
+        said.lines().find_map(|line| line.strip_prefix("It answers at ")).expect("a site").to_owned()
+    }
+
     fn client(&self, words: &[&str]) -> String {
         let options =
             ["--director_url", "https://172.16.0.1:5555", "--username", "alice", "--password", "alice-secret"];
@@ -126,18 +140,13 @@ fn without_code(example: &Path, state: &Path) -> String {
 #[test]
 fn wordpress_comes_from_one_command_and_loses_no_post() {
     // Built outside of the test's world, which has no way to the packages.
-    let (image, example) = (world::engines_base(), example());
+    let (image, example) = (world::engines_base(), example("wordpress"));
     world::inside("e2e::wordpress::wordpress_comes_from_one_command_and_loses_no_post", |state| async move {
-        let mut house = House::of_image(&state, &image, "256M");
-        house.start();
-        house.eventually("the director answers", async || house.ask("/listapp", &[]).await).await;
-        let mut blog = Blog { house };
-        blog.client(&["user", "get_certificate"]);
+        let mut blog = Blog::open(&state, &image).await;
         // The application that every user has: a manifest may name one that is there.
         blog.client(&["application", "rename", "New Application", "wordpress"]);
         let began = Instant::now();
-        let said = blog.client(&["application", "manifest", &example.display().to_string()]);
-        let url = said.lines().find_map(|line| line.strip_prefix("It answers at ")).expect("a site").to_owned();
+        let url = blog.make(&example);
         let page = blog.fetch(&url);
         println!("from nothing to the first page: {:.1} s", began.elapsed().as_secs_f32());
         assert!(page.starts_with("200 ") && page.contains("A site on ConPaaS"), "{}", &page[..page.len().min(500)]);
@@ -172,5 +181,21 @@ fn wordpress_comes_from_one_command_and_loses_no_post() {
         eventually_within(LIMIT, "the post is there again", async || blog.fetch(&post).contains(TEXT).then_some(()))
             .await;
         println!("from a power cut to the same page: {:.1} s", cut.elapsed().as_secs_f32());
+    });
+}
+
+#[test]
+fn mediawiki_comes_from_one_command() {
+    if std::env::var_os("CONPAAS_TEST_LONG").is_none() {
+        return;
+    }
+    let (image, example) = (world::engines_base(), example("mediawiki"));
+    world::inside("e2e::wordpress::mediawiki_comes_from_one_command", |state| async move {
+        let blog = Blog::open(&state, &image).await;
+        let began = Instant::now();
+        let url = blog.make(&example);
+        let page = blog.fetch(&format!("{url}index.php/Main_Page"));
+        println!("from nothing to the first page: {:.1} s", began.elapsed().as_secs_f32());
+        assert!(page.starts_with("200 ") && page.contains("A wiki on ConPaaS"), "{}", &page[..page.len().min(500)]);
     });
 }
