@@ -6,12 +6,15 @@ use super::error::MethodError;
 use super::settings::Document;
 use crate::rpc::RpcCall;
 
+/// Returns the calls that set what a manifest says, for the service with this id.
+pub(crate) type SetCalls = fn(i64, &Map<String, Value>) -> Vec<RpcCall>;
+
 /// What a manifest may say of services of a kind, besides what it may say of all.
 pub(crate) struct ManifestKeys {
     /// `Archive`: the method that makes an uploaded code version the one that runs.
     pub enable_code: Option<&'static str>,
-    /// `Settings`: the calls that set them, for the service with this id.
-    pub set: Option<fn(i64, &Map<String, Value>) -> Vec<RpcCall>>,
+    /// `Settings`: the calls that set them.
+    pub set: Option<SetCalls>,
     /// Whether settings can be set before the service works.
     pub is_set_before_start: bool,
     /// Returns what was set, as `Settings` says it; secrets are left out.

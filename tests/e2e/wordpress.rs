@@ -184,6 +184,31 @@ fn wordpress_comes_from_one_command_and_loses_no_post() {
     });
 }
 
+/// A balancer takes the place of the database's address, and nothing is left of a link that ends but its data.
+async fn follow_the_database(blog: &Blog, url: &str) {
+    let links = async || blog.house.call(RpcCall::get(0, "list_links")).await.unwrap()["links"].clone();
+    let before = links().await[0]["address"].clone();
+    blog.client(&["mysql", "add_nodes", "--glb", "1", "mediawiki", "database"]);
+    eventually_within(LIMIT, "the link leads to the balancer", async || {
+        (links().await[0]["address"] != before).then_some(())
+    })
+    .await;
+    let backend = blog.nodes("backend").await.remove(0);
+    eventually_within(LIMIT, "programs find the balancer", async || {
+        let (_, file) = world::run_in(&vmid(&backend), "cat /run/conpaas/links/mysql.env");
+        let address = format!("CONPAAS_MYSQL_HOST={}\n", links().await[0]["address"].as_str()?.split(':').next()?);
+        file.contains(&address).then_some(())
+    })
+    .await;
+    assert!(blog.fetch(&format!("{url}index.php/Special:Version")).starts_with("200 "));
+    blog.client(&["service", "unlink", "mediawiki", "wiki"]);
+    eventually_within(LIMIT, "the account is gone", async || (links().await == serde_json::json!([])).then_some(()))
+        .await;
+    assert!(!world::run_in(&vmid(&backend), "test -e /run/conpaas/links/mysql.env").0);
+    blog.client(&["service", "link", "--database", "mediawiki", "mediawiki", "wiki", "database"]);
+    assert!(blog.fetch(&format!("{url}index.php/Main_Page")).starts_with("200 "), "the data was kept");
+}
+
 #[test]
 fn mediawiki_comes_from_one_command() {
     if std::env::var_os("CONPAAS_TEST_LONG").is_none() {
@@ -192,10 +217,12 @@ fn mediawiki_comes_from_one_command() {
     let (image, example) = (world::engines_base(), example("mediawiki"));
     world::inside("e2e::wordpress::mediawiki_comes_from_one_command", |state| async move {
         let blog = Blog::open(&state, &image).await;
+        blog.client(&["application", "rename", "New Application", "mediawiki"]);
         let began = Instant::now();
         let url = blog.make(&example);
         let page = blog.fetch(&format!("{url}index.php/Main_Page"));
         println!("from nothing to the first page: {:.1} s", began.elapsed().as_secs_f32());
         assert!(page.starts_with("200 ") && page.contains("A wiki on ConPaaS"), "{}", &page[..page.len().min(500)]);
+        follow_the_database(&blog, &url).await;
     });
 }

@@ -278,12 +278,11 @@ impl Scripts {
             ("MY_ROLE".to_owned(), environment.my_role),
             ("MASTER_IP".to_owned(), environment.master_ip),
         ];
-        match self.kept_variables() {
-            Ok(kept) => {
-                variables.extend(kept.0.into_iter().filter(|(name, _)| !OWN_VARIABLES.contains(&name.as_str())))
-            }
-            Err(error) => tracing::error!(target: LOGGER, "{}", sys::chain(&error)),
-        }
+        let kept = self.kept_variables().unwrap_or_else(|error| {
+            tracing::error!(target: LOGGER, "{}", sys::chain(&error));
+            Variables::default()
+        });
+        variables.extend(kept.0.into_iter().filter(|(name, _)| !OWN_VARIABLES.contains(&name.as_str())));
         variables.extend(self.node_tag.clone().map(|tag| (NODE_VARIABLE.to_owned(), tag)));
         variables
     }
