@@ -4,6 +4,7 @@
 //!   manager.rs    the manager's methods             agent/         the node's side
 //!   plan.rs       what each node runs
 //!   cluster.rs    who begins a cluster again
+//!   recovery.rs   what goes on without a member that says nothing
 //! ```
 //!
 //! # Guarantees
@@ -11,6 +12,8 @@
 //! - No text of a caller becomes SQL but through `agent/sql.rs`.
 
 mod agent;
+mod backups;
+mod changes;
 mod cluster;
 mod dump;
 mod figures;
@@ -19,7 +22,9 @@ mod methods;
 mod performance;
 mod plan;
 mod ports;
+mod recovery;
 mod roles;
+mod schedule;
 mod settings;
 mod variables;
 

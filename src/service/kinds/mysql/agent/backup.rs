@@ -1,10 +1,12 @@
 //! Backups of all data of a member, as the files that they are: made while it serves, and put in the place of its data.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use tokio_util::io::ReaderStream;
 
+use super::kept_backups;
 use super::node::MysqlAgent;
 use super::place::Place;
 use crate::service::call::Call;
@@ -41,17 +43,31 @@ pub(super) async fn take_backup(agent: Arc<MysqlAgent>, mut call: Call) -> Resul
     let backup = call.file("backup")?;
     let number = call.params.positive("number")?;
     call.finish()?;
-    let directory = agent.member("Cannot restore").await?.directory.display().to_string();
-    let words = shell(&agent.place, UNPACK, &[&number.to_string(), &directory]);
+    let directory = agent.member("Cannot restore").await?.directory;
+    unpack(&agent, backup.path(), number, &directory).await
+}
+
+/// `use_backup`: the same with a backup that is kept here.
+pub(super) async fn use_backup(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let name = call.params.string("name")?;
+    let number = call.params.positive("number")?;
+    call.finish()?;
+    let directory = agent.member("Cannot restore").await?.directory;
+    let file = kept_backups::find(&directory, &name).await?;
+    unpack(&agent, &file, number, &directory).await
+}
+
+async fn unpack(agent: &MysqlAgent, backup: &Path, number: i64, directory: &Path) -> Result<Reply, MethodError> {
+    let words = shell(&agent.place, UNPACK, &[&number.to_string(), &directory.display().to_string()]);
     let failed = |error: std::io::Error| MethodError::refused(error.to_string());
-    let file = tokio::fs::File::open(backup.path()).await.map_err(failed)?;
+    let file = tokio::fs::File::open(backup).await.map_err(failed)?;
     let pieces = ReaderStream::with_capacity(file, PIECE_BYTES);
     pipe::input(&words[0], &words[1..], pieces).await.map_err(failed)?;
     Ok(Reply::nothing())
 }
 
 /// Returns a fixed script as the members' account runs it, with values that it takes as they are.
-fn shell(place: &Place, script: &str, values: &[&str]) -> Vec<String> {
+pub(super) fn shell(place: &Place, script: &str, values: &[&str]) -> Vec<String> {
     let account = place.user().map(|account| {
         [format!("--reuid={account}"), format!("--regid={account}"), "--init-groups".to_owned(), "--".to_owned()]
     });

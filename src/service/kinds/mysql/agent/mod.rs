@@ -9,9 +9,11 @@
 //! - The position of data is recovered before every start that is not the first.
 
 mod backup;
+mod begin;
 mod daemons;
 mod health;
 mod keeper;
+mod kept_backups;
 mod load;
 mod member;
 mod memory;
@@ -19,6 +21,7 @@ mod methods;
 mod node;
 mod place;
 mod sql;
+mod tls;
 mod wanted;
 
 use std::sync::{Arc, Mutex};
@@ -83,7 +86,9 @@ impl AgentKind for MysqlAgent {
         let stopping = || self.tasks.stopping();
         self.tasks.spawn("keeper", Arc::clone(&self.keeper).run(stopping()));
         self.tasks.spawn("health", health::serve(self.place.clone(), Arc::clone(&self.observer), stopping()));
+        self.tasks.spawn("certificate", tls::keep_renewed(Arc::clone(&self), stopping()));
         self.volumes.resume().await;
         self.keeper.again();
+        self.tasks.spawn("backups", kept_backups::keep(Arc::clone(&self), stopping()));
     }
 }

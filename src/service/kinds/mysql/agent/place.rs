@@ -25,6 +25,8 @@ pub(super) struct Place {
     pub account: String,
     /// Whether programs have to be started as another account than this process.
     pub has_accounts: bool,
+    /// Where the node's certificate is.
+    pub certificates: PathBuf,
     /// Where data is if the node has no volume.
     own_disk: PathBuf,
     /// Where volumes are.
@@ -41,6 +43,7 @@ impl Place {
             my_ip: base.my_ip,
             account: if has_accounts { ACCOUNT.to_owned() } else { own.unwrap_or_else(|| ACCOUNT.to_owned()) },
             has_accounts,
+            certificates: base.rooted(&base.cert_dir),
             own_disk: base.rooted(&base.var_cache).join("mysql"),
             media: base.rooted("/media"),
         }
@@ -124,6 +127,7 @@ impl Place {
             my_ip,
             account: ACCOUNT.to_owned(),
             has_accounts: true,
+            certificates: "/etc/cpsagent/certs".into(),
             own_disk: "/var/cache/cpsagent/mysql".into(),
             media: "/media".into(),
         }
