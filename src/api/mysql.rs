@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::manager::LogView;
+
 /// An agent's `getLoad`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Load {
@@ -29,16 +31,47 @@ pub(crate) struct Load {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MeanLoad {
-    pub loads: Vec<String>,
-    pub mean_load: f64,
-    pub updates: Vec<String>,
-    pub mean_update: f64,
-    pub selects: Vec<String>,
-    pub mean_select: f64,
-    pub deletes: Vec<String>,
-    pub mean_delete: f64,
     pub inserts: Vec<String>,
+    pub mean_select: f64,
+    pub updates: Vec<String>,
+    pub mean_load: f64,
+    pub mean_delete: f64,
+    pub loads: Vec<String>,
+    pub selects: Vec<String>,
+    pub mean_update: f64,
     pub mean_insert: f64,
+    pub deletes: Vec<String>,
+}
+
+/// `get_node_info`, in the order of ConPaaS 2.0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DatabaseNodeInfo {
+    /// The node.
+    #[serde(rename = "serviceNode")]
+    pub node: DatabaseNode,
+}
+
+/// A node of a mysql service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DatabaseNode {
+    /// The logs that may be read; the agent's own is the first.
+    pub logs: Vec<LogView>,
+    /// Its address.
+    pub ip: String,
+    /// Whether it has data.
+    #[serde(rename = "isNode")]
+    pub has_data: bool,
+    /// The cloud's id.
+    pub vmid: String,
+    /// Whether it passes connections on.
+    #[serde(rename = "isGlb_node")]
+    pub is_balancer: bool,
+    /// Its role in the service.
+    pub role: String,
+    /// `<cloud><vmid>`.
+    pub id: String,
+    /// The internal name of the cloud.
+    pub cloud: String,
 }
 
 /// `getGangliaParams`: an exit code and XML.
@@ -345,6 +378,11 @@ mod tests {
     #[test]
     fn the_mean_load_has_the_names_of_the_old_frontend() {
         let text = serde_json::to_string(&MeanLoad { loads: vec!["0.5".to_owned()], ..MeanLoad::default() }).unwrap();
-        assert!(text.starts_with(r#"{"loads":["0.5"],"meanLoad":0.0,"updates":[],"meanUpdate":0.0"#), "{text}");
+        assert!(
+            text.starts_with(
+                r#"{"inserts":[],"meanSelect":0.0,"updates":[],"meanLoad":0.0,"meanDelete":0.0,"loads":["0.5"]"#
+            ),
+            "{text}"
+        );
     }
 }

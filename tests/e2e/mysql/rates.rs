@@ -75,6 +75,13 @@ fn how_fast_a_database_is() {
         slap.tell("three nodes with TLS, through glb", &balancer, 3306, PASSWORD);
         talk_without_tls(&cluster).await;
         slap.tell("three nodes without TLS, through one", &ip, 3306, PASSWORD);
+        // A service of an older program stays so until somebody says otherwise.
+        let began = Instant::now();
+        cluster.house.try_call(RpcCall::post(1, "encrypt")).await.unwrap();
+        cluster.rests_in("RUNNING").await;
+        cluster.serve(3).await;
+        say("three nodes begin to talk by TLS", &format!("{:.1} s", began.elapsed().as_secs_f32()));
+        assert!(cluster.house.try_call(RpcCall::post(1, "encrypt")).await.unwrap_err().contains("already"));
     });
 }
 

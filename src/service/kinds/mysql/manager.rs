@@ -1,15 +1,14 @@
 //! The manager's side of a mysql service (`docs/reference/manager-api.md` §5.3).
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 
 use super::agent::MYSQL_LOG;
 use super::roles::{GLB, MYSQL, ROLES, plays};
 use super::settings::MysqlSettings;
 use super::{backups, changes, cluster, methods, plan, recovery, roles};
-use crate::api::VolumeRequest;
+use crate::api::mysql::{DatabaseNode, DatabaseNodeInfo};
 use crate::api::web::Performance;
+use crate::api::{NodeView, VolumeRequest};
 use crate::service::call::Call;
 use crate::service::care;
 use crate::service::context::ServiceContext;
@@ -120,11 +119,11 @@ async fn list_nodes(service: ServiceContext, call: Call) -> Result<Reply, Method
 }
 
 async fn get_node_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
-    let flags = |node: &NodeRow| {
-        let shown = [(MYSQL, "isNode"), (GLB, "isGlb_node")];
-        shown.iter().map(|(role, flag)| ((*flag).to_owned(), plays(node, role))).collect::<BTreeMap<_, _>>()
-    };
-    service.node_info(call, logs, flags).await
+    let (node, logs) = service.node_and_logs(call, logs).await?;
+    let (has_data, is_balancer) = (plays(&node, MYSQL), plays(&node, GLB));
+    let NodeView { ip, vmid, id, cloud_name: cloud, .. } = node.view;
+    let node = DatabaseNode { logs, ip, has_data, vmid, is_balancer, role: node.role, id, cloud };
+    Ok(Reply::of(&DatabaseNodeInfo { node }))
 }
 
 /// Zeros, as ConPaaS 2.0 answers.
