@@ -12,7 +12,7 @@ use crate::support::wait::eventually_within;
 
 #[test]
 fn nothing_acknowledged_is_lost_while_nodes_come_go_and_die() {
-    let image = world::mysql_base();
+    let image = world::engines_base();
     world::inside(
         "e2e::mysql::cluster::nothing_acknowledged_is_lost_while_nodes_come_go_and_die",
         |state| async move {

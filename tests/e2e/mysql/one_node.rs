@@ -29,7 +29,7 @@ const HOSTILE: [&str; 10] = [
 #[test]
 fn one_node_serves_and_no_text_becomes_sql() {
     // Built outside of the test's world, which has no way to the packages.
-    let image = world::mysql_base();
+    let image = world::engines_base();
     world::inside("e2e::mysql::one_node::one_node_serves_and_no_text_becomes_sql", |state| async move {
         // The least that a node may have.
         let cluster = Cluster::start(&state, image, "128M").await;

@@ -39,7 +39,7 @@ fn how_fast_a_database_is() {
         println!("skipped: 'make bench' measures it");
         return;
     }
-    let image = world::mysql_base();
+    let image = world::engines_base();
     world::inside("e2e::mysql::rates::how_fast_a_database_is", |state| async move {
         let cluster = Cluster::start(&state, image.clone(), "512M").await;
         cluster.set_password(PASSWORD).await.unwrap();
