@@ -1,7 +1,7 @@
 //! The long form: servers are killed at random for minutes, then all of them at once, twenty times.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::Signal;
 
@@ -21,8 +21,10 @@ pub(super) async fn run(cluster: &Cluster, done: &Path) {
     let minutes = std::env::var("CONPAAS_TEST_MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(MINUTES);
     let end = Instant::now() + Duration::from_secs(60 * minutes);
     let (mut n_kills, before) = (0, count(done));
-    let mut random = Random(u64::from(std::process::id()) | 1);
-    println!("seed {}", random.0);
+    let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| u64::from(time.subsec_nanos()));
+    let seed = std::env::var("SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(clock);
+    println!("SEED={seed}");
+    let mut random = Random(seed | 1);
     while Instant::now() < end {
         more(done, 1).await;
         let found = servers();
