@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{NAME, expect_done};
+use super::change::{NAME, expect_done};
 use crate::api::mysql::BackupsView;
 use crate::cli::command::loss::{self, Consent};
 use crate::cli::command::service_names::ServiceNames;

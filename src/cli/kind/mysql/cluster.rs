@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde::de::IgnoredAny;
 
-use super::{NAME, expect_done};
+use super::change::{NAME, expect_done};
 use crate::api::Accepted;
 use crate::api::mysql::MemberView;
 use crate::cli::command::care::SelfHealing;

@@ -9,7 +9,9 @@
 //! - The position of data is recovered before every start that is not the first.
 
 mod backup;
+mod backup_store;
 mod begin;
+mod certificate;
 mod daemons;
 mod health;
 mod keeper;
@@ -86,7 +88,7 @@ impl AgentKind for MysqlAgent {
         let stopping = || self.tasks.stopping();
         self.tasks.spawn("keeper", Arc::clone(&self.keeper).run(stopping()));
         self.tasks.spawn("health", health::serve(self.place.clone(), Arc::clone(&self.observer), stopping()));
-        self.tasks.spawn("certificate", tls::keep_renewed(Arc::clone(&self), stopping()));
+        self.tasks.spawn("certificate", certificate::keep_renewed(Arc::clone(&self), stopping()));
         self.volumes.resume().await;
         self.keeper.again();
         self.tasks.spawn("backups", kept_backups::keep(Arc::clone(&self), stopping()));

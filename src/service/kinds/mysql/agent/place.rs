@@ -101,6 +101,16 @@ impl Place {
         account::give(path, &account)
     }
 
+    /// Returns a fixed script as the account runs it, with values that it takes as they are.
+    pub(super) fn shell(&self, script: &str, values: &[&str]) -> Vec<String> {
+        let account = self.user().map(|account| {
+            [format!("--reuid={account}"), format!("--regid={account}"), "--init-groups".to_owned(), "--".to_owned()]
+        });
+        let changed = account.map(|words| std::iter::once("setpriv".to_owned()).chain(words)).into_iter().flatten();
+        let bash = ["bash", "-o", "pipefail", "-c", script, "backup"].map(str::to_owned);
+        changed.chain(bash).chain(values.iter().map(|value| (*value).to_owned())).collect()
+    }
+
     /// Lets the log be found where ConPaaS 2.0 has it. Blocking.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! `mysql`: clusters of MariaDB.
 
 mod backups;
+mod change;
 mod cluster;
 
 use std::os::fd::AsFd;
@@ -13,22 +14,17 @@ use tokio::fs::File;
 
 use self::backups::BackupCommand;
 use self::cluster::ClusterCommand;
-use crate::api::Accepted;
 use crate::cli::command::every_service::{KindCommand, Roles};
 use crate::cli::command::service_names::ServiceNames;
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::cli::output::prompt;
 use crate::client::error::Failure;
-use crate::client::lookup::FoundService;
 use crate::client::manager::Counts;
 use crate::client::upload;
-use crate::client::wait::{self, Awaited};
-use crate::model::State;
 use crate::rpc::RpcCall;
 
-/// The kind's name.
-pub(crate) const NAME: &str = "mysql";
+pub(crate) use self::change::NAME;
 
 /// The account of a new cluster.
 const USER: &str = "mysqldb";
@@ -151,17 +147,6 @@ async fn dump(run: &Invocation, names: &ServiceNames) -> Result<Reply, Failure> 
     let call = RpcCall::get(found.service.0, "sqldump").param("form", "file");
     run.session.manager_stream(found.application, call, &mut File::from_std(output.into())).await?;
     Ok(Reply::lines(&[], &()))
-}
-
-/// Waits for the end of a change, and tells why it failed if it did.
-async fn expect_done(run: &Invocation, found: &FoundService, operation: &Accepted, what: &str) -> Result<(), Failure> {
-    let awaited = Awaited { operation, ends: &[State::Running] };
-    let end = wait::for_service(&run.session, found, awaited, &|_| {}).await?;
-    if !end.is_failure {
-        return Ok(());
-    }
-    let reason = end.reason.unwrap_or_else(|| "its manager does not say why".to_owned());
-    Err(Failure::said(format!("{what}: {reason}")))
 }
 
 #[cfg(test)]
