@@ -125,6 +125,13 @@ test-ec2: deps ## nodes and volumes on EC2, against moto, a mock of it
 	tests/support/ec2/prepare
 	$(CARGO) test --locked --test it -- ec2::
 
+# For how long `test-data` kills one server after the other.
+MINUTES ?= 10
+
+.PHONY: test-data
+test-data: deps ## a cluster of three whose servers are killed for ten minutes under writes, then all at once twenty times (root)
+	CONPAAS_TEST_LONG=1 CONPAAS_TEST_MINUTES=$(MINUTES) $(CARGO) test --locked --test e2e -- --nocapture e2e::mysql::
+
 .PHONY: lint
 lint: ## form and lints
 	$(CARGO) fmt --check
@@ -137,6 +144,7 @@ fmt: ## put the form right
 .PHONY: bench
 bench: deps ## how fast and how big, against floors measured in the same run (root)
 	$(CARGO) bench --locked --bench conpaas
+	CONPAAS_BENCH=1 $(CARGO) test --profile bench --locked --test e2e -- --nocapture e2e::mysql::rates
 
 # `bench` is the program as it is shipped; `dev` is there after `make test`.
 ATTACK_PROFILE ?= bench

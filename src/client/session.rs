@@ -241,10 +241,10 @@ impl Session {
         let outcome = self.manager_client()?.call_to_stream(&endpoint, &call).await;
         let mut stream = match outcome.map_err(|error| response::manager_failure(&endpoint, error))? {
             Streamed::Stream(stream) => stream,
-            // ConPaaS 2.0 has the whole text in JSON.
+            // ConPaaS 2.0 has the whole text in JSON, and its client prints it as a line.
             Streamed::Result(value) => {
                 let text: String = response::read_manager(call.method(), value)?;
-                stream::iter([Ok(text.into())]).boxed()
+                stream::iter([Ok((text + "\n").into())]).boxed()
             }
         };
         let broken = |error: std::io::Error| Failure::said(format!("only a part of it came: {error}"));

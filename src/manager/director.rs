@@ -130,6 +130,12 @@ impl Director {
         self.command("/remove_nodes", form).await
     }
 
+    /// Returns which of these nodes are gone for good, by their clouds' ids.
+    pub(crate) async fn gone_nodes(&self, vmids: &[&str]) -> Result<Vec<String>, DirectorError> {
+        let form = FormBody::default().field("vmids", json_text(&vmids));
+        self.ask("/gone_nodes", form, LIMIT, CALLER_PATIENCE.min(self.patience)).await
+    }
+
     /// Makes a volume, or gives the one that this operation made before; gives its id.
     pub(crate) async fn create_volume(
         &self,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::care::Absence;
 use super::core::Manager;
 use crate::model::{ServiceId, State};
 use crate::node::Level;
@@ -23,6 +24,7 @@ const SHORT_PAUSE: Duration = Duration::from_secs(2);
 pub(super) async fn tend(manager: Arc<Manager>, stop: CancellationToken) {
     // What was said last of each service, so that it is said once.
     let mut said = BTreeMap::new();
+    let mut absence = Absence::default();
     loop {
         let pause = if said.is_empty() { PAUSE } else { SHORT_PAUSE };
         tokio::select! {
@@ -31,7 +33,7 @@ pub(super) async fn tend(manager: Arc<Manager>, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            tended = tend_all(&manager, &mut said) => {
+            tended = tend_all(&manager, &mut said, &mut absence) => {
                 if let Err(error) = tended {
                     tracing::warn!("cannot look after the services: {}", sys::chain(&error));
                 }
@@ -40,7 +42,11 @@ pub(super) async fn tend(manager: Arc<Manager>, stop: CancellationToken) {
     }
 }
 
-async fn tend_all(manager: &Manager, said: &mut BTreeMap<ServiceId, String>) -> Result<(), StoreError> {
+async fn tend_all(
+    manager: &Arc<Manager>,
+    said: &mut BTreeMap<ServiceId, String>,
+    absence: &mut Absence,
+) -> Result<(), StoreError> {
     for row in manager.store.read(store::list_services).await? {
         let sid = row.sid;
         // An operation looks after the nodes that it changes.
@@ -51,8 +57,13 @@ async fn tend_all(manager: &Manager, said: &mut BTreeMap<ServiceId, String>) -> 
             continue;
         };
         let nodes = service.context.nodes().await?;
-        let problem = match service.kind.manager.settle(&service.context, &nodes, &[]).await {
+        let settling = service.kind.manager.settle(&service.context, &nodes, &[]).await;
+        if let Ok(settling) = &settling {
+            absence.look(manager, &service, &nodes, settling).await;
+        }
+        let problem = match settling {
             Ok(Settling::Settled) => None,
+            Ok(Settling::Without(ids)) => Some(format!("they serve without {}, which does not answer", ids.join(", "))),
             Ok(Settling::Waits(why) | Settling::Missing(why)) => Some(why),
             Err(error) => Some(error.to_string()),
         };

@@ -12,7 +12,7 @@ use super::log_file::{AGENT_LOG, LogFile};
 use super::reply::Reply;
 use super::role::Roles;
 use super::settings::Document;
-use crate::api::manager::{NodeInfo, NodeList, ServiceInfo, ServiceNode};
+use crate::api::manager::{LogView, NodeInfo, NodeList, ServiceInfo, ServiceNode};
 use crate::api::texts;
 use crate::config::ManagerConfig;
 use crate::model::{ServiceEvent, ServiceId, State};
@@ -131,14 +131,11 @@ impl ServiceContext {
     /// No such node, or the database fails.
     pub(crate) async fn node_info(
         &self,
-        mut call: Call,
+        call: Call,
         logs: fn(role: &str) -> &'static [LogFile],
         flags: fn(&NodeRow) -> BTreeMap<String, bool>,
     ) -> Result<Reply, MethodError> {
-        let nodes = self.nodes().await?;
-        let node = take_node(&mut call, "serviceNodeId", &nodes)?;
-        call.finish()?;
-        let logs = std::iter::once(&AGENT_LOG).chain(logs(&node.role)).map(LogFile::view).collect();
+        let (node, logs) = self.node_and_logs(call, logs).await?;
         let view = node.view.clone();
         let shown = ServiceNode {
             id: view.id,
@@ -147,9 +144,25 @@ impl ServiceContext {
             cloud: view.cloud_name,
             role: node.role.clone(),
             logs,
-            flags: flags(node),
+            flags: flags(&node),
         };
         Ok(Reply::of(&NodeInfo { node: shown }))
+    }
+
+    /// Returns the node that a call of `get_node_info` names, and the logs that it offers.
+    ///
+    /// # Errors
+    /// As [`ServiceContext::node_info`].
+    pub(crate) async fn node_and_logs(
+        &self,
+        mut call: Call,
+        logs: fn(role: &str) -> &'static [LogFile],
+    ) -> Result<(NodeRow, Vec<LogView>), MethodError> {
+        let nodes = self.nodes().await?;
+        let node = take_node(&mut call, "serviceNodeId", &nodes)?.clone();
+        call.finish()?;
+        let logs = std::iter::once(&AGENT_LOG).chain(logs(&node.role)).map(LogFile::view).collect();
+        Ok((node, logs))
     }
 
     /// Where its code versions lie.

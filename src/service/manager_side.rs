@@ -28,6 +28,8 @@ pub(crate) type NodeSettings = BTreeMap<&'static str, String>;
 pub(crate) enum Settling {
     /// They work together.
     Settled,
+    /// They do, but for these by their ids, which do not answer. Only where nobody is new.
+    Without(Vec<String>),
     /// They do not yet; for what they wait.
     Waits(String),
     /// A new node does not answer; what it says instead.

@@ -91,6 +91,21 @@ impl House {
         director.wait().unwrap();
     }
 
+    /// Has the cloud lose a node for ever, with all that it knows of it.
+    pub(crate) fn lose_node(&self, vmid: &str) {
+        let cloud = self.state.join("cloud");
+        let nodes = fs::read_dir(cloud.join("nodes")).unwrap().flatten().map(|entry| entry.path());
+        let is_it = |directory: &PathBuf| {
+            let record = fs::read_to_string(directory.join("node.json")).unwrap_or_default();
+            serde_json::from_str::<Value>(&record).is_ok_and(|record| record["vmid"] == vmid)
+        };
+        let directory = nodes.into_iter().find(is_it).expect("the cloud has it");
+        let tag = directory.file_name().unwrap().to_str().unwrap().to_owned();
+        process::ProcessId::of(world::init_pid(vmid)).unwrap().signal(Signal::SIGKILL);
+        fs::remove_file(cloud.join("records").join(format!("{tag}.node.json"))).unwrap();
+        fs::rename(&directory, self.state.join(format!("lost-{tag}"))).unwrap();
+    }
+
     pub(crate) async fn ask(&self, path: &str, fields: &[(&str, &str)]) -> Option<Value> {
         let client = Client::new(Some(&self.user), PeerRule::Director).unwrap().with_timeout(LIMIT);
         let form = fields.iter().fold(FormBody::default(), |form, (name, value)| form.field(name, *value));
@@ -136,7 +151,7 @@ impl House {
         let list = self.ask("/listapp", &[]).await.unwrap();
         let host = list[0]["manager"].as_str().unwrap().to_owned();
         let client = Client::new(Some(&self.user), PeerRule::ManagerOf(UserId(1))).unwrap().with_timeout(LIMIT);
-        let answer = client.call_raw(&Endpoint { host, port: 443 }, &call.answered_within(64 << 20)).await.unwrap();
+        let answer = client.call_raw(&Endpoint { host, port: 443 }, &call.answered_within(1 << 30)).await.unwrap();
         answer.body.to_vec()
     }
 

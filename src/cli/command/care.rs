@@ -103,14 +103,22 @@ impl CareCommand {
                 session.manager::<IgnoredAny>(found.application, call).await?;
                 Ok(Reply::done("Autoscaling is off.".to_owned()))
             }
-            CareCommand::SelfHealing(wanted) => {
-                let found = wanted.names.find(session, Some(kind)).await?;
-                let is_on = wanted.mode == Switch::On;
-                let call = RpcCall::post(found.service.0, "set_self_healing").param("enable", is_on);
-                session.manager::<IgnoredAny>(found.application, call).await?;
-                Ok(Reply::done(format!("Self-healing is {}.", if is_on { "on" } else { "off" })))
-            }
+            CareCommand::SelfHealing(wanted) => wanted.run(session, kind).await,
         }
+    }
+}
+
+impl SelfHealing {
+    /// Runs the sub-command for services of `kind`.
+    ///
+    /// # Errors
+    /// The service is not found, or its manager refuses.
+    pub(crate) async fn run(self, session: &Session, kind: &str) -> Result<Reply, Failure> {
+        let found = self.names.find(session, Some(kind)).await?;
+        let is_on = self.mode == Switch::On;
+        let call = RpcCall::post(found.service.0, "set_self_healing").param("enable", is_on);
+        session.manager::<IgnoredAny>(found.application, call).await?;
+        Ok(Reply::done(format!("Self-healing is {}.", if is_on { "on" } else { "off" })))
     }
 }
 

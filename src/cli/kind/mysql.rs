@@ -1,15 +1,20 @@
 //! `mysql`: clusters of MariaDB.
 
+mod backups;
+mod change;
+mod cluster;
+
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use clap::{Args, Subcommand};
 use serde::de::IgnoredAny;
 use tokio::fs::File;
 
+use self::backups::BackupCommand;
+use self::cluster::ClusterCommand;
 use crate::cli::command::every_service::{KindCommand, Roles};
-use crate::cli::command::loss::{self, Consent};
 use crate::cli::command::service_names::ServiceNames;
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
@@ -17,12 +22,9 @@ use crate::cli::output::prompt;
 use crate::client::error::Failure;
 use crate::client::manager::Counts;
 use crate::client::upload;
-use crate::client::wait::{self, Awaited};
-use crate::model::State;
 use crate::rpc::RpcCall;
 
-/// The kind's name.
-pub(crate) const NAME: &str = "mysql";
+pub(crate) use self::change::NAME;
 
 /// The account of a new cluster.
 const USER: &str = "mysqldb";
@@ -45,22 +47,12 @@ pub(crate) enum MysqlCommand {
         /// File containing the dump
         filename: PathBuf,
     },
-    /// Write all data, as it is on the disks, to a compressed file
-    Backup {
-        #[command(flatten)]
-        names: ServiceNames,
-        /// File to be written
-        filename: PathBuf,
-    },
-    /// Put a backup in the place of all data
-    Restore {
-        #[command(flatten)]
-        names: ServiceNames,
-        /// File that 'backup' has written
-        filename: PathBuf,
-        #[command(flatten)]
-        consent: Consent,
-    },
+    /// Back up and restore
+    #[command(flatten)]
+    Backups(BackupCommand),
+    /// See and mend the cluster
+    #[command(flatten)]
+    Cluster(ClusterCommand),
     /// Set a variable of the servers, such as wait_timeout
     SetVariable(SetVariable),
 }
@@ -119,13 +111,8 @@ impl Action for MysqlCommand {
                 progress.while_sending(run.session.manager::<IgnoredAny>(found.application, call)).await?;
                 Ok(Reply::done(format!("MySQL dump '{}' loaded successfully.", filename.display())))
             }
-            MysqlCommand::Backup { names, filename } => {
-                let found = names.find(&run.session, Some(NAME)).await?;
-                let call = RpcCall::get(found.service.0, "backup");
-                let n_bytes = run.session.manager_file(found.application, call, &filename).await?;
-                Ok(Reply::done(format!("Backup '{}' written, {n_bytes} bytes.", filename.display())))
-            }
-            MysqlCommand::Restore { names, filename, consent } => restore(run, &names, &filename, consent).await,
+            MysqlCommand::Backups(command) => command.run(run).await,
+            MysqlCommand::Cluster(command) => command.run(run).await,
             MysqlCommand::SetVariable(SetVariable { names, variable, value }) => {
                 let found = names.find(&run.session, Some(NAME)).await?;
                 let call = RpcCall::get(found.service.0, "setMySqlParams");
@@ -146,23 +133,6 @@ async fn set_password(run: &Invocation, new: SetPassword) -> Result<Reply, Failu
     let call = RpcCall::post(found.service.0, "set_password").param("user", USER).param("password", password);
     run.session.manager::<IgnoredAny>(found.application, call).await?;
     Ok(Reply::done(format!("MySQL password successfully updated for user '{USER}'.")))
-}
-
-async fn restore(run: &Invocation, names: &ServiceNames, path: &Path, consent: Consent) -> Result<Reply, Failure> {
-    let found = names.find(&run.session, Some(NAME)).await?;
-    let lost = ["everything that the databases hold now, and all accounts".to_owned()];
-    loss::agree_for(run, "Restoring a backup", &lost, consent)?;
-    let progress = run.printer.begin_upload(path);
-    let call = RpcCall::upload(found.service.0, "restore").counting(progress.sent());
-    let call = upload::with_file(call, "backup", path)?;
-    let operation = progress.while_sending(run.session.accepted(found.application, call)).await?;
-    let awaited = Awaited { operation: &operation, ends: &[State::Running] };
-    let end = wait::for_service(&run.session, &found, awaited, &|_| {}).await?;
-    if end.is_failure {
-        let reason = end.reason.unwrap_or_else(|| "its manager does not say why".to_owned());
-        return Err(Failure::said(format!("the backup is not restored: {reason}")));
-    }
-    Ok(Reply::done(format!("Backup '{}' restored.", path.display())))
 }
 
 /// Writes the dump as it comes: it may be larger than this machine's memory.

@@ -364,7 +364,7 @@ mod tests {
             ("helloworld", 18),
             ("php", 34),
             ("java", 31),
-            ("mysql", 23),
+            ("mysql", 30),
         ];
         for (name, count) in counts {
             let command = find(name).unwrap().command("x");

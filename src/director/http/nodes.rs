@@ -10,7 +10,7 @@ use super::call::Call;
 use crate::api::{Done, NodeRequest, NodeView, params, texts};
 use crate::director::error::Failure;
 use crate::director::node::create::{self, Order};
-use crate::director::node::remove::remove_agents;
+use crate::director::node::remove::{gone_agents, remove_agents};
 use crate::director::node::request::{MAX_SCRIPT_BYTES, Wish, check_requests, new_node_tag, unusable};
 use crate::director::state::Director;
 use crate::director::views;
@@ -34,6 +34,13 @@ pub(crate) async fn remove(director: Arc<Director>, call: Call) -> Result<Respon
     let vmids = wanted.into_iter().map(|node| node.vmid).collect();
     remove_agents(&director, call.asker(), vmids).await?;
     Ok(Response::json_line(&Done {}))
+}
+
+/// Answers which of these nodes of the calling application are gone for good (ours).
+pub(crate) async fn gone(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let vmids: Vec<String> = serde_json::from_str(call.required("vmids")?)
+        .map_err(|error| Failure::Application(format!("\"vmids\" is not a list of texts: {error}")))?;
+    Ok(Response::json_line(&gone_agents(&director, call.asker(), vmids).await?))
 }
 
 /// Reads `/create_nodes`. What is wrong first is told, in this order.

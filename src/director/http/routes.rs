@@ -85,6 +85,7 @@ const ROUTES: &[Route] = &[
     route(POST, "/delete_kept_volume", Access::User, |d, c| Box::pin(volumes::delete_kept(d, c))),
     within(NODES, route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(nodes::create(d, c)))),
     route(POST, "/remove_nodes", Access::Manager, |d, c| Box::pin(nodes::remove(d, c))),
+    route(POST, "/gone_nodes", Access::Manager, |d, c| Box::pin(nodes::gone(d, c))),
     route(POST, "/create_volume", Access::Manager, |d, c| Box::pin(volumes::create(d, c))),
     route(POST, "/attach_volume", Access::Manager, |d, c| Box::pin(volumes::attach(d, c))),
     route(POST, "/detach_volume", Access::Manager, |d, c| Box::pin(volumes::detach(d, c))),

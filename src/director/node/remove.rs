@@ -7,6 +7,7 @@ use futures_util::stream;
 
 use crate::director::asker::Asker;
 use crate::director::error::Failure;
+use crate::director::mark;
 use crate::director::state::{Director, OperationKey};
 use crate::model::{ApplicationId, NodeRole};
 use crate::store::Transaction;
@@ -36,9 +37,32 @@ pub(crate) async fn remove_agents(director: &Arc<Director>, asker: Asker, vmids:
     Ok(())
 }
 
+/// Returns which of these nodes of an application are gone for good: their cloud has ended and removed them, and they
+/// never come back. A database that is new or older knows of none.
+pub(crate) async fn gone_agents(director: &Director, asker: Asker, vmids: Vec<String>) -> Result<Vec<String>, Failure> {
+    if !mark::is_own(director).await {
+        return Ok(Vec::new());
+    }
+    let gone = director.store.read(move |tx| {
+        asker.expect_wanted(tx)?;
+        without_record(tx, asker.aid, vmids)
+    });
+    gone.await
+}
+
 /// Removes nodes that were recorded as not wanted, several at once.
 pub(crate) async fn remove_nodes(director: &Arc<Director>, nodes: &[Node]) {
     stream::iter(nodes).for_each_concurrent(MAX_AT_ONCE, |node| remove_node(director, node)).await;
+}
+
+fn without_record(tx: &Transaction<'_>, aid: ApplicationId, vmids: Vec<String>) -> Result<Vec<String>, Failure> {
+    let mut gone = Vec::new();
+    for vmid in vmids {
+        if !node::is_known(tx, aid, &vmid)? {
+            gone.push(vmid);
+        }
+    }
+    Ok(gone)
 }
 
 fn record_removal(tx: &Transaction<'_>, aid: ApplicationId, vmids: &[String]) -> Result<Vec<Node>, Failure> {
@@ -118,5 +142,9 @@ mod tests {
         assert_eq!(remove(sample.aid, &["v2", "gone"]).expect("an agent"), 1);
         assert_eq!((sample.phase(manager), sample.phase(agent)), (Some(Phase::Making), Some(Phase::Removing)));
         assert_eq!(remove(sample.aid, &["v2"]).expect("it is on its way out"), 0);
+        let gone = || sample.write(|tx| without_record(tx, sample.aid, vec!["v1".into(), "v2".into(), "v3".into()]));
+        assert_eq!(gone().unwrap(), ["v3"], "one that is on its way out may still run");
+        sample.run(|tx| node::delete(tx, agent));
+        assert_eq!(gone().unwrap(), ["v2", "v3"]);
     }
 }

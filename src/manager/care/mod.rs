@@ -7,8 +7,10 @@
 //!
 //! What is done is decided elsewhere ([`crate::service::care`]); what must survive a restart is in the store.
 
+mod absent;
 mod pulse;
 mod round;
 mod scale;
 
+pub(crate) use absent::Absence;
 pub(crate) use round::look_after;

@@ -87,17 +87,12 @@ async fn round(manager: &Arc<Manager>, service: &Service, care: &Care, memory: &
     if dead.is_empty() {
         return scale(manager, service, care, &document, &states, &mut memory.watch).await;
     }
-    let n_dead = i64::try_from(dead.len()).unwrap_or(i64::MAX);
-    let why = match document.healing(dead.len(), now()) {
+    let why = match may_heal(manager, sid, dead.len()).await? {
+        Healing::Now => return heal(manager, service, &nodes_of(&states, &dead)).await,
         Healing::Later => return Ok(()),
         Healing::Off => "self-healing is off",
         Healing::TooMany => "too many died within an hour, so no more are made",
-        // A director that does not answer now may do so in the next round.
-        Healing::Now => match manager.director.credit().await {
-            Ok(credit) if credit >= n_dead => return heal(manager, service, &nodes_of(&states, &dead)).await,
-            Ok(_) => "there is no credit for another one",
-            Err(error) => return Err(MethodError::refused(crate::sys::chain(&error))),
-        },
+        Healing::NoCredit => "there is no credit for another one",
     };
     let untold = memory.pulse.untold(&dead);
     if !untold.is_empty() {
@@ -112,8 +107,22 @@ fn nodes_of(states: &[NodeState], ids: &[String]) -> Vec<NodeRow> {
     states.iter().map(|state| &state.node).filter(|node| ids.contains(&node.view.id)).cloned().collect()
 }
 
+/// Returns whether `n` more nodes of a service may be made anew. A director that does not answer now may do so in the next
+/// round.
+pub(super) async fn may_heal(manager: &Manager, sid: ServiceId, n: usize) -> Result<Healing, MethodError> {
+    let document = manager.store.read(move |tx| CareDocument::read(tx, sid)).await?;
+    let healing = document.healing(n, now());
+    if healing != Healing::Now {
+        return Ok(healing);
+    }
+    let credit = manager.director.credit().await;
+    let credit = credit.map_err(|error| MethodError::refused(crate::sys::chain(&error)))?;
+    let is_enough = i64::try_from(n).is_ok_and(|n| credit >= n);
+    Ok(if is_enough { Healing::Now } else { Healing::NoCredit })
+}
+
 /// Has others made in the place of dead nodes.
-async fn heal(manager: &Arc<Manager>, service: &Service, dead: &[NodeRow]) -> Result<(), MethodError> {
+pub(super) async fn heal(manager: &Arc<Manager>, service: &Service, dead: &[NodeRow]) -> Result<(), MethodError> {
     let sid = service.row.sid;
     let roles = service.kind.manager.roles();
     let mut counts = Counts::new();

@@ -1,5 +1,7 @@
 //! `heal_nodes`: nodes that died are taken out of the service, and others are made in their place.
 
+use std::time::Duration;
+
 use super::apply::Target;
 use super::nodes_in::record_nodes;
 use super::step::{Operation, StepError};
@@ -7,6 +9,9 @@ use super::task::Ending;
 use crate::node::Level;
 use crate::service::Player;
 use crate::store::manager::{self as store, NodePhase, NodeRow, Transaction};
+
+/// For so long those that live may look for each other before new ones are made.
+const TOGETHER_LIMIT: Duration = Duration::from_secs(120);
 
 const TAKEN_OUT: u32 = 1;
 const MADE: u32 = 2;
@@ -32,6 +37,8 @@ impl Operation {
                 working.iter().filter(|node| node.phase == NodePhase::New).map(|node| node.view.id.clone()).collect();
             let target = Target::of(&service, &working, None).await?;
             target.apply(&service, &working).await?;
+            let added: Vec<NodeRow> = working.iter().filter(|node| new.contains(&node.view.id)).cloned().collect();
+            self.settle(&service, &working, &added).await?;
             let record = move |tx: &Transaction<'_>| {
                 target.record(tx)?;
                 store::set_node_phase(tx, &new, NodePhase::Active)
@@ -58,6 +65,11 @@ impl Operation {
         if let Err(error) = target.apply(&service, living).await {
             self.note(Level::Warning, &format!("not every agent was told of the dead nodes: {error}"));
         }
+        // Clients need not wait until the new nodes are there.
+        if let Err(error) = self.settle_within(TOGETHER_LIMIT, &service, living, &[]).await {
+            self.note(Level::Warning, &format!("without the dead nodes: {error}"));
+        }
+        self.expect_wanted().await?;
         self.step_done(TAKEN_OUT, "dead_taken_out", move |tx| target.record(tx)).await
     }
 

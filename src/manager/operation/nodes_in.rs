@@ -58,12 +58,23 @@ impl Operation {
 
     /// Waits until the new nodes work with all others. However long that takes, a stop of the service ends it.
     pub(super) async fn settle(&self, service: &Service, all: &[NodeRow], added: &[NodeRow]) -> Result<(), StepError> {
+        self.settle_within(SETTLE_LIMIT, service, all, added).await
+    }
+
+    /// Waits for that, but no longer than `limit`.
+    pub(super) async fn settle_within(
+        &self,
+        limit: Duration,
+        service: &Service,
+        all: &[NodeRow],
+        added: &[NodeRow],
+    ) -> Result<(), StepError> {
         let began = Instant::now();
         let mut missing_since = None;
-        while began.elapsed() < SETTLE_LIMIT {
+        while began.elapsed() < limit {
             self.expect_wanted().await?;
             match service.kind.manager.settle(&service.context, all, added).await? {
-                Settling::Settled => return Ok(()),
+                Settling::Settled | Settling::Without(_) => return Ok(()),
                 Settling::Waits(why) => {
                     tracing::debug!("service {}: {why}", service.row.sid);
                     missing_since = None;
@@ -76,7 +87,7 @@ impl Operation {
             }
             tokio::time::sleep(SETTLE_PACE.pause_after(began.elapsed())).await;
         }
-        Err(StepError::Gone(format!("the nodes do not work together after {} s", SETTLE_LIMIT.as_secs())))
+        Err(StepError::Gone(format!("the nodes do not work together after {} s", limit.as_secs())))
     }
 
     /// Returns the nodes of a failed operation to the cloud.

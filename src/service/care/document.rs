@@ -25,6 +25,8 @@ pub(crate) enum Healing {
     Off,
     /// Too many died lately.
     TooMany,
+    /// The owner of the service has no credit for more.
+    NoCredit,
 }
 
 /// What is set of the care for a service, and what it has to remember.

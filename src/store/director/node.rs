@@ -192,6 +192,12 @@ pub(crate) fn by_vmid(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> R
     ))
 }
 
+/// Returns whether an application has a node by the cloud's id, also if it is on its way out.
+pub(crate) fn is_known(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM node WHERE app_id = ?1 AND vmid = ?2)";
+    Ok(tx.query_row(sql, params![aid.0, vmid], |row| row.get(0))?)
+}
+
 /// Returns a node by its tag.
 pub(crate) fn by_tag(tx: &Transaction<'_>, tag: &NodeTag) -> Result<Option<Node>, StoreError> {
     optional(tx.query_row("SELECT * FROM node WHERE tag = ?1", [tag.as_str()], read))

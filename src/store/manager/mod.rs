@@ -31,7 +31,7 @@ pub(crate) use operation::{
 };
 pub(crate) use outcome::{Outcome, find_outcome, insert_outcome};
 pub(crate) use service::{
-    EventError, HistoryRow, ServiceRow, auto_enable, delete_service, find_service, history, insert_service,
+    EventError, HistoryRow, ServiceRow, auto_enable, delete_service, find_service, has_noted, history, insert_service,
     list_services, note_event, record_event, service_settings, set_active_code, set_auto_enable, set_last_failure,
     set_service_settings,
 };

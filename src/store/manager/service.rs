@@ -133,6 +133,12 @@ pub(crate) fn history(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<Histor
     .collect()
 }
 
+/// Returns whether a service's history has an entry with this reason.
+pub(crate) fn has_noted(tx: &Transaction<'_>, sid: ServiceId, reason: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM history WHERE sid = ?1 AND reason = ?2)";
+    Ok(tx.query_row(sql, (sid.0, reason), |row| row.get(0))?)
+}
+
 /// Says which code version is active.
 pub(crate) fn set_active_code(tx: &Transaction<'_>, sid: ServiceId, code: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE service SET active_code = ?2 WHERE sid = ?1", (sid.0, code))?;

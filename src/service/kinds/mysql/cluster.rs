@@ -5,11 +5,13 @@
 //! one whose data is the newest: two that begin are two databases.
 //!
 //! # Guarantees
-//! - Nobody begins before every member has said how far its data is.
+//! - Nobody begins before every member has said how far its data is. A member that is gone for good is taken out of the
+//!   service before, by the director's word or the operator's.
 //! - The member that begins has the newest data of all.
 
 use std::time::Duration;
 
+use super::backups;
 use super::roles::{MYSQL, plays};
 use crate::api::mysql::{MemberState, Position, Stage};
 use crate::rpc::RpcCall;
@@ -46,10 +48,22 @@ pub(super) async fn settle(
     nodes: &[NodeRow],
     new: &[NodeRow],
 ) -> Result<Settling, MethodError> {
-    let members: Vec<&NodeRow> = nodes.iter().filter(|node| plays(node, MYSQL)).collect();
-    let call = RpcCall::get(0, "get_member_state");
-    let asked = members.iter().map(|node| service.agents.call_within(ASK_LIMIT, node, &call));
-    let answers: Vec<Result<MemberState, MethodError>> = futures_util::future::join_all(asked).await;
+    // Balancers tell by their answer that they are there.
+    let answers = ask(service, nodes).await;
+    let silent: Vec<String> = nodes
+        .iter()
+        .zip(&answers)
+        .filter(|(_, answer)| answer.is_err())
+        .map(|(node, _)| node.view.id.clone())
+        .collect();
+    // Where somebody waits for a new node, the next look tells.
+    for (node, answer) in nodes.iter().zip(&answers).filter(|_| new.is_empty()) {
+        if let Some(outcome) = answer.as_ref().ok().and_then(|state| state.last_backup.as_ref()) {
+            backups::note(service, node, outcome).await?;
+        }
+    }
+    let (members, answers): (Vec<&NodeRow>, Vec<Result<MemberState, MethodError>>) =
+        nodes.iter().zip(answers).filter(|(node, _)| plays(node, MYSQL)).unzip();
     let states: Vec<(&str, Option<&MemberState>)> =
         members.iter().zip(&answers).map(|(node, answer)| (node.view.id.as_str(), answer.as_ref().ok())).collect();
     let is_new = |id: &str| new.iter().any(|node| node.view.id == id);
@@ -62,8 +76,11 @@ pub(super) async fn settle(
     if let Some((_, Err(error))) = missing {
         return Ok(Settling::Missing(error.to_string()));
     }
-    match decide(&states) {
+    let are_all_new = states.iter().all(|(id, _)| is_new(id));
+    match decide(&states, are_all_new) {
+        Step::Nothing if new.is_empty() && !silent.is_empty() => Ok(Settling::Without(silent)),
         Step::Nothing => Ok(Settling::Settled),
+        Step::Wait(_) if new.is_empty() && serve_without(&states, &silent) => Ok(Settling::Without(silent)),
         Step::Wait(_) if !new.is_empty() && new_ones_serve(&states, is_new) => Ok(Settling::Settled),
         Step::Wait(why) => Ok(Settling::Waits(why)),
         Step::Begin(place) => {
@@ -76,6 +93,20 @@ pub(super) async fn settle(
     }
 }
 
+/// Asks all nodes at once how their members are.
+pub(super) async fn ask(service: &ServiceContext, nodes: &[NodeRow]) -> Vec<Result<MemberState, MethodError>> {
+    let call = RpcCall::get(0, "get_member_state");
+    let asked = nodes.iter().map(|node| service.agents.call_within(ASK_LIMIT, node, &call));
+    futures_util::future::join_all(asked).await
+}
+
+/// Returns whether somebody serves, and all others that do not are those who do not answer.
+fn serve_without(states: &[(&str, Option<&MemberState>)], silent: &[String]) -> bool {
+    let serves = |state: &Option<&MemberState>| state.is_some_and(|state| state.stage.is_serving());
+    states.iter().any(|(_, state)| serves(state))
+        && states.iter().all(|(id, state)| serves(state) || silent.iter().any(|silent| silent == id))
+}
+
 /// A node that joins does not wait for others that are gone.
 fn new_ones_serve(states: &[(&str, Option<&MemberState>)], is_new: impl Fn(&str) -> bool) -> bool {
     let mut new = states.iter().filter(|(id, _)| is_new(id));
@@ -83,7 +114,8 @@ fn new_ones_serve(states: &[(&str, Option<&MemberState>)], is_new: impl Fn(&str)
     anybody_serves && new.all(|(_, state)| state.is_some_and(|state| state.stage.is_serving()))
 }
 
-fn decide(states: &[(&str, Option<&MemberState>)]) -> Step {
+/// Decides what is to be done. Where not all are new, somebody must have data.
+fn decide(states: &[(&str, Option<&MemberState>)], are_all_new: bool) -> Step {
     let names = |is_one: &dyn Fn(Option<&MemberState>) -> bool| {
         let found: Vec<&str> = states.iter().filter(|(_, state)| is_one(*state)).map(|(id, _)| *id).collect();
         (!found.is_empty()).then(|| found.join(", "))
@@ -100,16 +132,19 @@ fn decide(states: &[(&str, Option<&MemberState>)]) -> Step {
         return Step::Wait(format!("nobody serves, and nobody may begin before {missing} says how far its data is"));
     }
     let states: Vec<(&str, &MemberState)> = states.iter().filter_map(|(id, state)| Some((*id, (*state)?))).collect();
-    begin(&states)
+    begin(&states, are_all_new)
 }
 
 /// Chooses who begins, where all have answered and nobody serves.
-fn begin(states: &[(&str, &MemberState)]) -> Step {
+fn begin(states: &[(&str, &MemberState)], are_all_new: bool) -> Step {
     let remembers = |state: &MemberState| state.remembers_others || state.stage == Stage::Alone;
     if states.iter().any(|(_, state)| remembers(state)) && states.iter().any(|(_, state)| state.waits_s < PATIENCE_S) {
         return Step::Wait("the members look for each other".to_owned());
     }
     let with_data = || states.iter().enumerate().filter(|(_, (_, state))| state.has_data);
+    if !are_all_new && with_data().next().is_none() {
+        return Step::Wait("nobody serves, and nobody has the data".to_owned());
+    }
     if let Some((_, (id, _))) = with_data().find(|(_, (_, state))| state.position.is_none()) {
         return Step::Wait(format!("how far the data of {id} is, is not known yet"));
     }
@@ -147,6 +182,7 @@ mod tests {
             waits_s: 60,
             n_failures: 0,
             reason: None,
+            last_backup: None,
         }
     }
 
@@ -154,7 +190,7 @@ mod tests {
         let names = ["a", "b", "c"];
         let states: Vec<(&str, Option<&MemberState>)> =
             names.into_iter().zip(states).map(|(id, state)| (id, state.as_ref())).collect();
-        decide(&states)
+        decide(&states, true)
     }
 
     fn waits(states: &[Option<MemberState>], word: &str) {
@@ -193,6 +229,22 @@ mod tests {
         let alone = |change, waits_s| Some(MemberState { waits_s, ..state(Stage::Alone, Some(change)) });
         waits(&[alone(7, 5), remembering(60)], "look for each other");
         assert_eq!(step(&[alone(8, 40), alone(9, 40)]), Step::Begin(1));
+    }
+
+    #[test]
+    fn nobody_begins_without_the_data_that_there_was() {
+        let new = state(Stage::Joining, None);
+        let states = [("a", Some(&new)), ("b", Some(&new))];
+        assert!(matches!(decide(&states, false), Step::Wait(why) if why.contains("nobody has the data")));
+    }
+
+    #[test]
+    fn who_serves_goes_on_without_those_that_do_not_answer() {
+        let (serving, joining) = (state(Stage::Synced, Some(5)), state(Stage::Joining, Some(5)));
+        let silent = ["b".to_owned()];
+        assert!(serve_without(&[("a", Some(&serving)), ("b", None)], &silent));
+        assert!(!serve_without(&[("a", Some(&joining)), ("b", None)], &silent));
+        assert!(!serve_without(&[("a", Some(&serving)), ("b", None), ("c", Some(&joining))], &silent));
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! The manager's side of a mysql service (`docs/reference/manager-api.md` §5.3).
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 
 use super::agent::MYSQL_LOG;
 use super::roles::{GLB, MYSQL, ROLES, plays};
 use super::settings::MysqlSettings;
-use super::{cluster, links, methods, plan, roles};
-use crate::api::VolumeRequest;
+use super::{backups, changes, cluster, links, methods, plan, recovery, roles};
+use crate::api::mysql::{DatabaseNode, DatabaseNodeInfo};
 use crate::api::web::Performance;
+use crate::api::{NodeView, VolumeRequest};
 use crate::rpc::RpcCall;
 use crate::service::call::Call;
+use crate::service::care;
 use crate::service::context::ServiceContext;
 use crate::service::environment::{Account, Offer};
 use crate::service::error::MethodError;
@@ -37,11 +37,18 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("get_service_performance", |service, call| Box::pin(get_service_performance(service, call))),
     get("remove_specific_nodes", |service, call| Box::pin(methods::remove_specific_nodes(service, call))),
     get("setMySqlParams", |service, call| Box::pin(methods::set_mysql_params(service, call))),
-    get("backup", |service, call| Box::pin(methods::back_up(service, call))),
-    upload("restore", |service, call| Box::pin(methods::restore(service, call))),
+    get("backup", |service, call| Box::pin(backups::back_up(service, call))),
+    upload("restore", |service, call| Box::pin(backups::restore(service, call))),
+    post("restore_kept", |service, call| Box::pin(backups::restore_kept(service, call))),
+    post("schedule_backup", |service, call| Box::pin(backups::schedule(service, call))),
+    get("list_backups", |service, call| Box::pin(backups::list(service, call))),
+    post("encrypt", |service, call| Box::pin(changes::encrypt(service, call))),
+    post("set_volume_size", |service, call| Box::pin(changes::set_volume_size(service, call))),
+    get("get_members", |service, call| Box::pin(recovery::get_members(service, call))),
+    post("recover", |service, call| Box::pin(recovery::recover(service, call))),
+    post("set_self_healing", |service, call| Box::pin(care::set_self_healing(service, call))),
     post("migrate_nodes", |service, call| Box::pin(methods::migrate_nodes(service, call))),
 ];
-const VOLUME_MB: u64 = 1024;
 
 pub(super) struct Mysql;
 
@@ -49,6 +56,10 @@ pub(super) struct Mysql;
 impl ManagerKind for Mysql {
     fn roles(&self) -> &'static Roles {
         &ROLES
+    }
+
+    fn first_settings(&self) -> Result<Document, MethodError> {
+        Document::of(&MysqlSettings::of_new_service())
     }
 
     fn start_counts(&self, settings: &Document) -> Result<Counts, MethodError> {
@@ -61,9 +72,10 @@ impl ManagerKind for Mysql {
         Document::of(&settings)
     }
 
-    fn volumes(&self, _settings: &Document, roles: &RoleSet) -> Result<Vec<VolumeRequest>, MethodError> {
+    fn volumes(&self, settings: &Document, roles: &RoleSet) -> Result<Vec<VolumeRequest>, MethodError> {
         let vol_name = "mysql-%(vm_id)s".to_owned();
-        let volume = VolumeRequest { vol_name, vol_size: VOLUME_MB, dev_name: "sdb".to_owned() };
+        let vol_size = settings.read::<MysqlSettings>()?.volume_mb();
+        let volume = VolumeRequest { vol_name, vol_size, dev_name: "sdb".to_owned() };
         Ok(if roles.plays(MYSQL) { vec![volume] } else { Vec::new() })
     }
 
@@ -138,11 +150,11 @@ async fn list_nodes(service: ServiceContext, call: Call) -> Result<Reply, Method
 }
 
 async fn get_node_info(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
-    let flags = |node: &NodeRow| {
-        let shown = [(MYSQL, "isNode"), (GLB, "isGlb_node")];
-        shown.iter().map(|(role, flag)| ((*flag).to_owned(), plays(node, role))).collect::<BTreeMap<_, _>>()
-    };
-    service.node_info(call, logs, flags).await
+    let (node, logs) = service.node_and_logs(call, logs).await?;
+    let (has_data, is_balancer) = (plays(&node, MYSQL), plays(&node, GLB));
+    let NodeView { ip, vmid, id, cloud_name: cloud, .. } = node.view;
+    let node = DatabaseNode { logs, ip, has_data, vmid, is_balancer, role: node.role, id, cloud };
+    Ok(Reply::of(&DatabaseNodeInfo { node }))
 }
 
 /// Zeros, as ConPaaS 2.0 answers.

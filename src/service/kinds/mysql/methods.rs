@@ -10,12 +10,11 @@ use super::performance::{self, Host};
 use super::roles::{MYSQL, ROLES, check_removal, plays};
 use super::settings::MysqlSettings;
 use super::variables;
-use crate::api::mysql::{Figures, GangliaParams, Load, MemberState, Restored, Stage};
+use crate::api::mysql::{Figures, GangliaParams, Load, MemberState, Stage};
 use crate::api::params::bad;
 use crate::model::State;
 use crate::rpc::RpcCall;
 use crate::service::call::Call;
-use crate::service::change::Change;
 use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
 use crate::service::reply::Reply;
@@ -25,7 +24,7 @@ use crate::store::manager::{self as store, NodeRow};
 use crate::sys;
 
 /// A dump is loaded as long as that takes, within the time that a listener has for an answer.
-const LOAD_LIMIT: Duration = Duration::from_secs(1700);
+pub(super) const LOAD_LIMIT: Duration = Duration::from_secs(1700);
 /// The performance monitor asks every second.
 const MONITOR_LIMIT: Duration = Duration::from_secs(10);
 /// How `sqldump` answers: `text` as ConPaaS 2.0, in JSON; `file` as it is.
@@ -78,38 +77,6 @@ pub(super) async fn sqldump(service: ServiceContext, mut call: Call) -> Result<R
         Form::Text => Reply::Text(stream),
         Form::File => Reply::Stream { stream, filename: "dump.sql".to_owned() },
     })
-}
-
-/// `backup` (ours): all data as it is on the disk, compressed.
-pub(super) async fn back_up(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
-    call.finish()?;
-    service.expect_state(&[State::Running]).await?;
-    let member = serving_member(&service).await?;
-    let stream = service.agents.stream(&member, &RpcCall::get(0, "backup")).await?;
-    Ok(Reply::Stream { stream, filename: format!("mysql-{}.backup", service.sid) })
-}
-
-/// `restore` (ours): a backup takes the place of all data. One member unpacks and checks it while all serve as before;
-/// then all of them start anew, that one with the backup.
-pub(super) async fn restore(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
-    let backup = call.file("backup")?;
-    call.finish()?;
-    service.expect_state(&[State::Running]).await?;
-    let mut settings: MysqlSettings = service.settings().await?.read()?;
-    let states = member_states(&service).await?;
-    // Who is away now would come back with data that the others do not have any more.
-    if let Some((node, _)) = states.iter().find(|(_, state)| state.is_none_or(|stage| !stage.is_serving())) {
-        let id = &node.view.id;
-        return Err(MethodError::refused(format!("node {id} does not serve now: a backup is restored on all at once")));
-    }
-    let member = serving_member(&service).await?;
-    settings.restored = Restored { number: settings.restored.number + 1, at: member.view.ip.clone() };
-    let call = RpcCall::upload(0, "take_backup").param("number", settings.restored.number.to_string());
-    let call = call.file("backup", backup.path(), "mysql.backup");
-    let failed = |error: MethodError| MethodError::refused(format!("The backup cannot be used: {error}"));
-    let _nothing_to_say: IgnoredAny = service.agents.call_within(LOAD_LIMIT, &member, &call).await.map_err(failed)?;
-    let change = Change::Settings { settings: Document::of(&settings)? };
-    Ok(Reply::Adapt { reason: "Restoring a backup".to_owned(), change })
 }
 
 /// `getMeanLoad`: of the members that answer.
@@ -198,14 +165,14 @@ fn text(value: &serde_json::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-async fn members(service: &ServiceContext) -> Result<Vec<NodeRow>, MethodError> {
+pub(super) async fn members(service: &ServiceContext) -> Result<Vec<NodeRow>, MethodError> {
     let mut nodes = service.nodes().await?;
     nodes.retain(|node| plays(node, MYSQL));
     Ok(nodes)
 }
 
 /// Returns all members and where they stand, as far as they answer.
-async fn member_states(service: &ServiceContext) -> Result<Vec<(NodeRow, Option<Stage>)>, MethodError> {
+pub(super) async fn member_states(service: &ServiceContext) -> Result<Vec<(NodeRow, Option<Stage>)>, MethodError> {
     let members = members(service).await?;
     let call = RpcCall::get(0, "get_member_state");
     let asked = members.iter().map(|node| service.agents.call_within::<MemberState>(MONITOR_LIMIT, node, &call));

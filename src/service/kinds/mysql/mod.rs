@@ -5,6 +5,7 @@
 //!   plan.rs       what each node runs
 //!   cluster.rs    who begins a cluster again
 //!   links.rs      accounts of services that are linked to it
+//!   recovery.rs   what goes on without a member that says nothing
 //! ```
 //!
 //! # Guarantees
@@ -12,6 +13,8 @@
 //! - No text of a caller becomes SQL but through `agent/sql.rs`.
 
 mod agent;
+mod backups;
+mod changes;
 mod cluster;
 mod dump;
 mod figures;
@@ -21,7 +24,9 @@ mod methods;
 mod performance;
 mod plan;
 mod ports;
+mod recovery;
 mod roles;
+mod schedule;
 mod settings;
 mod variables;
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   stage 0   new members get their volumes; members that work learn of the new ones
 //!   stage 1   new members start, and get their data while the others serve
-//!   stage 2   an arbiter votes where members alone could not agree
+//!   stage 2   an arbiter votes where members alone could not agree; the first member makes backups, if these are scheduled
 //!   stage 3   balancers pass connections on to all members, as soon as these serve
 //!   last      what a node is not to run any more is stopped
 //! ```
@@ -20,7 +20,7 @@ use super::ports;
 use super::roles::{GLB, MYSQL, plays};
 use super::settings::MysqlSettings;
 use crate::api::NodeVolume;
-use crate::api::mysql::Restored;
+use crate::api::mysql::{Restored, Schedule};
 use crate::rpc::RpcCall;
 use crate::service::error::MethodError;
 use crate::service::plan::{Action, Deed, NodePlan, Part, PlanInput, StopCall};
@@ -35,6 +35,15 @@ struct Cluster<'a> {
     variables: Option<&'a BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     restored: Option<&'a Restored>,
+    // What older programs did not say is not said where it says nothing: no node is told anew.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls: bool,
+}
+
+/// The parameters of `set_backup_schedule`.
+#[derive(Serialize)]
+struct Backups<'a> {
+    schedule: &'a Schedule,
 }
 
 /// The parameters of `start_glbd`.
@@ -52,6 +61,7 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
     let of_role = |role| input.nodes.iter().filter(move |node| plays(node, role));
     let members: Vec<Ipv4Addr> = of_role(MYSQL).map(address).collect::<Result<_, _>>()?;
     let arbiter = of_role(GLB).next().filter(|_| members.len().is_multiple_of(2)).map(|node| &node.view.id);
+    let first = of_role(MYSQL).next().map(|node| &node.view.id);
     let servers: Vec<String> = members.iter().map(|ip| format!("{ip}:{}", ports::MYSQL)).collect();
     let plan = |node: &NodeRow| {
         let of_members = || Cluster {
@@ -59,12 +69,20 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
             cluster: format!("s{}", node.sid),
             variables: None,
             restored: (settings.restored.number > 0).then_some(&settings.restored),
+            tls: settings.tls,
         };
         let mut parts = Vec::new();
         if plays(node, MYSQL) {
             let cluster = Cluster { variables: Some(&settings.variables), ..of_members() };
             parts.extend(node.view.volumes.iter().map(volume));
             parts.push(part("mysqld", [1, 0], "start_mysqld", &cluster, "stop"));
+        }
+        // One of them makes backups; when it leaves, the next one does.
+        if Some(&node.view.id) == first
+            && let Some(schedule) = &settings.backups
+        {
+            let backups = Backups { schedule };
+            parts.push(part("backups", [2, 2], "set_backup_schedule", &backups, "clear_backup_schedule"));
         }
         if plays(node, GLB) {
             parts.push(part("glb", [3, 3], "start_glbd", &Balancer { nodes: &servers }, "stop"));
@@ -134,6 +152,26 @@ mod tests {
         assert!(parts[0][0].1.contains(r#"["10.0.0.2","10.0.0.3","10.0.0.4"]"#), "{parts:?}");
         assert_eq!(parts[3].len(), 1);
         assert!(parts[3][0].1.contains(r#"["10.0.0.2:3306","10.0.0.3:3306","10.0.0.4:3306"]"#), "{parts:?}");
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_told_and_one_member_makes_backups() {
+        let nodes = [node(2, "mysql"), node(3, "mysql")];
+        let told = |settings: &MysqlSettings| {
+            let settings = Document::of(settings).unwrap();
+            let plans = of(&PlanInput { settings: &settings, nodes: &nodes, code: None }).unwrap();
+            plans
+                .into_iter()
+                .map(|plan| plan.parts.into_iter().map(|part| (part.name, part.wanted)).collect())
+                .collect()
+        };
+        let old: Vec<Vec<(&str, String)>> = told(&MysqlSettings::default());
+        assert_eq!(old[0][0].1, r#"{"nodes":["10.0.0.2","10.0.0.3"],"cluster":"s1","variables":{}}"#);
+        let backups = serde_json::from_str(r#"{"every": "day", "at": "03:00", "keep": 7}"#).unwrap();
+        let new = told(&MysqlSettings { backups: Some(backups), ..MysqlSettings::of_new_service() });
+        assert!(new[0][0].1.contains(r#""tls":true"#));
+        assert_eq!((new[0][1].0, new[1].len()), ("backups", 1));
+        assert_eq!(new[0][1].1, r#"{"schedule":{"every":"day","at":"03:00","keep":7}}"#);
     }
 
     #[test]

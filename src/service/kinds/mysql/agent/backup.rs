@@ -1,12 +1,13 @@
 //! Backups of all data of a member, as the files that they are: made while it serves, and put in the place of its data.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use tokio_util::io::ReaderStream;
 
+use super::backup_store;
 use super::node::MysqlAgent;
-use super::place::Place;
 use crate::service::call::Call;
 use crate::service::error::MethodError;
 use crate::service::reply::Reply;
@@ -28,7 +29,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 pub(super) async fn back_up(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let directory = agent.member("Cannot back up").await?.directory.display().to_string();
-    let words = shell(&agent.place, BACK_UP, &[&agent.place.socket().display().to_string(), &directory]);
+    let words = agent.place.shell(BACK_UP, &[&agent.place.socket().display().to_string(), &directory]);
     let failed = |error: std::io::Error| MethodError::refused(error.to_string());
     let mut all = pipe::output(&words[0], &words[1..]).map_err(failed)?;
     let first = all.next().await.transpose().map_err(failed)?;
@@ -41,21 +42,25 @@ pub(super) async fn take_backup(agent: Arc<MysqlAgent>, mut call: Call) -> Resul
     let backup = call.file("backup")?;
     let number = call.params.positive("number")?;
     call.finish()?;
-    let directory = agent.member("Cannot restore").await?.directory.display().to_string();
-    let words = shell(&agent.place, UNPACK, &[&number.to_string(), &directory]);
+    let directory = agent.member("Cannot restore").await?.directory;
+    unpack(&agent, backup.path(), number, &directory).await
+}
+
+/// `use_backup`: the same with a backup that is kept here.
+pub(super) async fn use_backup(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let name = call.params.string("name")?;
+    let number = call.params.positive("number")?;
+    call.finish()?;
+    let directory = agent.member("Cannot restore").await?.directory;
+    let file = backup_store::find(&directory, &name).await?;
+    unpack(&agent, &file, number, &directory).await
+}
+
+async fn unpack(agent: &MysqlAgent, backup: &Path, number: i64, directory: &Path) -> Result<Reply, MethodError> {
+    let words = agent.place.shell(UNPACK, &[&number.to_string(), &directory.display().to_string()]);
     let failed = |error: std::io::Error| MethodError::refused(error.to_string());
-    let file = tokio::fs::File::open(backup.path()).await.map_err(failed)?;
+    let file = tokio::fs::File::open(backup).await.map_err(failed)?;
     let pieces = ReaderStream::with_capacity(file, PIECE_BYTES);
     pipe::input(&words[0], &words[1..], pieces).await.map_err(failed)?;
     Ok(Reply::nothing())
-}
-
-/// Returns a fixed script as the members' account runs it, with values that it takes as they are.
-fn shell(place: &Place, script: &str, values: &[&str]) -> Vec<String> {
-    let account = place.user().map(|account| {
-        [format!("--reuid={account}"), format!("--regid={account}"), "--init-groups".to_owned(), "--".to_owned()]
-    });
-    let changed = account.map(|words| std::iter::once("setpriv".to_owned()).chain(words)).into_iter().flatten();
-    let bash = ["bash", "-o", "pipefail", "-c", script, "backup"].map(str::to_owned);
-    changed.chain(bash).chain(values.iter().map(|value| (*value).to_owned())).collect()
 }

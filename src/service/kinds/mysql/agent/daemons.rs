@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::super::ports;
 use super::memory::Memory;
 use super::place::Place;
+use super::tls::TlsFiles;
 use super::wanted::{Cluster, Member, Wanted};
 use crate::service::error::MethodError;
 use crate::supervise::daemon::{
@@ -44,6 +46,8 @@ const GRACE: Duration = Duration::from_secs(45);
 const FOR_EVER: u32 = u32::MAX;
 /// The number by which the program that starts a member is told to start it anew.
 const BEGIN: &str = "CONPAAS_BEGIN";
+/// Tells programs apart that talk by TLS; of one without data the value tells certificates apart.
+const TLS: &str = "CONPAAS_TLS";
 
 /// What the files of a member are filled with.
 #[derive(Serialize)]
@@ -62,6 +66,14 @@ struct MemberValues<'a> {
     has_backup: &'a str,
     memory: Memory,
     variables: Vec<Variable<'a>>,
+    tls: Option<TlsValues>,
+}
+
+/// Where the certificates are that the files name.
+#[derive(Serialize)]
+struct TlsValues {
+    node: PathBuf,
+    authority: PathBuf,
 }
 
 #[derive(Serialize)]
@@ -101,7 +113,11 @@ fn member(wanted: &Member, place: &Place, memory: Memory) -> Result<Daemon, Meth
     installed("mariadbd")?;
     let files = member_files(wanted, place, memory)?;
     let words = ["start", "galera.cnf"].map(|file| format!("{CONFIGURATION}/{file}"));
-    let environment = vec![(BEGIN.to_owned(), format!("{}.{}", wanted.restored.number, wanted.n_begins))];
+    let mut environment = vec![(BEGIN.to_owned(), format!("{}.{}", wanted.restored.number, wanted.n_begins))];
+    if wanted.cluster.tls {
+        // Its servers start anew when the members begin to talk by it.
+        environment.push((TLS.to_owned(), "yes".to_owned()));
+    }
     let launch = launch(PathBuf::from("/bin/sh"), words.into(), environment, place.user());
     Ok(Daemon {
         name: name(MYSQLD),
@@ -118,7 +134,8 @@ fn member(wanted: &Member, place: &Place, memory: Memory) -> Result<Daemon, Meth
 }
 
 fn member_files(wanted: &Member, place: &Place, memory: Memory) -> Result<Vec<ConfigurationFile>, MethodError> {
-    let Cluster { name, members } = &wanted.cluster;
+    let Cluster { name, members, tls } = &wanted.cluster;
+    let files = TlsFiles::of(place);
     let is_alone = members.iter().all(|member| *member == place.my_ip);
     let values = MemberValues {
         directory: &wanted.directory,
@@ -135,6 +152,7 @@ fn member_files(wanted: &Member, place: &Place, memory: Memory) -> Result<Vec<Co
         has_backup: if wanted.restored.at == place.my_ip.to_string() { "yes" } else { "no" },
         memory,
         variables: wanted.variables.iter().map(|(name, value)| Variable { name, value }).collect(),
+        tls: tls.then_some(TlsValues { node: files.node, authority: files.authority }),
     };
     ["galera.cnf", "start", "accounts.sql"].into_iter().map(|file| rendered(file, &values, place.user())).collect()
 }
@@ -168,14 +186,25 @@ fn balancer(nodes: &[SocketAddrV4], place: &Place) -> Result<Daemon, MethodError
 fn arbitrator(cluster: &Cluster, place: &Place) -> Result<Daemon, MethodError> {
     let program = installed("garbd")?;
     let members: Vec<String> = cluster.members.iter().map(|ip| format!("{ip}:{}", ports::CLUSTER)).collect();
-    let listen = format!("gmcast.listen_addr=tcp://{}:{}", place.my_ip, ports::CLUSTER);
+    let mut options = format!("gmcast.listen_addr=tcp://{}:{}", place.my_ip, ports::CLUSTER);
+    let mut environment = Vec::new();
+    if cluster.tls {
+        let TlsFiles { node, authority } = TlsFiles::of(place);
+        let (node_file, authority) = (node.display(), authority.display());
+        options.push_str(&format!(
+            ";socket.ssl=yes;socket.ssl_key={node_file};socket.ssl_cert={node_file};socket.ssl_ca={authority}"
+        ));
+        // It reads its certificate when it starts.
+        let read = std::fs::read(&node).unwrap_or_default();
+        environment.push((TLS.to_owned(), digest(&read)));
+    }
     let words =
-        ["-a", &format!("gcomm://{}", members.join(",")), "-g", &cluster.name, "-n", "arbitrator", "-o", &listen]
+        ["-a", &format!("gcomm://{}", members.join(",")), "-g", &cluster.name, "-n", "arbitrator", "-o", &options]
             .map(str::to_owned)
             .into();
     Ok(Daemon {
         name: name(GARBD),
-        launch: launch(program, words, Vec::new(), place.user()),
+        launch: launch(program, words, environment, place.user()),
         configuration: Vec::new(),
         check: None,
         readiness: Readiness { probe: Probe::Tcp((place.my_ip, ports::CLUSTER).into()), limit: READY_LIMIT },
@@ -184,6 +213,10 @@ fn arbitrator(cluster: &Cluster, place: &Place) -> Result<Daemon, MethodError> {
         pauses: Pauses::default(),
         n_tries: FOR_EVER,
     })
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn name(name: &str) -> crate::supervise::daemon::DaemonName {
@@ -249,7 +282,7 @@ mod tests {
     fn wanted(members: &[u8]) -> Member {
         let members = members.iter().map(|last| Ipv4Addr::new(10, 0, 0, *last)).collect();
         Member {
-            cluster: Cluster { name: "s1".to_owned(), members },
+            cluster: Cluster { name: "s1".to_owned(), members, tls: true },
             variables: BTreeMap::from([("wait_timeout".to_owned(), "600".to_owned())]),
             directory: "/media/mysql-1/mysql".into(),
             restored: crate::api::mysql::Restored::default(),

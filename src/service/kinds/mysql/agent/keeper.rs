@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::daemons;
 use super::place::Place;
+use super::tls;
 use super::wanted::Wanted;
 use crate::service::error::MethodError;
 use crate::service::wanted_file::WantedFile;
@@ -126,6 +127,9 @@ impl Keeper {
         let keeper = Arc::clone(self);
         let daemons = sys::blocking(move || {
             let wanted = keeper.file.read()?;
+            if wanted.uses_tls() {
+                tls::place_certificate(&keeper.place)?;
+            }
             daemons::of(&wanted, &keeper.place)
         })
         .await;

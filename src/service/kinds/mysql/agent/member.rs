@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
+use super::backup_store;
 use super::place::Place;
 use super::sql;
 use crate::api::mysql::{Load, MemberState, Position, Stage};
@@ -66,6 +67,7 @@ impl Observer {
             waits_s: seen.waits_since.map_or(0, |since| since.elapsed().as_secs()),
             n_failures: status.map_or(0, |status| status.n_failures),
             reason: status.and_then(|status| status.reason.clone()),
+            last_backup: backup_store::last(directory).await,
         }
     }
 
@@ -135,6 +137,7 @@ fn absent() -> MemberState {
         waits_s: 0,
         n_failures: 0,
         reason: None,
+        last_backup: None,
     }
 }
 

@@ -1,20 +1,17 @@
 //! The methods of the agents of mysql services.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
 
 use super::daemons::MYSQLD;
 use super::node::MysqlAgent;
 use super::wanted::{Cluster, Member, Wanted};
-use super::{account, backup, load, member, sql};
-use crate::api::mysql::{Restored, Stage};
+use super::{account, backup, begin, kept_backups, load, member, sql};
+use crate::api::mysql::{Restored, Schedule, Stage};
 use crate::api::params::bad;
 use crate::service::call::Call;
 use crate::service::error::MethodError;
@@ -22,14 +19,12 @@ use crate::service::method::{Method, get, post, upload};
 use crate::service::reply::Reply;
 use crate::service::volume::{mount_volume, unmount_volume};
 use crate::sys;
-use crate::sys::file::FileError;
-use crate::sys::process::ProcessId;
 
 pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
     post("mount_volume", |agent, call| Box::pin(mount_volume(agent.volumes.clone(), call))),
     post("unmount_volume", |agent, call| Box::pin(unmount_volume(agent.volumes.clone(), call))),
     post("start_mysqld", |agent, call| Box::pin(start_mysqld(agent, call))),
-    post("begin_cluster", |agent, call| Box::pin(begin_cluster(agent, call))),
+    post("begin_cluster", |agent, call| Box::pin(begin::begin_cluster(agent, call))),
     get("get_member_state", |agent, call| Box::pin(get_member_state(agent, call))),
     post("stop", |agent, call| Box::pin(stop(agent, call, |wanted| *wanted = Wanted::default()))),
     post("set_password", |agent, call| Box::pin(set_password(agent, call))),
@@ -40,6 +35,10 @@ pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
     get("dump", |agent, call| Box::pin(load::dump(agent, call))),
     get("backup", |agent, call| Box::pin(backup::back_up(agent, call))),
     upload("take_backup", |agent, call| Box::pin(backup::take_backup(agent, call))),
+    post("use_backup", |agent, call| Box::pin(backup::use_backup(agent, call))),
+    get("list_backups", |agent, call| Box::pin(kept_backups::list(agent, call))),
+    post("set_backup_schedule", |agent, call| Box::pin(set_backup_schedule(agent, call))),
+    post("clear_backup_schedule", |agent, call| Box::pin(clear_backup_schedule(agent, call))),
     post("start_glbd", |agent, call| Box::pin(start_glbd(agent, call))),
     post("add_glbd_nodes", |agent, call| Box::pin(add_glbd_nodes(agent, call))),
     post("remove_glbd_nodes", |agent, call| Box::pin(remove_glbd_nodes(agent, call))),
@@ -48,8 +47,6 @@ pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
     get("getLoad", |agent, call| Box::pin(get_load(agent, call))),
     get("get_figures", |agent, call| Box::pin(get_figures(agent, call))),
 ];
-/// A member that begins has this time before it is told again.
-const BEGIN_PAUSE: Duration = Duration::from_secs(120);
 
 /// Takes such a parameter, which may be left out.
 fn take_or<T: DeserializeOwned>(call: &mut Call, name: &str, default: T) -> Result<T, MethodError> {
@@ -60,7 +57,8 @@ fn take_or<T: DeserializeOwned>(call: &mut Call, name: &str, default: T) -> Resu
 /// Takes a cluster; one whose name could mean something in a configuration is refused by the template.
 fn take_cluster(call: &mut Call) -> Result<Cluster, MethodError> {
     let members: Vec<Ipv4Addr> = take_or(call, "nodes", Vec::new())?;
-    Ok(Cluster { name: call.params.string("cluster")?, members })
+    let tls = take_or(call, "tls", false)?;
+    Ok(Cluster { name: call.params.string("cluster")?, members, tls })
 }
 
 async fn start_mysqld(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
@@ -76,9 +74,9 @@ async fn start_mysqld(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, M
     };
     let is_source = restored.at == agent.place.my_ip.to_string();
     if is_source && before.as_ref().is_some_and(|member| member.restored.number < restored.number) {
-        *agent.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        begin::note_begun(&agent);
     }
-    let n_begins = before.map_or(0, |member| member.n_begins);
+    let n_begins = begin::n_begins(&agent, before.as_ref(), &cluster).await?;
     let member = Member { cluster, variables, directory, n_begins, restored };
     agent.keeper.change(|wanted| wanted.member = Some(member)).await?;
     Ok(Reply::nothing())
@@ -95,44 +93,6 @@ async fn new_directory(agent: &Arc<MysqlAgent>) -> Result<PathBuf, MethodError> 
         Ok(directory)
     })
     .await
-}
-
-/// Begins the cluster with the data of this node; the manager knows that no other member has more.
-async fn begin_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
-    call.finish()?;
-    let member = agent.member("Cannot begin a cluster").await?;
-    let mark = member.directory.join("bootstrap");
-    // Who has no others begins by itself; somebody who is there already is not ended.
-    let is_alone = member.cluster.members.iter().all(|ip| *ip == agent.place.my_ip);
-    if is_alone || agent.observer.state(&agent.place, Some(member.directory.as_path()), None).await.stage.is_serving() {
-        return Ok(Reply::nothing());
-    }
-    let begun = *agent.begun.lock().unwrap_or_else(PoisonError::into_inner);
-    if begun.is_some_and(|begun| begun.elapsed() < BEGIN_PAUSE) {
-        return Ok(Reply::nothing());
-    }
-    let owner = Arc::clone(&agent);
-    sys::blocking(move || {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&mark);
-        let made = file.and_then(|file| file.sync_all());
-        made.map_err(|error| FileError::new("write", &mark, error))?;
-        owner.place.own(&mark)
-    })
-    .await?;
-    // A server that looks for others hears no signal but this one, and has nothing in its hands.
-    let process = agent.keeper.status(MYSQLD).and_then(|status| status.process);
-    if let Some(server) = process.and_then(ProcessId::of) {
-        server.signal(Signal::SIGKILL);
-    }
-    let begin = |wanted: &mut Wanted| {
-        if let Some(member) = &mut wanted.member {
-            member.n_begins += 1;
-        }
-    };
-    agent.keeper.change(begin).await?;
-    *agent.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    tracing::info!(target: "conpaas.core.agent", "This node begins the cluster");
-    Ok(Reply::nothing())
 }
 
 async fn get_member_state(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
@@ -189,6 +149,17 @@ async fn set_variable(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, M
     };
     agent.keeper.change(kept).await?;
     Ok(Reply::nothing())
+}
+
+async fn set_backup_schedule(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let schedule: Schedule = call.structure("schedule")?;
+    call.finish()?;
+    kept_backups::set_schedule(agent, Some(schedule)).await
+}
+
+async fn clear_backup_schedule(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    kept_backups::set_schedule(agent, None).await
 }
 
 async fn start_glbd(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {

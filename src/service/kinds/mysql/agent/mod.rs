@@ -10,9 +10,13 @@
 
 mod account;
 mod backup;
+mod backup_store;
+mod begin;
+mod certificate;
 mod daemons;
 mod health;
 mod keeper;
+mod kept_backups;
 mod load;
 mod member;
 mod memory;
@@ -20,6 +24,7 @@ mod methods;
 mod node;
 mod place;
 mod sql;
+mod tls;
 mod wanted;
 
 use std::sync::{Arc, Mutex};
@@ -84,7 +89,9 @@ impl AgentKind for MysqlAgent {
         let stopping = || self.tasks.stopping();
         self.tasks.spawn("keeper", Arc::clone(&self.keeper).run(stopping()));
         self.tasks.spawn("health", health::serve(self.place.clone(), Arc::clone(&self.observer), stopping()));
+        self.tasks.spawn("certificate", certificate::keep_renewed(Arc::clone(&self), stopping()));
         self.volumes.resume().await;
         self.keeper.again();
+        self.tasks.spawn("backups", kept_backups::keep(Arc::clone(&self), stopping()));
     }
 }

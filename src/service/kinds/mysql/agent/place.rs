@@ -25,6 +25,8 @@ pub(super) struct Place {
     pub account: String,
     /// Whether programs have to be started as another account than this process.
     pub has_accounts: bool,
+    /// Where the node's certificate is.
+    pub certificates: PathBuf,
     /// Where data is if the node has no volume.
     own_disk: PathBuf,
     /// Where volumes are.
@@ -41,6 +43,7 @@ impl Place {
             my_ip: base.my_ip,
             account: if has_accounts { ACCOUNT.to_owned() } else { own.unwrap_or_else(|| ACCOUNT.to_owned()) },
             has_accounts,
+            certificates: base.rooted(&base.cert_dir),
             own_disk: base.rooted(&base.var_cache).join("mysql"),
             media: base.rooted("/media"),
         }
@@ -98,6 +101,16 @@ impl Place {
         account::give(path, &account)
     }
 
+    /// Returns a fixed script as the account runs it, with values that it takes as they are.
+    pub(super) fn shell(&self, script: &str, values: &[&str]) -> Vec<String> {
+        let account = self.user().map(|account| {
+            [format!("--reuid={account}"), format!("--regid={account}"), "--init-groups".to_owned(), "--".to_owned()]
+        });
+        let changed = account.map(|words| std::iter::once("setpriv".to_owned()).chain(words)).into_iter().flatten();
+        let bash = ["bash", "-o", "pipefail", "-c", script, "backup"].map(str::to_owned);
+        changed.chain(bash).chain(values.iter().map(|value| (*value).to_owned())).collect()
+    }
+
     /// Lets the log be found where ConPaaS 2.0 has it. Blocking.
     ///
     /// # Errors
@@ -124,6 +137,7 @@ impl Place {
             my_ip,
             account: ACCOUNT.to_owned(),
             has_accounts: true,
+            certificates: "/etc/cpsagent/certs".into(),
             own_disk: "/var/cache/cpsagent/mysql".into(),
             media: "/media".into(),
         }

@@ -3,9 +3,13 @@
 # The position of its data is found out before every start, so that members can be compared, and the data goes on
 # counting from there.
 set -eu
-defaults=$1
 directory={{ directory }}
 run={{ run }}
+# MariaDB tells the real path of its configuration to the programs that copy its data to new members, as long as it runs.
+# The agent's file is gone after two changes; this one stays until the next start.
+defaults=$run/mariadb.cnf
+cp "$1" "$defaults.new"
+mv "$defaults.new" "$defaults"
 is_alone={{ is_alone }}
 data=$directory/data
 
@@ -40,7 +44,7 @@ if [ "$begins" ] && [ ! -e "$data/ibdata1" ]; then
     mkdir -m 700 "$directory/data.new"
     # Without --force it asks for the name of this machine in the whole net.
     mariadb-install-db --defaults-file="$defaults" --force --skip-test-db --auth-root-authentication-method=socket \
-        --wsrep-on=OFF --datadir="$directory/data.new" --extra-file="${defaults%/*}/accounts.sql" >"$run/install.log" 2>&1 || {
+        --wsrep-on=OFF --datadir="$directory/data.new" --extra-file="${1%/*}/accounts.sql" >"$run/install.log" 2>&1 || {
         cat "$run/install.log" >&2
         exit 1
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::mysql::Restored;
+use crate::api::mysql::{Restored, Schedule};
 
 /// What a node is to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,16 @@ pub(super) struct Wanted {
     pub balancer: Option<Vec<SocketAddrV4>>,
     /// A member without data.
     pub arbitrator: Option<Cluster>,
+    /// When this node makes backups by itself.
+    pub backup_schedule: Option<Schedule>,
+}
+
+impl Wanted {
+    /// Returns whether a program of this node uses the node's certificate.
+    pub(super) fn uses_tls(&self) -> bool {
+        let clusters = self.member.as_ref().map(|member| &member.cluster).into_iter().chain(&self.arbitrator);
+        clusters.into_iter().any(|cluster| cluster.tls)
+    }
 }
 
 /// A member of the cluster.
@@ -43,4 +53,7 @@ pub(super) struct Cluster {
     pub name: String,
     /// All members that have data.
     pub members: Vec<Ipv4Addr>,
+    /// Whether they talk with each other by TLS. All of them do, or none.
+    #[serde(default)]
+    pub tls: bool,
 }

@@ -1,0 +1,98 @@
+//! Beginning the cluster with the data of this node.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::daemons::MYSQLD;
+use super::node::MysqlAgent;
+use super::place::Place;
+use super::wanted::{Cluster, Member, Wanted};
+use crate::service::call::Call;
+use crate::service::error::MethodError;
+use crate::service::reply::Reply;
+use crate::sys;
+use crate::sys::file::{self, FileError};
+use crate::sys::process::ProcessId;
+
+/// A member that begins has this time before it is told again.
+const BEGIN_PAUSE: Duration = Duration::from_secs(120);
+
+/// `begin_cluster`: the manager knows that no other member has more data.
+pub(super) async fn begin_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let member = agent.member("Cannot begin a cluster").await?;
+    if agent.observer.is_serving(&agent.place).await {
+        return Ok(Reply::nothing());
+    }
+    // Who has no others begins by itself, and has its time for that.
+    if is_alone(&agent.place, &member.cluster) {
+        agent.begun.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+    }
+    let begun = *agent.begun.lock().unwrap_or_else(PoisonError::into_inner);
+    if begun.is_some_and(|begun| begun.elapsed() < BEGIN_PAUSE) {
+        return Ok(Reply::nothing());
+    }
+    let (owner, mark) = (Arc::clone(&agent), member.directory.join("bootstrap"));
+    sys::blocking(move || set_mark(&owner.place, &mark)).await?;
+    end_searching_server(&agent);
+    let begin = |wanted: &mut Wanted| {
+        if let Some(member) = &mut wanted.member {
+            member.n_begins += 1;
+        }
+    };
+    agent.keeper.change(begin).await?;
+    note_begun(&agent);
+    tracing::info!(target: "conpaas.core.agent", "This node begins the cluster");
+    Ok(Reply::nothing())
+}
+
+/// Returns the number by which a member's server starts that is to be in `cluster`. If others that were in it are gone and
+/// nobody serves, it looks for them no longer; one that is the only one left starts anew.
+pub(super) async fn n_begins(
+    agent: &MysqlAgent,
+    before: Option<&Member>,
+    cluster: &Cluster,
+) -> Result<u64, MethodError> {
+    let Some(before) = before else { return Ok(0) };
+    let are_all_left = before.cluster.members.iter().all(|ip| cluster.members.contains(ip));
+    if are_all_left || agent.observer.is_serving(&agent.place).await {
+        return Ok(before.n_begins);
+    }
+    let memory = before.directory.join("data/gvwstate.dat");
+    sys::blocking(move || file::ensure_absent(&memory)).await?;
+    if !is_alone(&agent.place, cluster) {
+        return Ok(before.n_begins);
+    }
+    end_searching_server(agent);
+    note_begun(agent);
+    Ok(before.n_begins + 1)
+}
+
+/// Notes that a server begins now: its first start makes tables, or takes a backup, which takes a while.
+pub(super) fn note_begun(agent: &MysqlAgent) {
+    *agent.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+}
+
+fn is_alone(place: &Place, cluster: &Cluster) -> bool {
+    cluster.members.iter().all(|ip| *ip == place.my_ip)
+}
+
+/// A server that looks for others hears no signal but this one, and has nothing in its hands.
+fn end_searching_server(agent: &MysqlAgent) {
+    let process = agent.keeper.status(MYSQLD).and_then(|status| status.process);
+    if let Some(server) = process.and_then(ProcessId::of) {
+        server.signal(Signal::SIGKILL);
+    }
+}
+
+/// Blocking.
+fn set_mark(place: &Place, mark: &Path) -> Result<(), MethodError> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(mark);
+    let made = file.and_then(|file| file.sync_all());
+    made.map_err(|error| FileError::new("write", mark, error))?;
+    place.own(mark)
+}
