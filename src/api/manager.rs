@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
 use super::agent::{InOrder, ScriptStatus};
 use super::python::{dict_order, serialize_dict};
@@ -123,7 +124,7 @@ pub(crate) struct ServiceNode {
     pub role: String,
     /// What the node is, in its kind's own words (`is_master`).
     #[serde(flatten)]
-    pub flags: BTreeMap<String, bool>,
+    pub flags: BTreeMap<String, Value>,
     /// `<cloud><vmid>`.
     pub id: String,
     /// The internal name of the cloud.
@@ -307,7 +308,7 @@ fn serialize_agents<S: Serializer>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     /// Reads a recorded answer as `T` and writes it again.
     fn rewritten<T: Serialize + serde::de::DeserializeOwned>(answer: &Value) -> Value {
@@ -339,6 +340,6 @@ mod tests {
         }});
         assert_eq!(rewritten::<NodeInfo>(&info), info);
         let read: NodeInfo = serde_json::from_value(info).unwrap();
-        assert_eq!(read.node.flags, BTreeMap::from([("is_master".to_owned(), true)]));
+        assert_eq!(read.node.flags, BTreeMap::from([("is_master".to_owned(), Value::Bool(true))]));
     }
 }

@@ -18,6 +18,7 @@ mod hint;
 mod invocation;
 mod kind;
 mod manual;
+mod old_names;
 mod output;
 mod role;
 mod site;
@@ -151,9 +152,7 @@ fn of_role_and_group(program: &str, words: &[String]) -> Option<ExitCode> {
         return None;
     }
     let usage = argparse::usage(&format!("{program} {name}"), both);
-    Some(ExitCode::from(
-        PLAIN.usage_error(&usage, &argparse::invalid_sub_command(both, first, Some(hint::of_sub_command))),
-    ))
+    Some(ExitCode::from(PLAIN.usage_error(&usage, &argparse::invalid_sub_command(both, first, hint::of_sub_command))))
 }
 
 fn version(program: &str) -> ExitCode {

@@ -12,7 +12,7 @@ use super::log_file::{AGENT_LOG, LogFile};
 use super::reply::Reply;
 use super::role::Roles;
 use super::settings::Document;
-use crate::api::manager::{NodeInfo, NodeList, ServiceInfo, ServiceNode};
+use crate::api::manager::{LogView, NodeInfo, NodeList, ServiceInfo, ServiceNode};
 use crate::api::texts;
 use crate::config::ManagerConfig;
 use crate::model::{ServiceEvent, ServiceId, State};
@@ -131,25 +131,37 @@ impl ServiceContext {
     /// No such node, or the database fails.
     pub(crate) async fn node_info(
         &self,
-        mut call: Call,
+        call: Call,
         logs: fn(role: &str) -> &'static [LogFile],
         flags: fn(&NodeRow) -> BTreeMap<String, bool>,
     ) -> Result<Reply, MethodError> {
-        let nodes = self.nodes().await?;
-        let node = take_node(&mut call, "serviceNodeId", &nodes)?;
-        call.finish()?;
-        let logs = std::iter::once(&AGENT_LOG).chain(logs(&node.role)).map(LogFile::view).collect();
-        let view = node.view.clone();
+        let (node, logs) = self.take_shown_node(call, logs).await?;
         let shown = ServiceNode {
-            id: view.id,
-            ip: view.ip,
-            vmid: view.vmid,
-            cloud: view.cloud_name,
-            role: node.role.clone(),
             logs,
-            flags: flags(node),
+            flags: flags(&node).into_iter().map(|(name, is_so)| (name, is_so.into())).collect(),
+            id: node.view.id,
+            ip: node.view.ip,
+            vmid: node.view.vmid,
+            cloud: node.view.cloud_name,
+            role: node.role,
         };
         Ok(Reply::of(&NodeInfo { node: shown }))
+    }
+
+    /// Takes the parameter of `get_node_info`; returns the node and the logs that it offers.
+    ///
+    /// # Errors
+    /// As [`ServiceContext::node_info`].
+    pub(crate) async fn take_shown_node(
+        &self,
+        mut call: Call,
+        logs: fn(role: &str) -> &'static [LogFile],
+    ) -> Result<(NodeRow, Vec<LogView>), MethodError> {
+        let nodes = self.nodes().await?;
+        let node = take_node(&mut call, "serviceNodeId", &nodes)?.clone();
+        call.finish()?;
+        let logs = std::iter::once(&AGENT_LOG).chain(logs(&node.role)).map(LogFile::view).collect();
+        Ok((node, logs))
     }
 
     /// Where its code versions lie.

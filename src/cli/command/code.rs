@@ -115,7 +115,7 @@ impl CodeCommand {
                 enable(run, &found, name, enable_method, &code.code_version).await
             }
             CodeCommand::DeleteCode(code) => {
-                delete_code(session, &code.names.find(session, kind).await?, name, &code.code_version).await
+                delete_code(run, &code.names.find(session, kind).await?, name, &code.code_version).await
             }
         }
     }
@@ -174,7 +174,8 @@ pub(crate) async fn send(
 ) -> Result<CodeVersionId, Failure> {
     let progress = run.printer.begin_upload(path);
     let version = progress.while_sending(run.session.upload_code(found, path, name, progress.sent())).await?;
-    for note in &version.notes {
+    // The old names say what they always said; the manager's log has the notes as well.
+    for note in version.notes.iter().filter(|_| !run.has_old_name) {
         run.printer.note(&format!("Note: {note}."));
     }
     Ok(version)
@@ -229,14 +230,18 @@ fn file_name(uploaded: &str) -> Result<PathBuf, Failure> {
     name.ok_or_else(|| Failure::said("the code version has no file name to write it to"))
 }
 
-async fn delete_code(session: &Session, found: &FoundService, kind: &str, version: &str) -> Result<Reply, Failure> {
-    session.delete_code(found, version).await.map_err(|failure| unknown_version(failure, found, kind, version))?;
+async fn delete_code(run: &Invocation, found: &FoundService, kind: &str, version: &str) -> Result<Reply, Failure> {
+    let deleted = run.session.delete_code(found, version).await;
+    deleted.map_err(|failure| unknown_version(run, failure, found, kind, version))?;
     Ok(Reply::done(format!("Code version '{version}' deleted.")))
 }
 
-/// The manager's own words show all versions as Python writes them.
-fn unknown_version(failure: Failure, found: &FoundService, kind: &str, version: &str) -> Failure {
-    if !failure.text.starts_with("Parameter 'codeVersionId': '") || !failure.text.contains("' must be one of ") {
+/// The manager's own words show all versions as Python writes them. The old names pass them on.
+fn unknown_version(run: &Invocation, failure: Failure, found: &FoundService, kind: &str, version: &str) -> Failure {
+    if run.has_old_name
+        || !failure.text.starts_with("Parameter 'codeVersionId': '")
+        || !failure.text.contains("' must be one of ")
+    {
         return failure;
     }
     let (aid, sid) = (found.application, found.service);
@@ -258,7 +263,7 @@ pub(crate) async fn enable(
     version: &str,
 ) -> Result<Reply, Failure> {
     let begun = run.session.enable_code(found, method, version).await;
-    let operation = begun.map_err(|failure| unknown_version(failure, found, kind, version))?;
+    let operation = begun.map_err(|failure| unknown_version(run, failure, found, kind, version))?;
     let words = format!("Enabling code version '{version}'... ");
     let ends = &[State::Init, State::Stopped, State::Running];
     wait::for_service(run, found, &words, Awaited { operation: &operation, ends }).await

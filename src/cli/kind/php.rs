@@ -5,6 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::api::python::dict_order;
 use crate::api::web::{Cdn, PhpConfiguration};
 use crate::cli::command::care::CareCommand;
 use crate::cli::command::code::CodeCommand;
@@ -128,12 +129,13 @@ async fn get_php_config(session: &Session, names: &ServiceNames) -> Result<Reply
     };
     let autoscaling = if *autoscaling { "True" } else { "False" };
     let mut lines = vec![
-        format!("autoscaling: {autoscaling}"),
         format!("cdn: {cdn}"),
         format!("codeVersionId: {code_version}"),
+        format!("autoscaling: {autoscaling}"),
         "phpconf:".to_owned(),
     ];
-    lines.extend(phpconf.iter().map(|(key, value)| format!("\t{key}: {value}")));
+    let values = dict_order(phpconf.iter().collect(), |(key, _)| *key);
+    lines.extend(values.into_iter().map(|(key, value)| format!("\t{key}: {value}")));
     Ok(Reply::lines(&lines, &configuration))
 }
 

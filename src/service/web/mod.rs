@@ -16,7 +16,9 @@ pub(crate) mod war;
 use super::care::Care;
 
 pub(crate) use logs::{java_logs, php_logs};
-pub(crate) use methods::{SiteSettings, Weights, get_node_info, list_nodes, start_counts, update_weights, with_nodes};
+pub(crate) use methods::{
+    SiteSettings, Weights, get_node_info, list_nodes, migrate_nodes, start_counts, update_weights, with_nodes,
+};
 pub(crate) use roles::{PROXY, ROLES, check_addition, check_removal};
 
 /// Where proxies listen.

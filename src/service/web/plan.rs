@@ -13,6 +13,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::methods::weight_of;
 use super::roles::{BACKEND, PROXY, ROLES, WEB};
 use super::{PROXY_PORT, WEB_PORT, Weights};
 use crate::api::web::{HttpProxy, Server};
@@ -97,10 +98,8 @@ impl Site<'_> {
     }
 
     fn servers(&self, role: &'static str, port: u16, weights: &Weights) -> Result<Vec<Server>, MethodError> {
-        let server = |node: &NodeRow| {
-            let weight = weights.get(&node.view.id).copied().unwrap_or(1);
-            Ok(Server { ip: address(node)?, port, weight })
-        };
+        let server =
+            |node: &NodeRow| Ok(Server { ip: address(node)?, port, weight: weight_of(weights, &node.view.id) });
         self.of_role(role).map(server).collect()
     }
 }
@@ -195,10 +194,10 @@ pub(crate) mod tests {
         let nodes = [node("p", 2, "proxyweb"), node("b1", 3, "backend"), node("b2", 4, "backend")];
         let plans = plans(&nodes);
         let proxy: HttpProxy = serde_json::from_str(&plans[0].parts.last().unwrap().wanted).unwrap();
-        assert_eq!(proxy.web_list, [Server { ip: [10, 0, 0, 2].into(), port: 8080, weight: 1 }]);
+        assert_eq!(proxy.web_list, [Server { ip: [10, 0, 0, 2].into(), port: 8080, weight: 100 }]);
         let backends: Vec<(String, u32)> =
             proxy.fpm_list.iter().map(|server| (server.ip.to_string(), server.weight)).collect();
-        assert_eq!(backends, [("10.0.0.3".to_owned(), 1), ("10.0.0.4".to_owned(), 3)]);
+        assert_eq!(backends, [("10.0.0.3".to_owned(), 100), ("10.0.0.4".to_owned(), 3)]);
         assert_eq!(proxy.code_version, "code-a");
     }
 }

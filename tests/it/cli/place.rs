@@ -12,7 +12,8 @@ use tokio::io::AsyncWriteExt;
 
 use super::scripted::{Script, Standin, scripted_director, scripted_manager};
 
-const GROUPS: [&str; 8] = ["tools", "user", "cloud", "director", "application", "service", "generic", "helloworld"];
+const GROUPS: [&str; 10] =
+    ["tools", "user", "cloud", "director", "application", "service", "generic", "helloworld", "php", "java"];
 
 /// What a command gave.
 #[derive(Debug, PartialEq, Eq)]

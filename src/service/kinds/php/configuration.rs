@@ -22,7 +22,7 @@ pub(super) async fn get(service: ServiceContext, call: Call) -> Result<Reply, Me
     let code_version = service.row().await?.active_code.unwrap_or_default();
     let cdn = shown_cdn(settings.cdn);
     let autoscaling = is_autoscaling(&service).await?;
-    Ok(Reply::of(&PhpConfiguration { code_version, phpconf: settings.phpconf, cdn, autoscaling }))
+    Ok(Reply::of(&PhpConfiguration { cdn, code_version, autoscaling, phpconf: settings.phpconf }))
 }
 
 /// `update_php_configuration`: another code version, other values of php.ini, or both.
@@ -59,8 +59,8 @@ pub(super) async fn update(service: ServiceContext, mut call: Call) -> Result<Re
 
 /// `cdn_enable`: the address is kept, whatever `enable` says, as ConPaaS 2.0 does.
 pub(super) async fn cdn_enable(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
-    let _of_no_effect = call.params.required("enable")?;
-    let address = call.params.string("address")?;
+    let _of_no_effect = call.params.boolean("enable")?;
+    let address = call.params.string_or("address", "")?;
     call.finish()?;
     let mut settings: PhpSettings = service.settings().await?.read()?;
     settings.cdn = (!address.is_empty()).then_some(address);

@@ -392,9 +392,10 @@ async fn update_code(agent: Arc<WebAgent>, call: Call, holds: Holds) -> Result<R
     if !agent.has_code(&version).await? {
         code::take(&agent.place, &version, &received).await?;
         let directory = agent.place.www.join(&version);
-        if holds == Holds::WebApplication && !sys::blocking(move || directory.join("WEB-INF").is_dir()).await {
+        if holds == Holds::WebApplication && !sys::blocking(move || war::is_web_application(&directory)).await {
             return Err(MethodError::refused(format!(
-                "code version '{version}' has no directory WEB-INF at its top: push a web application that is built"
+                "code version '{version}' has neither a directory WEB-INF nor a first page at its top: push a web application \
+                 that is built"
             )));
         }
     }
