@@ -19,7 +19,6 @@ mod method;
 mod operation;
 mod push;
 mod run;
-mod tend;
 
 pub(crate) use run::run;
 
