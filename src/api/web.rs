@@ -42,6 +42,29 @@ pub(crate) struct HttpProxy {
     /// The largest request, in megabytes; 0 means any (ours).
     #[serde(default)]
     pub max_body_mb: u32,
+    /// The directory of the code that visitors see; found out by what the code has if it is left out (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_root: Option<String>,
+    /// Lines that the user adds to the configuration of nginx (ours).
+    #[serde(default, skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
+}
+
+/// Lines that the user adds to the configuration of nginx, by the places of ConPaaS 2.0's hook files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Hooks {
+    /// In the block `server` of proxies, as the file `nginx-user-server.conf`.
+    pub server: String,
+    /// In their block `location /`, as the file `nginx-user-rootloc.conf`.
+    pub rootloc: String,
+}
+
+impl Hooks {
+    /// Returns whether nothing is added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.server.is_empty() && self.rootloc.is_empty()
+    }
 }
 
 impl HttpProxy {
@@ -162,6 +185,9 @@ pub(crate) struct PhpConfiguration {
     pub code_version: String,
     /// Whether nodes come and go by themselves.
     pub autoscaling: bool,
+    /// The directory of the code that visitors see (ours); absent while it is found out by what the code has.
+    #[serde(rename = "documentRoot", default, skip_serializing_if = "Option::is_none")]
+    pub document_root: Option<String>,
     /// Values of php.ini by key.
     #[serde(serialize_with = "serialize_dict")]
     pub phpconf: BTreeMap<String, String>,

@@ -287,8 +287,11 @@ impl Session {
         found: &FoundService,
         method: &str,
         version: &str,
+        document_root: Option<&str>,
     ) -> Result<Accepted, Failure> {
-        self.accepted(found.application, code_call(found, method, version)).await
+        let call = code_call(found, method, version);
+        let call = document_root.into_iter().fold(call, |call, root| call.param("documentRoot", root));
+        self.accepted(found.application, call).await
     }
 
     /// Executes a script of a generic service on all nodes.

@@ -112,7 +112,8 @@ impl CodeCommand {
             }
             CodeCommand::EnableCode(code) => {
                 let found = code.names.find(session, kind).await?;
-                enable(run, &found, name, enable_method, &code.code_version).await
+                let new = NewCode { version: &code.code_version, document_root: None };
+                enable(run, &found, name, enable_method, new).await
             }
             CodeCommand::DeleteCode(code) => {
                 delete_code(run, &code.names.find(session, kind).await?, name, &code.code_version).await
@@ -251,6 +252,15 @@ fn unknown_version(run: &Invocation, failure: Failure, found: &FoundService, kin
     ))
 }
 
+/// What is to run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewCode<'a> {
+    /// The code version.
+    pub version: &'a str,
+    /// The directory of it that visitors see, where that changes with it.
+    pub document_root: Option<&'a str>,
+}
+
 /// Makes a code version the one that runs, and waits for it.
 ///
 /// # Errors
@@ -260,9 +270,9 @@ pub(crate) async fn enable(
     found: &FoundService,
     kind: &str,
     method: &str,
-    version: &str,
+    NewCode { version, document_root }: NewCode<'_>,
 ) -> Result<Reply, Failure> {
-    let begun = run.session.enable_code(found, method, version).await;
+    let begun = run.session.enable_code(found, method, version, document_root).await;
     let operation = begun.map_err(|failure| unknown_version(run, failure, found, kind, version))?;
     let words = format!("Enabling code version '{version}'... ");
     let ends = &[State::Init, State::Stopped, State::Running];

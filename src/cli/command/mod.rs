@@ -10,6 +10,7 @@ mod director;
 pub(crate) mod every_service;
 mod local_user;
 pub(crate) mod loss;
+pub(crate) mod nginx_hooks;
 mod nodes;
 mod owned_volume;
 mod pushing;

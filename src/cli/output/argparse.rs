@@ -366,8 +366,8 @@ mod tests {
             ("director", 2),
             ("generic", 33),
             ("helloworld", 18),
-            ("php", 34),
-            ("java", 31),
+            ("php", 37),
+            ("java", 33),
             ("mysql", 23),
         ];
         for (name, count) in counts {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::roles::{self, BACKEND, PROXY, ROLES, WEB};
 use crate::api::params::bad;
 use crate::api::python::dict_order;
-use crate::api::web::{SiteNode, SiteNodeInfo, full_weight};
+use crate::api::web::{Hooks, SiteNode, SiteNodeInfo, full_weight};
 use crate::model::State;
 use crate::service::call::Call;
 use crate::service::change::Change;
@@ -39,6 +39,9 @@ pub(crate) trait SiteSettings: Settings {
 
     /// Returns how many nodes of each role the next start makes.
     fn counts(&mut self) -> &mut Counts;
+
+    /// Returns what its user adds to the configuration of nginx.
+    fn hooks(&mut self) -> &mut Hooks;
 }
 
 /// Returns how many nodes a start makes.

@@ -39,6 +39,8 @@ const METHODS: &[Method<ServiceContext>] = &[
     post("set_self_healing", |service, call| Box::pin(care::set_self_healing(service, call))),
     post("update_nodes_weight", |service, call| Box::pin(web::update_weights::<JavaSettings>(service, call))),
     post("migrate_nodes", |service, call| Box::pin(web::migrate_nodes(service, call))),
+    get("get_nginx_hooks", |service, call| Box::pin(web::get_nginx_hooks::<JavaSettings>(service, call))),
+    upload("set_nginx_hook", |service, call| Box::pin(web::set_nginx_hook::<JavaSettings>(service, call))),
     get("get_configuration", |service, call| Box::pin(get_configuration(service, call))),
     post("update_java_configuration", |service, call| Box::pin(update_java_configuration(service, call))),
 ];

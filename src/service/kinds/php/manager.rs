@@ -37,6 +37,8 @@ const METHODS: &[Method<ServiceContext>] = &[
     post("set_self_healing", |service, call| Box::pin(care::set_self_healing(service, call))),
     post("update_nodes_weight", |service, call| Box::pin(web::update_weights::<PhpSettings>(service, call))),
     post("migrate_nodes", |service, call| Box::pin(web::migrate_nodes(service, call))),
+    get("get_nginx_hooks", |service, call| Box::pin(web::get_nginx_hooks::<PhpSettings>(service, call))),
+    upload("set_nginx_hook", |service, call| Box::pin(web::set_nginx_hook::<PhpSettings>(service, call))),
     get("get_configuration", |service, call| Box::pin(configuration::get(service, call))),
     post("update_php_configuration", |service, call| Box::pin(configuration::update(service, call))),
     post("cdn_enable", |service, call| Box::pin(configuration::cdn_enable(service, call))),
