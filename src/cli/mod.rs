@@ -35,7 +35,7 @@ use output::printer::{PLAIN, ended, write_error, write_out};
 use role::ROLES;
 
 use crate::git;
-use crate::supervise::keeper;
+use crate::supervise::{keeper, terminal};
 
 /// A command that is neither a role nor in a group.
 struct BuiltIn {
@@ -65,6 +65,8 @@ const BUILT_IN: &[BuiltIn] = &[
         tree: None,
         run: |_, words| git::hook(words.first().map(String::as_str).unwrap_or_default()),
     },
+    // An agent runs it for a command that has a terminal.
+    BuiltIn { names: &[terminal::NAME], tree: None, run: |_, words| terminal::run(words) },
     BuiltIn { names: &["version", "-V", "--version"], tree: None, run: |program, _| version(program) },
 ];
 
