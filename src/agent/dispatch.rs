@@ -21,6 +21,8 @@ const METHODS: &[Method<Arc<Own>>] = &[
     get("check_process", |_, call| Box::pin(check_process(call))),
     get("get_log", |own, call| Box::pin(get_log(own, call))),
     post("exec", |own, call| Box::pin(async move { own.execs.exec(call).await })),
+    post("exec_input", |own, call| Box::pin(async move { own.execs.input(call).await })),
+    post("exec_resize", |own, call| Box::pin(async move { own.execs.resize(call).await })),
     post("exec_output", |own, call| Box::pin(async move { own.execs.output(call).await })),
     post("exec_stop", |own, call| Box::pin(async move { own.execs.stop(call).await })),
     post("set_director_url", |own, call| Box::pin(set_director_url(own, call))),

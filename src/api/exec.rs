@@ -1,4 +1,5 @@
-//! A command that is run in a node: `exec`, `exec_output` and `exec_stop`, the same at manager and agent (ours).
+//! A command that is run in a node: `exec`, `exec_input`, `exec_resize`, `exec_output` and `exec_stop`, the same at manager
+//! and agent (ours).
 
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +8,25 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct ExecStarted {
     /// By which its output is asked for.
     pub exec_id: String,
+}
+
+/// The window of who gives a command a terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Terminal {
+    /// How many characters a line has.
+    pub columns: u16,
+    /// How many lines there are.
+    pub rows: u16,
+    /// What it understands, as in `TERM`.
+    pub kind: String,
+}
+
+/// `exec_input`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExecTaken {
+    /// How many bytes the command has room for; the others come again.
+    pub taken: usize,
 }
 
 /// `exec_output`: what the command said behind the cursors, and how it ended once all was told.

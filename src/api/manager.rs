@@ -159,7 +159,7 @@ pub(crate) struct ServiceNode {
     pub role: String,
     /// What the node is, in its kind's own words (`is_master`).
     #[serde(flatten)]
-    pub flags: BTreeMap<String, bool>,
+    pub flags: BTreeMap<String, Value>,
     /// `<cloud><vmid>`.
     pub id: String,
     /// The internal name of the cloud.
@@ -343,7 +343,7 @@ fn serialize_agents<S: Serializer>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     /// Reads a recorded answer as `T` and writes it again.
     fn rewritten<T: Serialize + serde::de::DeserializeOwned>(answer: &Value) -> Value {
@@ -375,6 +375,6 @@ mod tests {
         }});
         assert_eq!(rewritten::<NodeInfo>(&info), info);
         let read: NodeInfo = serde_json::from_value(info).unwrap();
-        assert_eq!(read.node.flags, BTreeMap::from([("is_master".to_owned(), true)]));
+        assert_eq!(read.node.flags, BTreeMap::from([("is_master".to_owned(), Value::Bool(true))]));
     }
 }

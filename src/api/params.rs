@@ -117,9 +117,9 @@ impl Params {
         match value {
             Value::Bool(is_so) => Ok(*is_so),
             value => match value.as_str().map(str::to_ascii_lowercase).as_deref() {
-                Some("true") => Ok(true),
-                Some("false") => Ok(false),
-                _ => Err(self.wrong_type(name, value, "boolean")),
+                Some("yes" | "y" | "true" | "t" | "1") => Ok(true),
+                Some("no" | "n" | "false" | "f" | "0") => Ok(false),
+                _ => Err(self.wrong_type(name, value, "bool")),
             },
         }
     }
@@ -131,6 +131,17 @@ impl Params {
     pub(crate) fn integer(&mut self, name: &str) -> Result<i64, ParamError> {
         let value = self.required(name)?;
         to_int(&value).ok_or_else(|| self.wrong_type(name, &value, "integer"))
+    }
+
+    /// Takes a whole number, also written as text, or returns `default`.
+    ///
+    /// # Errors
+    /// It is there and no whole number.
+    pub(crate) fn integer_or(&mut self, name: &str, default: i64) -> Result<i64, ParamError> {
+        match self.optional(name) {
+            Some(value) => to_int(&value).ok_or_else(|| self.wrong_type(name, &value, "integer")),
+            None => Ok(default),
+        }
     }
 
     /// Takes a whole number above 0, also written as text.

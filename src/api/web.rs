@@ -8,6 +8,8 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use super::environment::Variables;
+use super::manager::LogView;
+use super::python::serialize_dict;
 
 /// A server that a proxy passes requests on to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +18,8 @@ pub(crate) struct Server {
     pub ip: Ipv4Addr,
     /// Its port.
     pub port: u16,
-    /// How many requests it gets for each of another server's; 0 means none.
-    #[serde(rename = "weightBackend", default = "one")]
+    /// How many requests it gets, compared with others; 0 means none.
+    #[serde(rename = "weightBackend", default = "full_weight")]
     pub weight: u32,
 }
 
@@ -41,6 +43,29 @@ pub(crate) struct HttpProxy {
     /// The largest request, in megabytes; 0 means any (ours).
     #[serde(default)]
     pub max_body_mb: u32,
+    /// The directory of the code that visitors see; found out by what the code has if it is left out (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_root: Option<String>,
+    /// Lines that the user adds to the configuration of nginx (ours).
+    #[serde(default, skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
+}
+
+/// Lines that the user adds to the configuration of nginx, by the places of ConPaaS 2.0's hook files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Hooks {
+    /// In the block `server` of proxies, as the file `nginx-user-server.conf`.
+    pub server: String,
+    /// In their block `location /`, as the file `nginx-user-rootloc.conf`.
+    pub rootloc: String,
+}
+
+impl Hooks {
+    /// Returns whether nothing is added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.server.is_empty() && self.rootloc.is_empty()
+    }
 }
 
 impl HttpProxy {
@@ -147,10 +172,10 @@ pub(crate) struct TomcatState {
 /// `get_service_performance`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Performance {
-    /// Requests a second.
-    pub request_rate: u64,
     /// Failed requests a second.
     pub error_rate: u64,
+    /// Requests a second.
+    pub request_rate: u64,
     /// Bytes a second.
     pub throughput: u64,
     /// Milliseconds until the answer.
@@ -160,15 +185,55 @@ pub(crate) struct Performance {
 /// `get_configuration` of a php service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PhpConfiguration {
+    /// The address of a content delivery network.
+    pub cdn: Cdn,
     /// The code version that runs.
     #[serde(rename = "codeVersionId")]
     pub code_version: String,
-    /// Values of php.ini by key.
-    pub phpconf: BTreeMap<String, String>,
-    /// The address of a content delivery network.
-    pub cdn: Cdn,
     /// Whether nodes come and go by themselves.
     pub autoscaling: bool,
+    /// The directory of the code that visitors see (ours); absent while it is found out by what the code has.
+    #[serde(rename = "documentRoot", default, skip_serializing_if = "Option::is_none")]
+    pub document_root: Option<String>,
+    /// Values of php.ini by key.
+    #[serde(serialize_with = "serialize_dict")]
+    pub phpconf: BTreeMap<String, String>,
+}
+
+/// `get_node_info` of a php or java service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SiteNodeInfo {
+    /// The node.
+    #[serde(rename = "serviceNode")]
+    pub node: SiteNode,
+}
+
+/// A node of a php or java service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SiteNode {
+    /// The logs that may be read; the agent's own is the first.
+    pub logs: Vec<LogView>,
+    /// Whether it runs the user's program.
+    pub is_running_backend: bool,
+    /// Its address.
+    pub ip: String,
+    /// How many requests for static files it gets, compared with others.
+    pub weight_web: u32,
+    /// Whether it serves static files.
+    pub is_running_web: bool,
+    /// `<cloud><vmid>`.
+    pub id: String,
+    /// The internal name of the cloud.
+    pub cloud: String,
+    /// Whether it takes requests of visitors.
+    pub is_running_proxy: bool,
+    /// The cloud's id.
+    pub vmid: String,
+    /// Its roles in one word, such as `proxybackendweb`.
+    pub role: String,
+    /// How many requests for the program it gets, compared with others.
+    pub weight_backend: u32,
 }
 
 /// `get_configuration` of a java service.
@@ -196,8 +261,9 @@ pub(crate) enum Cdn {
     Address(String),
 }
 
-fn one() -> u32 {
-    1
+/// Returns the weight of a server of which nothing is set.
+pub(crate) const fn full_weight() -> u32 {
+    100
 }
 
 /// A password never shows in a log.

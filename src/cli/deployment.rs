@@ -15,6 +15,8 @@ pub(crate) struct Deployment {
     pub parcel: fn(&Path) -> Result<Parcel, String>,
     /// Where visitors come in.
     pub entry: Entry,
+    /// Finds the directory that visitors are to see of what is deployed; `None` for kinds without such a setting.
+    pub document_root: Option<fn(&Path) -> Option<&'static str>>,
 }
 
 /// What is uploaded.

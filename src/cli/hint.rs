@@ -11,7 +11,7 @@ const WORDS: &[(&[&str], &str)] = &[
     (&["services", "svc"], "conpaas service list"),
     (&["nodes", "node", "pods"], "conpaas generic list_nodes APP SERVICE, conpaas cloud list_resources"),
     (&["log", "tail", "journal"], "conpaas logs APP, conpaas logs -f APP SERVICE"),
-    (&["ssh", "shell", "bash", "attach"], "conpaas exec APP SERVICE NODE -- COMMAND"),
+    (&["ssh", "shell", "bash", "attach"], "conpaas exec -t APP SERVICE NODE -- sh"),
     (
         &["push", "publish", "upload", "code"],
         "conpaas deploy, or conpaas generic upload_code APP SERVICE FILE, then enable_code; conpaas generic git_info APP SERVICE",

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 
+use super::old_names;
 use super::output::printer::{Printer, Reply};
 use crate::client::error::Failure;
 use crate::client::session::{Account, Session};
@@ -25,7 +26,7 @@ impl Invocation {
     /// `program` is by which words it was called.
     pub(crate) fn new(settings: ClientConfig, printer: Printer, program: &str) -> Self {
         let session = Session::new(Account::read(&settings), Box::new(move |text| printer.note(text)));
-        Invocation { session, settings, printer, has_old_name: program.starts_with("cps-") }
+        Invocation { session, settings, printer, has_old_name: old_names::is_one(program) }
     }
 }
 

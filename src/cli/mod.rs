@@ -18,6 +18,7 @@ mod hint;
 mod invocation;
 mod kind;
 mod manual;
+mod old_names;
 mod output;
 mod role;
 mod site;
@@ -34,7 +35,7 @@ use output::printer::{PLAIN, ended, write_error, write_out};
 use role::ROLES;
 
 use crate::git;
-use crate::supervise::keeper;
+use crate::supervise::{keeper, terminal};
 
 /// A command that is neither a role nor in a group.
 struct BuiltIn {
@@ -64,6 +65,8 @@ const BUILT_IN: &[BuiltIn] = &[
         tree: None,
         run: |_, words| git::hook(words.first().map(String::as_str).unwrap_or_default()),
     },
+    // An agent runs it for a command that has a terminal.
+    BuiltIn { names: &[terminal::NAME], tree: None, run: |_, words| terminal::run(words) },
     BuiltIn { names: &["version", "-V", "--version"], tree: None, run: |program, _| version(program) },
 ];
 
@@ -151,9 +154,7 @@ fn of_role_and_group(program: &str, words: &[String]) -> Option<ExitCode> {
         return None;
     }
     let usage = argparse::usage(&format!("{program} {name}"), both);
-    Some(ExitCode::from(
-        PLAIN.usage_error(&usage, &argparse::invalid_sub_command(both, first, Some(hint::of_sub_command))),
-    ))
+    Some(ExitCode::from(PLAIN.usage_error(&usage, &argparse::invalid_sub_command(both, first, hint::of_sub_command))))
 }
 
 fn version(program: &str) -> ExitCode {

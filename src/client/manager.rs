@@ -9,6 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
@@ -16,7 +18,7 @@ use super::error::Failure;
 use super::lookup::FoundService;
 use super::session::Session;
 use super::upload;
-use crate::api::exec::{ExecOutput, ExecStarted};
+use crate::api::exec::{ExecOutput, ExecStarted, ExecTaken, Terminal};
 use crate::api::manager::{
     AppInfo, AuthorizedKeys, AutoEnable, CodeVersion, CodeVersionId, CodeVersions, GitInfo, KeyOutcome, LogText,
     NodeInfo, NodeList, ScriptsOfNodes, ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript,
@@ -31,6 +33,17 @@ const DEFAULT_CLOUD: &str = "default";
 
 /// How many nodes of each role are meant, by the names that the manager knows.
 pub(crate) type Counts = BTreeMap<&'static str, i64>;
+
+/// What a command reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ExecStdin {
+    /// Nothing.
+    Nothing,
+    /// What comes while it runs.
+    Stream,
+    /// What is typed in a terminal.
+    Terminal(Terminal),
+}
 
 /// Calls of the manager itself. Every call fails when the manager cannot be
 /// called, says why not, or answers with something else.
@@ -197,18 +210,51 @@ impl Session {
         self.manager(found.application, cursor.iter().fold(call, |call, cursor| call.param("cursor", *cursor))).await
     }
 
-    /// Starts a command in a node of a service. `input` is base64.
+    /// Starts a command in a node of a service.
     pub(crate) async fn exec(
         &self,
         found: &FoundService,
         node: &str,
         command: &[String],
         limit_seconds: i64,
-        input: &str,
+        input: &ExecStdin,
     ) -> Result<ExecStarted, Failure> {
         let call = RpcCall::post(found.service.0, "exec").param("agentId", node).param("command", command.to_vec());
         let call = call.param("time_limit", limit_seconds);
-        self.manager(found.application, if input.is_empty() { call } else { call.param("stdin", input) }).await
+        let call = match input {
+            ExecStdin::Nothing => call,
+            ExecStdin::Stream => call.param("stream", true),
+            ExecStdin::Terminal(terminal) => call.param("terminal", serde_json::to_value(terminal).unwrap_or_default()),
+        };
+        self.manager(found.application, call).await
+    }
+
+    /// Sends a command more to read, and says whether that is all. Returns how many bytes it has taken.
+    pub(crate) async fn exec_input(
+        &self,
+        found: &FoundService,
+        node: &str,
+        id: &str,
+        input: &[u8],
+        is_end: bool,
+    ) -> Result<usize, Failure> {
+        let call = RpcCall::post(found.service.0, "exec_input").param("agentId", node).param("exec_id", id);
+        let call = call.param("input", STANDARD.encode(input)).param("end", is_end);
+        Ok(self.manager::<ExecTaken>(found.application, call).await?.taken)
+    }
+
+    /// Tells a command how many columns and rows the window has now.
+    pub(crate) async fn exec_resize(
+        &self,
+        found: &FoundService,
+        node: &str,
+        id: &str,
+        (columns, rows): (u16, u16),
+    ) -> Result<(), Failure> {
+        let call = RpcCall::post(found.service.0, "exec_resize").param("agentId", node).param("exec_id", id);
+        self.manager::<IgnoredAny>(found.application, call.param("columns", columns).param("rows", rows))
+            .await
+            .map(drop)
     }
 
     /// Returns what a command said since the last answer, once there is something.
@@ -287,8 +333,11 @@ impl Session {
         found: &FoundService,
         method: &str,
         version: &str,
+        document_root: Option<&str>,
     ) -> Result<Accepted, Failure> {
-        self.accepted(found.application, code_call(found, method, version)).await
+        let call = code_call(found, method, version);
+        let call = document_root.into_iter().fold(call, |call, root| call.param("documentRoot", root));
+        self.accepted(found.application, call).await
     }
 
     /// Executes a script of a generic service on all nodes.

@@ -20,7 +20,6 @@ mod method;
 mod operation;
 mod push;
 mod run;
-mod tend;
 
 pub(crate) use run::run;
 

@@ -13,7 +13,6 @@ use super::link;
 use super::lost::{LostDispatch, open_database};
 use super::operation;
 use super::push;
-use super::tend::tend;
 use crate::config::ManagerConfig;
 use crate::node;
 use crate::node::{
@@ -52,7 +51,6 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     node::listen(address, port, uploads, &credentials, dispatch, &tasks).await?;
     push::begin(&manager);
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
-    tasks.spawn("tender", tend(Arc::clone(&manager), tasks.stopping()));
     tasks.spawn("links", link::keep(Arc::clone(&manager), tasks.stopping()));
     tasks.spawn("sweeper", operation::sweep(Arc::clone(&manager), tasks.stopping()));
     tasks.spawn("care", care::look_after(manager, tasks.stopping()));

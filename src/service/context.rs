@@ -136,15 +136,14 @@ impl ServiceContext {
         flags: fn(&NodeRow) -> BTreeMap<String, bool>,
     ) -> Result<Reply, MethodError> {
         let (node, logs) = self.node_and_logs(call, logs).await?;
-        let view = node.view.clone();
         let shown = ServiceNode {
-            id: view.id,
-            ip: view.ip,
-            vmid: view.vmid,
-            cloud: view.cloud_name,
-            role: node.role.clone(),
             logs,
-            flags: flags(&node),
+            flags: flags(&node).into_iter().map(|(name, is_so)| (name, is_so.into())).collect(),
+            id: node.view.id,
+            ip: node.view.ip,
+            vmid: node.view.vmid,
+            cloud: node.view.cloud_name,
+            role: node.role,
         };
         Ok(Reply::of(&NodeInfo { node: shown }))
     }

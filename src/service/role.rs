@@ -182,7 +182,7 @@ impl Roles {
         sets
     }
 
-    /// Plans the nodes that an addition makes, one set of roles for each.
+    /// Plans the nodes that an addition makes, one set of roles for each, in the order of the rules.
     /// [`Roles::repack`] says what becomes of the nodes that are there.
     ///
     /// # Errors
@@ -191,7 +191,9 @@ impl Roles {
         if let Some((unknown, _)) = counts.iter().find(|(name, _)| self.find(name).is_none()) {
             return Err(RoleError::Unknown(unknown.clone()));
         }
-        Ok(self.single(counts, |role| role.added_as))
+        let of_rule = |role: &'static Role| counts.iter().filter(|(name, _)| name == role.name).cloned();
+        let in_order: Counts = self.rules.iter().flat_map(of_rule).collect();
+        Ok(self.single(&in_order, |role| role.added_as))
     }
 
     /// Returns the role that a node with these roles was made for: what is packed on it comes and goes.

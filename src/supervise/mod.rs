@@ -22,3 +22,4 @@ mod output;
 mod record;
 pub(crate) mod script;
 pub(crate) mod signals;
+pub(crate) mod terminal;

@@ -108,6 +108,13 @@ fn commands(nutshell: &Nutshell, node: &str) {
     assert_eq!((much.stdout.len(), much.status.code()), (3_000_000, Some(0)));
     let read = shell(nutshell, &format!("printf 'a\\nb' | conpaas exec -i shop 1 {node} -- wc -c"));
     assert_eq!(text(&read.stdout).trim(), "3", "{read:?}");
+    let large = format!("head -c 3000000 /dev/zero | conpaas exec -i shop 1 {node} -- wc -c");
+    assert_eq!(text(&shell(nutshell, &large).stdout).trim(), "3000000", "input comes as it is read");
+    let talk = format!(
+        "(echo one; sleep 1; echo two) | conpaas exec -i shop 1 {node} -- sh -c 'read a; echo $a; read b; echo $b'"
+    );
+    assert_eq!(text(&shell(nutshell, &talk).stdout), "one\ntwo\n");
+    in_a_terminal(nutshell, node);
     let json = client(nutshell, &["exec", "--json", "shop", "1", node, "--", "echo", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("one JSON value");
     assert_eq!((&json["stdout"], &json["exit_code"]), (&"--json\n".into(), &0.into()));
@@ -115,12 +122,60 @@ fn commands(nutshell: &Nutshell, node: &str) {
     assert!(text(&log.stdout).contains(": no-such-program"), "{log:?}");
 }
 
+/// Types into a shell of a node as somebody at a terminal does, makes the window larger, and sees what is shown.
+const AT_A_TERMINAL: &str = r##"
+import fcntl, os, pty, select, struct, sys, termios, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.environ["TERM"] = "xterm"
+    os.execvp("conpaas", ["conpaas", "exec", "-t", "shop", "1", sys.argv[1], "--", "sh"])
+shown = b""
+def until(words):
+    global shown
+    end = time.time() + 60
+    while words not in shown:
+        assert time.time() < end, shown
+        if select.select([terminal], [], [], 1)[0]:
+            shown += os.read(terminal, 65536)
+    before, shown = shown.split(words, 1)
+    return before
+def resize(rows, columns):
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+resize(24, 80)
+until(b"# ")
+os.write(terminal, b"tty | cut -c1-9; echo $TERM\n")
+until(b"/dev/pts/\r\nxterm\r\n")
+resize(33, 111)
+end = time.time() + 60
+while True:
+    os.write(terminal, b"stty size\n")
+    if b"33 111" in until(b"# "):
+        break
+    assert time.time() < end
+os.write(terminal, b"sleep 1000\n")
+time.sleep(0.5)
+os.write(terminal, b"\x03")
+until(b"# ")
+os.write(terminal, b"exit 5\n")
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"##;
+
+/// A shell has a terminal: its size, its keys, and its code come through, and the history tells of it.
+fn in_a_terminal(nutshell: &Nutshell, node: &str) {
+    let said = nutshell.type_command(&["python3", "-c", AT_A_TERMINAL, node]);
+    assert_eq!(said.trim(), "5");
+    let history = nutshell.type_command(&["conpaas", "generic", "get_history", "shop", "1"]);
+    assert!(history.contains("A terminal is opened in node "), "{history}");
+    let without = client(nutshell, &["exec", "-t", "shop", "1", node, "--", "sh"]);
+    assert!(text(&without.stderr).contains("there is no terminal here"), "{without:?}");
+}
+
 /// A command ends at its limit, with its caller, and with all that it started.
 fn nothing_stays(nutshell: &Nutshell, state: &Path, (node, id): &(String, String)) {
     let vmid = vmid(id);
     let is_empty = || (!world::run_in(&vmid, "pgrep -x sleep").0).then_some(());
     let began = std::time::Instant::now();
-    let ended = client(nutshell, &["exec", "-t", "1", "shop", "1", node, "--", "sleep", "1000"]);
+    let ended = client(nutshell, &["exec", "--timeout", "1", "shop", "1", node, "--", "sleep", "1000"]);
     assert!(text(&ended.stderr).contains("it was ended after 1 s, its time limit"), "{ended:?}");
     assert!(ended.status.code() == Some(143) && began.elapsed() < LIMIT, "{ended:?}");
     wait_until_within(LIMIT, "nothing stays of what was ended", is_empty);

@@ -14,10 +14,10 @@ use crate::support::wait::wait_until_within;
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// A user with a key, a working copy, and an application.
-struct User<'a> {
-    nutshell: &'a Nutshell,
-    state: &'a Path,
-    manager: String,
+pub(super) struct User<'a> {
+    pub(super) nutshell: &'a Nutshell,
+    pub(super) state: &'a Path,
+    pub(super) manager: String,
 }
 
 impl User<'_> {
@@ -26,7 +26,7 @@ impl User<'_> {
         self.nutshell.type_command(&words)
     }
 
-    fn key(&self, name: &str) -> PathBuf {
+    pub(super) fn key(&self, name: &str) -> PathBuf {
         let path = self.state.join(name);
         if !path.exists() {
             self.succeed(&format!("ssh-keygen -q -t ed25519 -N '' -f {}", path.display()));
@@ -51,7 +51,7 @@ impl User<'_> {
         self.nutshell.run("shell", &["--", "sh", "-ec", &script])
     }
 
-    fn succeed(&self, line: &str) -> String {
+    pub(super) fn succeed(&self, line: &str) -> String {
         let output = self.run("key", line);
         let text = said(&output);
         assert!(output.status.success(), "{line}: {text}");
@@ -65,14 +65,14 @@ impl User<'_> {
         text
     }
 
-    fn commit(&self, file: &str, text: &str) {
+    pub(super) fn commit(&self, file: &str, text: &str) {
         let path = self.state.join("code").join(file);
         fs::create_dir_all(path.parent().expect("it has one")).expect("it is writable");
         fs::write(path, text).expect("it is writable");
         self.succeed("cd code && git add -A && git commit -q -m 'A change'");
     }
 
-    fn head(&self) -> String {
+    pub(super) fn head(&self) -> String {
         format!("git-{}", &self.succeed("cd code && git rev-parse HEAD")[..7])
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::git::User;
 use super::php::Site;
 use super::wars::Wars;
 use super::world;
@@ -41,6 +42,8 @@ fn a_web_application_lives_its_whole_life() {
         scale(&site, &of_newcomer, &count);
         assert_eq!(site.nodes(), nodes, "the first node plays all roles again");
         assert_eq!(of_newcomer.fetch(&url, 1), ["200 <!DOCTYPE html> two"]);
+
+        pushed(&site, &wars, &url);
 
         let said = upload(&site, &wars.old());
         assert!(said.contains("it is written for javax.servlet"), "{said}");
@@ -85,6 +88,29 @@ fn a_war_comes_on_the_air_by_one_word_in_a_small_node_and_what_is_none_is_refuse
         assert!(said.contains("does not start in Tomcat") || said.contains("no database"), "{said}");
         is_refused(&site, &wars);
     });
+}
+
+/// Web applications are pushed with git: as a folder, and as a file that was built.
+fn pushed(site: &Site<'_>, wars: &Wars, url: &str) {
+    let user = User { nutshell: site.nutshell, state: site.directory, manager: String::new() };
+    let said = site.client(&format!("java upload_key shop 1 {}.pub", user.key("key").display()));
+    assert_eq!(said, "1 keys added to authorized_keys.\n");
+    let info = site.client("java git_info shop 1");
+    let clone = info.lines().next().and_then(|line| line.strip_prefix("clone: ")).expect("the URL is told").to_owned();
+    user.succeed(&format!("{clone} -q && cd code && git checkout -q -b main"));
+    site.client("java auto_enable shop 1 on");
+    user.commit("1/WEB-INF/web.xml", "<web-app/>");
+    user.commit("1/index.html", "a folder\n");
+    let said = user.succeed("cd code && git push -q origin main");
+    assert!(said.contains(&format!("Service 1 runs {}", user.head())), "{said}");
+    assert_eq!(site.fetch(url, 1), ["200 a folder"]);
+    user.succeed("cd code && git rm -q -r 1 && mkdir 1");
+    fs::copy(wars.shop("war"), site.directory.join("code/1/shop.war")).expect("it is writable");
+    user.commit("readme.txt", "a war\n");
+    let said = user.succeed("cd code && git push -q origin main");
+    assert!(said.contains(&format!("Service 1 runs {}", user.head())), "{said}");
+    assert_eq!(site.fetch(url, 1), ["200 <!DOCTYPE html> war"]);
+    assert_eq!(site.fetch(&format!("{url}shop/a"), 1), ["200 shop /a"]);
 }
 
 /// Looks at what servlets, pages, files and rules answer, at a proxy.
@@ -156,8 +182,13 @@ fn is_refused(site: &Site<'_>, wars: &Wars) {
         assert!(!output.status.success(), "{path}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    let said = refusal(&wars.pack("bare.war", &[("index.html", b"x".to_vec())]));
-    assert!(said.contains("'bare.war' has no directory WEB-INF"), "{said}");
+    let said = refusal(&wars.pack("bare.war", &[("readme.txt", b"x".to_vec())]));
+    assert!(said.contains("'bare.war' has neither a directory WEB-INF nor a first page"), "{said}");
+    let said = upload(site, &wars.pack("pages.war", &[("index.html", b"only pages".to_vec())]));
+    assert!(said.contains("it has no directory WEB-INF"), "{said}");
+    site.client(&format!("java enable_code shop 1 {}", id_in(&said)));
+    let proxy = site.nodes().into_iter().find(|(role, _)| role == "proxy").expect("there is one").1;
+    assert_eq!(site.fetch(&format!("http://{proxy}/"), 1), ["200 only pages"]);
     let said = refusal(&wars.pack("source.war", &[("pom.xml", b"x".to_vec()), ("src/A.java", b"x".to_vec())]));
     assert!(said.contains("'source.war' has the source of a program") && said.contains("build it"), "{said}");
     let whole = fs::read(wars.shop("broken")).expect("it is there");

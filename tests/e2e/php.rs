@@ -212,8 +212,37 @@ fn a_front_controller_gets_every_path_and_the_rest_of_its_code_is_hidden() {
                 assert!(seen == expected || is_program && seen.starts_with("404 "), "{path}: {seen}");
             }
             assert_eq!(told("css/app.css"), "200 body {}");
+            roots_and_hooks(&site, &shop, told);
         },
     );
+}
+
+/// What visitors see is set, by `deploy` as well, and so are lines for nginx, which looks at them first.
+fn roots_and_hooks(site: &Site<'_>, shop: &Path, told: impl Fn(&str) -> String) {
+    assert!(site.client("php get_php_config shop 1").contains("\ndocumentRoot: /public\n"));
+    let refused = site.nutshell.run("shell", &["--", "conpaas", "php", "set_document_root", "shop", "1", "web"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("has no directory 'web'"), "{said}");
+    let lines = shop.join("lines.conf");
+    let set = |text: &str| {
+        std::fs::write(&lines, text).expect("it is writable");
+        let path = lines.display().to_string();
+        let words = ["--", "conpaas", "php", "set_nginx_hook", "shop", "1", "server", &path];
+        let output = site.nutshell.run("shell", &words);
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (is_set, said) = set("colour red;\n");
+    assert!(!is_set && said.contains("unknown directive \"colour\""), "{said}");
+    assert!(set("location = /own { return 200 'own line'; }\n").0);
+    assert_eq!(told("own"), "200 own line");
+    assert!(site.client("php get_nginx_hooks shop 1").contains("\tlocation = /own"));
+    site.client("php add_nodes --web 1 --backend 1 shop 1");
+    assert_eq!((told("own"), told("css/app.css")), ("200 own line".to_owned(), "200 body {}".to_owned()));
+    std::fs::remove_dir_all(shop.join("public")).expect("it is there");
+    std::fs::write(shop.join("index.php"), "<?php echo 'top';\n").expect("it is writable");
+    site.client(&format!("deploy {}", shop.display()));
+    assert_eq!(told(""), "200 top");
+    assert!(!site.client("php get_php_config shop 1").contains("documentRoot"));
 }
 
 /// Uploads a site with a style sheet and this first page, and enables it. Returns the id of the version.

@@ -1,5 +1,6 @@
 //! Commands that the owner of the application has run in this node.
 //!
+//! - [`input`]: what it reads while it runs, also in a terminal.
 //! - [`run`]: one command: its files, its processes, its end.
 //! - [`table`]: those that run, and the methods.
 //!
@@ -9,6 +10,7 @@
 //! - What it says takes bounded disk, and memory for one answer.
 //! - Who runs what stands in the agent's log before it runs.
 
+mod input;
 mod run;
 mod table;
 

@@ -7,10 +7,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::api::exec::ExecOutput;
+use super::input::{Form, Input};
+use crate::api::exec::{ExecOutput, Terminal};
 use crate::config::NodeBase;
 use crate::service::MethodError;
 use crate::supervise::script::{self, Lasts, OutputLimits, Progress, Supervised};
+use crate::supervise::terminal;
 use crate::sys::file::{self, FileError};
 use crate::sys::follow::{self, Cursor};
 use crate::sys::process::NODE_VARIABLE;
@@ -26,6 +28,17 @@ const GRACE: Duration = Duration::from_secs(2);
 const WITH_INPUT: &str = r#"exec 0<"$1"; shift; exec "$@""#;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where a command reads.
+#[derive(Debug)]
+pub(super) enum Stdin {
+    /// In what came with the call.
+    Whole(Vec<u8>),
+    /// In what its caller sends while it runs.
+    Stream,
+    /// The same, in a terminal.
+    Terminal(Terminal),
+}
+
 /// One command that was started. Its directory holds all that is known of it.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
@@ -40,7 +53,7 @@ pub(super) struct Cursors {
 }
 
 impl Run {
-    /// Starts a command in a session of its own, with `input` as its input.
+    /// Starts a command in a session of its own. Returns where its input is written, if that comes later.
     ///
     /// # Errors
     /// The disk is full, or no process can be made. A command that is not there is started, and ends with code 127.
@@ -48,30 +61,30 @@ impl Run {
         base: &NodeBase,
         directory: PathBuf,
         command: Vec<String>,
-        input: Vec<u8>,
-    ) -> Result<Self, MethodError> {
+        stdin: Stdin,
+    ) -> Result<(Self, Option<Input>), MethodError> {
         let run = Run { directory };
-        let (made, input_path) = (run.directory.clone(), run.directory.join("stdin"));
-        let written = input_path.clone();
-        blocking(move || {
-            file::ensure_private_directory(&made)?;
-            file::write_atomic(&written, &input, 0o600)
-        })
-        .await?;
+        let input_path = run.directory.join("stdin");
+        let terminal = match &stdin {
+            Stdin::Terminal(terminal) => Some(terminal.clone()),
+            Stdin::Whole(_) | Stdin::Stream => None,
+        };
+        let input = prepare(&run.directory, &input_path, stdin).await?;
         let words = ["sh", "-c", WITH_INPUT, "exec"].map(OsString::from).into_iter();
-        let words = words.chain([input_path.into_os_string()]).chain(command.into_iter().map(OsString::from));
+        let words = words.chain([input_path.into_os_string()]).chain(in_terminal(terminal.as_ref())?);
+        let words = words.chain(command.into_iter().map(OsString::from));
         let wanted = Supervised {
             record: run.record(),
             program: program::find("sh").unwrap_or_else(|| PathBuf::from("/bin/sh")),
             arguments: words.collect(),
             directory: base.rooted("/root"),
-            environment: environment(base),
+            environment: environment(base, terminal.as_ref()),
             stdout: run.directory.join("stdout"),
             stderr: run.directory.join("stderr"),
         };
         let started = script::start(&wanted, OUTPUT, Lasts::First).await;
         started.map_err(|error| MethodError::refused(format!("the command cannot be started: {error}")))?;
-        Ok(run)
+        Ok((run, input))
     }
 
     /// Returns the code that it ended with, once it has.
@@ -126,6 +139,28 @@ impl Run {
     }
 }
 
+async fn prepare(directory: &Path, path: &Path, stdin: Stdin) -> Result<Option<Input>, MethodError> {
+    let (directory, path) = (directory.to_owned(), path.to_owned());
+    let made = blocking(move || {
+        file::ensure_private_directory(&directory)?;
+        let form = match stdin {
+            Stdin::Whole(input) => return file::write_atomic(&path, &input, 0o600).map(|()| None),
+            Stdin::Stream => Form::Plain,
+            Stdin::Terminal(_) => Form::Frames,
+        };
+        Input::make(&path, form).map(Some).map_err(|source| FileError::new("make the pipe", &path, source))
+    });
+    Ok(made.await?)
+}
+
+/// Returns what stands before a command that has a terminal.
+fn in_terminal(terminal: Option<&Terminal>) -> Result<Vec<OsString>, MethodError> {
+    let Some(Terminal { columns, rows, .. }) = terminal else { return Ok(Vec::new()) };
+    let own = std::env::current_exe();
+    let own = own.map_err(|error| MethodError::refused(format!("this program is not found again: {error}")))?;
+    Ok(vec![own.into(), terminal::NAME.into(), columns.to_string().into(), rows.to_string().into()])
+}
+
 /// Ends what an earlier agent left in `place`, and removes it.
 pub(super) async fn clear(place: PathBuf) {
     let entries = blocking({
@@ -140,9 +175,10 @@ pub(super) async fn clear(place: PathBuf) {
     .await;
 }
 
-fn environment(base: &NodeBase) -> Vec<(String, String)> {
+fn environment(base: &NodeBase, terminal: Option<&Terminal>) -> Vec<(String, String)> {
     let home = base.rooted("/root").display().to_string();
-    let usual = [("PATH", PATH), ("HOME", &home), ("LANG", "C.UTF-8"), ("TERM", "dumb")];
+    let kind = terminal.map_or("dumb", |terminal| terminal.kind.as_str());
+    let usual = [("PATH", PATH), ("HOME", &home), ("LANG", "C.UTF-8"), ("TERM", kind)];
     let own = std::env::var(NODE_VARIABLE).ok().map(|value| (NODE_VARIABLE.to_owned(), value));
     usual.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).chain(own).collect()
 }

@@ -9,8 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::run::{Cursors, Run, clear};
-use crate::api::exec::ExecStarted;
+use super::input::Input;
+use super::run::{Cursors, Run, Stdin, clear};
+use crate::api::exec::{ExecStarted, ExecTaken, Terminal};
 use crate::api::params::{Params, bad};
 use crate::config::AgentConfig;
 use crate::service::{Call, MethodError, Reply};
@@ -28,7 +29,8 @@ const MAX_COMMAND_BYTES: usize = 128 << 10;
 const MAX_SHOWN_CHARS: usize = 500;
 /// How long a call waits for something to tell, and how often it looks.
 const WAIT: Duration = Duration::from_secs(2);
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(20);
+const MAX_KIND_CHARS: usize = 40;
 
 /// The commands of one node. Cheap to clone.
 #[derive(Clone)]
@@ -48,6 +50,8 @@ struct Inner {
 struct Exec {
     /// `None` while it is being started.
     run: Option<Run>,
+    /// Where its input is written, if that comes while it runs.
+    input: Option<Arc<Input>>,
     heard: Instant,
     until: Instant,
     limit_seconds: i64,
@@ -71,13 +75,13 @@ impl Execs {
     pub(in crate::agent) async fn exec(&self, mut call: Call) -> Result<Reply, MethodError> {
         let command = take_command(&mut call.params)?;
         let limit_seconds = take_limit(&mut call.params)?;
-        let input = take_input(&mut call.params)?;
+        let stdin = take_stdin(&mut call)?;
         let caller = call.params.string_or("caller", "the manager")?;
         call.finish()?;
         let id = random::alphanumeric(20);
         let now = Instant::now();
         let until = now + Duration::from_secs(limit_seconds.unsigned_abs());
-        let new = Exec { run: None, heard: now, until, limit_seconds, reason: None, is_told: false };
+        let new = Exec { run: None, input: None, heard: now, until, limit_seconds, reason: None, is_told: false };
         {
             let mut running = self.locked();
             if running.len() >= AT_ONCE {
@@ -88,10 +92,11 @@ impl Execs {
         let shown: String = shown_command(&command);
         tracing::info!(target: LOGGER, "exec {id} for {caller}: {shown}");
         let directory = self.inner.place.join(&id);
-        match Run::start(&self.inner.config.base, directory, command, input).await {
-            Ok(run) => {
+        match Run::start(&self.inner.config.base, directory, command, stdin).await {
+            Ok((run, input)) => {
                 if let Some(exec) = self.locked().get_mut(&id) {
                     exec.run = Some(run.clone());
+                    exec.input = input.map(Arc::new);
                 }
                 self.inner.tasks.spawn("exec", self.clone().attend(id.clone(), run));
                 Ok(Reply::of(&ExecStarted { exec_id: id }))
@@ -101,6 +106,35 @@ impl Execs {
                 Err(error)
             }
         }
+    }
+
+    /// `exec_input`: what it is to read next, as much as there is room for.
+    pub(in crate::agent) async fn input(&self, mut call: Call) -> Result<Reply, MethodError> {
+        let id = call.params.string("exec_id")?;
+        let bytes = take_bytes(&mut call.params, "input")?;
+        let is_end = call.params.boolean_or("end", false)?;
+        call.finish()?;
+        let input = self.hear(&id)?.input.ok_or_else(|| MethodError::refused("its input came with the command"))?;
+        let taken = blocking(move || {
+            let taken = input.write(&bytes)?;
+            if is_end && taken == bytes.len() {
+                input.end();
+            }
+            Ok::<_, std::io::Error>(taken)
+        });
+        let taken = taken.await.map_err(|error| MethodError::refused(format!("it reads nothing more: {error}")))?;
+        Ok(Reply::of(&ExecTaken { taken }))
+    }
+
+    /// `exec_resize`: how large the window of its caller is now.
+    pub(in crate::agent) async fn resize(&self, mut call: Call) -> Result<Reply, MethodError> {
+        let id = call.params.string("exec_id")?;
+        let (columns, rows) = (call.structure("columns")?, call.structure("rows")?);
+        call.finish()?;
+        let input = self.hear(&id)?.input.ok_or_else(|| MethodError::refused("the command has no terminal"))?;
+        let resized = blocking(move || input.resize(columns, rows)).await;
+        resized.map_err(|error| MethodError::refused(error.to_string()))?;
+        Ok(Reply::nothing())
     }
 
     /// `exec_output`: what it said, once there is something.
@@ -213,11 +247,25 @@ fn take_limit(params: &mut Params) -> Result<i64, MethodError> {
     Ok(seconds)
 }
 
-fn take_input(params: &mut Params) -> Result<Vec<u8>, MethodError> {
-    const NAME: &str = "stdin";
-    let bytes = STANDARD.decode(params.string_or(NAME, "")?).map_err(|_| bad(NAME, "it is no base64"))?;
+/// Takes where the command reads: in `stdin`, in what comes later, or in a terminal.
+fn take_stdin(call: &mut Call) -> Result<Stdin, MethodError> {
+    let whole = take_bytes(&mut call.params, "stdin")?;
+    let is_stream = call.params.boolean_or("stream", false)?;
+    if !call.params.values().contains_key("terminal") {
+        return Ok(if is_stream { Stdin::Stream } else { Stdin::Whole(whole) });
+    }
+    let terminal: Terminal = call.structure("terminal")?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".+-_".contains(c);
+    if terminal.kind.len() > MAX_KIND_CHARS || !terminal.kind.chars().all(is_plain) {
+        return Err(bad("terminal", "its kind is no name of a terminal, such as xterm").into());
+    }
+    Ok(Stdin::Terminal(terminal))
+}
+
+fn take_bytes(params: &mut Params, name: &str) -> Result<Vec<u8>, MethodError> {
+    let bytes = STANDARD.decode(params.string_or(name, "")?).map_err(|_| bad(name, "it is no base64"))?;
     if bytes.len() > MAX_INPUT_BYTES {
-        return Err(bad(NAME, &format!("it has more than {MAX_INPUT_BYTES} bytes")).into());
+        return Err(bad(name, &format!("it has more than {MAX_INPUT_BYTES} bytes")).into());
     }
     Ok(bytes)
 }

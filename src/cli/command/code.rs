@@ -112,10 +112,11 @@ impl CodeCommand {
             }
             CodeCommand::EnableCode(code) => {
                 let found = code.names.find(session, kind).await?;
-                enable(run, &found, name, enable_method, &code.code_version).await
+                let new = NewCode { version: &code.code_version, document_root: None };
+                enable(run, &found, name, enable_method, new).await
             }
             CodeCommand::DeleteCode(code) => {
-                delete_code(session, &code.names.find(session, kind).await?, name, &code.code_version).await
+                delete_code(run, &code.names.find(session, kind).await?, name, &code.code_version).await
             }
         }
     }
@@ -174,7 +175,8 @@ pub(crate) async fn send(
 ) -> Result<CodeVersionId, Failure> {
     let progress = run.printer.begin_upload(path);
     let version = progress.while_sending(run.session.upload_code(found, path, name, progress.sent())).await?;
-    for note in &version.notes {
+    // The old names say what they always said; the manager's log has the notes as well.
+    for note in version.notes.iter().filter(|_| !run.has_old_name) {
         run.printer.note(&format!("Note: {note}."));
     }
     Ok(version)
@@ -229,14 +231,18 @@ fn file_name(uploaded: &str) -> Result<PathBuf, Failure> {
     name.ok_or_else(|| Failure::said("the code version has no file name to write it to"))
 }
 
-async fn delete_code(session: &Session, found: &FoundService, kind: &str, version: &str) -> Result<Reply, Failure> {
-    session.delete_code(found, version).await.map_err(|failure| unknown_version(failure, found, kind, version))?;
+async fn delete_code(run: &Invocation, found: &FoundService, kind: &str, version: &str) -> Result<Reply, Failure> {
+    let deleted = run.session.delete_code(found, version).await;
+    deleted.map_err(|failure| unknown_version(run, failure, found, kind, version))?;
     Ok(Reply::done(format!("Code version '{version}' deleted.")))
 }
 
-/// The manager's own words show all versions as Python writes them.
-fn unknown_version(failure: Failure, found: &FoundService, kind: &str, version: &str) -> Failure {
-    if !failure.text.starts_with("Parameter 'codeVersionId': '") || !failure.text.contains("' must be one of ") {
+/// The manager's own words show all versions as Python writes them. The old names pass them on.
+fn unknown_version(run: &Invocation, failure: Failure, found: &FoundService, kind: &str, version: &str) -> Failure {
+    if run.has_old_name
+        || !failure.text.starts_with("Parameter 'codeVersionId': '")
+        || !failure.text.contains("' must be one of ")
+    {
         return failure;
     }
     let (aid, sid) = (found.application, found.service);
@@ -244,6 +250,15 @@ fn unknown_version(failure: Failure, found: &FoundService, kind: &str, version: 
         "There is no code version '{version}' in service {sid} of application {aid}: \
          'conpaas {kind} list_codes {aid} {sid}' lists those that are there"
     ))
+}
+
+/// What is to run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewCode<'a> {
+    /// The code version.
+    pub version: &'a str,
+    /// The directory of it that visitors see, where that changes with it.
+    pub document_root: Option<&'a str>,
 }
 
 /// Makes a code version the one that runs, and waits for it.
@@ -255,10 +270,10 @@ pub(crate) async fn enable(
     found: &FoundService,
     kind: &str,
     method: &str,
-    version: &str,
+    NewCode { version, document_root }: NewCode<'_>,
 ) -> Result<Reply, Failure> {
-    let begun = run.session.enable_code(found, method, version).await;
-    let operation = begun.map_err(|failure| unknown_version(failure, found, kind, version))?;
+    let begun = run.session.enable_code(found, method, version, document_root).await;
+    let operation = begun.map_err(|failure| unknown_version(run, failure, found, kind, version))?;
     let words = format!("Enabling code version '{version}'... ");
     let ends = &[State::Init, State::Stopped, State::Running];
     wait::for_service(run, found, &words, Awaited { operation: &operation, ends }).await

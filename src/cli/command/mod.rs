@@ -14,6 +14,7 @@ pub(crate) mod loss;
 mod manifest;
 mod manifest_bundle;
 mod manifest_export;
+pub(crate) mod nginx_hooks;
 mod nodes;
 mod owned_volume;
 mod pushing;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::cloud::shown_cloud;
 use super::loss::{self, Consent};
 use super::wait;
+use crate::api::python::dict_order;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
@@ -72,7 +73,9 @@ pub(crate) async fn remove(
 /// In upstream's words.
 pub(crate) async fn list(run: &Invocation, found: &FoundService) -> Result<Reply, Failure> {
     let mut rows: Vec<NodeRow> = Vec::new();
-    for (role, ids) in run.session.nodes(found).await? {
+    // Rows of one address stay in this order, which is that of ConPaaS 2.0's client.
+    let by_role = dict_order(run.session.nodes(found).await?.into_iter().collect(), |(role, _)| role);
+    for (role, ids) in by_role {
         for id in ids {
             let Ok(node) = run.session.node(found, &id).await else {
                 run.printer.note("WARNING: got node identifier from list_nodes but failed on get_node_info.");

@@ -24,6 +24,7 @@ pub(super) const DEPLOYMENT: Deployment = Deployment {
     looks_like: |directory| directory.join("run.sh").is_file().then_some("it has run.sh"),
     parcel: Parcel::directory,
     entry: Entry::Program,
+    document_root: None,
 };
 
 const SCRIPTS: [&str; 5] = ["init.sh", "notify.sh", "run.sh", "interrupt.sh", "cleanup.sh"];

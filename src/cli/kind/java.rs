@@ -10,6 +10,7 @@ use clap::Subcommand;
 use crate::cli::command::care::CareCommand;
 use crate::cli::command::code::CodeCommand;
 use crate::cli::command::every_service::KindCommand;
+use crate::cli::command::nginx_hooks::NginxHookCommand;
 use crate::cli::command::web_counts::WebCounts;
 use crate::cli::deployment::{Deployment, Entry, Parcel};
 use crate::cli::invocation::{Action, Invocation};
@@ -26,6 +27,7 @@ pub(super) const DEPLOYMENT: Deployment = Deployment {
     looks_like,
     parcel,
     entry: Entry::Site("proxy"),
+    document_root: None,
 };
 
 /// Where Maven and Gradle put what they have built.
@@ -50,6 +52,9 @@ pub(crate) enum JavaCommand {
     /// What kinds have that their manager looks after
     #[command(flatten)]
     Care(CareCommand),
+    /// What kinds have that serve visitors
+    #[command(flatten)]
+    NginxHook(NginxHookCommand),
 }
 
 #[async_trait(?Send)]
@@ -59,6 +64,7 @@ impl Action for JavaCommand {
             JavaCommand::Every(command) => command.run(run, NAME).await,
             JavaCommand::Code(command) => command.run(run, NAME, DEPLOYMENT.enable_method).await,
             JavaCommand::Care(command) => command.run(run, NAME).await,
+            JavaCommand::NginxHook(command) => command.run(run, NAME).await,
         }
     }
 }

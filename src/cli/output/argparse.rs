@@ -8,7 +8,7 @@ use std::any::TypeId;
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::cli::hint;
+use crate::cli::{hint, old_names};
 
 /// Sub-commands of upstream's groups that are ours: its lists of choices do not have them.
 const ADDED_COMMANDS: [&str; 5] = ["export", "link", "unlink", "list_links", "get_link_password"];
@@ -39,15 +39,19 @@ pub(crate) fn usage(program: &str, command: &Command) -> String {
 type Hint = fn(&str, &[&str]) -> Option<String>;
 
 /// Says that `command` has no sub-command `word`, and by `hint` which one may be meant.
-pub(crate) fn invalid_sub_command(command: &Command, word: &str, hint: Option<Hint>) -> String {
+pub(crate) fn invalid_sub_command(command: &Command, word: &str, hint: Hint) -> String {
     let names: Vec<&str> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(Command::get_name).collect();
+    let text = invalid_choice(&names, word);
+    match hint(word, &names) {
+        Some(hint) => format!("{text}. {hint}"),
+        None => text,
+    }
+}
+
+fn invalid_choice(names: &[&str], word: &str) -> String {
     let is_upstreams = |name: &&&str| !ADDED_COMMANDS.contains(*name);
     let shown: Vec<String> = names.iter().filter(is_upstreams).map(|name| format!("'{name}'")).collect();
-    let mut text = format!("argument <sub-command>: invalid choice: '{word}' (choose from {})", shown.join(", "));
-    if let Some(hint) = hint.and_then(|hint| hint(word, &names)) {
-        text.push_str(&format!(". {hint}"));
-    }
-    text
+    format!("argument <sub-command>: invalid choice: '{word}' (choose from {})", shown.join(", "))
 }
 
 /// Returns the usage of the command that `words` lead to.
@@ -68,7 +72,9 @@ pub(crate) fn explain(program: &str, command: &Command, words: &[String]) -> Opt
         return None;
     }
     let text = format!("unrecognized arguments: {}", scan.extras.join(" "));
-    Some(UsageError { usage: usage(&scan.program, scan.command), text })
+    // The old names say what they always said.
+    let usage = if old_names::is_one(program) { usage(program, command) } else { usage(&scan.program, scan.command) };
+    Some(UsageError { usage, text })
 }
 
 struct Scan<'a> {
@@ -115,9 +121,10 @@ impl<'a> Scan<'a> {
     fn take_positional(&mut self, word: &str) -> Result<(), String> {
         if self.command.has_subcommands() {
             let Some(found) = self.command.find_subcommand(word) else {
-                // The old names say what they always said.
-                let has_hint = !self.program.starts_with("cps-");
-                return Err(invalid_sub_command(self.command, word, has_hint.then_some(hint::of_sub_command)));
+                return Err(match old_names::sub_commands(&self.program, self.command) {
+                    Some(names) => invalid_choice(&names, word),
+                    None => invalid_sub_command(self.command, word, hint::of_sub_command),
+                });
             };
             self.command = found;
             self.program = format!("{} {}", self.program, found.get_name());
@@ -362,8 +369,8 @@ mod tests {
             ("director", 2),
             ("generic", 33),
             ("helloworld", 18),
-            ("php", 34),
-            ("java", 31),
+            ("php", 37),
+            ("java", 33),
             ("mysql", 30),
         ];
         for (name, count) in counts {

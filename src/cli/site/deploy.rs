@@ -1,6 +1,6 @@
 //! `deploy`: a directory comes on the air, whatever is missing for it: application, service, nodes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +11,9 @@ use super::entry::{self, Seen};
 use super::{directory, names};
 use crate::api::agent::ScriptStatus;
 use crate::api::manager::ScriptsOfNodes;
+use crate::api::web::PhpConfiguration;
 use crate::api::{Accepted, ApplicationView};
+use crate::cli::command::code::NewCode;
 use crate::cli::command::{application, code, every_service};
 use crate::cli::deployment::{Deployment, Entry, Parcel};
 use crate::cli::invocation::{Action, Invocation};
@@ -93,7 +95,9 @@ impl Action for Deploy {
             )));
         }
         let version = upload(run, &found, parcel).await?;
-        bring_up(run, &app, &found, deployment, &version, cloud).await
+        let root = document_root(run, &found, deployment, &directory).await?;
+        let new = NewCode { version: &version, document_root: root };
+        bring_up(run, &app, &found, deployment, new, cloud).await
     }
 }
 
@@ -154,21 +158,44 @@ async fn upload(run: &Invocation, found: &FoundService, parcel: Parcel) -> Resul
     Ok(version.id)
 }
 
+/// Returns the directory that visitors are to see from now on, if that changes, and says so.
+async fn document_root(
+    run: &Invocation,
+    found: &FoundService,
+    deployment: &Deployment,
+    directory: &Path,
+) -> Result<Option<&'static str>, Failure> {
+    let Some(look) = deployment.document_root else { return Ok(None) };
+    let set = run.session.service::<PhpConfiguration>(found, "get_configuration").await?.document_root;
+    let set = set.as_deref().map(|root| root.trim_matches('/'));
+    if let Some(root) = look(directory) {
+        run.printer.note(&format!("Visitors see '{root}', as composer.json and {root}/index.php are there."));
+        return Ok((set != Some(root)).then_some(root));
+    }
+    match set.filter(|root| !directory.join(root).is_dir()) {
+        Some(root) => {
+            run.printer.note(&format!("Visitors do not see '{root}' alone any more, as there is no such directory."));
+            Ok(Some(""))
+        }
+        None => Ok(None),
+    }
+}
+
 /// Makes a code version the one that runs, starts what does not run yet, and looks whether it answers.
 pub(super) async fn bring_up(
     run: &Invocation,
     app: &ApplicationView,
     found: &FoundService,
     deployment: &'static Deployment,
-    version: &str,
+    new: NewCode<'_>,
     cloud: Option<&str>,
 ) -> Result<Reply, Failure> {
-    let session = &run.session;
+    let (session, version) = (&run.session, new.version);
     let before = session.service_info(found).await?.state;
     if deployment.entry == Entry::Program && before == State::Running {
         end_program(session, app, found).await?;
     }
-    settle(run, code::enable(run, found, deployment.kind, deployment.enable_method, version).await?)?;
+    settle(run, code::enable(run, found, deployment.kind, deployment.enable_method, new).await?)?;
     if before != State::Running {
         settle(run, every_service::start(run, found, cloud).await?)?;
     }

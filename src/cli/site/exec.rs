@@ -1,7 +1,7 @@
 //! `exec`: runs a command in a node, with its output and its exit code here.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -9,15 +9,18 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde::Serialize;
 
+use super::exec_input::{Command, Window, feed, follow_size};
 use super::names::of_directory;
 use crate::api::exec::ExecOutput;
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
 use crate::client::lookup::{self, FoundService};
+use crate::client::manager::ExecStdin;
 use crate::client::session::Session;
 
-const MAX_INPUT_BYTES: u64 = 512 << 10;
+const USUAL_SECONDS: i64 = 600;
+const LONGEST_SECONDS: i64 = 3600;
 /// As shells do for a command that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
@@ -30,12 +33,15 @@ pub(crate) struct Exec {
     /// The command and its arguments, behind '--'
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
-    /// Give the command what is read here, at most 512 kB
+    /// Give the command what is read here
     #[arg(short = 'i', long)]
     stdin: bool,
-    /// After how many seconds the command is ended, at most 3600
-    #[arg(short = 't', long, value_name = "SECONDS", default_value_t = 600)]
-    timeout: i64,
+    /// Give the command this terminal, as a shell wants it
+    #[arg(short = 't', long, conflicts_with = "stdin")]
+    terminal: bool,
+    /// After how many seconds the command is ended, at most 3600; 600, or 3600 with a terminal, when it is left out
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<i64>,
 }
 
 /// How a command ended, as `--json` prints it.
@@ -53,10 +59,18 @@ struct Ended {
 impl Action for Exec {
     async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
         let (found, node) = find_node(&run.session, &self.app_service_node).await?;
-        let input = if self.stdin { read_input()? } else { Vec::new() };
-        let started = run.session.exec(&found, &node, &self.command, self.timeout, &STANDARD.encode(input)).await?;
-        let id = started.exec_id;
-        let listening = listen(run, &found, &node, &id);
+        let window = self.terminal.then(|| Window::of_this_terminal(run.printer.is_json)).transpose()?;
+        let stdin = match (&window, self.stdin) {
+            (Some(window), _) => ExecStdin::Terminal(window.terminal()?),
+            (None, true) => ExecStdin::Stream,
+            (None, false) => ExecStdin::Nothing,
+        };
+        let limit = self.timeout.unwrap_or(if self.terminal { LONGEST_SECONDS } else { USUAL_SECONDS });
+        let id = run.session.exec(&found, &node, &self.command, limit, &stdin).await?.exec_id;
+        let command = Command { session: &run.session, found: &found, node: &node, id: &id };
+        let raw = window.as_ref().map(Window::raw).transpose()?;
+        let feeding = async { tokio::join!(feed(&command, &stdin), follow_size(&command, window.as_ref())) };
+        let listening = beside(listen(run, &found, &node, &id), feeding);
         let interrupted = tokio::signal::ctrl_c();
         let outcome = tokio::select! {
             outcome = listening => outcome,
@@ -65,6 +79,7 @@ impl Action for Exec {
                 return Ok(Reply::nothing().ending_with(INTERRUPTED));
             }
         };
+        drop(raw);
         match outcome {
             Ok(ended) => {
                 if let Some(reason) = &ended.reason {
@@ -81,6 +96,16 @@ impl Action for Exec {
             }
         }
     }
+}
+
+/// Does `work`; `other` goes on meanwhile.
+async fn beside<T>(work: impl Future<Output = T>, other: impl Future) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        _ = other => {}
+    }
+    work.await
 }
 
 /// Passes on what the command says until it ends.
@@ -120,16 +145,6 @@ fn pass_on(to: &mut dyn Write, bytes: &[u8]) -> Result<(), Failure> {
 fn shell_code(code: i32) -> u8 {
     let code = if code < 0 { 128 + code.unsigned_abs() } else { code.unsigned_abs() };
     u8::try_from(code).unwrap_or(u8::MAX)
-}
-
-fn read_input() -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let read = io::stdin().lock().take(MAX_INPUT_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Failure::said(format!("standard input cannot be read: {error}")))?;
-    if bytes.len() as u64 > MAX_INPUT_BYTES {
-        return Err(Failure::said("standard input has more than 512 kB, which is the most that exec passes on"));
-    }
-    Ok(bytes)
 }
 
 /// Finds the node that is meant, among those of one service or of all.

@@ -8,6 +8,7 @@ mod deploy;
 mod directory;
 pub(crate) mod entry;
 mod exec;
+mod exec_input;
 mod logs;
 mod names;
 mod open;

@@ -6,6 +6,7 @@ use clap::Args;
 use super::deploy::bring_up;
 use super::names::SiteNames;
 use crate::api::manager::CodeVersion;
+use crate::cli::command::code::NewCode;
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
@@ -25,7 +26,8 @@ impl Action for Rollback {
         let version = before(&versions).ok_or_else(|| {
             Failure::said(format!("application '{}' has no older code version to go back to", app.name))
         })?;
-        bring_up(run, &app, &found, deployment, &version.id, None).await
+        let new = NewCode { version: &version.id, document_root: None };
+        bring_up(run, &app, &found, deployment, new, None).await
     }
 }
 

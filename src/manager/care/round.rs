@@ -1,17 +1,14 @@
-//! The rounds: who answers, and what is done about who does not.
+//! One round: who answers, and what is done about who does not.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
-use tokio_util::sync::CancellationToken;
-
 use super::pulse::Pulse;
-use super::scale::{Watch, scale};
+use super::scale::{Trends, scale};
 use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
-use crate::model::{ServiceId, State};
+use crate::model::ServiceId;
 use crate::node::Level;
 use crate::service::care::{Care, CareDocument, Healing, NodeState, ask_nodes};
 use crate::service::{Counts, MethodError, now};
@@ -22,70 +19,40 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// While it is not sure that all are well.
 const SHORT_PAUSE: Duration = Duration::from_millis(500);
 
-/// What is remembered of a service from one round to the next.
+/// What is remembered of the nodes of a service from one round to the next.
 #[derive(Debug)]
-struct Memory {
+pub(super) struct Signs {
     pulse: Pulse,
-    watch: Watch,
+    trends: Trends,
 }
 
-/// Looks after all services until `stop`.
-pub(crate) async fn look_after(manager: Arc<Manager>, stop: CancellationToken) {
-    let old = match manager.store.read(|tx| store::list_nodes(tx, None)).await {
-        Ok(nodes) => Arc::new(nodes.into_iter().map(|node| node.view.id).collect()),
-        Err(error) => {
-            tracing::error!("services are not looked after: {}", crate::sys::chain(&error));
-            return;
-        }
-    };
-    let mut memories: BTreeMap<ServiceId, Memory> = BTreeMap::new();
-    loop {
-        let is_uncertain = memories.values().any(|memory| memory.pulse.is_uncertain());
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(if is_uncertain { SHORT_PAUSE } else { PAUSE }) => {}
-        }
-        let rows = match manager.store.read(store::list_services).await {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::warn!("cannot look after services: {}", crate::sys::chain(&error));
-                continue;
-            }
-        };
-        memories.retain(|sid, _| rows.iter().any(|row| row.sid == *sid));
-        let running = rows.into_iter().filter(|row| row.state == State::Running);
-        let cared = running.filter_map(|row| manager.service(row)).filter_map(|service| {
-            let care = service.kind.manager.care()?;
-            let new = || Memory { pulse: Pulse::new(Arc::clone(&old)), watch: Watch::default() };
-            let memory = memories.remove(&service.row.sid).unwrap_or_else(new);
-            Some((service, care, memory))
-        });
-        let manager = &manager;
-        let rounds = cared.map(|(service, care, mut memory)| async move {
-            let sid = service.row.sid;
-            if let Err(error) = round(manager, &service, care, &mut memory).await {
-                tracing::warn!("cannot look after service {sid}: {error}");
-            }
-            (sid, memory)
-        });
-        let rounds: Vec<_> = rounds.collect();
-        let done = tokio::select! {
-            () = stop.cancelled() => return,
-            done = join_all(rounds) => done,
-        };
-        memories.extend(done);
+impl Signs {
+    /// Begins where nodes of `old` were there when the manager began.
+    pub(super) fn new(old: Arc<BTreeSet<String>>) -> Self {
+        Signs { pulse: Pulse::new(old), trends: Trends::default() }
+    }
+
+    /// Returns how long it is until the next round.
+    pub(super) fn pause(&self) -> Duration {
+        if self.pulse.is_uncertain() { SHORT_PAUSE } else { PAUSE }
     }
 }
 
-async fn round(manager: &Arc<Manager>, service: &Service, care: &Care, memory: &mut Memory) -> Result<(), MethodError> {
+/// Asks the nodes of a service what they do; has dead ones made anew, and nodes come and go with the load.
+pub(super) async fn round(
+    manager: &Arc<Manager>,
+    service: &Service,
+    care: &Care,
+    signs: &mut Signs,
+) -> Result<(), MethodError> {
     let states = ask_nodes(&service.context, care, service.context.nodes().await?).await;
     let answers: Vec<(String, bool)> =
         states.iter().map(|state| (state.node.view.id.clone(), state.figures.is_some())).collect();
-    let dead = memory.pulse.take(&answers, Instant::now());
+    let dead = signs.pulse.take(&answers, Instant::now());
     let sid = service.row.sid;
     let document = manager.store.read(move |tx| CareDocument::read(tx, sid)).await?;
     if dead.is_empty() {
-        return scale(manager, service, care, &document, &states, &mut memory.watch).await;
+        return scale(manager, service, care, &document, &states, &mut signs.trends).await;
     }
     let why = match may_heal(manager, sid, dead.len()).await? {
         Healing::Now => return heal(manager, service, &nodes_of(&states, &dead)).await,
@@ -94,7 +61,7 @@ async fn round(manager: &Arc<Manager>, service: &Service, care: &Care, memory: &
         Healing::TooMany => "too many died within an hour, so no more are made",
         Healing::NoCredit => "there is no credit for another one",
     };
-    let untold = memory.pulse.untold(&dead);
+    let untold = signs.pulse.untold(&dead);
     if !untold.is_empty() {
         let text = format!("Node {} does not answer; {why}", untold.join(", "));
         manager.note(sid, Level::Error, &text);

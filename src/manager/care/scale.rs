@@ -13,7 +13,7 @@ use crate::store::manager::{self as store, NodeRow, Transaction};
 
 /// What is remembered from one round to the next; after a restart it begins anew, and decisions take some seconds more.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct Trends {
     trend: Trend,
     /// Whether the history says already that nodes should come and cannot.
     is_limit_told: bool,
@@ -26,26 +26,26 @@ pub(super) async fn scale(
     care: &Care,
     document: &CareDocument,
     states: &[NodeState],
-    watch: &mut Watch,
+    trends: &mut Trends,
 ) -> Result<(), MethodError> {
     let Some(scaling) = &document.scaling else { return Ok(()) };
     let at = now();
     let mut load = load(service, care, states);
-    let (mut decision, mut next) = decide(scaling, &load, watch.trend, document.scaled_at, at);
+    let (mut decision, mut next) = decide(scaling, &load, trends.trend, document.scaled_at, at);
     // The director is asked only when it matters.
     if matches!(decision, Decision::Add(..)) {
         load.credit = manager.director.credit().await.ok();
-        (decision, next) = decide(scaling, &load, watch.trend, document.scaled_at, at);
+        (decision, next) = decide(scaling, &load, trends.trend, document.scaled_at, at);
     }
-    watch.trend = next;
-    watch.is_limit_told &= !(decision == Decision::Stay && next == Trend::default());
+    trends.trend = next;
+    trends.is_limit_told &= !(decision == Decision::Stay && next == Trend::default());
     let nodes: Vec<NodeRow> = states.iter().map(|state| state.node.clone()).collect();
     match decision {
         Decision::Stay => Ok(()),
-        Decision::Add(n, reason) => add(manager, service, care, &nodes, n, &reason).await,
-        Decision::Remove(n, reason) => remove(manager, service, care, &nodes, n, &reason).await,
-        Decision::CannotAdd(reason) if !watch.is_limit_told => {
-            watch.is_limit_told = true;
+        Decision::Add(n, reason) => change(manager, service, care, &nodes, (Way::More, n), &reason).await,
+        Decision::Remove(n, reason) => change(manager, service, care, &nodes, (Way::Less, n), &reason).await,
+        Decision::CannotAdd(reason) if !trends.is_limit_told => {
+            trends.is_limit_told = true;
             tell(manager, service.row.sid, format!("Autoscaling: {reason}")).await
         }
         Decision::CannotAdd(_) => Ok(()),
@@ -71,45 +71,40 @@ fn load(service: &Service, care: &Care, states: &[NodeState]) -> Load {
     load
 }
 
-async fn add(
-    manager: &Arc<Manager>,
-    service: &Service,
-    care: &Care,
-    nodes: &[NodeRow],
-    n: u32,
-    reason: &str,
-) -> Result<(), MethodError> {
-    let counts: Counts = vec![(care.scaled_role.to_owned(), n.into())];
-    service.kind.manager.check_addition(nodes, &counts)?;
-    let cloud = nodes.last().map(|node| node.view.cloud_name.as_str()).unwrap_or_default();
-    let cloud = CloudName::from_caller(cloud).map_err(|error| MethodError::refused(error.to_string()))?;
-    let task = Task::AddNodes { counts, cloud: cloud.to_string() };
-    let reason = format!("Autoscaling: {n} more: {reason}");
-    let sid = service.row.sid;
-    operation::submit_with(manager, sid, task, &reason, move |tx| Ok(note_change(tx, sid)?)).await?;
-    manager.note(sid, Level::Info, &reason);
-    Ok(())
+/// Which way the number of nodes goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    More,
+    Less,
 }
 
-async fn remove(
+/// Has `n` nodes of the scaled role come or go, by the operation that users have as well. None goes that the kind does not
+/// let go: several proxies need one backend whatever the load is.
+async fn change(
     manager: &Arc<Manager>,
     service: &Service,
     care: &Care,
     nodes: &[NodeRow],
-    n: u32,
+    (way, n): (Way, u32),
     reason: &str,
 ) -> Result<(), MethodError> {
-    let kind = service.kind.manager;
+    let (kind, sid) = (service.kind.manager, service.row.sid);
     let counts: Counts = vec![(care.scaled_role.to_owned(), n.into())];
-    // Several proxies need one backend whatever the load is.
-    if kind.check_removal(nodes, &counts).is_err() {
-        return Ok(());
+    let noted = move |tx: &Transaction<'_>| Ok(note_change(tx, sid)?);
+    let word = if way == Way::More { "more" } else { "less" };
+    let reason = format!("Autoscaling: {n} {word}: {reason}");
+    if way == Way::More {
+        kind.check_addition(nodes, &counts)?;
+        let cloud = nodes.last().map(|node| node.view.cloud_name.as_str()).unwrap_or_default();
+        let cloud = CloudName::from_caller(cloud).map_err(|error| MethodError::refused(error.to_string()))?;
+        let task = Task::AddNodes { counts, cloud: cloud.to_string() };
+        operation::submit_with(manager, sid, task, &reason, noted).await?;
+    } else {
+        let players: Vec<Player> = nodes.iter().map(|node| Player::of(node, kind.roles())).collect();
+        let may_go = kind.check_removal(nodes, &counts).is_ok();
+        let Some(ids) = kind.roles().plan_removal(&players, &counts).ok().filter(|_| may_go) else { return Ok(()) };
+        operation::submit_removal(manager, sid, ids, &reason, noted).await?;
     }
-    let players: Vec<Player> = nodes.iter().map(|node| Player::of(node, kind.roles())).collect();
-    let Ok(ids) = kind.roles().plan_removal(&players, &counts) else { return Ok(()) };
-    let reason = format!("Autoscaling: {n} less: {reason}");
-    let sid = service.row.sid;
-    operation::submit_removal(manager, sid, ids, &reason, move |tx| Ok(note_change(tx, sid)?)).await?;
     manager.note(sid, Level::Info, &reason);
     Ok(())
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::api::exec::{ExecOutput, ExecStarted};
+use crate::api::exec::{ExecOutput, ExecStarted, ExecTaken};
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::node::Level;
 use crate::rpc::RpcCall;
-use crate::service::{Call, MethodError, Reply, take_node};
+use crate::service::{Call, MethodError, Reply, now, take_node};
 use crate::store::manager::{self as store, NodePhase, NodeRow};
 use crate::sys::excerpt::excerpt;
 
@@ -26,12 +26,44 @@ pub(crate) async fn exec(manager: Arc<Manager>, sid: ServiceId, mut call: Call) 
     let command = call.params.required("command")?;
     let time_limit = call.params.positive("time_limit")?;
     let input = call.params.string_or("stdin", "")?;
+    let is_stream = call.params.boolean_or("stream", false)?;
+    let terminal = call.params.optional("terminal");
     call.finish()?;
     let caller = format!("user {}", manager.config.base.user_id);
     let words = excerpt(&command.to_string(), MAX_SHOWN_CHARS);
     manager.note(node.sid, Level::Info, &format!("exec for {caller} in node {}: {words}", node.view.id));
     let passed_on = RpcCall::post(0, "exec").param("command", command).param("time_limit", time_limit);
-    pass_on::<ExecStarted>(&manager, &node, passed_on.param("stdin", input).param("caller", caller)).await
+    let mut passed_on = passed_on.param("stdin", input).param("caller", caller);
+    if is_stream {
+        passed_on = passed_on.param("stream", true);
+    }
+    if let Some(terminal) = terminal {
+        let (sid, opened) = (node.sid, format!("A terminal is opened in node {}", node.view.id));
+        manager.store.write(move |tx| store::note_event(tx, sid, &opened, now())).await?;
+        passed_on = passed_on.param("terminal", terminal);
+    }
+    pass_on::<ExecStarted>(&manager, &node, passed_on).await
+}
+
+/// Passes on what it is to read next.
+pub(crate) async fn exec_input(manager: Arc<Manager>, sid: ServiceId, mut call: Call) -> Result<Reply, MethodError> {
+    let node = take_own_node(&manager, sid, &mut call).await?;
+    let passed_on = RpcCall::post(0, "exec_input").param("exec_id", call.params.string("exec_id")?);
+    let passed_on = passed_on.param("input", call.params.string_or("input", "")?);
+    let passed_on = passed_on.param("end", call.params.boolean_or("end", false)?);
+    call.finish()?;
+    pass_on::<ExecTaken>(&manager, &node, passed_on).await
+}
+
+/// Tells it how large the window of its caller is now.
+pub(crate) async fn exec_resize(manager: Arc<Manager>, sid: ServiceId, mut call: Call) -> Result<Reply, MethodError> {
+    let node = take_own_node(&manager, sid, &mut call).await?;
+    let mut passed_on = RpcCall::post(0, "exec_resize").param("exec_id", call.params.string("exec_id")?);
+    for name in ["columns", "rows"] {
+        passed_on = passed_on.param(name, call.params.integer(name)?);
+    }
+    call.finish()?;
+    pass_on::<serde_json::Map<String, serde_json::Value>>(&manager, &node, passed_on).await
 }
 
 /// Returns what it said.

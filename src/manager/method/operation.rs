@@ -1,7 +1,6 @@
 //! What became of an operation.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::api::{OperationStatus, OperationView, WAIT_FOR, texts, wait_for};
 use crate::manager::core::Manager;
@@ -12,11 +11,7 @@ use crate::task::poll;
 /// Answers how far an operation is, for whoever waits for its end; at once, or after `wait_for` seconds if it goes on.
 pub(crate) async fn get_operation(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
     let id = call.params.string("operation_id")?;
-    let wait = if call.params.values().contains_key(WAIT_FOR) {
-        wait_for(call.params.integer(WAIT_FOR)?)
-    } else {
-        Duration::ZERO
-    };
+    let wait = wait_for(call.params.integer_or(WAIT_FOR, 0)?);
     call.finish()?;
     let look = || async {
         let wanted = id.clone();

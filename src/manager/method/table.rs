@@ -20,6 +20,8 @@ pub(crate) const OF_EVERY_SERVICE: &[Method<Addressed>] = &[
     get("get_manager_log", |a, call| Box::pin(about::get_manager_log(a.manager, a.sid, call))),
     get("get_agent_log", |a, call| Box::pin(about::get_agent_log(a.manager, a.sid, call))),
     post("exec", |a, call| Box::pin(exec::exec(a.manager, a.sid, call))),
+    post("exec_input", |a, call| Box::pin(exec::exec_input(a.manager, a.sid, call))),
+    post("exec_resize", |a, call| Box::pin(exec::exec_resize(a.manager, a.sid, call))),
     post("exec_output", |a, call| Box::pin(exec::exec_output(a.manager, a.sid, call))),
     post("exec_stop", |a, call| Box::pin(exec::exec_stop(a.manager, a.sid, call))),
     get("get_git_info", |a, call| Box::pin(git::get_git_info(a.manager, a.sid, call))),

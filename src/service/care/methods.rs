@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::Care;
 use super::document::CareDocument;
 use super::figures::{ask_nodes, performance};
@@ -111,14 +109,8 @@ pub(crate) async fn off_autoscaling(service: ServiceContext, call: Call) -> Resu
 /// # Errors
 /// Returns an error if the parameter is none.
 pub(crate) async fn set_self_healing(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
-    let enable: Value = call.params.required("enable")?;
+    let enable = call.params.boolean("enable")?;
     call.finish()?;
-    let enable = match &enable {
-        Value::Bool(enable) => *enable,
-        Value::String(text) if text.eq_ignore_ascii_case("true") => true,
-        Value::String(text) if text.eq_ignore_ascii_case("false") => false,
-        other => return Err(bad("enable", &format!("{other} is neither true nor false")).into()),
-    };
     let reason = if enable { "Self-healing is on" } else { "Self-healing is off" };
     change(&service, reason, move |document| document.self_healing = enable).await
 }
@@ -148,12 +140,10 @@ async fn change(
 }
 
 fn within(call: &mut Call, name: &str, default: Option<i64>, most: i64) -> Result<i64, ParamError> {
-    if let Some(default) = default
-        && !call.params.values().contains_key(name)
-    {
-        return Ok(default);
-    }
-    let number = call.params.integer(name)?;
+    let number = match default {
+        Some(default) => call.params.integer_or(name, default)?,
+        None => call.params.integer(name)?,
+    };
     match number {
         ..0 => Err(bad(name, &format!("{number} is not more or equal than 0"))),
         _ if number > most => Err(bad(name, &format!("{number} is more than {most}"))),

@@ -112,8 +112,8 @@ impl Strategy {
     pub(crate) const ALL: [(&'static str, Strategy); 5] = [
         ("low", Strategy::Low),
         ("medium_down", Strategy::MediumDown),
-        ("medium", Strategy::Medium),
         ("medium_up", Strategy::MediumUp),
+        ("medium", Strategy::Medium),
         ("high", Strategy::High),
     ];
 

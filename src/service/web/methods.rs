@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::roles::{self, BACKEND, PROXY, ROLES, WEB};
+use crate::api::params::bad;
+use crate::api::python::dict_order;
+use crate::api::web::{Hooks, SiteNode, SiteNodeInfo, full_weight};
 use crate::model::State;
 use crate::service::call::Call;
 use crate::service::change::Change;
@@ -16,7 +20,7 @@ use crate::service::role::Counts;
 use crate::service::settings::{Document, Settings};
 use crate::store::manager::NodeRow;
 
-/// How many requests a node gets for each of another's, by the node's id; 1 where nothing is set.
+/// How many requests a node gets, compared with others, by the node's id; 100 where nothing is set.
 pub(crate) type Weights = BTreeMap<String, u32>;
 
 /// What `update_nodes_weight` sets.
@@ -35,6 +39,9 @@ pub(crate) trait SiteSettings: Settings {
 
     /// Returns how many nodes of each role the next start makes.
     fn counts(&mut self) -> &mut Counts;
+
+    /// Returns what its user adds to the configuration of nginx.
+    fn hooks(&mut self) -> &mut Hooks;
 }
 
 /// Returns how many nodes a start makes.
@@ -43,7 +50,8 @@ pub(crate) trait SiteSettings: Settings {
 /// Returns an error if the settings cannot be read.
 pub(crate) fn start_counts<T: SiteSettings>(settings: &Document) -> Result<Counts, MethodError> {
     let mut settings: T = settings.read()?;
-    Ok(ROLES.start_counts(settings.counts()))
+    // In the order in which ConPaaS 2.0 makes them.
+    Ok(dict_order(ROLES.start_counts(settings.counts()), |(role, _)| role))
 }
 
 /// Returns the settings with the counts of `nodes`, for the next start.
@@ -68,17 +76,55 @@ pub(crate) async fn list_nodes(service: ServiceContext, call: Call) -> Result<Re
 ///
 /// # Errors
 /// Returns an error if there is no such node.
-pub(crate) async fn get_node_info(
+pub(crate) async fn get_node_info<T: SiteSettings>(
     service: ServiceContext,
     call: Call,
     logs: fn(role: &str) -> &'static [LogFile],
 ) -> Result<Reply, MethodError> {
-    let flags = |node: &NodeRow| {
-        let roles = ROLES.read(&node.role);
-        let shown = [(PROXY, "isRunningProxy"), (WEB, "isRunningWeb"), (BACKEND, "isRunningBackend")];
-        shown.iter().map(|(role, flag)| ((*flag).to_owned(), roles.plays(role))).collect()
+    let (node, logs) = service.node_and_logs(call, logs).await?;
+    let mut settings: T = service.settings().await?.read()?;
+    let (web, backend) = settings.weights();
+    let roles = ROLES.read(&node.role);
+    let node = SiteNode {
+        logs,
+        is_running_backend: roles.plays(BACKEND),
+        weight_web: weight_of(web, &node.view.id),
+        is_running_web: roles.plays(WEB),
+        is_running_proxy: roles.plays(PROXY),
+        weight_backend: weight_of(backend, &node.view.id),
+        ip: node.view.ip,
+        id: node.view.id,
+        cloud: node.view.cloud_name,
+        vmid: node.view.vmid,
+        role: node.role,
     };
-    service.node_info(call, logs, flags).await
+    Ok(Reply::of(&SiteNodeInfo { node }))
+}
+
+/// Returns the weight of a node.
+#[must_use]
+pub(super) fn weight_of(weights: &Weights, id: &str) -> u32 {
+    weights.get(id).copied().unwrap_or_else(full_weight)
+}
+
+/// `migrate_nodes`: ConPaaS 2.0 fails here, too.
+///
+/// # Errors
+/// Always.
+pub(crate) async fn migrate_nodes(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+    let plan: Vec<Value> = call.structure("migration_plan")?;
+    if plan.is_empty() {
+        return Err(bad("migration_plan", "'[]' has type 'list', should be non-empty list").into());
+    }
+    let delay = call.params.integer_or("delay", 0)?;
+    call.finish()?;
+    if delay < 0 {
+        return Err(bad("delay", &format!("{delay} is not more or equal than 0")).into());
+    }
+    service.expect_state(&[State::Running]).await?;
+    Err(MethodError::refused(
+        "Nodes cannot be moved: add nodes in the other cloud, and remove those here when the new ones serve",
+    ))
 }
 
 /// `update_nodes_weight`.
@@ -89,10 +135,11 @@ pub(crate) async fn update_weights<T: SiteSettings>(
     service: ServiceContext,
     mut call: Call,
 ) -> Result<Reply, MethodError> {
+    let given = [(WEB, call.params.object(WEB)?), (BACKEND, call.params.object(BACKEND)?)];
+    call.finish()?;
     service.expect_state(&[State::Running]).await?;
     let nodes = service.nodes().await?;
-    let new = take_weights(&mut call, &nodes)?;
-    call.finish()?;
+    let new = read_weights(given, &nodes)?;
     let mut settings: T = service.settings().await?.read()?;
     let (web, backend) = settings.weights();
     web.extend(new.web);
@@ -105,14 +152,15 @@ pub(crate) async fn update_weights<T: SiteSettings>(
     Ok(Reply::Adapt { reason: "Updating configuration".to_owned(), change })
 }
 
-/// Takes the parameters of `update_nodes_weight`: every id must be that of a node in its role.
+/// Reads the parameters of `update_nodes_weight`: every id must be that of a node in its role.
 ///
 /// # Errors
 /// Returns an error that names the id or the weight that makes no sense.
-fn take_weights(call: &mut Call, nodes: &[NodeRow]) -> Result<NewWeights, MethodError> {
-    let mut taken = NewWeights::default();
-    for (role, weights) in [(WEB, &mut taken.web), (BACKEND, &mut taken.backend)] {
-        for (id, weight) in call.params.object(role)? {
+fn read_weights(given: [(&str, Map<String, Value>); 2], nodes: &[NodeRow]) -> Result<NewWeights, MethodError> {
+    let mut read = NewWeights::default();
+    for (role, of_role) in given {
+        let weights = if role == WEB { &mut read.web } else { &mut read.backend };
+        for (id, weight) in of_role {
             let plays = |node: &NodeRow| node.view.id == id && ROLES.read(&node.role).plays(role);
             if !nodes.iter().any(plays) {
                 return Err(MethodError::refused(format!("Unable to update weights. There is no {role} node '{id}'")));
@@ -126,5 +174,5 @@ fn take_weights(call: &mut Call, nodes: &[NodeRow]) -> Result<NewWeights, Method
             weights.insert(id, number);
         }
     }
-    Ok(taken)
+    Ok(read)
 }

@@ -7,6 +7,8 @@
 //! Must not know: what a backend runs; that is the kind's.
 
 pub(crate) mod agent;
+pub(crate) mod document_root;
+mod hooks;
 mod logs;
 mod methods;
 pub(crate) mod plan;
@@ -15,8 +17,11 @@ pub(crate) mod war;
 
 use super::care::Care;
 
+pub(crate) use hooks::{get_nginx_hooks, set_nginx_hook};
 pub(crate) use logs::{java_logs, php_logs};
-pub(crate) use methods::{SiteSettings, Weights, get_node_info, list_nodes, start_counts, update_weights, with_nodes};
+pub(crate) use methods::{
+    SiteSettings, Weights, get_node_info, list_nodes, migrate_nodes, start_counts, update_weights, with_nodes,
+};
 pub(crate) use roles::{PROXY, ROLES, check_addition, check_removal};
 
 /// Where proxies listen.

@@ -13,9 +13,10 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::methods::weight_of;
 use super::roles::{BACKEND, PROXY, ROLES, WEB};
 use super::{PROXY_PORT, WEB_PORT, Weights};
-use crate::api::web::{HttpProxy, Server};
+use crate::api::web::{Hooks, HttpProxy, Server};
 use crate::rpc::RpcCall;
 use crate::service::error::MethodError;
 use crate::service::plan::{Action, Deed, NodePlan, Part, StopCall};
@@ -37,6 +38,10 @@ pub(crate) struct Site<'a> {
     pub backend_weights: &'a Weights,
     /// Where the program answers.
     pub backend_port: u16,
+    /// The directory of the code that visitors see; found out by what the code has by default.
+    pub document_root: Option<&'a str>,
+    /// What its user adds to the configuration of nginx.
+    pub hooks: &'a Hooks,
 }
 
 impl Site<'_> {
@@ -52,7 +57,7 @@ impl Site<'_> {
         front: impl Fn(&mut HttpProxy, Vec<Server>),
     ) -> Result<Vec<NodePlan>, MethodError> {
         let web_list = self.servers(WEB, WEB_PORT, self.web_weights)?;
-        let web = web(self.of_role(PROXY).map(address).collect::<Result<_, _>>()?);
+        let web = web(self.of_role(PROXY).map(address).collect::<Result<_, _>>()?, self.document_root);
         let backends = self.servers(BACKEND, self.backend_port, self.backend_weights)?;
         let mut proxy = HttpProxy {
             port: PROXY_PORT,
@@ -63,6 +68,8 @@ impl Site<'_> {
             tomcat_list: Vec::new(),
             tomcat_servlets: Vec::new(),
             max_body_mb: self.max_body_mb,
+            document_root: self.document_root.map(str::to_owned),
+            hooks: self.hooks.clone(),
         };
         front(&mut proxy, backends);
         let keeper = self.first_proxy().map(|node| node.view.id.as_str());
@@ -97,10 +104,8 @@ impl Site<'_> {
     }
 
     fn servers(&self, role: &'static str, port: u16, weights: &Weights) -> Result<Vec<Server>, MethodError> {
-        let server = |node: &NodeRow| {
-            let weight = weights.get(&node.view.id).copied().unwrap_or(1);
-            Ok(Server { ip: address(node)?, port, weight })
-        };
+        let server =
+            |node: &NodeRow| Ok(Server { ip: address(node)?, port, weight: weight_of(weights, &node.view.id) });
         self.of_role(role).map(server).collect()
     }
 }
@@ -130,15 +135,17 @@ pub(crate) fn part(name: &'static str, stage: u8, methods: [&str; 2], stop: &str
     Part { name, wanted, first, change, stop }
 }
 
-fn web(proxies: Vec<Ipv4Addr>) -> Part {
+fn web(proxies: Vec<Ipv4Addr>, document_root: Option<&str>) -> Part {
     /// The parameters of `createWebServer`; agents serve every version that they have.
     #[derive(Serialize)]
-    struct WebServer {
+    struct WebServer<'a> {
         port: u16,
         code_versions: Vec<String>,
         proxies: Vec<Ipv4Addr>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        document_root: Option<&'a str>,
     }
-    let server = WebServer { port: WEB_PORT, code_versions: Vec::new(), proxies };
+    let server = WebServer { port: WEB_PORT, code_versions: Vec::new(), proxies, document_root };
     part("web", 2, ["createWebServer", "updateWebServer"], "stopWebServer", &server)
 }
 
@@ -170,6 +177,8 @@ pub(crate) mod tests {
             web_weights: &Weights::new(),
             backend_weights: &weights,
             backend_port: 9000,
+            document_root: None,
+            hooks: &Hooks::default(),
         };
         let fields = std::collections::BTreeMap::from([("port", 1)]);
         let sessions = part("sessions", 0, ["createSessions"; 2], "stopSessions", &fields);
@@ -195,10 +204,10 @@ pub(crate) mod tests {
         let nodes = [node("p", 2, "proxyweb"), node("b1", 3, "backend"), node("b2", 4, "backend")];
         let plans = plans(&nodes);
         let proxy: HttpProxy = serde_json::from_str(&plans[0].parts.last().unwrap().wanted).unwrap();
-        assert_eq!(proxy.web_list, [Server { ip: [10, 0, 0, 2].into(), port: 8080, weight: 1 }]);
+        assert_eq!(proxy.web_list, [Server { ip: [10, 0, 0, 2].into(), port: 8080, weight: 100 }]);
         let backends: Vec<(String, u32)> =
             proxy.fpm_list.iter().map(|server| (server.ip.to_string(), server.weight)).collect();
-        assert_eq!(backends, [("10.0.0.3".to_owned(), 1), ("10.0.0.4".to_owned(), 3)]);
+        assert_eq!(backends, [("10.0.0.3".to_owned(), 100), ("10.0.0.4".to_owned(), 3)]);
         assert_eq!(proxy.code_version, "code-a");
     }
 }

@@ -9,3 +9,4 @@ mod real;
 mod replay;
 mod scripted;
 mod session;
+mod sites;

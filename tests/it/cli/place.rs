@@ -12,8 +12,8 @@ use tokio::io::AsyncWriteExt;
 
 use super::scripted::{Script, Standin, scripted_director, scripted_manager};
 
-const GROUPS: [&str; 9] =
-    ["tools", "user", "cloud", "director", "application", "service", "generic", "helloworld", "mysql"];
+const GROUPS: [&str; 11] =
+    ["tools", "user", "cloud", "director", "application", "service", "generic", "helloworld", "php", "java", "mysql"];
 
 /// What a command gave.
 #[derive(Debug, PartialEq, Eq)]

@@ -148,6 +148,9 @@ async fn answer_manager(mut request: Request, script: &Mutex<Script>) -> Respons
         panic!("the stand-in breaks this connection, as the script says");
     }
     let value: Value = serde_json::from_str(&text).unwrap();
+    if let Some(content) = value.get("download").and_then(Value::as_str) {
+        return Response::attachment("application/octet-stream", "code", content.as_bytes().to_vec());
+    }
     match value.get("error").and_then(Value::as_str) {
         Some(error) => reply_error(error, &call.id),
         None => reply_result(&value, &call.id),

@@ -1,4 +1,4 @@
-//! The recorded session of ConPaaS 2.0's client (`session.txt`), typed again
+//! The recorded sessions of ConPaaS 2.0's client (`session.txt`, `sites.txt`), typed again
 //! with ours: the same output, byte for byte, and the same exit codes.
 
 use std::fmt::Write;
@@ -23,29 +23,45 @@ pub(super) fn recorded() -> Vec<Step> {
     steps
 }
 
+/// The sessions with sites.
+pub(super) fn with_sites() -> Vec<Step> {
+    let steps = steps(include_str!("sites.txt"));
+    assert!(steps.len() > 70, "the sessions are not whole");
+    steps
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_recorded_session_is_the_same_with_ours() {
+    type_all(&recorded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sessions_with_sites_are_the_same_with_ours() {
+    type_all(&with_sites()).await;
+}
+
+async fn type_all(steps: &[Step]) {
     let place = Place::new().await;
-    for name in ["idrsa.pub", "gencode.tar.gz", "st.sh"] {
+    for name in ["idrsa.pub", "gencode.tar.gz", "st.sh", "php.tar.gz", "java.war"] {
         std::fs::write(place.work().join(name), "content").unwrap();
     }
     std::fs::write(place.work().join("m.json"), r#"{"Application": "wiki", "Services": [{"Type": "php"}]}"#).unwrap();
     std::fs::write(place.work().join("m2.json"), r#"{"Application": "empty", "Services": []}"#).unwrap();
     std::fs::write(place.work().join("m3.json"), "{").unwrap();
-    expect_same(&place, recorded()).await;
+    expect_same(&place, steps).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_with_a_database_is_the_same_with_ours() {
     let place = Place::new().await;
     std::fs::write(place.work().join("dump.sql"), "content").unwrap();
-    expect_same(&place, steps(include_str!("session_mysql.txt"))).await;
+    expect_same(&place, &steps(include_str!("session_mysql.txt"))).await;
 }
 
-async fn expect_same(place: &Place, steps: Vec<Step>) {
+async fn expect_same(place: &Place, steps: &[Step]) {
     let mut differences = String::new();
     for step in steps {
-        if let Err(difference) = take(place, &step).await {
+        if let Err(difference) = take(place, step).await {
             write!(differences, "$ {}\n{difference}\n", step.command).unwrap();
         }
     }

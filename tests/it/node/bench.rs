@@ -119,6 +119,13 @@ impl Bench {
         child.wait().unwrap();
     }
 
+    /// Kills what a node's role left, which would outlive it.
+    pub(crate) fn kill_left(&self, root: &Path) {
+        let mark = [b"CONPAAS_NODE=", self.tag(root).as_bytes(), b"\0"].concat();
+        let left = || process::find("environ", |bytes| bytes.windows(mark.len()).any(|window| window == mark));
+        assert!(process::kill_all(left, Duration::from_secs(5)), "programs of {} cannot be killed", root.display());
+    }
+
     /// Waits until a process has ended by itself, or by a crash point.
     pub(crate) fn wait_end(&self, pid: u32, limit: Duration) -> bool {
         let has_ended = || {

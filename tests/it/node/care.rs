@@ -27,14 +27,17 @@ async fn what_is_set_of_the_care_for_a_site_survives_the_manager_and_nonsense_is
         ),
         (
             on(1, 300, "highest"),
-            "Parameter 'strategy': 'highest' must be one of ['low', 'medium_down', 'medium', 'medium_up', 'high'].",
+            "Parameter 'strategy': 'highest' must be one of ['low', 'medium_down', 'medium_up', 'medium', 'high'].",
         ),
         (
             on(1, 300, "low").param("min_nodes", 3).param("max_nodes", 2),
             "Parameter 'max_nodes': 2 is less than min_nodes, 3.",
         ),
         (on(1, 300, "low").param("max_nodes", 1000), "Parameter 'max_nodes': 1000 is more than 100."),
-        (RpcCall::post(1, "set_self_healing").param("enable", 3), "Parameter 'enable': 3 is neither true nor false."),
+        (
+            RpcCall::post(1, "set_self_healing").param("enable", 3),
+            "Parameter 'enable': '3' has type 'int', should be bool.",
+        ),
     ] {
         assert_eq!(world.refused(call).await, words);
     }

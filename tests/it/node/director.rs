@@ -231,6 +231,7 @@ impl StandInDirector {
             }
             drop(state);
             self.bench.kill(pid);
+            self.bench.kill_left(&root);
         }
         json!({})
     }

@@ -2,7 +2,7 @@
 
 mod agent;
 mod bad_input;
-mod bench;
+pub(super) mod bench;
 mod care;
 mod code;
 mod crash;
@@ -15,4 +15,5 @@ mod operation;
 mod pace;
 mod program;
 mod removed_node;
+mod site;
 mod world;

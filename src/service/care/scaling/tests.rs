@@ -87,7 +87,8 @@ fn a_day_is_followed_up_and_down() {
 #[test]
 fn who_wants_more_has_more_nodes_through_the_day() {
     let sum = |strategy| play(&scaling(strategy), &day()).0.iter().sum::<u32>();
-    let sums = Strategy::ALL.map(|(_, strategy)| sum(strategy));
+    let from_few = [Strategy::Low, Strategy::MediumDown, Strategy::Medium, Strategy::MediumUp, Strategy::High];
+    let sums = from_few.map(sum);
     assert!(sums.is_sorted() && sums[0] < sums[4], "{sums:?}");
 }
 

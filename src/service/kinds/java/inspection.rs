@@ -16,11 +16,14 @@ fn look(code: &UploadedCode<'_>) -> Result<Vec<String>, MethodError> {
         )));
     }
     let unpacked = code.unpack()?;
-    if !unpacked.content().join("WEB-INF").is_dir() {
+    let mut notes: Vec<String> = code.contents.top_note().into_iter().collect();
+    if !war::is_web_application(unpacked.content()) {
         return Err(MethodError::invalid(format!("'{name}' {}", without_web_inf(&code.contents.names))));
     }
+    if !unpacked.content().join("WEB-INF").is_dir() {
+        notes.push("it has no directory WEB-INF: its pages are served, and no servlet".to_owned());
+    }
     let survey = war::survey(unpacked.content(), code.limits);
-    let mut notes: Vec<String> = code.contents.top_note().into_iter().collect();
     if survey.dialect == Dialect::Javax {
         notes.push(
             "it is written for javax.servlet (Tomcat 9 and older): nodes convert it for jakarta.servlet, which their Tomcat \
@@ -46,8 +49,8 @@ fn without_web_inf(names: &[String]) -> &'static str {
         return "is a program of its own (a .jar) and no web application: it has no directory WEB-INF. Build it as a .war, \
                 or run it by a run.sh in a service of the kind generic";
     }
-    "has no directory WEB-INF, so it is no web application: put WEB-INF/web.xml or WEB-INF/classes beside its pages and pack \
-     it again"
+    "has neither a directory WEB-INF nor a first page, so it is no web application: put WEB-INF/web.xml, WEB-INF/classes or \
+     index.html at its top and pack it again"
 }
 
 #[cfg(test)]
@@ -60,6 +63,6 @@ mod tests {
         assert!(of(&["readme.txt", "shop.war"]).contains("upload that .war file itself"));
         assert!(of(&["pom.xml", "src/main"]).contains("target/*.war"));
         assert!(of(&["META-INF/MANIFEST.MF", "Main.class"]).contains("run.sh"));
-        assert!(of(&["index.html"]).contains("put WEB-INF/web.xml"));
+        assert!(of(&["readme.txt"]).contains("put WEB-INF/web.xml"));
     }
 }

@@ -26,7 +26,7 @@ use crate::store::manager::NodeRow;
 const METHODS: &[Method<ServiceContext>] = &[
     get("get_service_info", |service, call| Box::pin(get_service_info(service, call))),
     get("list_nodes", |service, call| Box::pin(web::list_nodes(service, call))),
-    get("get_node_info", |service, call| Box::pin(web::get_node_info(service, call, web::java_logs))),
+    get("get_node_info", |service, call| Box::pin(web::get_node_info::<JavaSettings>(service, call, web::java_logs))),
     get("list_code_versions", |service, call| Box::pin(code::list(service, call))),
     upload("upload_code_version", |service, call| Box::pin(code::upload(service, call, &INSPECTION))),
     get("download_code_version", |service, call| Box::pin(code::download(service, call))),
@@ -39,6 +39,9 @@ const METHODS: &[Method<ServiceContext>] = &[
     post("off_autoscaling", |service, call| Box::pin(care::off_autoscaling(service, call))),
     post("set_self_healing", |service, call| Box::pin(care::set_self_healing(service, call))),
     post("update_nodes_weight", |service, call| Box::pin(web::update_weights::<JavaSettings>(service, call))),
+    post("migrate_nodes", |service, call| Box::pin(web::migrate_nodes(service, call))),
+    get("get_nginx_hooks", |service, call| Box::pin(web::get_nginx_hooks::<JavaSettings>(service, call))),
+    upload("set_nginx_hook", |service, call| Box::pin(web::set_nginx_hook::<JavaSettings>(service, call))),
     get("get_configuration", |service, call| Box::pin(get_configuration(service, call))),
     post("update_java_configuration", |service, call| Box::pin(update_java_configuration(service, call))),
 ];

@@ -25,6 +25,8 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
         web_weights: &settings.web_weights,
         backend_weights: &settings.backend_weights,
         backend_port: BACKEND_PORT,
+        document_root: None,
+        hooks: &settings.hooks,
     };
     // Another version is another part: a backend answers once the program has started there, or says why not.
     let environment = input.environment.clone();

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::web::Hooks;
 use crate::service::role::Counts;
 use crate::service::settings::Settings;
 use crate::service::web::{SiteSettings, Weights};
@@ -16,6 +17,8 @@ pub(super) struct JavaSettings {
     pub backend_weights: Weights,
     /// How many nodes of each role the next start makes.
     pub counts: Counts,
+    /// What its user adds to the configuration of nginx.
+    pub hooks: Hooks,
 }
 
 impl Settings for JavaSettings {}
@@ -27,5 +30,9 @@ impl SiteSettings for JavaSettings {
 
     fn counts(&mut self) -> &mut Counts {
         &mut self.counts
+    }
+
+    fn hooks(&mut self) -> &mut Hooks {
+        &mut self.hooks
     }
 }

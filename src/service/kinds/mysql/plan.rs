@@ -158,8 +158,9 @@ mod tests {
     fn only_what_is_wanted_is_told_and_one_member_makes_backups() {
         let nodes = [node(2, "mysql"), node(3, "mysql")];
         let told = |settings: &MysqlSettings| {
-            let settings = Document::of(settings).unwrap();
-            let plans = of(&PlanInput { settings: &settings, nodes: &nodes, code: None }).unwrap();
+            let (settings, environment) = (Document::of(settings).unwrap(), Variables::default());
+            let input = PlanInput { settings: &settings, nodes: &nodes, code: None, environment: &environment };
+            let plans = of(&input).unwrap();
             plans
                 .into_iter()
                 .map(|plan| plan.parts.into_iter().map(|part| (part.name, part.wanted)).collect())

@@ -1,6 +1,7 @@
 //! The methods that show and change what is set of a php service.
 
 use super::settings::PhpSettings;
+use crate::api::params::bad;
 use crate::api::web::{Cdn, CdnView, PhpConfiguration};
 use crate::model::State;
 use crate::service::call::Call;
@@ -11,6 +12,7 @@ use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
 use crate::service::reply::Reply;
 use crate::service::settings::Document;
+use crate::service::web::document_root;
 use crate::store::manager as store;
 
 const REASON: &str = "Updating configuration";
@@ -22,15 +24,17 @@ pub(super) async fn get(service: ServiceContext, call: Call) -> Result<Reply, Me
     let code_version = service.row().await?.active_code.unwrap_or_default();
     let cdn = shown_cdn(settings.cdn);
     let autoscaling = is_autoscaling(&service).await?;
-    Ok(Reply::of(&PhpConfiguration { code_version, phpconf: settings.phpconf, cdn, autoscaling }))
+    let PhpSettings { phpconf, document_root, .. } = settings;
+    Ok(Reply::of(&PhpConfiguration { cdn, code_version, autoscaling, document_root, phpconf }))
 }
 
-/// `update_php_configuration`: another code version, other values of php.ini, or both.
+/// `update_php_configuration`: another code version, other values of php.ini, another document root, or all of them.
 pub(super) async fn update(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
     let version = code::take_optional_version(&service, &mut call).await?;
     let phpconf = call.params.object_or_empty("phpconf")?;
+    let root = call.params.optional("documentRoot").map(|root| root.as_str().map(document_root::read));
     call.finish()?;
-    if version.is_none() && phpconf.is_empty() {
+    if version.is_none() && phpconf.is_empty() && root.is_none() {
         return Err(MethodError::refused("Missing argument \"at least one of \"codeVersionId\" or \"phpconf\"\""));
     }
     let mut settings: PhpSettings = service.settings().await?.read()?;
@@ -38,11 +42,15 @@ pub(super) async fn update(service: ServiceContext, mut call: Call) -> Result<Re
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         settings.set(key, &text)?;
     }
+    let is_changed = !phpconf.is_empty() || root.is_some();
+    if let Some(root) = root {
+        settings.document_root = root.ok_or_else(|| bad("documentRoot", "it is no text"))??;
+    }
     let row = service.expect_state(State::CODE_CAN_CHANGE).await?;
     let settings = Document::of(&settings)?;
     if row.state.can_call_nodes() {
         let change = match version {
-            Some(version) if phpconf.is_empty() => Change::Code { version: version.id },
+            Some(version) if !is_changed => Change::Code { version: version.id },
             None => Change::Settings { settings },
             Some(version) => Change::Both { version: version.id, settings },
         };
@@ -59,8 +67,8 @@ pub(super) async fn update(service: ServiceContext, mut call: Call) -> Result<Re
 
 /// `cdn_enable`: the address is kept, whatever `enable` says, as ConPaaS 2.0 does.
 pub(super) async fn cdn_enable(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
-    let _of_no_effect = call.params.required("enable")?;
-    let address = call.params.string("address")?;
+    let _of_no_effect = call.params.boolean("enable")?;
+    let address = call.params.string_or("address", "")?;
     call.finish()?;
     let mut settings: PhpSettings = service.settings().await?.read()?;
     settings.cdn = (!address.is_empty()).then_some(address);

@@ -25,7 +25,7 @@ use crate::store::manager::NodeRow;
 const METHODS: &[Method<ServiceContext>] = &[
     get("get_service_info", |service, call| Box::pin(get_service_info(service, call))),
     get("list_nodes", |service, call| Box::pin(web::list_nodes(service, call))),
-    get("get_node_info", |service, call| Box::pin(web::get_node_info(service, call, web::php_logs))),
+    get("get_node_info", |service, call| Box::pin(web::get_node_info::<PhpSettings>(service, call, web::php_logs))),
     get("list_code_versions", |service, call| Box::pin(code::list(service, call))),
     upload("upload_code_version", |service, call| Box::pin(code::upload(service, call, &INSPECTION))),
     get("download_code_version", |service, call| Box::pin(code::download(service, call))),
@@ -38,6 +38,9 @@ const METHODS: &[Method<ServiceContext>] = &[
     post("off_autoscaling", |service, call| Box::pin(care::off_autoscaling(service, call))),
     post("set_self_healing", |service, call| Box::pin(care::set_self_healing(service, call))),
     post("update_nodes_weight", |service, call| Box::pin(web::update_weights::<PhpSettings>(service, call))),
+    post("migrate_nodes", |service, call| Box::pin(web::migrate_nodes(service, call))),
+    get("get_nginx_hooks", |service, call| Box::pin(web::get_nginx_hooks::<PhpSettings>(service, call))),
+    upload("set_nginx_hook", |service, call| Box::pin(web::set_nginx_hook::<PhpSettings>(service, call))),
     get("get_configuration", |service, call| Box::pin(configuration::get(service, call))),
     post("update_php_configuration", |service, call| Box::pin(configuration::update(service, call))),
     post("cdn_enable", |service, call| Box::pin(configuration::cdn_enable(service, call))),

@@ -30,6 +30,8 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
         web_weights: &settings.web_weights,
         backend_weights: &settings.backend_weights,
         backend_port: BACKEND_PORT,
+        document_root: settings.document_root.as_deref(),
+        hooks: &settings.hooks,
     };
     let Some(keeper) = site.first_proxy() else { return Ok(Vec::new()) };
     let store = SessionStore {

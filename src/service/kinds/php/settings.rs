@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::api::web::Hooks;
 use crate::service::error::MethodError;
 use crate::service::role::Counts;
 use crate::service::settings::Settings;
@@ -26,12 +27,16 @@ pub(super) struct PhpSettings {
     pub phpconf: BTreeMap<String, String>,
     /// The address of a content delivery network, if one was set.
     pub cdn: Option<String>,
+    /// The directory of the code that visitors see, such as `/public`; found out by what the code has by default.
+    pub document_root: Option<String>,
     /// Weights of nodes that serve static files.
     pub web_weights: Weights,
     /// Weights of backends.
     pub backend_weights: Weights,
     /// How many nodes of each role the next start makes.
     pub counts: Counts,
+    /// What its user adds to the configuration of nginx.
+    pub hooks: Hooks,
     /// Opens the store of sessions.
     pub session_password: String,
 }
@@ -50,9 +55,11 @@ impl Default for PhpSettings {
         PhpSettings {
             phpconf: phpconf.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             cdn: None,
+            document_root: None,
             web_weights: Weights::new(),
             backend_weights: Weights::new(),
             counts: Counts::new(),
+            hooks: Hooks::default(),
             session_password: String::new(),
         }
     }
@@ -67,6 +74,10 @@ impl SiteSettings for PhpSettings {
 
     fn counts(&mut self) -> &mut Counts {
         &mut self.counts
+    }
+
+    fn hooks(&mut self) -> &mut Hooks {
+        &mut self.hooks
     }
 }
 

@@ -1,12 +1,13 @@
 //! Code versions of a web node: each in a directory of its own, and a link to the one that is served.
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::place::Place;
 use crate::api::params::bad;
 use crate::archive;
+use crate::config::ArchiveLimits;
 use crate::service::code::ReceivedCode;
 use crate::service::error::MethodError;
 use crate::sys::file::{self, FileError};
@@ -32,6 +33,36 @@ pub(super) async fn take(place: &Place, version: &str, received: &ReceivedCode) 
     let www = place.www.clone();
     sys::blocking(move || file::ensure_passable_directory(&www)).await?;
     let staged = received.stage(&target).await?;
+    put(place, staged, target).await
+}
+
+/// Unpacks the `.war` file of a version, if nothing else lies at its top, in the version's place: so it is pushed with git.
+///
+/// # Errors
+/// Returns an error if the archive is refused or the disk is full.
+pub(super) async fn unpack_lone_war(place: &Place, version: &str, limits: ArchiveLimits) -> Result<(), MethodError> {
+    let target = place.www.join(version);
+    let staged = sys::blocking({
+        let target = target.clone();
+        move || match lone_war(&target) {
+            Some(war) => archive::stage(&war, &target, &limits).map(Some),
+            None => Ok(None),
+        }
+    });
+    match staged.await.map_err(MethodError::invalid)? {
+        Some(staged) => put(place, staged, target).await,
+        None => Ok(()),
+    }
+}
+
+fn lone_war(directory: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path());
+    let [only] = <[PathBuf; 1]>::try_from(entries.take(2).collect::<Vec<_>>()).ok()?;
+    let is_war = only.extension().is_some_and(|end| end.eq_ignore_ascii_case("war")) && only.is_file();
+    is_war.then_some(only)
+}
+
+async fn put(place: &Place, staged: archive::Staged, target: PathBuf) -> Result<(), MethodError> {
     let replaced = target.clone();
     sys::blocking(move || staged.replace(&replaced)).await?;
     let Some(account) = &place.account else { return Ok(()) };
@@ -56,13 +87,26 @@ pub(super) fn serve(place: &Place, version: &str, document_root: &str) -> Result
     std::fs::rename(&next, &current).map_err(fail)
 }
 
-/// Returns the part of a version that visitors see: `/public` where a framework keeps its first page there. Blocking.
-#[must_use]
-pub(super) fn document_root(place: &Place, version: &str) -> &'static str {
+/// Returns the part of a version that visitors see: what is wanted, or `/public` where a framework keeps its first page
+/// there. Blocking.
+///
+/// # Errors
+/// Returns an error if the version does not have what is wanted.
+pub(super) fn document_root<'a>(place: &Place, version: &str, wanted: Option<&'a str>) -> Result<&'a str, MethodError> {
     let code = place.www.join(version);
+    if let Some(root) = wanted.filter(|_| !version.is_empty()) {
+        let root = root.trim_end_matches('/');
+        if code.join(root.trim_start_matches('/')).is_dir() {
+            return Ok(root);
+        }
+        return Err(MethodError::refused(format!(
+            "code version '{version}' has no directory '{}', which is set as the document root",
+            root.trim_start_matches('/')
+        )));
+    }
     let has = |path: &str| code.join(path).is_file();
     let is_framework = has("public/index.php") && !has("index.php") && !has("index.html");
-    if is_framework { "/public" } else { "" }
+    Ok(if is_framework { "/public" } else { "" })
 }
 
 /// Adds a version to those that a node has; returns the versions that it need not keep.
@@ -104,6 +148,17 @@ pub(super) fn remove(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_war_alone_is_unpacked_and_one_among_others_is_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let war = directory.path().join("shop.WAR");
+        assert_eq!(lone_war(directory.path()), None);
+        std::fs::write(&war, b"x").unwrap();
+        assert_eq!(lone_war(directory.path()), Some(war));
+        std::fs::write(directory.path().join("index.html"), b"x").unwrap();
+        assert_eq!(lone_war(directory.path()), None);
+    }
 
     #[test]
     fn the_served_version_and_the_newest_are_kept() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::hooks;
 use super::java_front::JavaFront;
 use super::memory::JavaMemory;
 use super::place::{GRACE, Place};
@@ -60,6 +61,8 @@ struct NginxValues<'a> {
     cache: &'a Path,
     www: &'a Path,
     my_ip: String,
+    /// Stands before ports: nothing, or the node's address where nodes share a machine.
+    listen: String,
     proxy: u16,
     web: u16,
     document_root: &'a str,
@@ -69,6 +72,8 @@ struct NginxValues<'a> {
     java: Option<JavaFront<'a>>,
     clients: Vec<String>,
     keep_no_connection: PathBuf,
+    /// Whether the user adds lines in the block `server`, and in the block `location /`.
+    hooks: [bool; 2],
 }
 
 /// What `fpm.conf` and `php.ini` are filled with.
@@ -125,6 +130,7 @@ pub(super) fn of(wanted: &Wanted, place: &Place, document_root: &str) -> Result<
 
 fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, MethodError> {
     let proxy = wanted.proxy.as_ref();
+    let hooks = hooks::of(proxy, place);
     let of_others = |proxy: &&HttpProxy| !wanted.serves_own_files(place.my_ip) && !proxy.web_list.is_empty();
     let mut values = NginxValues {
         digest: String::new(),
@@ -133,6 +139,7 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
         cache: &place.cache,
         www: &place.www,
         my_ip: place.my_ip.to_string(),
+        listen: if place.account.is_some() { String::new() } else { format!("{}:", place.my_ip) },
         proxy: proxy.map_or(0, |proxy| proxy.port),
         web: wanted.web.unwrap_or_default(),
         document_root,
@@ -145,10 +152,12 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
         java: proxy.and_then(|proxy| JavaFront::of(proxy, wanted.wars.get(&proxy.code_version))),
         clients: wanted.web_clients.iter().map(ToString::to_string).collect(),
         keep_no_connection: reload::mark(place),
+        hooks: hooks.each_ref().map(|hook| !hook.content.is_empty()),
     };
     let rendered =
         |values: &NginxValues<'_>| NGINX_FILES.render("nginx.conf", values).map_err(|error| not_filled(&error));
-    values.digest = digest(&rendered(&values)?);
+    let added: String = hooks.iter().map(|hook| hook.content.as_str()).collect();
+    values.digest = digest(&(rendered(&values)? + &added));
     let content = rendered(&values)?;
     let program = installed("nginx")?;
     let file = format!("{CONFIGURATION}/nginx.conf");
@@ -161,7 +170,8 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
     let probe = Probe::Http(format!("http://{}:{port}/-/health/{}", place.my_ip, values.digest));
     let check = CommandLine { program: program.clone(), arguments: arguments(&["-t", "-q"]), limit: CHECK_LIMIT };
     let launch = place.launch(program, arguments(&[]), Vec::new());
-    let files = vec![file_of("nginx.conf", content, place)];
+    let used = hooks.into_iter().filter(|hook| !hook.content.is_empty());
+    let files = std::iter::once(place.file("nginx.conf", content)).chain(used).collect();
     Ok(daemon(NGINX, launch, files, Some(check), probe, Reload::Signal(DaemonSignal::Hup)))
 }
 
@@ -187,10 +197,8 @@ fn php_fpm(php: &Php, place: &Place) -> Result<Daemon, MethodError> {
         environment: php.environment.0.iter().map(|(key, value)| PhpValue { key, value }).collect(),
     };
     let rendered = |name| PHP_FILES.render(name, &values).map_err(|error| not_filled(&error));
-    let files = vec![
-        file_of("fpm.conf", rendered("fpm.conf")?, place),
-        file_of("ini/90-conpaas.ini", rendered("php.ini")?, place),
-    ];
+    let files =
+        vec![place.file("fpm.conf", rendered("fpm.conf")?), place.file("ini/90-conpaas.ini", rendered("php.ini")?)];
     let program = newest_php_fpm()?;
     let file = format!("{CONFIGURATION}/fpm.conf");
     let mut words = vec!["-F".to_owned(), "-y".to_owned(), file.clone()];
@@ -218,7 +226,7 @@ fn sessions(store: &SessionStore, place: &Place) -> Result<Daemon, MethodError> 
     let program = program.ok_or_else(|| missing("redis-server or valkey-server"))?;
     let launch = place.launch(program, vec![format!("{CONFIGURATION}/sessions.conf")], Vec::new());
     let probe = Probe::Tcp((place.my_ip, store.port).into());
-    let files = vec![file_of("sessions.conf", content, place)];
+    let files = vec![place.file("sessions.conf", content)];
     let stop = Stop { signal: DaemonSignal::Term, grace: GRACE };
     Ok(Daemon { stop, ..daemon(SESSIONS, launch, files, None, probe, Reload::Restart) })
 }
@@ -243,11 +251,6 @@ fn daemon(
         pauses: Pauses::default(),
         n_tries: N_TRIES,
     }
-}
-
-/// A configuration may hold a password: only the account that reads it can.
-fn file_of(path: &str, content: String, place: &Place) -> ConfigurationFile {
-    ConfigurationFile { path: path.into(), content, mode: 0o640, owner: place.account.clone() }
 }
 
 /// Where PHP finds the store: a store that hangs ends a request with an error, not with a wait.

@@ -82,7 +82,7 @@ impl JavaFront<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::web::Server;
+    use crate::api::web::{Hooks, Server};
     use crate::service::web::war::Dialect;
 
     fn front(statics: Statics, servlets: &[&str]) -> JavaFront<'static> {
@@ -96,6 +96,8 @@ mod tests {
             tomcat_list: vec![server(2), server(0)],
             tomcat_servlets: servlets.iter().map(|pattern| (*pattern).to_owned()).collect(),
             max_body_mb: 0,
+            document_root: None,
+            hooks: Hooks::default(),
         };
         let war = Survey { dialect: Dialect::Jakarta, statics, oddities: Vec::new() };
         JavaFront::of(&proxy, Some(&war)).unwrap()

@@ -16,6 +16,7 @@ mod context;
 mod contexts;
 mod daemons;
 mod figures;
+mod hooks;
 mod java_front;
 mod memory;
 mod place;
@@ -39,11 +40,11 @@ use self::place::Place;
 use self::proxy_log::ProxyLog;
 use self::reload::{Closing, OldWorkers};
 use self::wanted::Wanted;
-use super::{logs, war};
+use super::{document_root, logs, war};
 use crate::api::environment::Variables;
 use crate::api::params::bad;
 use crate::api::web::{
-    HttpProxy, HttpProxyState, Php, PhpState, Returned, RoleState, SessionStore, Tomcat, TomcatState,
+    Hooks, HttpProxy, HttpProxyState, Php, PhpState, Returned, RoleState, SessionStore, Tomcat, TomcatState,
 };
 use crate::service::agent_side::{AgentEnvironment, AgentKind};
 use crate::service::call::Call;
@@ -219,7 +220,7 @@ impl WebAgent {
         let workers = self.workers().await;
         let daemons = sys::blocking(move || {
             let newest = wanted.code.last().map_or("", String::as_str);
-            let root = code::document_root(&agent.place, newest);
+            let root = code::document_root(&agent.place, newest, wanted.document_root.as_deref())?;
             let daemons = daemons::of(&wanted, &agent.place, root)?;
             agent.file.write(&wanted)?;
             agent.place.links.write(wanted.environment())?;
@@ -227,7 +228,7 @@ impl WebAgent {
                 contexts::tell(&agent.place, &wanted)?;
             }
             if let Some(proxy) = wanted.proxy.as_ref().filter(|proxy| !proxy.code_version.is_empty()) {
-                let root = code::document_root(&agent.place, &proxy.code_version);
+                let root = code::document_root(&agent.place, &proxy.code_version, wanted.document_root.as_deref())?;
                 code::serve(&agent.place, &proxy.code_version, root)?;
             }
             Ok::<_, MethodError>(daemons)
@@ -291,6 +292,10 @@ fn take_or<T: DeserializeOwned>(call: &mut Call, name: &str, default: T) -> Resu
     serde_json::from_value(value).map_err(|error| bad(name, &error.to_string()).into())
 }
 
+fn take_document_root(call: &mut Call) -> Result<Option<String>, MethodError> {
+    document_root::read(&take_or(call, "document_root", String::new())?)
+}
+
 async fn stop(agent: Arc<WebAgent>, call: Call, change: fn(&mut Wanted)) -> Result<Reply, MethodError> {
     call.finish()?;
     agent.change(change).await
@@ -314,8 +319,10 @@ async fn create_web_server(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply
     let port: u16 = call.structure("port")?;
     let _all_that_the_node_has: Vec<String> = call.structure("code_versions")?;
     let clients = take_or(&mut call, "proxies", Vec::new())?;
+    let root = take_document_root(&mut call)?;
     call.finish()?;
-    let change = |wanted: &mut Wanted| (wanted.web, wanted.web_clients) = (Some(port), clients);
+    let change =
+        |wanted: &mut Wanted| (wanted.web, wanted.web_clients, wanted.document_root) = (Some(port), clients, root);
     agent.change(change).await
 }
 
@@ -329,12 +336,14 @@ async fn create_http_proxy(agent: Arc<WebAgent>, mut call: Call) -> Result<Reply
         tomcat_servlets: take_or(&mut call, "tomcat_servlets", Vec::new())?,
         cdn: take_or(&mut call, "cdn", false)?,
         max_body_mb: take_or(&mut call, "max_body_mb", 0)?,
+        document_root: take_document_root(&mut call)?,
+        hooks: take_or(&mut call, "hooks", Hooks::default())?,
     };
     call.finish()?;
     if proxy.web_list.is_empty() {
         return Err(bad("web_list", "at least one web server is needed").into());
     }
-    agent.change(|wanted| wanted.proxy = Some(proxy)).await
+    agent.change(|wanted| (wanted.document_root, wanted.proxy) = (proxy.document_root.clone(), Some(proxy))).await
 }
 
 async fn get_http_proxy_state(agent: Arc<WebAgent>, call: Call) -> Result<Reply, MethodError> {
@@ -399,10 +408,14 @@ async fn update_code(agent: Arc<WebAgent>, call: Call, holds: Holds) -> Result<R
     // What visitors are served is never replaced: a version never changes.
     if !agent.has_code(&version).await? {
         code::take(&agent.place, &version, &received).await?;
+        if holds == Holds::WebApplication {
+            code::unpack_lone_war(&agent.place, &version, agent.environment.config.base.archive.clone()).await?;
+        }
         let directory = agent.place.www.join(&version);
-        if holds == Holds::WebApplication && !sys::blocking(move || directory.join("WEB-INF").is_dir()).await {
+        if holds == Holds::WebApplication && !sys::blocking(move || war::is_web_application(&directory)).await {
             return Err(MethodError::refused(format!(
-                "code version '{version}' has no directory WEB-INF at its top: push a web application that is built"
+                "code version '{version}' has neither a directory WEB-INF nor a first page at its top: push a web application \
+                 that is built"
             )));
         }
     }

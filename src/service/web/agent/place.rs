@@ -7,7 +7,7 @@ use crate::config::AgentConfig;
 use crate::service::account;
 use crate::service::environment::LinkFiles;
 use crate::service::error::MethodError;
-use crate::supervise::daemon::{Launch, OutputLimits, Style};
+use crate::supervise::daemon::{ConfigurationFile, Launch, OutputLimits, Style};
 
 /// The account of Debian's web servers.
 const ACCOUNT: &str = "www-data";
@@ -68,6 +68,11 @@ impl Place {
     pub(super) fn give(&self, path: &Path) -> Result<(), MethodError> {
         let Some(account) = &self.account else { return Ok(()) };
         account::give(path, account)
+    }
+
+    /// Returns a file of a program's configuration. It may hold a password: only the account that reads it can.
+    pub(super) fn file(&self, path: &str, content: String) -> ConfigurationFile {
+        ConfigurationFile { path: path.into(), content, mode: 0o640, owner: self.account.clone() }
     }
 
     /// Returns how a program of this node is started.

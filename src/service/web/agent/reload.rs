@@ -131,6 +131,7 @@ fn n_waiting_of(status: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::web::Hooks;
 
     fn proxy(backends: &[(u8, u32)]) -> HttpProxy {
         let server = |(last, weight): &(u8, u32)| Server { ip: [10, 0, 0, *last].into(), port: 9000, weight: *weight };
@@ -143,6 +144,8 @@ mod tests {
             tomcat_list: Vec::new(),
             tomcat_servlets: Vec::new(),
             max_body_mb: 8,
+            document_root: None,
+            hooks: Hooks::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use super::daemons;
 use super::place::Place;
 use super::wanted::Wanted;
 use crate::api::environment::Variables;
-use crate::api::web::{HttpProxy, Php, Server, SessionStore};
+use crate::api::web::{Hooks, HttpProxy, Php, Server, SessionStore};
 use crate::service::web::war::{Dialect, Statics, Survey};
 use crate::supervise::daemon::{CONFIGURATION, Daemon};
 
@@ -42,6 +42,8 @@ fn proxy(web: &[[u8; 4]], backends: &[[u8; 4]]) -> HttpProxy {
         tomcat_list: Vec::new(),
         tomcat_servlets: Vec::new(),
         max_body_mb: 8,
+        document_root: None,
+        hooks: Hooks::default(),
     }
 }
 
@@ -126,6 +128,33 @@ fn nginx_takes_the_configuration_of_every_web_application() {
         );
         assert_eq!(conf.contains("error_page 405 = @front;"), *statics != Statics::None, "{conf}");
     }
+}
+
+#[test]
+fn nginx_looks_at_the_lines_of_users_before_it_uses_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    let of_node = place.cache.join("nginx-user-server.conf");
+    let look = |number: u32, server: &str, rootloc: &str| {
+        let hooks = Hooks { server: server.to_owned(), rootloc: rootloc.to_owned() };
+        let proxy = HttpProxy { hooks, ..proxy(&[OWN], &[OWN]) };
+        let wanted = Wanted { proxy: Some(proxy), web: Some(18081), ..Wanted::default() };
+        let daemons = daemons::of(&wanted, &place, "").unwrap();
+        checked(&daemons[0], &directory.path().join(number.to_string()))
+    };
+    std::fs::write(&of_node, "location /of-node { return 204; }\n").unwrap();
+    assert!(look(1, "location /of-service { return 204; }", "add_header X-Shop yes;").0);
+    for (number, line) in
+        ["colour red;", "} server {", "location / {", "proxy_pass \"", "return 200 'x"].iter().enumerate()
+    {
+        let (is_good, said) = look(10 + number as u32, line, "");
+        assert!(!is_good && said.contains("[emerg]") && said.contains(".conf"), "{line}: {said}");
+        let (is_good, said) = look(20 + number as u32, "", line);
+        assert!(!is_good && said.contains("[emerg]"), "{line}: {said}");
+    }
+    std::fs::write(&of_node, "colour red;\n").unwrap();
+    let (is_good, said) = look(2, "", "");
+    assert!(!is_good && said.contains("unknown directive \"colour\"") && said.contains("user-server.conf:1"), "{said}");
 }
 
 #[test]

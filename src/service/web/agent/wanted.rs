@@ -18,6 +18,8 @@ pub(super) struct Wanted {
     pub proxy: Option<HttpProxy>,
     /// A server of static files, by its port.
     pub web: Option<u16>,
+    /// The directory of the code that visitors see; found out by what the code has by default.
+    pub document_root: Option<String>,
     /// PHP.
     pub php: Option<Php>,
     /// Who may ask for static files; everybody if it is empty.

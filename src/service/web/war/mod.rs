@@ -56,6 +56,17 @@ pub(crate) enum Statics {
     AllBut(Vec<String>),
 }
 
+/// First pages, by which a directory without `WEB-INF` is a web application all the same, as for ConPaaS 2.0 and Tomcat.
+const FIRST_PAGES: [&str; 3] = ["index.html", "index.htm", "index.jsp"];
+
+/// Returns whether an unpacked archive is a web application: its program, its first page, or both lie at its top. Blocking.
+#[must_use]
+pub(crate) fn is_web_application(directory: &Path) -> bool {
+    let is_source = ["pom.xml", "build.gradle", "build.gradle.kts"].iter().any(|name| directory.join(name).is_file());
+    let has_page = || FIRST_PAGES.iter().any(|name| directory.join(name).is_file());
+    directory.join("WEB-INF").is_dir() || (!is_source && has_page())
+}
+
 /// Looks at an unpacked web application. Blocking.
 pub(crate) fn survey(directory: &Path, limits: &ArchiveLimits) -> Survey {
     let web_inf = directory.join("WEB-INF");
