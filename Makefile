@@ -134,9 +134,12 @@ lint: ## form and lints
 fmt: ## put the form right
 	$(CARGO) fmt
 
+# Some of what `make bench` measures (all by default): nodes web
+PARTS ?=
+
 .PHONY: bench
 bench: deps ## how fast and how big, against floors measured in the same run (root)
-	$(CARGO) bench --locked --bench conpaas
+	$(CARGO) bench --locked --bench conpaas -- $(PARTS)
 
 # `bench` is the program as it is shipped; `dev` is there after `make test`.
 ATTACK_PROFILE ?= bench
