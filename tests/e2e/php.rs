@@ -168,54 +168,6 @@ fn a_directory_comes_on_the_air_by_one_word_and_goes_back_by_another() {
     });
 }
 
-/// As Symfony and Laravel have it: one program for every path, below a directory of its own.
-const FRONT_CONTROLLER: &str = "<?php require __DIR__.'/../src/kernel.php';\n\
-    echo kernel(), ' ', $_SERVER['REQUEST_METHOD'], ' ', $_SERVER['REQUEST_URI'], ' ', $_SERVER['SCRIPT_NAME'], ' ',\n\
-    basename($_SERVER['DOCUMENT_ROOT']), ' ', $_GET['q'] ?? '-', \"\\n\";\n";
-
-#[test]
-fn a_front_controller_gets_every_path_and_the_rest_of_its_code_is_hidden() {
-    let image = world::engines_base();
-    world::inside(
-        "e2e::php::a_front_controller_gets_every_path_and_the_rest_of_its_code_is_hidden",
-        |state| async move {
-            let (_, nutshell) = world::nutshell(&state, &state, &image);
-            nutshell.succeed("up", &[]);
-            let site = Site { nutshell: &nutshell, directory: &state };
-            let shop = state.join("shop");
-            for (path, text) in [
-                ("public/index.php", FRONT_CONTROLLER),
-                ("public/css/app.css", "body {}\n"),
-                ("src/kernel.php", "<?php function kernel() { return 'kernel'; }\n"),
-                ("composer.json", "{\"secret\": true}\n"),
-            ] {
-                let file = shop.join(path);
-                std::fs::create_dir_all(file.parent().expect("it has one")).expect("it is new");
-                std::fs::write(file, text).expect("it is writable");
-            }
-            let said = site.client(&format!("deploy {}", shop.display()));
-            let url =
-                said.lines().last().and_then(|line| line.rsplit(' ').next()).expect("the address is told").to_owned();
-            let told = |path: &str| site.fetch(&format!("{url}{path}"), 1).remove(0);
-            let answer = |path: &str, q: &str| format!("200 kernel GET /{path} /index.php public {q}");
-            for (path, q) in [
-                ("", "-"),
-                ("blog/2026/a-page?q=1", "1"),
-                ("src/kernel.php", "-"),
-                ("composer.json", "-"),
-                ("css/none.css", "-"),
-                ("public/index.php", "-"),
-            ] {
-                let (seen, expected) = (told(path), answer(path, q));
-                // A program that is not there is no matter of the front controller's.
-                let is_program = path.ends_with(".php");
-                assert!(seen == expected || is_program && seen.starts_with("404 "), "{path}: {seen}");
-            }
-            assert_eq!(told("css/app.css"), "200 body {}");
-        },
-    );
-}
-
 /// Uploads a site with a style sheet and this first page, and enables it. Returns the id of the version.
 pub(super) fn enable(site: &Site<'_>, page: &str) -> String {
     let id = upload(site, page);
