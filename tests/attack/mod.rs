@@ -29,7 +29,7 @@ use self::scene::Form;
 use self::tenant::Tenant;
 use self::trial::Theatre;
 use crate::support::namespaces::{self, Inside};
-use crate::support::product::Product;
+use crate::support::product::{Product, RootFileSystem};
 
 const USAGE: &str = "usage: cargo bench --bench attack -- [--json] [--short] [--kills N] [--seed N] [NAME …]";
 
@@ -55,7 +55,12 @@ pub(crate) fn main() -> ExitCode {
     };
     let outcome = match namespaces::state() {
         Some(state) => attack(&state, &options),
-        None => namespaces::run_inside(&Inside { name: "attack", words: &words, containers: &[] }),
+        None => namespaces::run_inside(&Inside {
+            name: "attack",
+            words: &words,
+            containers: &[],
+            nodes: &[RootFileSystem::CONTAINERS],
+        }),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

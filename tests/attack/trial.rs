@@ -14,7 +14,7 @@ use super::report::Line;
 use super::scene::{Attack, Deed, Form, Found, Scene};
 use super::talk;
 use super::tenant::{Application, Tenant, pack};
-use crate::support::product::Product;
+use crate::support::product::{Product, RootFileSystem};
 use crate::support::wait::try_until_within;
 
 /// How long what an attack took may take to come back.
@@ -39,7 +39,7 @@ pub(crate) struct Theatre<'a> {
 pub(crate) fn start_product(state: &Path, form: Form) -> anyhow::Result<Product> {
     install_crypto();
     talk(format_args!("starting a director"));
-    let product = Product::up(state)?;
+    let product = Product::up(state, RootFileSystem::CONTAINERS)?;
     product.down_and_keep()?;
     let path = product.directory.join("director.cfg");
     let disk = form.choose("DISK = 1G", "DISK = 256M");

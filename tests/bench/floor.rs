@@ -21,7 +21,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use crate::support::product::{PROGRAM, Product, root_file_system};
+use crate::support::product::{PROGRAM, Product, RootFileSystem};
 
 /// liblxc's name of the container, and of its end of the cable.
 pub(crate) const CONTAINER: &str = "conpaas-floor";
@@ -111,7 +111,7 @@ impl Floor {
         }
         let certificates = Path::new("/etc/cpsagent/certs");
         let [certificate, key, authority] = Credentials::FILES.map(|name| certificates.join(name));
-        let base = root_file_system();
+        let base = RootFileSystem::CONTAINERS.path();
         let owner = Owner::Shifted { user_id: FIRST_ID, group_id: FIRST_ID };
         for (path, mode, content) in [
             (Path::new(NODE_CONFIG_PATH), 0o600, &self.config),
@@ -119,7 +119,7 @@ impl Floor {
             (&key, 0o600, &self.agent.key_pem),
             (&certificate, 0o644, &self.agent.certificate_pem),
         ] {
-            tree::write(&directory.join("disk/upper"), path, content.as_bytes(), mode, owner, Some(base))?;
+            tree::write(&directory.join("disk/upper"), path, content.as_bytes(), mode, owner, Some(&base))?;
         }
         let order = directory.join("start.json");
         let content = json!({

@@ -7,9 +7,11 @@
 
 mod figures;
 mod floor;
+mod line;
 mod load;
 mod product;
 mod report;
+mod web;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,17 +23,28 @@ use tokio::runtime::Runtime;
 
 use self::figures::Figures;
 use self::floor::Floor;
+use self::line::Line;
 use crate::support::memory;
 use crate::support::namespaces::{self, Inside};
-use crate::support::product::Product;
+use crate::support::product::{Product, RootFileSystem};
 
-const USAGE: &str = "usage: cargo bench --bench conpaas -- [--json] [--rounds N]";
+const USAGE: &str = "usage: cargo bench --bench conpaas -- [--json] [--rounds N] [PART …]";
 const ROUNDS: usize = 10;
+/// What can be measured by itself: nodes, director and manager; a site.
+const PARTS: [&str; 2] = ["nodes", "web"];
 
 /// What people choose.
 pub(crate) struct Options {
     is_json: bool,
     rounds: usize,
+    /// All, if none is named.
+    parts: Vec<String>,
+}
+
+impl Options {
+    fn wants(&self, part: &str) -> bool {
+        self.parts.is_empty() || self.parts.iter().any(|wanted| wanted == part)
+    }
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -46,9 +59,13 @@ pub(crate) fn main() -> ExitCode {
     install_crypto();
     let outcome = match (load::hello_directory(), namespaces::state()) {
         (Some(directory), _) => load::serve_hello(&directory),
-        (None, Some(state)) => measure(&state, &options).map(|figures| report::print(&figures, options.is_json)),
+        (None, Some(state)) => measure(&state, &options).map(|lines| line::print(&lines, options.is_json)),
         (None, None) => {
-            namespaces::run_inside(&Inside { name: "bench", words: &words, containers: &[floor::CONTAINER] })
+            let nodes = [("nodes", RootFileSystem::CONTAINERS), ("web", RootFileSystem::ENGINES)];
+            let nodes: Vec<_> =
+                nodes.into_iter().filter(|(part, _)| options.wants(part)).map(|(_, nodes)| nodes).collect();
+            let containers = [floor::CONTAINER];
+            namespaces::run_inside(&Inside { name: "bench", words: &words, containers: &containers, nodes: &nodes })
         }
     };
     match outcome {
@@ -61,7 +78,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn options(words: &[String]) -> Result<Options, String> {
-    let mut options = Options { is_json: false, rounds: ROUNDS };
+    let mut options = Options { is_json: false, rounds: ROUNDS, parts: Vec::new() };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -72,16 +89,29 @@ fn options(words: &[String]) -> Result<Options, String> {
                 let number = words.next().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
                 options.rounds = number.ok_or("--rounds wants a number above 0")?;
             }
-            other => return Err(format!("'{other}' is not understood")),
+            part if PARTS.contains(&part) => options.parts.push(part.to_owned()),
+            other => return Err(format!("'{other}' is not understood; the parts are {}", PARTS.join(" "))),
         }
     }
     Ok(options)
 }
 
-fn measure(state: &Path, options: &Options) -> anyhow::Result<Figures> {
+/// Measures the parts that are wanted.
+fn measure(state: &Path, options: &Options) -> anyhow::Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    if options.wants("nodes") {
+        lines.extend(report::lines(&measure_nodes(state, options)?));
+    }
+    if options.wants("web") {
+        lines.extend(web::lines(&web::measure(state, options.rounds)?));
+    }
+    Ok(lines)
+}
+
+fn measure_nodes(state: &Path, options: &Options) -> anyhow::Result<Figures> {
     let runtime = Runtime::new()?;
     talk(format_args!("starting a director"));
-    let product = Product::up(state)?;
+    let product = Product::up(state, RootFileSystem::CONTAINERS)?;
     product.type_command(&["application", "create", product::APPLICATION])?;
     let floor = Floor::new(state, &product)?;
     let mut figures = Figures { idle_director: memory::of(product.director_pid()?)?, ..Figures::default() };

@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nix::sys::signal::Signal;
+
 use super::git::User;
 use super::php::Site;
+use super::visited::{processes, send_signal};
 use super::wars::Wars;
-use super::world;
+use super::{streams, world};
+use crate::support::wait::wait_until;
 
 #[test]
 fn a_web_application_lives_its_whole_life() {
@@ -27,6 +31,7 @@ fn a_web_application_lives_its_whole_life() {
 
         enable(&site, &wars.shop("one"));
         see_every_sort_of_page(&site, &first);
+        see_all_that_is_long_and_large(&site, &first);
         let count = format!("{url}count.jsp");
         assert_eq!(site.fetch(&count, 2), [1, 2].map(|n| format!("200 {n} one {first}")));
 
@@ -35,9 +40,12 @@ fn a_web_application_lives_its_whole_life() {
         let of_newcomer = Site { nutshell: &nutshell, directory: &newcomer };
         assert_eq!(of_newcomer.fetch(&count, 1), [format!("200 1 two {first}")]);
         assert_eq!(site.fetch(&count, 1), [format!("200 3 one {first}")], "a session ends where it began");
+        restart_tomcat(&site, &state);
+        assert_eq!(site.fetch(&count, 1), [format!("200 4 one {first}")], "sessions outlive a restart of Tomcat");
+        assert_eq!(of_newcomer.fetch(&count, 1), [format!("200 2 two {first}")]);
 
         does_not_start(&site, &wars);
-        assert_eq!(of_newcomer.fetch(&count, 1), [format!("200 2 two {first}")], "the version before it serves on");
+        assert_eq!(of_newcomer.fetch(&count, 1), [format!("200 3 two {first}")], "the version before it serves on");
 
         scale(&site, &of_newcomer, &count);
         assert_eq!(site.nodes(), nodes, "the first node plays all roles again");
@@ -124,6 +132,36 @@ fn see_every_sort_of_page(site: &Site<'_>, proxy: &str) {
     {
         assert!(answer(path).starts_with(status), "{path}: {}", answer(path));
     }
+}
+
+/// Events, messages in both directions and large uploads go through proxy and Tomcat as they come.
+fn see_all_that_is_long_and_large(site: &Site<'_>, proxy: &str) {
+    assert_eq!(site.events(proxy, "/events", "/go"), "200 text/event-stream data: one data: two");
+    assert_eq!(site.say(proxy, "/socket", "a word"), "101 echo a word");
+    assert_eq!(site.upload_to(proxy, "/upload"), streams::whole());
+}
+
+/// Ends the only Tomcat as an operator does, and waits until another one serves.
+fn restart_tomcat(site: &Site<'_>, state: &Path) {
+    let nodes = site.client("java list_nodes shop 1");
+    let node = nodes.lines().find(|line| line.contains("backend")).expect("there is one");
+    let node = node.split_whitespace().nth(4).expect("it has an id");
+    let before = processes(state, node, "java");
+    send_signal(state, node, "java", Signal::SIGTERM);
+    let is_another = || {
+        let now = processes(state, node, "java");
+        (!now.is_empty() && now.iter().all(|pid| !before.contains(pid))).then_some(())
+    };
+    wait_until("another Tomcat runs", is_another);
+    let host = node_address(site);
+    let serves = || site.fetch(&format!("http://{host}/hello"), 1).concat().starts_with("200 ").then_some(());
+    wait_until("it serves", serves);
+}
+
+/// The address of the first proxy.
+fn node_address(site: &Site<'_>) -> String {
+    let proxy = site.nodes().into_iter().find(|(role, _)| role == "proxy");
+    proxy.expect("there is one").1
 }
 
 /// An enable whose program does not start says why, and goes back by itself.

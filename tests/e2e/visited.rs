@@ -1,5 +1,6 @@
 //! A site in real containers that visitors use without a pause while it changes.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -139,26 +140,45 @@ fn backends_come_when_visitors_wait_too_long() {
         let is_told = || history().contains("but there are 2 nodes, as many as are allowed").then_some(());
         wait_until_within(LIMIT, "the limit is told", is_told);
         site.client("php disable_autoscaling shop 1");
-        let backends = site.nodes().into_iter().filter(|(role, _)| role == "backend").count();
-        assert_eq!(backends, 2);
+        let backends = || site.nodes().into_iter().filter(|(role, _)| role == "backend").count();
+        assert_eq!(backends(), 2);
         let seen = visitors.go();
         assert_eq!(seen.n_failed, 0, "{seen:?}");
+
+        site.client("php enable_autoscaling shop 1 0 5 low --min-nodes 1 --max-nodes 2");
+        wait_until_within(LIMIT, "one backend goes", || (backends() == 1).then_some(()));
+        assert_eq!(history().matches("Autoscaling: 1 less: nobody asks for anything").count(), 1, "{}", history());
+        assert_eq!(site.fetch(&format!("http://{}/", address.ip()), 1), ["200 slow"]);
     });
 }
 
 /// Kills all processes of a node whose names begin with `program`; without one all at one moment, as a power cut does.
 fn kill(state: &Path, node: &str, program: &str) {
+    send_signal(state, node, program, Signal::SIGKILL);
+}
+
+/// Sends a signal to all processes of a node whose names begin with `program`.
+pub(super) fn send_signal(state: &Path, node: &str, program: &str, signal: Signal) {
+    for pid in processes(state, node, program) {
+        let _gone_already = signal::kill(pid, signal);
+    }
+}
+
+/// The processes of a node whose names begin with `program`.
+pub(super) fn processes(state: &Path, node: &str, program: &str) -> BTreeSet<Pid> {
     let number = node.rsplit('-').next().expect("it has a last part");
     let mark = format!("lxc.payload.{}{number}", enter::mark(&state.join("nutshell/clouds/iaas")));
+    let mut found = BTreeSet::new();
     for group in groups(Path::new("/sys/fs/cgroup"), &mark) {
         let text = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
         for pid in text.lines().filter_map(|line| line.parse().ok()) {
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             if name.starts_with(program) {
-                let _gone_already = signal::kill(Pid::from_raw(pid), Signal::SIGKILL);
+                found.insert(Pid::from_raw(pid));
             }
         }
     }
+    found
 }
 
 /// Adds four nodes, enables code, changes settings and removes the nodes, and tells of each when it is done.

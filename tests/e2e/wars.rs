@@ -16,7 +16,7 @@ mount --bind \"$2\" \"$1/mnt\"
 compiler=/usr/share/java/eclipse-jdt-core.jar
 status=0
 chroot \"$1\" /usr/bin/java -cp $compiler org.eclipse.jdt.internal.compiler.batch.Main -proc:none -11 \
-    -cp /usr/share/tomcat10/lib/servlet-api.jar -d /mnt/classes /mnt/source || status=$?
+    -cp \"$(cd \"$1\" && printf '/%s:' usr/share/tomcat10/lib/*api.jar)\" -d /mnt/classes /mnt/source || status=$?
 umount \"$1/mnt\" \"$1/proc\"
 exit $status
 ";
@@ -55,6 +55,25 @@ const SHOP: &str = "import jakarta.servlet.http.*;\n\
     public class Shop extends HttpServlet {\n\
     protected void doGet(HttpServletRequest q, HttpServletResponse s) throws java.io.IOException {\n\
     s.getWriter().println(\"shop \" + q.getPathInfo()); } }";
+/// Sends an event, and another one once the page `/go` was asked for.
+const EVENTS: &str = "import jakarta.servlet.http.*; import jakarta.servlet.annotation.*;\n\
+    @WebServlet({\"/events\", \"/go\"}) public class Events extends HttpServlet {\n\
+    static final java.util.concurrent.Semaphore GO = new java.util.concurrent.Semaphore(0);\n\
+    protected void doGet(HttpServletRequest q, HttpServletResponse s) throws java.io.IOException {\n\
+    if (q.getServletPath().equals(\"/go\")) { GO.release(); return; }\n\
+    s.setContentType(\"text/event-stream\"); s.getWriter().print(\"data: one\\n\\n\"); s.flushBuffer(); String t = \"late\";\n\
+    try { if (GO.tryAcquire(30, java.util.concurrent.TimeUnit.SECONDS)) t = \"two\"; } catch (InterruptedException e) {}\n\
+    s.getWriter().print(\"data: \" + t + \"\\n\\n\"); } }";
+const UPLOAD: &str = "import jakarta.servlet.http.*; import jakarta.servlet.annotation.*; import java.util.zip.*;\n\
+    @WebServlet(\"/upload\") @MultipartConfig public class Upload extends HttpServlet {\n\
+    protected void doPost(HttpServletRequest q, HttpServletResponse s)\n\
+    throws java.io.IOException, jakarta.servlet.ServletException {\n\
+    CheckedInputStream in = new CheckedInputStream(q.getPart(\"file\").getInputStream(), new CRC32());\n\
+    long n = 0; byte[] b = new byte[65536]; for (int k; (k = in.read(b)) > 0; ) n += k;\n\
+    s.getWriter().println(n + \" \" + String.format(\"%08x\", in.getChecksum().getValue())); } }";
+const SOCKET: &str = "import jakarta.websocket.*; import jakarta.websocket.server.*;\n\
+    @ServerEndpoint(\"/socket\") public class Socket {\n\
+    @OnMessage public String echo(String text) { return \"echo \" + text; } }";
 const FAILING: &str = "import jakarta.servlet.*; import jakarta.servlet.annotation.*;\n\
     @WebListener public class Failing implements ServletContextListener {\n\
     public void contextInitialized(ServletContextEvent e) { throw new IllegalStateException(\"no database\"); } }";
@@ -75,7 +94,8 @@ impl Wars {
         let place = state.join("wars");
         let old = OLD_NAMES.iter().map(|(name, text)| (*name, *text));
         let own = [("Old", OLD), ("Hello", HELLO), ("Shop", SHOP), ("Failing", FAILING)];
-        for (name, text) in old.chain(own) {
+        let long = [("Events", EVENTS), ("Upload", UPLOAD), ("Socket", SOCKET)];
+        for (name, text) in old.chain(own).chain(long) {
             let package =
                 text.strip_prefix("package ").and_then(|text| text.split_once(';')).map_or("", |(name, _)| name);
             let directory = place.join("source").join(package.replace('.', "/"));
@@ -101,6 +121,9 @@ impl Wars {
                 ("WEB-INF/web.xml", DESCRIPTOR.as_bytes().to_vec()),
                 ("WEB-INF/classes/Hello.class", self.class("Hello")),
                 ("WEB-INF/classes/Shop.class", self.class("Shop")),
+                ("WEB-INF/classes/Events.class", self.class("Events")),
+                ("WEB-INF/classes/Upload.class", self.class("Upload")),
+                ("WEB-INF/classes/Socket.class", self.class("Socket")),
                 ("count.jsp", count.into_bytes()),
                 ("style.css", format!("body {{}} {word}\n").into_bytes()),
                 ("secret/style.css", b"secret\n".to_vec()),

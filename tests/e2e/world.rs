@@ -200,15 +200,7 @@ fn groups_of(vmid: &str) -> Vec<PathBuf> {
 
 /// Runs a shell command in a node, within all of its limits, and gives its output and whether it succeeded.
 pub(crate) fn run_in(vmid: &str, script: &str) -> (bool, String) {
-    let pid = init_pid(vmid).to_string();
-    // A privileged node shares our user namespace, which cannot be entered again.
-    let enter = r#"pid=$1 script=$2
-        shift 2
-        for group; do echo $$ > "$group/cgroup.procs"; done
-        [ "$(readlink /proc/self/ns/user)" = "$(readlink "/proc/$pid/ns/user")" ] || user=-U
-        exec nsenter -t "$pid" -m -u -i -n -p -C $user -- sh -c "$script""#;
-    let mut command = Command::new("sh");
-    command.args(["-c", enter, "sh"]).args([&pid, script]).args(groups_of(vmid));
+    let mut command = enter::in_node(init_pid(vmid), &groups_of(vmid), script);
     let output = command.output().expect("util-linux has nsenter");
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.success(), text.trim().to_owned())

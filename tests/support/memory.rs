@@ -1,6 +1,7 @@
 //! Memory of processes, as the kernel counts it.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, bail};
 
@@ -23,6 +24,16 @@ pub(crate) fn of(pid: i32) -> anyhow::Result<Memory> {
         kilobytes.map(|kilobytes| kilobytes * 1024).with_context(|| format!("{path} has no {name}"))
     };
     Ok(Memory { rss: bytes("Rss:")?, pss: bytes("Pss:")? })
+}
+
+/// The memory that processes of a control group have for themselves, in bytes; files that they have read do not count.
+pub(crate) fn of_group(group: &Path) -> anyhow::Result<u64> {
+    let path = group.join("memory.stat");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    // The first version of control groups has another name for it.
+    let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    let bytes = value("anon ").or_else(|| value("total_rss "));
+    bytes.with_context(|| format!("{} does not say how much it is", path.display()))
 }
 
 /// The one process that runs `role` in a container.

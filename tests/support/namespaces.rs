@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::support::control_groups::{groups, remove_group};
 use crate::support::enter::{UNSHARE, mark};
-use crate::support::product::{PROGRAM, cloud_directory, root_file_system};
+use crate::support::product::{PROGRAM, RootFileSystem, cloud_directory};
 
 const STATE: &str = "CONPAAS_NAMESPACES_STATE";
 const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
@@ -23,6 +23,8 @@ pub(crate) struct Inside<'a> {
     pub(crate) words: &'a [String],
     /// What the names of containers begin with that it makes beside the product's.
     pub(crate) containers: &'a [&'a str],
+    /// What its nodes are made of.
+    pub(crate) nodes: &'a [RootFileSystem],
 }
 
 /// Where everything of this run lies; `None` outside the namespaces.
@@ -34,7 +36,7 @@ pub(crate) fn state() -> Option<PathBuf> {
 pub(crate) fn run_inside(inside: &Inside<'_>) -> anyhow::Result<()> {
     let name = inside.name;
     ensure!(nix::unistd::geteuid().is_root(), "it makes containers, and that takes root: sudo make {name}");
-    build_root_file_system()?;
+    inside.nodes.iter().try_for_each(|nodes| build(*nodes))?;
     let state = tempfile::Builder::new().prefix(&format!("conpaas-{name}-")).tempdir_in("/var/tmp")?;
     fs::set_permissions(state.path(), fs::Permissions::from_mode(0o711))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -69,13 +71,13 @@ async fn attend(inside: &Inside<'_>, state: &Path) -> anyhow::Result<()> {
     bail!(asked_to_stop)
 }
 
-fn build_root_file_system() -> anyhow::Result<()> {
+fn build(nodes: RootFileSystem) -> anyhow::Result<()> {
     // One build at a time; all others wait for it and find it done. Its talk is no figure.
     let output = Command::new(PROGRAM)
-        .args(["image", "build", "services", "--service", "generic,helloworld,development", "--recipes"])
+        .args(["image", "build", "services", "--service", nodes.services, "--recipes"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("images"))
         .args(["--output", "/var/tmp/conpaas-test/images", "--to"])
-        .arg(root_file_system())
+        .arg(nodes.path())
         .output()?;
     ensure!(
         output.status.success(),

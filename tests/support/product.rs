@@ -21,27 +21,45 @@ pub(crate) fn cloud_directory(state: &Path) -> PathBuf {
     state.join("nutshell/clouds/iaas")
 }
 
-/// The root file system of the nodes, shared with the tests of this machine.
-pub(crate) fn root_file_system() -> &'static Path {
-    Path::new("/var/tmp/conpaas-test/containers")
+/// The root file system of nodes for some kinds of service, shared with the tests of this machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RootFileSystem {
+    name: &'static str,
+    /// As `conpaas image build` takes them.
+    pub(crate) services: &'static str,
+}
+
+impl RootFileSystem {
+    /// Nodes that run programs of users.
+    pub(crate) const CONTAINERS: Self =
+        RootFileSystem { name: "containers", services: "generic,helloworld,development" };
+    /// Nodes of every kind.
+    pub(crate) const ENGINES: Self =
+        RootFileSystem { name: "engines", services: "generic,helloworld,java,mysql,php,development" };
+
+    /// Where it is.
+    pub(crate) fn path(self) -> PathBuf {
+        Path::new("/var/tmp/conpaas-test").join(self.name)
+    }
 }
 
 /// A director with one user.
 pub(crate) struct Product {
     pub(crate) directory: PathBuf,
+    nodes: RootFileSystem,
 }
 
 impl Product {
-    /// Starts a director.
-    pub(crate) fn up(state: &Path) -> anyhow::Result<Product> {
-        let product = Product { directory: state.join("nutshell") };
+    /// Starts a director whose nodes have the root file system `nodes`.
+    pub(crate) fn up(state: &Path, nodes: RootFileSystem) -> anyhow::Result<Product> {
+        let product = Product { directory: state.join("nutshell"), nodes };
         product.ensure_up()?;
         Ok(product)
     }
 
     /// Starts the director again if it does not run.
     pub(crate) fn ensure_up(&self) -> anyhow::Result<()> {
-        self.nutshell("up", &["--image", &root_file_system().to_string_lossy()]).map(drop)
+        self.nutshell("up", &["--image", &self.nodes.path().to_string_lossy()]).map(drop)
     }
 
     /// Stops everything.

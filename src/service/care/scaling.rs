@@ -3,7 +3,7 @@
 //! ```text
 //!        answers are too slow, or requests wait, for some seconds
 //!   stay ─────────────────────────────────────────────────────────▶ add    within the limits of nodes and credit
-//!        fewer nodes would answer quickly as well, for a minute
+//!        fewer nodes would answer quickly as well, for a minute or the cool-down
 //!   stay ─────────────────────────────────────────────────────────▶ remove within the limits of nodes
 //! ```
 //!
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 /// For how long answers have to be too slow before nodes come.
 const BUSY_FOR: Duration = Duration::from_secs(8);
-/// For how long fewer nodes have to be enough before nodes go.
+/// For how long fewer nodes have to be enough before nodes go, where the cool-down is not shorter.
 const IDLE_FOR: Duration = Duration::from_secs(60);
 /// Requests that wait at all backends together, for each of them, mean too much load whatever the time of answers.
 const MAX_WAITING_EACH: f64 = 1.0;
@@ -107,6 +107,13 @@ pub(crate) enum Decision {
     CannotAdd(String),
 }
 
+impl Scaling {
+    /// Who wants changes to follow each other quickly does not want to wait for the first one.
+    fn idle_for(&self) -> Duration {
+        self.cool_down.clamp(BUSY_FOR, IDLE_FOR)
+    }
+}
+
 impl Strategy {
     /// The words of ConPaaS 2.0.
     pub(crate) const ALL: [(&'static str, Strategy); 5] = [
@@ -154,7 +161,7 @@ pub(crate) fn decide(
     }
     let decision = match (busy, idle) {
         (Some(reason), _) if has_held(next.busy_since, BUSY_FOR) => add(scaling, habit, load, &reason),
-        (None, Some(reason)) if has_held(next.idle_since, IDLE_FOR) => Decision::Remove(1, reason),
+        (None, Some(reason)) if has_held(next.idle_since, scaling.idle_for()) => Decision::Remove(1, reason),
         _ => return (Decision::Stay, next),
     };
     // After a change the load is another one, and what held before says nothing.

@@ -161,3 +161,14 @@ fn requests_that_wait_are_too_much_however_quick_answers_are() {
     let (decision, _) = decide(&scaling(Strategy::Low), &load, long, None, 100.0);
     assert_eq!(decision, Decision::Add(1, "9 requests wait for 2 nodes".to_owned()));
 }
+
+#[test]
+fn a_short_cool_down_lets_nodes_go_soon() {
+    let idle = Trend { busy_since: None, idle_since: Some(90.0) };
+    let after = |cool_down| {
+        let scaling = Scaling { cool_down: Duration::from_secs(cool_down), ..scaling(Strategy::Low) };
+        decide(&scaling, &load(2, 0.0), idle, None, 100.0).0
+    };
+    assert!(matches!(after(0), Decision::Remove(1, _)));
+    assert_eq!(after(300), Decision::Stay);
+}

@@ -1,9 +1,16 @@
 //! How many requests the program of a backend has before it: the kernel knows, whatever program it is.
 
+use std::path::Path;
+
 use crate::api::figures::BackendFigures;
 
 /// Connections of this node's network; the first line names the columns.
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+/// Sockets of this node without a network.
+const LOCAL_TABLE: &str = "/proc/net/unix";
+/// A connection that nobody has taken yet, and one that somebody has.
+const CONNECTING: &str = "02";
+const CONNECTED: &str = "03";
 const ESTABLISHED: &str = "01";
 const LISTENING: &str = "0A";
 
@@ -14,6 +21,27 @@ pub(super) fn at_port(port: u16) -> BackendFigures {
         count(&std::fs::read_to_string(table).unwrap_or_default(), port, &mut figures);
     }
     figures
+}
+
+/// The same of a socket without a network. Blocking.
+pub(super) fn at_socket(path: &Path) -> BackendFigures {
+    let mut figures = BackendFigures::default();
+    count_local(&std::fs::read_to_string(LOCAL_TABLE).unwrap_or_default(), path, &mut figures);
+    figures
+}
+
+fn count_local(table: &str, path: &Path, figures: &mut BackendFigures) {
+    for line in table.lines().skip(1) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        if fields.get(7).map(Path::new) != Some(path) {
+            continue;
+        }
+        match fields.get(5) {
+            Some(&CONNECTED) => figures.n_connections += 1,
+            Some(&CONNECTING) => figures.n_waiting += 1,
+            _ => {}
+        }
+    }
 }
 
 fn count(table: &str, port: u16, figures: &mut BackendFigures) {
@@ -63,5 +91,17 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let _waits = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
         assert_eq!(at_port(port).n_waiting, 1);
+    }
+
+    #[test]
+    fn a_socket_without_a_network_is_found_with_what_waits() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fpm.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let visit = || std::os::unix::net::UnixStream::connect(&path).unwrap();
+        let (_taken, _waits) = (visit(), visit());
+        let _connection = listener.accept().unwrap();
+        assert_eq!(at_socket(&path), BackendFigures { n_connections: 1, n_waiting: 1 });
+        assert_eq!(at_socket(&directory.path().join("other.sock")), BackendFigures::default());
     }
 }

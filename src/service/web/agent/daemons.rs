@@ -35,8 +35,10 @@ const NGINX_FILES: Templates = Templates {
         ("nginx.conf", include_str!("nginx.conf")),
         ("proxy.conf", include_str!("proxy.conf")),
         ("php-locations.conf", include_str!("php-locations.conf")),
+        ("php-fastcgi.conf", include_str!("php-fastcgi.conf")),
         ("java-upstreams.conf", include_str!("java-upstreams.conf")),
         ("java-locations.conf", include_str!("java-locations.conf")),
+        ("java-proxy.conf", include_str!("java-proxy.conf")),
         ("static.conf", include_str!("static.conf")),
     ],
 };
@@ -51,11 +53,14 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 /// A request may take as long as the longest script, and this many seconds more.
 const BEYOND_SCRIPT: u64 = 10;
 const N_TRIES: u32 = 10;
+/// More processors than that do not make visitors of a node wait less, and each takes memory.
+const MAX_WORKERS: usize = 4;
 
 /// What `nginx.conf` is filled with.
 #[derive(Serialize)]
 struct NginxValues<'a> {
     digest: String,
+    n_workers: usize,
     run: &'a Path,
     temporary: PathBuf,
     cache: &'a Path,
@@ -67,6 +72,8 @@ struct NginxValues<'a> {
     web: u16,
     document_root: &'a str,
     backends: Vec<&'a Server>,
+    /// Where PHP of this node answers this node alone.
+    local_php: Option<PathBuf>,
     servers: Vec<&'a Server>,
     max_body_mb: u32,
     java: Option<JavaFront<'a>>,
@@ -82,9 +89,12 @@ struct PhpValues<'a> {
     run: &'a Path,
     cache: &'a Path,
     temporary: PathBuf,
+    /// Where it answers others.
     listen: String,
     port: u16,
     clients: String,
+    /// Where it answers instead if nobody but this node asks.
+    socket: Option<PathBuf>,
     longest: u64,
     values: Vec<PhpValue<'a>>,
     disabled: &'a str,
@@ -134,6 +144,7 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
     let of_others = |proxy: &&HttpProxy| !wanted.serves_own_files(place.my_ip) && !proxy.web_list.is_empty();
     let mut values = NginxValues {
         digest: String::new(),
+        n_workers: std::thread::available_parallelism().map_or(1, |n_processors| n_processors.get().min(MAX_WORKERS)),
         run: &place.run,
         temporary: place.cache.join("tmp"),
         cache: &place.cache,
@@ -144,6 +155,7 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
         web: wanted.web.unwrap_or_default(),
         document_root,
         backends: proxy.map(|proxy| proxy.fpm_list.iter().filter(has_weight).collect()).unwrap_or_default(),
+        local_php: wanted.php.as_ref().and_then(|php| local_socket(php, place)),
         servers: proxy
             .filter(of_others)
             .map(|proxy| proxy.web_list.iter().filter(has_weight).collect())
@@ -190,6 +202,7 @@ fn php_fpm(php: &Php, place: &Place) -> Result<Daemon, MethodError> {
         listen: place.my_ip.to_string(),
         port: php.port,
         clients: clients.join(","),
+        socket: local_socket(php, place),
         longest,
         values: php.configuration.keys().filter(is_setting).map(|key| PhpValue { key, value: value(key) }).collect(),
         disabled: value("disable_functions"),
@@ -209,8 +222,15 @@ fn php_fpm(php: &Php, place: &Place) -> Result<Daemon, MethodError> {
     let check_words = words.iter().cloned().chain(["-t".to_owned()]).collect();
     let check = CommandLine { program: program.clone(), arguments: check_words, limit: CHECK_LIMIT };
     let launch = place.launch(program, words, environment);
-    let probe = Probe::Tcp((place.my_ip, php.port).into());
+    let probe = local_socket(php, place).map_or(Probe::Tcp((place.my_ip, php.port).into()), Probe::UnixSocket);
     Ok(daemon(PHP_FPM, launch, files, Some(check), probe, Reload::Signal(DaemonSignal::Usr2)))
+}
+
+/// Returns where PHP answers a proxy in the same node, if that is the only one: without a network requests take less time. A
+/// node that shares its root with others has no such place, since names of sockets are short.
+pub(super) fn local_socket(php: &Php, place: &Place) -> Option<PathBuf> {
+    let is_alone = place.account.is_some() && php.proxies == [place.my_ip];
+    is_alone.then(|| place.run.join("fpm.sock"))
 }
 
 fn sessions(store: &SessionStore, place: &Place) -> Result<Daemon, MethodError> {

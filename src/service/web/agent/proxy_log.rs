@@ -136,9 +136,12 @@ impl Line {
         let mut answer = fields.next()?.split_whitespace();
         let (status, n_bytes) = (answer.next()?.parse().ok()?, answer.next()?.parse().ok()?);
         let mut last = line.rsplit('"').next()?.split_whitespace().rev();
-        let (seconds, at): (f64, f64) = (last.next()?.parse().ok()?, last.next()?.parse().ok()?);
+        // Of an answer that never began there is no time.
+        let seconds: f64 = last.next().map(|word| if word == "-" { "0" } else { word })?.parse().ok()?;
+        let at: f64 = last.next()?.parse().ok()?;
         let server = last.next()?;
-        let is_of_backend = server.rsplit(':').next().and_then(|port| port.parse().ok()) == Some(BACKEND_PORT);
+        let place = server.rsplit(':').next()?;
+        let is_of_backend = place.parse() == Ok(BACKEND_PORT) || place.ends_with(".sock");
         Some(Line { second: at as u64, status, n_bytes, ms: (seconds * 1000.0).round() as u64, is_of_backend })
     }
 }
@@ -161,7 +164,10 @@ mod tests {
         let expected = Line { second: 100, status: 200, n_bytes: 512, ms: 125, is_of_backend: true };
         assert_eq!(read("10.0.0.3:9000"), expected);
         assert_eq!(read("10.0.0.3:9000, 10.0.0.4:9000"), expected);
+        assert_eq!(read("unix:/var/run/cpsagent/fpm.sock"), expected);
         assert!(!read("10.0.0.3:8080").is_of_backend && !read("-").is_of_backend);
+        let of_stream = Line::read(line(100, 101, "-", "10.0.0.3:9000").trim_end()).unwrap();
+        assert_eq!((of_stream.ms, of_stream.status), (0, 101));
         for strange in ["", "\"\"", "a \"b\" c d", "- - \"GET /\" 200 x \"-\" \"-\" - 1.0 0.1"] {
             assert_eq!(Line::read(strange), None, "{strange}");
         }

@@ -187,6 +187,25 @@ fn php_takes_its_configuration_and_a_change_of_it() {
 }
 
 #[test]
+fn php_answers_a_proxy_in_the_same_node_without_a_network() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Place { account: Some("www-data".to_owned()), ..place(directory.path()) };
+    let confs = |clients: &[[u8; 4]]| {
+        let php = Php { proxies: clients.iter().map(|ip| (*ip).into()).collect(), ..php(&[]) };
+        let other = [10, 0, 0, 7];
+        let wanted = Wanted { proxy: Some(proxy(&[OWN], &[OWN, other])), php: Some(php), ..Wanted::default() };
+        let daemons = daemons::of(&wanted, &place, "").unwrap();
+        [0, 1].map(|n| daemons[n].configuration[0].content.clone())
+    };
+    let socket = place.run.join("fpm.sock").display().to_string();
+    let [nginx, fpm] = confs(&[OWN]);
+    assert!(nginx.contains(&format!("server unix:{socket} weight=2")) && nginx.contains("server 10.0.0.7:19000"));
+    assert!(fpm.contains(&format!("listen = {socket}\n")) && !fpm.contains("allowed_clients"), "{fpm}");
+    let [nginx, fpm] = confs(&[OWN, [10, 0, 0, 2]]);
+    assert!(nginx.contains("server 127.0.0.1:19000") && fpm.contains("listen = 127.0.0.1:19000"), "{nginx}{fpm}");
+}
+
+#[test]
 fn a_value_that_would_break_out_of_its_line_is_never_written() {
     let directory = tempfile::tempdir().unwrap();
     let place = place(directory.path());

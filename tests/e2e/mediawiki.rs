@@ -1,0 +1,109 @@
+//! A program as people install it: Debian's MediaWiki on SQLite, by the commands of `docs/php.md`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::php::Site;
+use super::world;
+
+/// Unpacks Debian's package into `$1`, without extensions and without words in other languages. What the machine knows of
+/// packages may be too old.
+const UNPACK: &str = "
+set -eu
+mkdir -p \"$1.new\"
+cd \"$1.new\"
+rm -rf ./*
+download() { apt-get download -q -o APT::Sandbox::User=root mediawiki mediawiki-classes; }
+download || { apt-get update -q; download; }
+for package in *.deb; do dpkg-deb -x \"$package\" unpacked; done
+mv unpacked/usr/share/mediawiki wiki
+cd wiki
+rm -rf extensions extensions-core config images LocalSettings.php
+mkdir extensions images
+find . -path '*/i18n/*' -name '*.json' ! -name en.json -delete
+find languages/messages -name 'Messages*.php' ! -name MessagesEn.php -delete
+rm -rf ../unpacked ../*.deb
+mv ../wiki \"$1\"
+rmdir \"$1.new\"
+";
+/// Logs in as the administrator, and writes a page through the API.
+const EDIT: &str = "
+import json, sys, urllib.parse, urllib.request
+url, password, title, text = sys.argv[1:]
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor())
+def ask(**fields):
+    return json.load(opener.open(url + 'api.php', urllib.parse.urlencode({**fields, 'format': 'json'}).encode(), timeout=120))
+def token(kind):
+    return ask(action='query', meta='tokens', type=kind)['query']['tokens'][kind + 'token']
+print(ask(action='login', lgname='Admin', lgpassword=password, lgtoken=token('login'))['login']['result'])
+print(ask(action='edit', title=title, text=text, token=token('csrf'))['edit']['result'])
+";
+/// Prints the status of a page, and what it says.
+const READ: &str = "
+import sys, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+answer = opener.open(sys.argv[1], timeout=120)
+print(answer.status, answer.read().decode())
+";
+/// What is installed lies beside the data, and stays over new versions of the code.
+const SETTINGS: &str = "<?php
+if ((@include '/srv/wiki/LocalSettings.php') === false) exit(\"not installed yet\\n\");
+$wgCacheDirectory = '/srv/wiki';
+$wgArticlePath = '/wiki/$1';
+";
+const PASSWORD: &str = "a-long-secret-7";
+
+#[test]
+fn a_wiki_is_installed_read_and_written() {
+    let image = world::engines_base();
+    let wiki = debians_wiki();
+    world::inside("e2e::mediawiki::a_wiki_is_installed_read_and_written", |state| async move {
+        let (_, nutshell) = world::nutshell(&state, &state, &image);
+        nutshell.succeed("up", &[]);
+        let site = Site { nutshell: &nutshell, directory: &state };
+        let folder = state.join("wiki");
+        let copied = Command::new("cp").args(["-R"]).args([&wiki, &folder]).status().expect("there is cp");
+        assert!(copied.success());
+        fs::write(folder.join("LocalSettings.php"), SETTINGS).expect("it is writable");
+        let said = site.client(&format!("deploy {}", folder.display()));
+        let url = said.lines().last().and_then(|line| line.rsplit(' ').next()).expect("it is told").to_owned();
+        assert_eq!(site.fetch(&url, 1), ["200 not installed yet"]);
+        install(&site, &url);
+        let read = |path: &str| nutshell.type_command(&["python3", "-c", READ, &format!("{url}{path}")]);
+        let page = read("wiki/Main_Page");
+        assert!(page.starts_with("200 ") && page.contains("MediaWiki has been installed."), "{page}");
+        assert!(read("load.php?lang=en&modules=mediawiki.page.ready&skin=vector").starts_with("200 "));
+        let text = "Pi clusters are ''small''.";
+        let edited = nutshell.type_command(&["python3", "-c", EDIT, &url, PASSWORD, "Cluster", text]);
+        assert_eq!(edited.trim(), "Success\nSuccess");
+        let page = read("wiki/Cluster");
+        assert!(page.starts_with("200 ") && page.contains("Pi clusters are <i>small</i>."), "{page}");
+    });
+}
+
+/// Installs by commands in the only node.
+fn install(site: &Site<'_>, url: &str) {
+    let nodes = site.client("php list_nodes wiki 1");
+    let row = nodes.lines().find(|line| line.contains("backend")).expect("there is one");
+    let node = row.split_whitespace().nth(4).expect("it has an id");
+    let exec = |words: &[&str]| site.nutshell.type_command(&[&["conpaas", "exec", "wiki", node, "--"], words].concat());
+    exec(&["install", "-d", "-o", "www-data", "-g", "www-data", "/srv/wiki"]);
+    let as_site = ["setpriv", "--reuid", "www-data", "--regid", "www-data", "--clear-groups"];
+    let php = ["env", "MW_CONFIG_FILE=/srv/wiki/LocalSettings.php", "php"];
+    let program = ["/var/cache/cpsagent/www/current/maintenance/install.php", "--dbtype", "sqlite"];
+    let places = ["--dbpath", "/srv/wiki", "--confpath", "/srv/wiki", "--scriptpath", "", "--server"];
+    let rest = [url.trim_end_matches('/'), "--pass", PASSWORD, "Wiki", "Admin"];
+    let said = exec(&[as_site.as_slice(), &php, &program, &places, &rest].concat());
+    assert!(said.contains("successfully installed"), "{said}");
+}
+
+/// What Debian's package has, unpacked once on this machine.
+fn debians_wiki() -> PathBuf {
+    let place = Path::new("/var/tmp/conpaas-test/mediawiki");
+    if !place.exists() {
+        let status = Command::new("sh").args(["-c", UNPACK, "sh"]).arg(place).status().expect("there is a shell");
+        assert!(status.success(), "Debian's MediaWiki cannot be unpacked");
+    }
+    place.to_owned()
+}
