@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod care;
 mod code;
+mod connections;
 mod crash;
 mod director;
 mod hostile_agents;
