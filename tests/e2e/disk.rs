@@ -93,7 +93,15 @@ fn disks_survive_crashes_and_nodes_of_before_have_none() {
         assert!(findings.iter().any(|finding| finding.text.contains("1 nodes have no limit of disk")), "{findings:?}");
 
         // A disk that was mounted and not named when the power failed: nothing else was prepared then.
+        // What a killed director left of the one that was made ahead is no disk of anybody.
+        let spare = state.join("cloud/spare-disk.img");
+        fs::write(&spare, "a part").unwrap();
+        for _ in 0..2 {
+            cloud.prepare_next().await.unwrap();
+        }
+        assert!(fs::metadata(&spare).unwrap().len() > 1 << 20, "it is made anew");
         let node = cloud.ensure_node(&world::agent("a")).await.unwrap();
+        assert!(!spare.exists(), "the node has it");
         assert!(world::run_in(&node.vmid, "echo kept > /root/file").0);
         cloud.stop_node(&node.tag).await.unwrap();
         let (disk, new) = (image(&state, "a"), image(&state, "a").with_extension("img.new"));

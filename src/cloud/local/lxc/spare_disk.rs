@@ -1,0 +1,104 @@
+//! A disk for the next node, made and mounted ahead: copying it and waiting for the kernel to take it takes longer than all
+//! else that a director does for a start.
+//!
+//! # Guarantees
+//! - A cloud has one at most, and a node that finds none makes its own.
+//! - It is mounted nowhere in the tree: its mount and its loop device end with this process, however that ends. The file
+//!   that is left is made anew.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::CWD;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
+    fsmount, fsopen, move_mount,
+};
+
+use super::disk_image::{self, MOUNT_OPTIONS};
+use super::plan::NodePaths;
+use super::settings::NODE_RESERVE;
+use super::{loop_device, volume};
+use crate::sys::chain;
+use crate::sys::file;
+use crate::sys::{blocking, machine};
+
+const NAME: &str = "spare-disk.img";
+
+/// The disk that the next node gets, if there is one.
+#[derive(Default)]
+pub(super) struct SpareDisk(Mutex<Option<Ready>>);
+
+/// A disk that is mounted, and where it hangs nowhere.
+struct Ready {
+    wanted: u64,
+    mount: OwnedFd,
+}
+
+impl SpareDisk {
+    /// Makes one if there is none, and room for a node is left.
+    ///
+    /// # Errors
+    /// What failed, in words. Nodes make their own then.
+    pub(super) async fn ensure(
+        &self,
+        state: &Path,
+        wanted: u64,
+        making: &tokio::sync::Mutex<()>,
+    ) -> Result<(), String> {
+        if self.lock().is_some() {
+            return Ok(());
+        }
+        let (path, looked_at) = (path(state), state.to_owned());
+        let free = blocking(move || file::free_bytes(&looked_at)).await.map_err(|error| chain(&error))?;
+        if free < NODE_RESERVE {
+            return Ok(());
+        }
+        if path.exists() {
+            volume::release(&path).await?;
+        }
+        disk_image::make(state, wanted, &path, making).await?;
+        let mounted = blocking(move || machine::inside(|| mount(&path)).and_then(|outcome| outcome)).await;
+        let mount = mounted.map_err(|error| format!("cannot mount {NAME} ahead: {error}"))?;
+        *self.lock() = Some(Ready { wanted, mount });
+        Ok(())
+    }
+
+    /// Mounts it as the disk of a node, under the name of a disk that is new, if it is as large as `wanted`. Returns whether
+    /// it did. Blocking.
+    pub(super) fn give(&self, state: &Path, wanted: u64, node: &NodePaths) -> bool {
+        let Some(ready) = self.lock().take().filter(|ready| ready.wanted == wanted) else { return false };
+        let given = fs::rename(path(state), node.new_disk_image()).map_err(|error| error.to_string()).and_then(|()| {
+            file::ensure_directory(&node.disk()).map_err(|error| chain(&error))?;
+            let place = || move_mount(&ready.mount, "", CWD, node.disk(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH);
+            machine::inside(place).and_then(|outcome| Ok(outcome?)).map_err(|error| error.to_string())
+        });
+        if let Err(reason) = &given {
+            tracing::warn!(reason, "a disk that was made ahead cannot be used; the node gets another one");
+        }
+        given.is_ok()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Ready>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn path(state: &Path) -> PathBuf {
+    state.join(NAME)
+}
+
+fn mount(disk: &Path) -> io::Result<OwnedFd> {
+    let device = loop_device::make(disk)?;
+    let file_system = fsopen("ext4", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&file_system, "source", &device.path)?;
+    for option in MOUNT_OPTIONS.split(',') {
+        fsconfig_set_flag(&file_system, option)?;
+    }
+    fsconfig_create(&file_system)?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    Ok(fsmount(&file_system, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+}
