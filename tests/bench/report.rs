@@ -1,5 +1,7 @@
 //! The table, and the same as JSON.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::figures::{Figures, median, median_ms};
@@ -60,13 +62,22 @@ fn lines(figures: &Figures) -> Vec<Line> {
     let (one, eight) = (median_ms(&figures.one_node), median_ms(&figures.eight_nodes));
     let (hello, director) = (median(&figures.hello_rate), median(&figures.director_rate));
     let part = |name, time: f64| Line { name, measured: format!("{time:.0} ms"), number: None, aim: None };
+    let small = |name, time: f64| Line { name, measured: format!("{time:.2} ms"), number: None, aim: None };
+    let processor = |name, times: &[Duration]| small(name, median_ms(times));
     let ratio = |name, measured, number: f64, aim| Line { name, measured, number: Some(number), aim: Some(aim) };
     vec![
         part("bare liblxc, agent answers", floor),
+        part("  of it in liblxc", median_ms(&figures.floor_liblxc)),
+        processor("  processor time", &figures.floor_processor),
         ratio("application start", format!("{application:.0} ms"), application / floor, Aim::AtMost(1.5)),
         part("  of it in the director", median_ms(&figures.in_director)),
+        processor("  processor time", &figures.application_processor),
         ratio("service start", format!("{service:.0} ms"), service / floor, Aim::AtMost(1.5)),
         part("  of it in the manager", median_ms(&figures.in_manager)),
+        processor("  processor time", &figures.service_processor),
+        small("a request with its handshakes", median_ms(&figures.one_request)),
+        small("a certificate with its key", median_ms(&figures.certificate)),
+        small("a write that is safe on the disk", median_ms(&figures.disk)),
         ratio("add_nodes, eight to one", format!("{eight:.0} ms to {one:.0} ms"), eight / one, Aim::AtMost(2.5)),
         ratio(
             "/listapp to a bare server",
