@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::SeekFrom;
@@ -37,7 +37,7 @@ pub(super) async fn make(state: &Path, wanted: u64, path: &Path, making: &Mutex<
     let (state, path) = (state.to_owned(), path.to_owned());
     let of_state = state.clone();
     let size = crate::sys::blocking(move || size_bytes(wanted, &of_state)).await.map_err(|error| chain(&error))?;
-    let model = state.join(format!("{MODEL_PREFIX}{}M.img", size >> 20));
+    let model = model_of(&state, size);
     if !model.exists() {
         make_model(&state, &model, size).await?;
     }
@@ -46,6 +46,15 @@ pub(super) async fn make(state: &Path, wanted: u64, path: &Path, making: &Mutex<
         copy_sparse(&model, &path).map_err(|source| FileError::new("make", &path, source))
     });
     copied.await.map_err(|error| chain(&error))
+}
+
+/// Returns whether a disk of this size was made before. Blocking.
+pub(super) fn has_model(state: &Path, wanted: u64) -> bool {
+    size_bytes(wanted, state).is_ok_and(|size| model_of(state, size).exists())
+}
+
+fn model_of(state: &Path, size: u64) -> PathBuf {
+    state.join(format!("{MODEL_PREFIX}{}M.img", size >> 20))
 }
 
 /// Models of other sizes, and what was begun, go.
