@@ -45,6 +45,8 @@ ARCH ?= amd64 arm64 armhf
 IMAGES ?= services rpi-standalone nutshell
 IMAGE_ARCH ?= amd64 arm64
 COMPRESS ?= xz
+# Kinds of service that their containers have packages for (all by default), with commas.
+KINDS ?=
 # Images are made by the program that was built for this machine.
 HOST_ARCH := $(shell dpkg --print-architecture)
 IMAGER := target/cross/$(HOST_ARCH)/conpaas
@@ -177,7 +179,8 @@ test-dist: ## tries the package on a machine of its own: installed, used, upgrad
 images: ## what is flashed, imported and uploaded: services, rpi-standalone, nutshell (root; IMAGE_ARCH="arm64 amd64 armhf")
 	$(MAKE) dist ARCH="$(sort $(HOST_ARCH) $(IMAGE_ARCH))"
 	@.ci/deps image images
-	$(IMAGER) image build $(IMAGES) --arch $(subst $(SPACE),$(COMMA),$(strip $(IMAGE_ARCH))) --compress $(COMPRESS)
+	$(IMAGER) image build $(IMAGES) --arch $(subst $(SPACE),$(COMMA),$(strip $(IMAGE_ARCH))) --compress $(COMPRESS) \
+		$(if $(KINDS),--service $(KINDS))
 
 .PHONY: test-images
 test-images: ## boots the images in QEMU and looks whether they work (root; PROOFS="arm64 pi3 …" for some of it)

@@ -87,7 +87,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn code_is_pushed_listed_and_enabled() {
-    let image = world::git_base();
+    let image = world::engines_base();
     world::inside("e2e::git::code_is_pushed_listed_and_enabled", |state| async move {
         let (_, nutshell) = world::nutshell(&state, &state, &image);
         nutshell.succeed("up", &[]);

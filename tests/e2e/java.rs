@@ -9,7 +9,7 @@ use super::world;
 
 #[test]
 fn a_web_application_lives_its_whole_life() {
-    let image = world::java_base();
+    let image = world::engines_base();
     world::inside("e2e::java::a_web_application_lives_its_whole_life", |state| async move {
         let wars = Wars::new(&image, &state);
         let (_, nutshell) = world::nutshell(&state, &state, &image);
@@ -52,7 +52,7 @@ fn a_web_application_lives_its_whole_life() {
 
 #[test]
 fn a_war_comes_on_the_air_by_one_word_in_a_small_node_and_what_is_none_is_refused() {
-    let image = world::java_base();
+    let image = world::engines_base();
     let name = "e2e::java::a_war_comes_on_the_air_by_one_word_in_a_small_node_and_what_is_none_is_refused";
     world::inside(name, |state| async move {
         let wars = Wars::new(&image, &state);

@@ -189,7 +189,7 @@ fn ended(mut writer: Child) {
 #[test]
 fn one_node_serves_and_no_text_becomes_sql() {
     // Built outside of the test's world, which has no way to the packages.
-    let image = world::mysql_base();
+    let image = world::engines_base();
     world::inside("e2e::mysql::one_node_serves_and_no_text_becomes_sql", |state| async move {
         // The least that a node may have.
         let cluster = Cluster::start(&state, image, "128M").await;
@@ -311,7 +311,7 @@ async fn monitor(cluster: &Cluster) {
 
 #[test]
 fn nothing_acknowledged_is_lost_while_nodes_come_go_and_die() {
-    let image = world::mysql_base();
+    let image = world::engines_base();
     world::inside("e2e::mysql::nothing_acknowledged_is_lost_while_nodes_come_go_and_die", |state| async move {
         let mut cluster = Cluster::start(&state, image, "256M").await;
         cluster.set_password(PASSWORD).await.unwrap();

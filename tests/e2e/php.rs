@@ -75,7 +75,7 @@ impl Site<'_> {
 #[test]
 fn a_site_in_php_lives_its_whole_life() {
     // Built outside of the test's world, which has no way to the packages.
-    let image = world::php_base();
+    let image = world::engines_base();
     world::inside("e2e::php::a_site_in_php_lives_its_whole_life", |state| async move {
         let (_, nutshell) = world::nutshell(&state, &state, &image);
         nutshell.succeed("up", &[]);
@@ -124,7 +124,7 @@ fn a_site_in_php_lives_its_whole_life() {
 
 #[test]
 fn a_directory_comes_on_the_air_by_one_word_and_goes_back_by_another() {
-    let image = world::php_base();
+    let image = world::engines_base();
     world::inside("e2e::php::a_directory_comes_on_the_air_by_one_word_and_goes_back_by_another", |state| async move {
         let (_, nutshell) = world::nutshell(&state, &state, &image);
         nutshell.succeed("up", &[]);
@@ -175,7 +175,7 @@ const FRONT_CONTROLLER: &str = "<?php require __DIR__.'/../src/kernel.php';\n\
 
 #[test]
 fn a_front_controller_gets_every_path_and_the_rest_of_its_code_is_hidden() {
-    let image = world::php_base();
+    let image = world::engines_base();
     world::inside(
         "e2e::php::a_front_controller_gets_every_path_and_the_rest_of_its_code_is_hidden",
         |state| async move {

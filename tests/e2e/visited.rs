@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 #[test]
 fn no_request_fails_while_a_site_changes() {
-    let image = world::php_base();
+    let image = world::engines_base();
     world::inside("e2e::visited::no_request_fails_while_a_site_changes", |state| async move {
         let (namespace, nutshell) = world::nutshell(&state, &state, &image);
         let (site, address) = begin(&nutshell, &state);
@@ -48,7 +48,7 @@ fn no_request_fails_while_a_site_changes() {
 
 #[test]
 fn a_dead_node_is_made_anew_and_visitors_hardly_notice() {
-    let image = world::php_base();
+    let image = world::engines_base();
     world::inside("e2e::visited::a_dead_node_is_made_anew_and_visitors_hardly_notice", |state| async move {
         let (namespace, nutshell) = world::nutshell(&state, &state, &image);
         let (site, address) = begin(&nutshell, &state);
@@ -112,7 +112,7 @@ fn a_dead_node_is_made_anew_and_visitors_hardly_notice() {
 
 #[test]
 fn backends_come_when_visitors_wait_too_long() {
-    let image = world::php_base();
+    let image = world::engines_base();
     world::inside("e2e::visited::backends_come_when_visitors_wait_too_long", |state| async move {
         let (namespace, nutshell) = world::nutshell(&state, &state, &image);
         let (site, address) = begin(&nutshell, &state);

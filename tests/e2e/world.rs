@@ -94,28 +94,10 @@ pub(crate) fn base() -> PathBuf {
     image("services", &recipes, "containers", &["--service", "generic,helloworld,development"])
 }
 
-/// The root file system of nodes that serve sites in PHP.
-pub(crate) fn php_base() -> PathBuf {
+/// The root file system of nodes of every kind. It takes longer to make than [`base`], but once for all engines.
+pub(crate) fn engines_base() -> PathBuf {
     let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
-    image("services", &recipes, "php", &["--service", "php,development"])
-}
-
-/// The root file system of nodes that keep databases.
-pub(crate) fn mysql_base() -> PathBuf {
-    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
-    image("services", &recipes, "mysql", &["--service", "mysql,development"])
-}
-
-/// The root file system of nodes into which code is pushed, sites included.
-pub(crate) fn git_base() -> PathBuf {
-    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
-    image("services", &recipes, "git", &["--service", "generic,php,helloworld,development"])
-}
-
-/// The root file system of nodes that serve web applications in Java.
-pub(crate) fn java_base() -> PathBuf {
-    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
-    image("services", &recipes, "java", &["--service", "java,development"])
+    image("services", &recipes, "engines", &["--service", "generic,helloworld,java,mysql,php,development"])
 }
 
 /// The directory `name` that is built of a recipe, once on this machine.

@@ -36,6 +36,8 @@ const CLEAN_STOP: Duration = Duration::from_secs(2);
 const KILL: Duration = Duration::from_secs(10);
 /// How long liblxc may take to start a container on a slow, loaded machine.
 const START: Duration = Duration::from_secs(60);
+/// How long the helper of a start whose director was killed may take to notice that and end.
+const GIVEN_UP: Duration = Duration::from_secs(5);
 
 /// One node of a cloud.
 #[derive(Debug, Clone)]
@@ -120,10 +122,16 @@ impl Node {
         fs::write(path, bytes).map_err(|source| words(FileError::new("write", path, source)))
     }
 
-    /// Nothing of this node runs, so who has an id of its own is somebody else. Blocking.
+    /// Nothing of this node runs, so who goes on having an id of its own is somebody else. Blocking.
     pub(crate) fn check_ids_are_free(&self, record: &NodeRecord) -> Result<(), String> {
         let Some(own) = record.ids else { return Ok(()) };
-        match ids::running().into_iter().find(|(other, _)| other.overlaps(own)) {
+        let mut holder = None;
+        let mut are_free = || {
+            holder = ids::running().into_iter().find(|(other, _)| other.overlaps(own));
+            holder.is_none()
+        };
+        let _else_it_is_named = blocking_until(Duration::from_millis(5), GIVEN_UP, &mut are_free);
+        match holder {
             None => Ok(()),
             Some((_, process)) => Err(format!(
                 "its ids {own} are those of process {process} too, which is not of this node: \
