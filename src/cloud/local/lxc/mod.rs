@@ -281,7 +281,7 @@ impl Cloud for LxcCloud {
 
     async fn reserve_node(&self, spec: &NodeSpec) -> Result<(), CloudError> {
         let _node = self.state.nodes.hold(&spec.tag).await;
-        self.record(spec).await.map(drop)
+        record::record(self.place(), spec).await.map(drop)
     }
 
     async fn runs(&self, tag: &NodeTag) -> Result<Option<bool>, CloudError> {
@@ -292,7 +292,7 @@ impl Cloud for LxcCloud {
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let _node = self.state.nodes.hold(&spec.tag).await;
-        let record = self.record(spec).await?;
+        let record = record::record(self.place(), spec).await?;
         let node = Node::new(&self.settings, &record);
         let starting =
             async { if blocking(move || node.is_running()).await { Ok(()) } else { self.start(&record, spec).await } };
@@ -325,7 +325,7 @@ impl Cloud for LxcCloud {
         let Some(record) = self.state.node(tag).await? else { return Ok(()) };
         if record.number == 0 {
             // Neither its record nor the copy says which container is its own.
-            self.end_strays(tag).await?;
+            record::end_strays(self.place(), tag).await?;
         }
         let fail = |reason| self.state.failed(format!("remove node {}", record.vmid), reason);
         let stopping = Node::new(&self.settings, &record);
@@ -446,6 +446,10 @@ impl Cloud for LxcCloud {
 }
 
 impl LxcCloud {
+    fn place(&self) -> record::Place<'_> {
+        record::Place { settings: &self.settings, state: &self.state }
+    }
+
     async fn check_room(&self, size_mb: u64) -> Result<(), CloudError> {
         let state = self.settings.state_directory.clone();
         let (free, promised) = self
