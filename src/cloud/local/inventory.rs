@@ -435,12 +435,9 @@ impl Inventory {
         file::ensure_absent(&temporary).map_err(fail)?;
         file::ensure_directory(&temporary).map_err(fail)?;
         let file = temporary.join(name);
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        options
-            .open(&file)
-            .and_then(|mut file| file.write_all(&bytes(record)))
-            .map_err(|source| fail(FileError::new("write", &file, source)))?;
+        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
+        let written = made.and_then(|mut made| made.write_all(&bytes(record)));
+        written.map_err(|source| fail(FileError::new("write", &file, source)))?;
         // An empty directory is what an unfinished removal leaves, and is replaced. One with content but
         // without a record may have file systems mounted in it: only a removal knows how to clear that.
         let target = parent.join(tag);
