@@ -9,6 +9,7 @@ mod support {
     pub(crate) mod enter;
     pub(crate) mod memory;
     pub(crate) mod namespaces;
+    pub(crate) mod processor_time;
     pub(crate) mod product;
     pub(crate) mod wait;
 }

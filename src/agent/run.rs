@@ -31,6 +31,9 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     let kind = find_agent_type(&config.agent_type).ok_or_else(|| NodeError::UnknownType(config.agent_type.clone()))?;
     check_clock(base).await?;
     startup::run_once(base).await?;
+    let address = options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let port = options.port.unwrap_or(base.agent_port);
+    let taken = node::Port::take(address, port).await?;
     let credentials = Arc::new(NodeCredentials::load(base)?);
     tracing::info!(
         target: "conpaas.core.agent",
@@ -43,9 +46,7 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     let execs = Execs::new(Arc::clone(&config), tasks.clone());
     execs.resume().await;
     let dispatch = Arc::new(AgentDispatch::new(Arc::clone(&config), Arc::clone(&credentials), agent, log, execs));
-    let address = options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);
-    let port = options.port.unwrap_or(base.agent_port);
-    node::listen(address, port, base.rooted(&base.var_tmp), &credentials, dispatch, &tasks).await?;
+    taken.serve(base.rooted(&base.var_tmp), &credentials, dispatch, &tasks);
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
     // The first line of ConPaaS 2.0; whoever starts an agent may wait for it.
     let _nobody_reads_it = writeln!(std::io::stdout(), "{address} {port}");

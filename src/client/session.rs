@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -80,12 +80,16 @@ pub(crate) struct Session {
     say: Say,
     managers: Mutex<HashMap<ApplicationId, Endpoint>>,
     clock: OnceCell<Result<(), Failure>>,
+    /// Each keeps its connections.
+    to_director: OnceLock<Client>,
+    to_managers: OnceLock<Client>,
 }
 
 impl Session {
     /// Returns a session that has called nobody yet.
     pub(crate) fn new(account: Account, say: Say) -> Self {
-        Session { account, say, managers: Mutex::default(), clock: OnceCell::new() }
+        let (to_director, to_managers) = Default::default();
+        Session { account, say, managers: Mutex::default(), clock: OnceCell::new(), to_director, to_managers }
     }
 
     /// Calls a director's method by GET.
@@ -308,8 +312,14 @@ impl Session {
         self.director_url()?;
         self.username()?;
         let credentials = self.credentials()?;
-        let client = Client::new(Some(credentials), PeerRule::Director)?;
-        let client = client.with_timeout(ANSWER_LIMIT).with_max_answer(MAX_ANSWER_BYTES);
+        let client = match self.to_director.get() {
+            Some(client) => client.clone(),
+            None => {
+                let client = Client::new(Some(credentials), PeerRule::Director)?;
+                let client = client.with_timeout(ANSWER_LIMIT).with_max_answer(MAX_ANSWER_BYTES);
+                self.to_director.get_or_init(|| client).clone()
+            }
+        };
         let endpoint = self.director().await?;
         expect_current(credentials)?;
         Ok((endpoint, client))
@@ -322,10 +332,14 @@ impl Session {
     }
 
     fn manager_client(&self) -> Result<Client, Failure> {
+        if let Some(client) = self.to_managers.get() {
+            return Ok(client.clone());
+        }
         let credentials = self.credentials()?;
         let not_a_users = || Failure::said("the certificate in ~/.conpaas names no user");
         let uid = credentials.identity()?.uid().ok_or_else(not_a_users)?;
-        Ok(Client::new(Some(credentials), PeerRule::ManagerOf(uid))?.with_timeout(ANSWER_LIMIT))
+        let client = Client::new(Some(credentials), PeerRule::ManagerOf(uid))?.with_timeout(ANSWER_LIMIT);
+        Ok(self.to_managers.get_or_init(|| client).clone())
     }
 
     async fn manager_endpoint(&self, application: ApplicationId) -> Result<Endpoint, Failure> {

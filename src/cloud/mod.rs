@@ -152,6 +152,11 @@ pub trait Cloud: Send + Sync {
         Ok(())
     }
 
+    /// Makes ready what the next node needs, while nobody waits for it. May be repeated; what fails is made with the node.
+    async fn prepare_next(&self) -> Result<(), CloudError> {
+        Ok(())
+    }
+
     /// Reserves for the node `spec.tag` its number and address where that is this
     /// cloud's to choose, so that nodes have them in the order in which they
     /// are asked for. Makes nothing. May be repeated.

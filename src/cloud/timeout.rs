@@ -109,6 +109,11 @@ impl Cloud for TimeoutCloud {
         self.within(self.timeouts.ask, "be made ready", async move { inner.prepare().await }).await
     }
 
+    async fn prepare_next(&self) -> Result<(), CloudError> {
+        let inner = Arc::clone(&self.inner);
+        self.within(self.timeouts.change, "be made ready for a node", async move { inner.prepare_next().await }).await
+    }
+
     async fn reserve_node(&self, spec: &NodeSpec) -> Result<(), CloudError> {
         let (inner, spec) = (Arc::clone(&self.inner), spec.clone());
         let action = format!("reserve node {}", spec.tag);

@@ -3,6 +3,8 @@
 //!
 //! What is asked for is recorded; the reconcilers act on it. Must not know: requests and answers.
 
+use std::collections::BTreeMap;
+
 use super::error::Failure;
 use super::state::Director;
 use crate::api::texts;
@@ -31,11 +33,6 @@ pub(crate) async fn create(director: &Director, uid: UserId, name: &str) -> Resu
             owned(tx, aid, uid)
         })
         .await
-}
-
-/// Returns all applications of a user, by id.
-pub(crate) async fn list(director: &Director, uid: UserId) -> Result<Vec<WithManager>, Failure> {
-    director.store.read(move |tx| with_managers(tx, uid)).await
 }
 
 /// Renames an application.
@@ -67,6 +64,7 @@ pub(crate) async fn stop(
             record_stop(tx, aid, volumes)
         })
         .await?;
+    director.start_ended.notify_waiters();
     crash_point("stop_application.recorded");
     tracing::info!(app.id = aid.0, user.id = uid.0, "application stopped");
     director.reconcile.wake();
@@ -91,10 +89,15 @@ pub(crate) async fn delete(director: &Director, uid: UserId, aid: ApplicationId)
 
 /// Returns all applications of a user, each with its manager's node.
 pub(crate) fn with_managers(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<WithManager>, Failure> {
-    let mut managers = node::up_of_user(tx, uid)?;
-    managers.retain(|node| node.wanted.role == NodeRole::Manager);
-    let manager = |aid| managers.iter().find(|node| node.wanted.aid == aid).cloned();
-    Ok(application::list(tx, uid)?.into_iter().map(|found| (found.clone(), manager(found.aid))).collect())
+    let up = node::up_of_user(tx, uid)?.into_iter().rev();
+    // Of several the first one counts.
+    let mut managers: BTreeMap<ApplicationId, Node> =
+        up.filter(|node| node.wanted.role == NodeRole::Manager).map(|node| (node.wanted.aid, node)).collect();
+    let with_manager = |found: Application| {
+        let manager = managers.remove(&found.aid);
+        (found, manager)
+    };
+    Ok(application::list(tx, uid)?.into_iter().map(with_manager).collect())
 }
 
 /// Records that an application is stopped: none of its nodes is wanted any

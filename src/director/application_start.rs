@@ -90,6 +90,7 @@ async fn bring_up_manager(director: &Arc<Director>, node: &Node) {
     if let Err(error) = recorded.await {
         tracing::error!(app.id = aid.0, error = %chain(&error), "cannot record how the start ended");
     }
+    director.start_ended.notify_waiters();
     crash_point("start_application.finished");
     director.reconcile.wake();
     credit::charge(director).await;

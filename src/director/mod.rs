@@ -11,6 +11,7 @@
 
 mod account;
 mod application;
+mod application_list;
 mod application_start;
 mod asker;
 mod attempts;
@@ -42,6 +43,7 @@ mod run;
 mod service;
 mod service_removal;
 mod setup;
+mod shown_lists;
 mod state;
 mod time_record;
 mod timestamp;

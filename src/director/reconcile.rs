@@ -71,6 +71,7 @@ pub(crate) async fn run(
             Some(cloud) => {
                 keep_ready(&director, cloud, &mut ready).await;
                 reconcile(&director, cloud).await;
+                let _made_with_the_node = logged(cloud.prepare_next().await, "make ready what the next node needs");
             }
             None => {
                 remove_unreachable(&director).await;

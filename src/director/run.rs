@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::census::Census;
@@ -28,6 +29,7 @@ use super::relocation;
 use super::reserve::Reserve;
 use super::service;
 use super::service_removal;
+use super::shown_lists::ShownLists;
 use super::state::{Director, Wakers};
 use super::time_record::{record_time, time_record};
 use crate::clock::{self, Clock, ClockSettings};
@@ -193,6 +195,8 @@ fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::
         stop_mark: StopMark::new(&config.state_dir),
         tasks,
         census: Census::default(),
+        shown_lists: ShownLists::default(),
+        start_ended: Notify::new(),
         operations: KeyedLocks::default(),
         config,
     }))

@@ -13,6 +13,7 @@ use super::node::stop::StopMark;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use super::reserve::Reserve;
+use super::shown_lists::ShownLists;
 use crate::config::DirectorConfig;
 use crate::model::{ApplicationId, CloudName, VolumeTag};
 use crate::pki::Authority;
@@ -40,6 +41,9 @@ pub(crate) struct Director {
     pub(crate) reconcile: Wakers,
     /// Which nodes know of which removals.
     pub(crate) census: Census,
+    pub(crate) shown_lists: ShownLists,
+    /// Told whenever it is recorded how the start of an application ended.
+    pub(crate) start_ended: Notify,
     /// A repeated operation waits for its first run.
     pub(crate) operations: KeyedLocks<OperationKey>,
 }

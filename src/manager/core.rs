@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 use super::director::Director;
 use crate::config::ManagerConfig;
 use crate::model::{ServiceEvent, ServiceId, State};
@@ -33,6 +35,8 @@ pub(crate) struct Manager {
     pub(crate) tasks: Tasks,
     /// Services of which some task carries out operations.
     pub(crate) at_work: Mutex<BTreeSet<ServiceId>>,
+    /// Told whenever it is recorded how an operation ended.
+    pub(crate) operation_ended: Notify,
     /// By which users push code.
     pub(crate) git: GitDoor,
     agents: Agents,
@@ -53,6 +57,7 @@ impl Manager {
             git: GitDoor::new(&config.base, tasks.clone()),
             agents: Agents::new(credentials, config.base.agent_port),
             at_work: Mutex::new(BTreeSet::new()),
+            operation_ended: Notify::new(),
             logs: Mutex::new(BTreeMap::new()),
             config,
             store,

@@ -18,7 +18,7 @@ use crate::node;
 use crate::node::{
     NodeCredentials, NodeError, Options, check_clock, ensure_directories, install_log, run_until_stopped,
 };
-use crate::sys::file;
+use crate::sys::{self, file};
 use crate::task::Tasks;
 
 /// Runs a manager until it is asked to stop.
@@ -33,22 +33,28 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     file::ensure_directory(&base.rooted(&config.code_repo))?;
     let log = install_log(base.rooted(&base.log_file))?;
     check_clock(base).await?;
-    let credentials = Arc::new(NodeCredentials::load(base)?);
     let (address, port) = (options.bind.unwrap_or(Ipv4Addr::UNSPECIFIED), options.port.unwrap_or(base.manager_port));
+    let taken = node::Port::take(address, port).await?;
+    let path = base.rooted(&base.var_cache).join("manager.db");
+    // The disk is waited for beside the rest.
+    let (opened, loaded) =
+        tokio::join!(sys::blocking(move || open_database(&path)), async { NodeCredentials::load(base) });
+    let credentials = Arc::new(loaded?);
     let uploads = base.rooted(&base.var_tmp);
-    let database = match open_database(&base.rooted(&base.var_cache).join("manager.db"))? {
+    let database = match opened? {
         Ok(database) => database,
         Err(reason) => {
             tracing::error!("{reason}");
             let dispatch = Arc::new(LostDispatch { config: Arc::clone(&config), reason });
-            return node::listen(address, port, uploads, &credentials, dispatch, &tasks).await;
+            taken.serve(uploads, &credentials, dispatch, &tasks);
+            return Ok(());
         }
     };
     let manager = Arc::new(Manager::new(Arc::clone(&config), database, Arc::clone(&credentials), tasks.clone(), log));
     manager.begin().await?;
     operation::resume(&manager).await?;
     let dispatch = Arc::new(ManagerDispatch { manager: Arc::clone(&manager) });
-    node::listen(address, port, uploads, &credentials, dispatch, &tasks).await?;
+    taken.serve(uploads, &credentials, dispatch, &tasks);
     push::begin(&manager);
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
     tasks.spawn("links", link::keep(Arc::clone(&manager), tasks.stopping()));

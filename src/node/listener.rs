@@ -37,33 +37,50 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     }
 }
 
-/// Listens on `address:port` and answers calls, as one of `tasks`, until these stop.
-///
-/// # Errors
-/// The port is taken or may not be used.
-pub(crate) async fn listen(
+/// A port on which callers wait in line until [`Port::serve`] answers them: whoever waits for a node need not ask
+/// again and again.
+pub(crate) struct Port {
+    listener: TcpListener,
     address: Ipv4Addr,
-    port: u16,
-    upload_directory: PathBuf,
-    credentials: &Arc<NodeCredentials>,
-    dispatch: Arc<dyn Dispatch>,
-    tasks: &Tasks,
-) -> Result<(), NodeError> {
-    let listener =
-        TcpListener::bind((address, port)).await.map_err(|source| NodeError::Listen { address, port, source })?;
-    let shown = Arc::clone(credentials);
-    let handler: Handler = Arc::new(move |request| {
-        let (dispatch, credentials) = (Arc::clone(&dispatch), Arc::clone(&shown));
-        Box::pin(async move { answer(&*dispatch, &credentials, request).await })
-    });
-    // Neighbours can give themselves more addresses; all of them together are one stranger.
-    let neighbours = Ipv4Network::around(address, NEIGHBOURHOOD_PREFIX);
-    let origins = neighbours.map(|network| Origins::default().with_nodes(network, Some(address))).unwrap_or_default();
-    let limits =
-        Limits { max_connections: 128, max_memory_bytes: MAX_MEMORY_BYTES, origins, ..Limits::new(upload_directory) };
-    let serving = serve(listener, credentials.server(), limits, handler, tasks.tracker(), tasks.stopping());
-    tasks.spawn("listener", serving);
-    Ok(())
+}
+
+impl Port {
+    /// Takes `address:port`. To be called as soon as the node is about to answer.
+    ///
+    /// # Errors
+    /// The port is taken or may not be used.
+    pub(crate) async fn take(address: Ipv4Addr, port: u16) -> Result<Port, NodeError> {
+        let listener =
+            TcpListener::bind((address, port)).await.map_err(|source| NodeError::Listen { address, port, source })?;
+        Ok(Port { listener, address })
+    }
+
+    /// Answers calls, as one of `tasks`, until these stop.
+    pub(crate) fn serve(
+        self,
+        upload_directory: PathBuf,
+        credentials: &Arc<NodeCredentials>,
+        dispatch: Arc<dyn Dispatch>,
+        tasks: &Tasks,
+    ) {
+        let shown = Arc::clone(credentials);
+        let handler: Handler = Arc::new(move |request| {
+            let (dispatch, credentials) = (Arc::clone(&dispatch), Arc::clone(&shown));
+            Box::pin(async move { answer(&*dispatch, &credentials, request).await })
+        });
+        // Neighbours can give themselves more addresses; all of them together are one stranger.
+        let neighbours = Ipv4Network::around(self.address, NEIGHBOURHOOD_PREFIX);
+        let origins =
+            neighbours.map(|network| Origins::default().with_nodes(network, Some(self.address))).unwrap_or_default();
+        let limits = Limits {
+            max_connections: 128,
+            max_memory_bytes: MAX_MEMORY_BYTES,
+            origins,
+            ..Limits::new(upload_directory)
+        };
+        let serving = serve(self.listener, credentials.server(), limits, handler, tasks.tracker(), tasks.stopping());
+        tasks.spawn("listener", serving);
+    }
 }
 
 async fn answer(dispatch: &dyn Dispatch, credentials: &NodeCredentials, mut request: Request) -> Response {

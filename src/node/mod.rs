@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 pub use credentials::NodeCredentials;
-pub(crate) use listener::{Dispatch, listen};
+pub(crate) use listener::{Dispatch, Port};
 pub(crate) use log::{Level, LogWriter, install as install_log};
 pub(crate) use start::{NodeError, check_clock, ensure_directories, run_until_stopped};
 

@@ -1,4 +1,4 @@
-//! The calling side: one connection a request, as the server closes it anyway.
+//! The calling side. A connection is kept for a moment, and serves the next request to the same server.
 //!
 //! The other side is not believed: every answer has a bound in size and in time, and what is no answer is an
 //! error. Must not know what a path or a method means.
@@ -17,6 +17,7 @@ use super::endpoint::Endpoint;
 use super::exchange::{Exchange, Opened, Taken};
 use super::form_body::{Body, FormBody};
 use super::jsonrpc::CallKind;
+use super::kept_connections::KeptConnections;
 use super::known_nodes::KnownNodes;
 use super::peer_rule::PeerRule;
 use super::tls::{TlsError, client_config_but};
@@ -52,6 +53,9 @@ pub(crate) enum Streamed {
 #[derive(Clone)]
 pub struct Client {
     tls: Arc<ClientConfig>,
+    known: KnownNodes,
+    /// All clones share them.
+    kept: Option<KeptConnections>,
     timeout: Duration,
     max_answer_bytes: u64,
 }
@@ -75,8 +79,16 @@ impl Client {
         rule: PeerRule,
         known: KnownNodes,
     ) -> Result<Self, TlsError> {
-        let tls = client_config_but(credentials, rule, known)?;
-        Ok(Client { tls, timeout: Duration::from_secs(60), max_answer_bytes: MAX_ANSWER_BYTES })
+        let tls = client_config_but(credentials, rule, known.clone())?;
+        let (kept, timeout) = (Some(KeptConnections::default()), Duration::from_secs(60));
+        Ok(Client { tls, known, kept, timeout, max_answer_bytes: MAX_ANSWER_BYTES })
+    }
+
+    /// Returns the same client, which opens a connection for each request.
+    #[must_use]
+    pub fn keeping_none(mut self) -> Self {
+        self.kept = None;
+        self
     }
 
     /// Returns the same client with another limit for an answer: it must be whole this long after the request
@@ -167,7 +179,8 @@ impl Client {
     }
 
     fn exchange<'a>(&'a self, endpoint: &'a Endpoint, max_answer_bytes: u64) -> Exchange<'a> {
-        Exchange { tls: &self.tls, endpoint, timeout: self.timeout, max_answer_bytes }
+        let (tls, kept, known) = (&self.tls, self.kept.as_ref(), &self.known);
+        Exchange { tls, kept, known, endpoint, timeout: self.timeout, max_answer_bytes }
     }
 }
 

@@ -13,6 +13,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// The head of a request is there.
+    pub(super) fn begin_request(&self) {
+        self.activity.begin_request();
+    }
+
     /// The request is there whole.
     pub(super) fn begin_work(&self) {
         self.seat.set_at_work(true);

@@ -1,4 +1,7 @@
-//! One request on a connection of its own: sent, answered, and bounded in size and time.
+//! One request: sent, answered, and bounded in size and time.
+//!
+//! A short answer is asked for on a connection that is kept, where there is one. A request whose connection breaks is
+//! sent once more only if nothing of it was sent, or if it changes nothing.
 
 use std::fmt;
 use std::path::Path;
@@ -23,6 +26,8 @@ use super::answer::Answer;
 use super::client_error::ClientError;
 use super::endpoint::Endpoint;
 use super::form_body::Body;
+use super::kept_connections::{KeptConnections, OpenConnection, RequestBody};
+use super::known_nodes::KnownNodes;
 use super::progress::Progress;
 use crate::sys::pipe::ByteStream;
 
@@ -36,6 +41,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// One request to one server.
 pub(super) struct Exchange<'a> {
     pub(super) tls: &'a Arc<ClientConfig>,
+    /// Where a connection is kept for the next request, if it is.
+    pub(super) kept: Option<&'a KeptConnections>,
+    /// Which servers are not called any more.
+    pub(super) known: &'a KnownNodes,
     pub(super) endpoint: &'a Endpoint,
     /// From the last byte of the request to the last one of an answer that is no file.
     pub(super) timeout: Duration,
@@ -63,8 +72,12 @@ impl Exchange<'_> {
     pub(super) async fn send(&self, method: &str, target: &str, body: Body) -> Result<Answer, ClientError> {
         let progress = Progress::new();
         let exchange = async {
-            let (response, _connection) = self.request(method, target, body, &progress).await?;
-            self.read_answer(response).await
+            let (response, connection) = self.ask(method, target, body, &progress).await?;
+            let answer = self.read_answer(response).await?;
+            if let Some(kept) = self.kept {
+                kept.keep(self.endpoint, connection);
+            }
+            Ok(answer)
         };
         self.in_time(exchange, &progress).await
     }
@@ -117,40 +130,82 @@ impl Exchange<'_> {
         }
     }
 
-    /// Sends a request and returns the head of the answer; the connection lives as long as the second value.
+    /// Sends a request on a connection that is kept, or else on one of its own, and returns the head of the answer.
+    async fn ask(
+        &self,
+        method: &str,
+        target: &str,
+        body: Body,
+        progress: &Progress,
+    ) -> Result<(hyper::Response<Incoming>, OpenConnection), ClientError> {
+        let Some(kept) = self.kept else { return self.request(method, target, body, progress).await };
+        let request = self.compose((method, target), body, "keep-alive", progress)?;
+        let Some(mut connection) = kept.take(self.endpoint, self.known).await else {
+            return self.send_on(self.open_connection().await?, request).await;
+        };
+        let unanswered = match connection.send(request).await {
+            Ok(response) => return Ok((response, connection)),
+            Err(unanswered) => unanswered,
+        };
+        let again = match unanswered.unsent {
+            Some(request) => request,
+            None if method == "GET" => self.compose((method, target), Body::empty(), "keep-alive", progress)?,
+            None => return Err(refusal(self.endpoint, &unanswered.error)),
+        };
+        self.send_on(self.open_connection().await?, again).await
+    }
+
+    /// Sends a request on a connection of its own and returns the head of the answer; the connection lives as long as
+    /// the second value.
     async fn request(
         &self,
         method: &str,
         target: &str,
         body: Body,
         progress: &Progress,
-    ) -> Result<(hyper::Response<Incoming>, AbortOnDrop), ClientError> {
-        let stream = self.connect().await?;
+    ) -> Result<(hyper::Response<Incoming>, OpenConnection), ClientError> {
+        let connection = self.open_connection().await?;
+        self.send_on(connection, self.compose((method, target), body, "close", progress)?).await
+    }
+
+    async fn send_on(
+        &self,
+        mut connection: OpenConnection,
+        request: hyper::Request<RequestBody>,
+    ) -> Result<(hyper::Response<Incoming>, OpenConnection), ClientError> {
+        match connection.send(request).await {
+            Ok(response) => Ok((response, connection)),
+            Err(unanswered) => Err(refusal(self.endpoint, &unanswered.error)),
+        }
+    }
+
+    fn compose(
+        &self,
+        (method, target): (&str, &str),
+        body: Body,
+        connection: &'static str,
+        progress: &Progress,
+    ) -> Result<hyper::Request<RequestBody>, ClientError> {
         let broken = |error: &dyn fmt::Display| self.broken(error);
-        let mut http = hyper::client::conn::http1::Builder::new();
-        http.max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_HEADERS);
-        let (mut sender, connection) = http.handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
-        let connection = AbortOnDrop(tokio::spawn(connection).abort_handle());
         let (length, sending) = (body.length, progress.sending(body.length));
         let stream = body.stream.map_frame(move |frame| {
             sending.moved(frame.data_ref().map_or(0, Bytes::len) as u64);
             frame
         });
-        let mut request = hyper::Request::new(stream);
+        let mut request = hyper::Request::new(stream.boxed());
         *request.method_mut() = method.parse().map_err(|error| broken(&error))?;
         *request.uri_mut() = target.parse().map_err(|error| broken(&error))?;
         let headers = request.headers_mut();
         let host = format!("{}:{}", self.endpoint.host, self.endpoint.port);
         headers.insert(HOST, HeaderValue::from_str(&host).map_err(|error| broken(&error))?);
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        headers.insert(CONNECTION, HeaderValue::from_static(connection));
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         let content_type = HeaderValue::from_str(&body.content_type).map_err(|error| broken(&error))?;
         headers.insert(CONTENT_TYPE, content_type);
         if length > 0 {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
-        let response = sender.send_request(request).await.map_err(|error| refusal(self.endpoint, &error))?;
-        Ok((response, connection))
+        Ok(request)
     }
 
     async fn read_answer(&self, response: hyper::Response<Incoming>) -> Result<Answer, ClientError> {
@@ -202,6 +257,16 @@ impl Exchange<'_> {
         ClientError::Broken { endpoint: self.endpoint.clone(), reason: error.to_string() }
     }
 
+    async fn open_connection(&self) -> Result<OpenConnection, ClientError> {
+        let stream = self.connect().await?;
+        let chain = stream.get_ref().1.peer_certificates();
+        let certificate = chain.and_then(|chain| chain.first()).map(|certificate| certificate.to_vec());
+        let mut http = hyper::client::conn::http1::Builder::new();
+        http.max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_HEADERS);
+        let (sender, connection) = http.handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(&error))?;
+        Ok(OpenConnection::new(sender, certificate, tokio::spawn(connection).abort_handle()))
+    }
+
     async fn connect(&self) -> Result<TlsStream<TcpStream>, ClientError> {
         let endpoint = self.endpoint;
         let unreachable = |source| ClientError::Connect { endpoint: endpoint.clone(), source };
@@ -228,8 +293,8 @@ impl Exchange<'_> {
 }
 
 async fn next_piece(
-    (mut body, connection): (Incoming, AbortOnDrop),
-) -> std::io::Result<Option<(Bytes, (Incoming, AbortOnDrop))>> {
+    (mut body, connection): (Incoming, OpenConnection),
+) -> std::io::Result<Option<(Bytes, (Incoming, OpenConnection))>> {
     loop {
         let frame = tokio::time::timeout(LONGEST_PAUSE, body.frame()).await.map_err(std::io::Error::from)?;
         match frame.transpose().map_err(std::io::Error::other)? {
@@ -239,14 +304,6 @@ async fn next_piece(
                 Err(_trailers) => {}
             },
         }
-    }
-}
-
-struct AbortOnDrop(tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

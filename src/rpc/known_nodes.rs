@@ -20,6 +20,11 @@ impl KnownNodes {
         *known = known.with(said);
     }
 
+    /// Returns whether nothing is known of any node.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).up_to() == 0
+    }
+
     /// Returns whether a certificate is that of a node that was removed. One that names no node was signed for a
     /// manager, and goes with its application.
     pub(crate) fn is_removed(&self, identity: &Identity) -> bool {

@@ -8,8 +8,9 @@
 //!
 //! # Guarantees
 //! - A slow, refused or broken client costs its own connection and nothing else.
-//! - Every connection carries one request and is closed after the answer,
-//!   because ConPaaS 2.0's clients read to the end of the stream.
+//! - A connection is closed after the answer, because ConPaaS 2.0's clients read to the end of the stream. It stays open
+//!   for a moment only for callers with a certificate who ask for that, as our own programs do; whether such a caller
+//!   may call is looked at with each request.
 //! - Reading a request is bounded in size and in time. A file may take as long as it moves.
 //! - Nobody waits for a place that a slow or silent connection holds.
 
@@ -25,6 +26,7 @@ mod form;
 mod form_body;
 mod json;
 mod jsonrpc;
+mod kept_connections;
 mod known_nodes;
 mod limits;
 mod peer_rule;

@@ -43,13 +43,23 @@ impl Response {
     /// Returns JSON as Flask's `jsonify` writes it (column "J" of the reference).
     #[must_use]
     pub fn json_pretty(value: &impl Serialize) -> Self {
-        Response::ok("application/json", python_json_pretty(value).into()).open_to_browsers()
+        Response::ok("application/json", python_json_pretty(value)).open_to_browsers()
     }
 
     /// Returns JSON on one line, labelled as text/html as upstream does (column "S").
     #[must_use]
     pub fn json_line(value: &impl Serialize) -> Self {
         Response::text(python_json(value))
+    }
+
+    /// Returns what [`Response::json_line`] sends of a value, which may be sent again.
+    pub(crate) fn line_of(value: &impl Serialize) -> Bytes {
+        python_json(value).into()
+    }
+
+    /// Returns what [`Response::line_of`] returned, as [`Response::json_line`] does.
+    pub(crate) fn line(text: Bytes) -> Self {
+        Response::ok("text/html; charset=utf-8", text).open_to_browsers()
     }
 
     /// Returns plain text labelled as text/html as upstream does (column "T").
@@ -205,12 +215,12 @@ impl Response {
     }
 
     pub(crate) fn json_envelope(value: &impl Serialize) -> Self {
-        Response::ok("application/json", python_json(value).into())
+        Response::ok("application/json", python_json(value))
     }
 
-    fn ok(content_type: &'static str, body: Vec<u8>) -> Self {
+    fn ok(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let never = |error: Infallible| match error {};
-        let mut response = Response::with_body(StatusCode::OK, Full::from(body).map_err(never).boxed_unsync());
+        let mut response = Response::with_body(StatusCode::OK, Full::new(body.into()).map_err(never).boxed_unsync());
         response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
 use super::crowd::{Activity, Budget, Party, Patience, Seats, Watched};
+use super::kept_connections::wants_to_keep;
 use super::limits::Limits;
 use super::request::{Caller, Request};
 use super::response::{Response, ResponseBody};
@@ -68,10 +70,11 @@ struct Listener {
     seats: Arc<Seats>,
     memory: Arc<Budget>,
     uploads: Arc<Budget>,
+    stop: CancellationToken,
 }
 
 impl Listener {
-    fn new(transport: Transport, limits: Limits, handler: Handler) -> Self {
+    fn new(transport: Transport, limits: Limits, handler: Handler, stop: CancellationToken) -> Self {
         let n_known = match transport {
             Transport::Tls(_) => limits.max_connections.div_ceil(2),
             Transport::Plain => 0,
@@ -85,6 +88,7 @@ impl Listener {
             memory: Budget::new(memory, memory / 2, u64::MAX),
             uploads: Budget::new(all, all / 2, upload.saturating_mul(UPLOADS_AN_HOUR)),
             limits: Arc::new(limits),
+            stop,
         }
     }
 }
@@ -102,7 +106,7 @@ async fn accept(
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
-    let shared = Arc::new(Listener::new(transport, limits, handler));
+    let shared = Arc::new(Listener::new(transport, limits, handler, stop.clone()));
     loop {
         let (stream, address) = tokio::select! {
             () = stop.cancelled() => return,
@@ -178,7 +182,7 @@ impl Open {
         self.talk(stream, identity).await;
     }
 
-    /// Reads one request and answers it.
+    /// Reads one request and answers it; and more, if the caller may keep the connection.
     async fn talk(self, stream: impl AsyncRead + AsyncWrite + Unpin, identity: Option<Identity>) {
         let (address, limits) = (self.address, &self.shared.limits);
         let party = identity.as_ref().and_then(Party::of);
@@ -189,18 +193,31 @@ impl Open {
             slowest_bytes_per_second: party.is_none().then_some(SLOWEST_BYTES_PER_SECOND),
         };
         let mut http = hyper::server::conn::http1::Builder::new();
-        http.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
+        http.keep_alive(party.is_some()).timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
         http.max_buf_size(64 * 1024);
         let service = service_fn(|request| self.answer(request, identity.clone(), has_place));
         let stream = Watched::new(stream, self.connection.activity.clone());
-        tokio::select! {
-            served = http.serve_connection(TokioIo::new(stream), service) => {
-                if let Err(error) = served {
-                    tracing::debug!(peer = %address, error = %error, "connection broke");
+        let served = http.serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(served);
+        let mut is_stopping = false;
+        loop {
+            tokio::select! {
+                ended = &mut served => {
+                    if let Err(error) = ended {
+                        tracing::debug!(peer = %address, error = %error, "connection broke");
+                    }
+                    return;
                 }
-            }
-            () = self.connection.activity.stalled(patience) => {
-                tracing::info!(peer = %address, "connection took too long");
+                () = self.connection.activity.stalled(patience) => {
+                    return tracing::info!(peer = %address, "connection took too long");
+                }
+                // One that waits for another request ends. A request that is there gets its answer, the last one.
+                () = self.shared.stop.cancelled(), if !is_stopping => {
+                    is_stopping = true;
+                    if self.connection.activity.has_answered() {
+                        served.as_mut().graceful_shutdown();
+                    }
+                }
             }
         }
     }
@@ -213,9 +230,11 @@ impl Open {
     ) -> Result<hyper::Response<ResponseBody>, std::convert::Infallible> {
         if !has_place {
             let words = "too many of your requests are being worked on: wait for one of them, then try again";
-            return Ok(Response::plain_refusal(503, words).into_hyper());
+            return Ok(closing(Response::plain_refusal(503, words).into_hyper()));
         }
         let (head, body) = request.into_parts();
+        let may_keep = identity.is_some() && wants_to_keep(&head.headers);
+        self.connection.begin_request();
         let content_type = head.headers.get(hyper::header::CONTENT_TYPE);
         let request = Request {
             method: head.method.as_str().to_owned(),
@@ -232,8 +251,15 @@ impl Open {
         };
         let response = (self.shared.handler)(request).await;
         self.connection.begin_answer();
-        Ok(response.into_hyper())
+        let is_last = !may_keep || self.shared.stop.is_cancelled();
+        Ok(if is_last { closing(response.into_hyper()) } else { response.into_hyper() })
     }
+}
+
+/// Says that the connection is closed after this answer.
+fn closing(mut response: hyper::Response<ResponseBody>) -> hyper::Response<ResponseBody> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Of an answer to a stranger.

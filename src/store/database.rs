@@ -32,6 +32,9 @@ struct OpenedFile {
     inode: u64,
 }
 
+/// Statements that are kept ready for the next time.
+const KEPT_STATEMENTS: usize = 64;
+
 impl Store {
     /// Opens the database at `path`, makes it if it is not there (readable by
     /// its owner alone), and brings it to the newest of `migrations`: SQL
@@ -51,6 +54,7 @@ impl Store {
         connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
         connection.pragma_update(None, "cache_size", -512).map_err(fail)?;
+        connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
         migrate(&mut connection, path, migrations)?;
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");

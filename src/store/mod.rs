@@ -10,7 +10,9 @@ mod database;
 pub(crate) mod director;
 mod error;
 pub(crate) mod manager;
+mod version;
 
 pub(crate) use database::Store;
 pub(crate) use error::StoreError;
 pub(crate) use rusqlite::Transaction;
+pub(crate) use version::Version;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags};
+use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
 
 use crate::sys::file::FileError;
 use crate::sys::machine;
@@ -60,7 +61,19 @@ pub fn at_or_below(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
 /// # Errors
 /// `/proc` is not mounted.
 pub fn is_mounted(directory: &Path) -> Result<bool, FileError> {
-    Ok(all()?.iter().any(|mount| mount.target == directory))
+    let look = || {
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+        rustix::fs::statx(rustix::fs::CWD, directory, flags, StatxFlags::empty())
+    };
+    // One look tells what a table of all mounts would, which grows with each node.
+    match machine::inside(look) {
+        Ok(Ok(found)) if found.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) => {
+            Ok(found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+        }
+        Ok(Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR)) => Ok(false),
+        // Before Linux 5.8, or what serves the mount is dead.
+        _ => Ok(all()?.iter().any(|mount| mount.target == directory)),
+    }
 }
 
 /// Mounts `source` at `target`. Blocking.
@@ -181,6 +194,7 @@ mod tests {
     #[test]
     fn this_process_has_a_proc() {
         assert!(is_mounted(Path::new("/proc")).unwrap());
+        assert!(!is_mounted(Path::new("/proc/self")).unwrap() && !is_mounted(Path::new("/proc/none/x")).unwrap());
         assert_eq!(at_or_below(Path::new("/proc")).unwrap().last(), Some(&PathBuf::from("/proc")));
     }
 }

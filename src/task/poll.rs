@@ -5,13 +5,14 @@
 
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Between looks at something near.
 const LOOK: Pace = Pace::growing(Duration::from_millis(2), Duration::from_millis(50), 1);
 
-/// Between looks at what this process itself records.
-pub(crate) const OWN_RECORDS: Pace = Pace::growing(Duration::from_millis(2), Duration::from_millis(100), 16);
+/// Between looks at what this process itself records, and says when it does: what nobody says is seen all the same.
+pub(crate) const OWN_RECORDS: Pace = Pace::every(Duration::from_millis(100));
 
 /// How long to wait between two questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +59,30 @@ impl Pace {
 ///
 /// # Errors
 /// What asking failed with, at once.
-pub(crate) async fn until<T, E, F>(pace: Pace, limit: Duration, mut ask: impl FnMut() -> F) -> Result<Option<T>, E>
+pub(crate) async fn until<T, E, F>(pace: Pace, limit: Duration, ask: impl FnMut() -> F) -> Result<Option<T>, E>
+where
+    F: Future<Output = Result<Option<T>, E>>,
+{
+    until_told(pace, limit, &Notify::new(), ask).await
+}
+
+/// Does the same, and asks at once whenever `told` says so to those who wait.
+///
+/// # Errors
+/// As [`until`].
+pub(crate) async fn until_told<T, E, F>(
+    pace: Pace,
+    limit: Duration,
+    told: &Notify,
+    mut ask: impl FnMut() -> F,
+) -> Result<Option<T>, E>
 where
     F: Future<Output = Result<Option<T>, E>>,
 {
     let began = Instant::now();
     loop {
+        // From here on nothing is missed, also what is said while it is asked.
+        let notified = told.notified();
         if let Some(answer) = ask().await? {
             return Ok(Some(answer));
         }
@@ -72,7 +91,7 @@ where
             return Ok(None);
         }
         let factor = if pace.spread == Spread::Jitter { rand::random_range(0.8..1.2) } else { 1.0 };
-        tokio::time::sleep(pause.mul_f64(factor)).await;
+        let _told_or_not = tokio::time::timeout(pause.mul_f64(factor), notified).await;
     }
 }
 
@@ -141,6 +160,19 @@ mod tests {
         assert_eq!(answer.await, Ok(None));
         assert_eq!(n_asked, 1);
         assert!(began.elapsed() < 60 * SECOND, "it does not wait in vain");
+    }
+
+    #[tokio::test]
+    async fn whoever_is_told_asks_at_once() {
+        let (told, n_asked) = (Notify::new(), std::cell::Cell::new(0));
+        let answer = until_told(Pace::every(3600 * SECOND), 7200 * SECOND, &told, || {
+            n_asked.set(n_asked.get() + 1);
+            // Said before the answer is there, it counts all the same.
+            told.notify_waiters();
+            std::future::ready(Ok::<_, String>((n_asked.get() == 3).then_some("here")))
+        });
+        assert_eq!(answer.await, Ok(Some("here")));
+        assert_eq!(n_asked.get(), 3);
     }
 
     #[tokio::test]

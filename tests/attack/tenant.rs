@@ -11,7 +11,7 @@ use conpaas::pki::Credentials;
 use conpaas::rpc::Endpoint;
 use serde_json::Value;
 
-use crate::support::product::{PROGRAM, Product};
+use crate::support::product::{Product, program};
 
 /// The director, as nodes and users see it.
 pub(crate) const DIRECTOR: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 1);
@@ -37,7 +37,7 @@ impl<'a> Tenant<'a> {
     pub(crate) fn new(product: &'a Product, name: &'static str) -> anyhow::Result<Tenant<'a>> {
         let (email, password) = (format!("{name}@example.org"), format!("{name}-secret"));
         let create = ["user", "create", name, "--email", &email, "--password", &password, "--credit", CREDIT];
-        let output = Command::new(PROGRAM)
+        let output = Command::new(program())
             .args(create)
             .env("DIRECTOR_CFG", product.directory.join("director.cfg"))
             .env("HOME", &product.directory)
@@ -61,7 +61,7 @@ impl<'a> Tenant<'a> {
 
     /// The same, not waited for.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(program());
         command.args(words).env("HOME", &self.home);
         command
     }

@@ -8,7 +8,13 @@ use crate::support::memory::Memory;
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) floor: Vec<Duration>,
+    /// The floor's part until liblxc says that the container runs.
+    pub(crate) floor_liblxc: Vec<Duration>,
     pub(crate) application_start: Vec<Duration>,
+    /// Processor time of each, of all processes that take part; empty where the kernel does not count it.
+    pub(crate) floor_processor: Vec<Duration>,
+    pub(crate) application_processor: Vec<Duration>,
+    pub(crate) service_processor: Vec<Duration>,
     /// The director's part of an application's start.
     pub(crate) in_director: Vec<Duration>,
     pub(crate) service_start: Vec<Duration>,
@@ -16,6 +22,12 @@ pub(crate) struct Figures {
     pub(crate) in_manager: Vec<Duration>,
     pub(crate) one_node: Vec<Duration>,
     pub(crate) eight_nodes: Vec<Duration>,
+    /// A request on a connection of its own, one after the other.
+    pub(crate) one_request: Vec<Duration>,
+    /// A certificate with its key.
+    pub(crate) certificate: Vec<Duration>,
+    /// A small file that is safe on the disk.
+    pub(crate) disk: Vec<Duration>,
     /// Requests in a second.
     pub(crate) hello_rate: Vec<f64>,
     pub(crate) director_rate: Vec<f64>,

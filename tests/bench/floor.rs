@@ -21,7 +21,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use crate::support::product::{PROGRAM, Product, RootFileSystem};
+use crate::support::product::{Product, RootFileSystem, program};
 
 /// liblxc's name of the container, and of its end of the cable.
 pub(crate) const CONTAINER: &str = "conpaas-floor";
@@ -40,6 +40,13 @@ pub(crate) struct Floor {
     config: String,
     client: Client,
     endpoint: Endpoint,
+}
+
+/// How long one start took.
+pub(crate) struct Run {
+    pub(crate) liblxc: Duration,
+    pub(crate) answered: Duration,
+    pub(crate) processor: Duration,
 }
 
 impl Floor {
@@ -73,25 +80,26 @@ impl Floor {
         })
     }
 
-    /// Starts one, and gives the time until its agent answered.
-    pub(crate) async fn run(&self, round: usize) -> anyhow::Result<Duration> {
+    /// Starts one, and gives the times until liblxc was through and until its agent answered.
+    pub(crate) async fn run(&self, round: usize, used: impl Fn() -> Duration) -> anyhow::Result<Run> {
         let directory = self.directory.join(round.to_string());
         let order = self.prepare(&directory).context("cannot prepare a bare container")?;
-        let began = Instant::now();
+        let (began, used_before) = (Instant::now(), used());
         // liblxc forks, so that it is called by a program with one thread.
-        let mut helper = tokio::process::Command::new(PROGRAM);
+        let mut helper = tokio::process::Command::new(program());
         helper.arg("lxc-start").arg(order).args([FIRST_ID, N_IDS].map(|number| number.to_string()));
         let mut helper = helper.stdin(Stdio::piped()).spawn()?;
         helper.stdin.take().context("its input is a pipe")?.write_all(b"go\n").await?;
         let status = helper.wait().await?;
         ensure!(status.success(), "liblxc did not start: {}", said(&directory));
+        let liblxc = began.elapsed();
         while let Err(error) = self.client.call(&self.endpoint, &RpcCall::get(0, "check_process")).await {
             ensure!(began.elapsed() < LIMIT, "the bare agent does not answer ({error}): {}", said(&directory));
             tokio::time::sleep(LOOK).await;
         }
-        let time = began.elapsed();
+        let (answered, processor) = (began.elapsed(), used().saturating_sub(used_before));
         clear(&directory)?;
-        Ok(time)
+        Ok(Run { liblxc, answered, processor })
     }
 
     /// Writes what the container is told, and what liblxc is told.
@@ -127,7 +135,7 @@ impl Floor {
             "lxc_path": directory,
             "directory": directory,
             "base": base,
-            "program": PROGRAM,
+            "program": program(),
             "items": items(directory),
         });
         fs::write(&order, content.to_string())?;

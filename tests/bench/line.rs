@@ -40,6 +40,11 @@ impl Line {
         Line { name, measured: format!("{milliseconds:.0} ms"), number: None, aim: None }
     }
 
+    /// The same, of some milliseconds or less.
+    pub(super) fn short_time(name: &'static str, milliseconds: f64) -> Self {
+        Line { name, measured: format!("{milliseconds:.2} ms"), number: None, aim: None }
+    }
+
     /// A number that is compared.
     pub(super) fn number(name: &'static str, measured: String, number: f64, aim: Option<Aim>) -> Self {
         Line { name, measured, number: Some(number), aim }

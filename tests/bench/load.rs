@@ -67,7 +67,7 @@ async fn say_hello(stream: TcpStream, acceptor: TlsAcceptor) {
 /// Requests in a second of the hello server and of the director, one entry a turn.
 pub(crate) fn compare(runtime: &Runtime, product: &Product) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
     let _hello = Hello::start(&product.certificates())?;
-    let client = Client::new(Some(&product.user()?), PeerRule::Director)?.with_timeout(LIMIT);
+    let client = client(product)?;
     let target = |port, path| Target {
         client: client.clone(),
         endpoint: Endpoint { host: Ipv4Addr::LOCALHOST.to_string(), port },
@@ -88,6 +88,27 @@ pub(crate) fn compare(runtime: &Runtime, product: &Product) -> anyhow::Result<(V
         ensure!(median(&rates.0) > 0.0, "the hello server answered nothing");
         Ok(rates)
     })
+}
+
+/// Requests to the hello server, each on a connection of its own, one after the other.
+pub(crate) fn one_by_one(runtime: &Runtime, product: &Product, n: usize) -> anyhow::Result<Vec<Duration>> {
+    let _hello = Hello::start(&product.certificates())?;
+    let endpoint = Endpoint { host: Ipv4Addr::LOCALHOST.to_string(), port: HELLO_PORT };
+    let target = Target { client: client(product)?, endpoint, path: "/" };
+    runtime.block_on(async {
+        target.wait_until_there().await?;
+        let mut times = Vec::new();
+        for _ in 0..n {
+            let began = Instant::now();
+            target.client.get(&target.endpoint, target.path, &[]).await?;
+            times.push(began.elapsed());
+        }
+        Ok(times)
+    })
+}
+
+fn client(product: &Product) -> anyhow::Result<Client> {
+    Ok(Client::new(Some(&product.user()?), PeerRule::Director)?.with_timeout(LIMIT).keeping_none())
 }
 
 /// A burst of logins with wrong passwords, from as many addresses as it takes not to be refused.

@@ -9,6 +9,7 @@ mod figures;
 mod floor;
 mod line;
 mod load;
+mod parts;
 mod product;
 mod report;
 mod web;
@@ -24,9 +25,11 @@ use tokio::runtime::Runtime;
 use self::figures::Figures;
 use self::floor::Floor;
 use self::line::Line;
+use crate::support::enter::mark;
 use crate::support::memory;
 use crate::support::namespaces::{self, Inside};
-use crate::support::product::{Product, RootFileSystem};
+use crate::support::processor_time::ProcessorTime;
+use crate::support::product::{Product, RootFileSystem, cloud_directory};
 
 const USAGE: &str = "usage: cargo bench --bench conpaas -- [--json] [--rounds N] [PART …]";
 const ROUNDS: usize = 10;
@@ -109,6 +112,11 @@ fn measure(state: &Path, options: &Options) -> anyhow::Result<Vec<Line>> {
 }
 
 fn measure_nodes(state: &Path, options: &Options) -> anyhow::Result<Figures> {
+    // First of all: what is started later is counted with this process.
+    let marks = [floor::CONTAINER, &mark(&cloud_directory(state))];
+    let name = state.file_name().unwrap_or_default().to_string_lossy();
+    let counted = ProcessorTime::count(&name, &marks);
+    let used = || counted.as_ref().map(ProcessorTime::used).unwrap_or_default();
     let runtime = Runtime::new()?;
     talk(format_args!("starting a director"));
     let product = Product::up(state, RootFileSystem::CONTAINERS)?;
@@ -118,14 +126,21 @@ fn measure_nodes(state: &Path, options: &Options) -> anyhow::Result<Figures> {
     for round in 1..=options.rounds {
         talk(format_args!("round {round} of {}: floor, application start, service start", options.rounds));
         // In turns, so that whatever else the machine does disturbs all of them alike.
-        figures.floor.push(runtime.block_on(floor.run(round))?);
+        let bare = runtime.block_on(floor.run(round, used))?;
+        figures.floor.push(bare.answered);
+        figures.floor_liblxc.push(bare.liblxc);
+        figures.floor_processor.push(bare.processor);
+        let before = used();
         figures
             .application_start
             .push(timed(|| product.type_command(&["application", "start", product::APPLICATION]))?);
+        figures.application_processor.push(used().saturating_sub(before));
         product.add_service()?;
         let sid = product.service()?;
         let start_service = ["generic", "start", product::APPLICATION, &sid];
+        let before = used();
         figures.service_start.push(timed(|| product.type_command(&start_service))?);
+        figures.service_processor.push(used().saturating_sub(before));
         figures.in_manager.push(product.time_of_service_start()?);
         if round < options.rounds {
             product.stop_application()?;
@@ -139,6 +154,8 @@ fn measure_nodes(state: &Path, options: &Options) -> anyhow::Result<Figures> {
         figures.one_node.push(product.add_nodes(1)?);
         figures.eight_nodes.push(product.add_nodes(8)?);
     }
+    talk(format_args!("parts"));
+    parts::measure(&runtime, &product, state, &mut figures).context("cannot measure the parts")?;
     talk(format_args!("requests"));
     let rates = load::compare(&runtime, &product).context("cannot measure requests")?;
     (figures.hello_rate, figures.director_rate) = rates;

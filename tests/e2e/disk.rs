@@ -112,7 +112,20 @@ fn disks_survive_crashes_and_nodes_of_before_have_none() {
         }
         cloud.ensure_node(&world::agent("a")).await.unwrap();
         assert_eq!(world::run_in(&node.vmid, "cat /root/file").1, "kept");
-        for tag in [&node.tag, &before.tag] {
+        // One is made ahead; what a killed director left of such a one is nobody's disk.
+        let spare = state.join("cloud/spare-disk.img");
+        fs::write(&spare, "a part").unwrap();
+        for _ in 0..2 {
+            cloud.prepare_next().await.unwrap();
+        }
+        assert!(fs::metadata(&spare).unwrap().len() > 1 << 20, "it is made anew");
+        let next = cloud.ensure_node(&world::agent("b")).await.unwrap();
+        assert!(!spare.exists() && image(&state, "b").exists(), "the node has it");
+        assert!(world::run_in(&next.vmid, "echo mine > /root/file").0);
+        cloud.stop_node(&next.tag).await.unwrap();
+        cloud.ensure_node(&world::agent("b")).await.unwrap();
+        assert_eq!(world::run_in(&next.vmid, "cat /root/file").1, "mine");
+        for tag in [&node.tag, &before.tag, &next.tag] {
             cloud.remove_node(tag).await.unwrap();
         }
         cloud.remove_network().await.unwrap();

@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::support::control_groups::{groups, remove_group};
 use crate::support::enter::{UNSHARE, mark};
-use crate::support::product::{PROGRAM, RootFileSystem, cloud_directory};
+use crate::support::product::{RootFileSystem, cloud_directory, program};
 
 const STATE: &str = "CONPAAS_NAMESPACES_STATE";
 const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
@@ -73,7 +73,7 @@ async fn attend(inside: &Inside<'_>, state: &Path) -> anyhow::Result<()> {
 
 fn build(nodes: RootFileSystem) -> anyhow::Result<()> {
     // One build at a time; all others wait for it and find it done. Its talk is no figure.
-    let output = Command::new(PROGRAM)
+    let output = Command::new(program())
         .args(["image", "build", "services", "--service", nodes.services, "--recipes"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("images"))
         .args(["--output", "/var/tmp/conpaas-test/images", "--to"])

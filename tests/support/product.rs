@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -12,8 +13,15 @@ use serde_json::Value;
 
 use super::wait::try_until_within;
 
+/// Names another program to be tried, such as one that is linked statically, or that of another commit.
+const OTHER_PROGRAM: &str = "CONPAAS_BENCH_PROGRAM";
+
 /// The program that is tried.
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_conpaas");
+pub(crate) fn program() -> &'static str {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    PROGRAM.get_or_init(|| std::env::var(OTHER_PROGRAM).unwrap_or_else(|_| env!("CARGO_BIN_EXE_conpaas").to_owned()))
+}
+
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Where the director's cloud keeps its nodes.
@@ -96,13 +104,13 @@ impl Product {
 
     /// Runs `conpaas <words>` as its user.
     pub(crate) fn type_command(&self, words: &[&str]) -> anyhow::Result<String> {
-        self.finish(Command::new(PROGRAM), &self.home(), words)
+        self.finish(Command::new(program()), &self.home(), words)
     }
 
     /// Runs `conpaas <words>` as the user whose certificate is in `home`; fails when that takes too long.
     pub(crate) fn type_in(&self, home: &Path, words: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new("timeout");
-        command.args([&LIMIT.as_secs().to_string(), PROGRAM]);
+        command.args([&LIMIT.as_secs().to_string(), program()]);
         self.finish(command, home, words)
     }
 
@@ -132,7 +140,7 @@ impl Product {
     }
 
     fn nutshell(&self, action: &str, options: &[&str]) -> anyhow::Result<String> {
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(program());
         command.args(["nutshell", action, "--cloud", "lxc", "--state-dir"]).arg(&self.directory).args(options);
         let output = command.env_remove("NETNS").output()?;
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();

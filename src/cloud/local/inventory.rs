@@ -230,24 +230,34 @@ impl Inventory {
 
     /// All nodes. One that is damaged twice has no address, number 0 and an id made of its tag.
     pub(crate) fn nodes(&self) -> Result<Vec<NodeRecord>, CloudError> {
-        let mut records = Vec::new();
-        for tag in self.all_tags(&self.nodes_directory(), NODE_FILE)? {
-            records.push(match self.node(&tag) {
-                Ok(Some(record)) => record,
-                Ok(None) | Err(_) => NodeRecord {
-                    vmid: format!("{}-damaged-{tag}", self.cloud),
-                    name: tag.to_string(),
-                    role: NodeRole::Agent.as_str().to_owned(),
-                    ip: Ipv4Addr::UNSPECIFIED,
-                    number: 0,
-                    ids: None,
-                    group: None,
-                    published: Vec::new(),
-                    tag,
-                },
-            });
+        let tags = self.all_tags(&self.nodes_directory(), NODE_FILE)?;
+        Ok(tags
+            .into_iter()
+            .map(|tag| self.node(&tag).ok().flatten().unwrap_or_else(|| self.damaged_node(tag)))
+            .collect())
+    }
+
+    /// That one of [`Inventory::nodes`], if it is among them.
+    pub(crate) fn node_or_damaged(&self, tag: &NodeTag) -> Result<Option<NodeRecord>, CloudError> {
+        if let Ok(Some(record)) = self.node(tag) {
+            return Ok(Some(record));
         }
-        Ok(records)
+        let is_listed = self.all_tags(&self.nodes_directory(), NODE_FILE)?.contains(tag);
+        Ok(is_listed.then(|| self.damaged_node(tag.clone())))
+    }
+
+    fn damaged_node(&self, tag: NodeTag) -> NodeRecord {
+        NodeRecord {
+            vmid: format!("{}-damaged-{tag}", self.cloud),
+            name: tag.to_string(),
+            role: NodeRole::Agent.as_str().to_owned(),
+            ip: Ipv4Addr::UNSPECIFIED,
+            number: 0,
+            ids: None,
+            group: None,
+            published: Vec::new(),
+            tag,
+        }
     }
 
     /// Returns the record of the volume, made now if there is none.
@@ -425,12 +435,9 @@ impl Inventory {
         file::ensure_absent(&temporary).map_err(fail)?;
         file::ensure_directory(&temporary).map_err(fail)?;
         let file = temporary.join(name);
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        options
-            .open(&file)
-            .and_then(|mut file| file.write_all(&bytes(record)))
-            .map_err(|source| fail(FileError::new("write", &file, source)))?;
+        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
+        let written = made.and_then(|mut made| made.write_all(&bytes(record)));
+        written.map_err(|source| fail(FileError::new("write", &file, source)))?;
         // An empty directory is what an unfinished removal leaves, and is replaced. One with content but
         // without a record may have file systems mounted in it: only a removal knows how to clear that.
         let target = parent.join(tag);

@@ -59,8 +59,7 @@ impl LocalState {
     /// The record of a node; one that is damaged is there all the same.
     pub(crate) async fn node(&self, tag: &NodeTag) -> Result<Option<NodeRecord>, CloudError> {
         let tag = tag.clone();
-        let records = self.with_inventory(Inventory::nodes).await?;
-        Ok(records.into_iter().find(|record| record.tag == tag))
+        self.with_inventory(move |inventory| inventory.node_or_damaged(&tag)).await
     }
 
     /// Records a node with its number and address, once. To be called with the lock of the node.

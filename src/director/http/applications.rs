@@ -6,6 +6,7 @@ use super::call::Call;
 use super::manifests;
 use crate::api::{Accepted, Done, ErrorView, OperationStatus, OperationView};
 use crate::director::application::{self, WithManager};
+use crate::director::application_list;
 use crate::director::application_start;
 use crate::director::error::Failure;
 use crate::director::manifest;
@@ -21,9 +22,11 @@ pub(crate) async fn create(director: Arc<Director>, call: Call) -> Result<Respon
 }
 
 pub(crate) async fn list(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    let found = application::list(&director, call.user()).await?;
-    let view = |(application, manager): &WithManager| views::application(application, manager.as_ref());
-    Ok(Response::json_line(&found.iter().map(view).collect::<Vec<_>>()))
+    let show = |found: &[WithManager]| {
+        let view = |(application, manager): &WithManager| views::application(application, manager.as_ref());
+        Response::line_of(&found.iter().map(view).collect::<Vec<_>>())
+    };
+    Ok(Response::line(application_list::shown(&director, call.user(), show).await?))
 }
 
 pub(crate) async fn rename(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
@@ -52,8 +55,8 @@ pub(crate) async fn operation(director: Arc<Director>, call: Call) -> Result<Res
             Outcome::Failed(reason) => Some((OperationStatus::Failed, Some(reason))),
         })
     };
-    let (status, reason) =
-        poll::until(poll::OWN_RECORDS, wait, look).await?.unwrap_or((OperationStatus::Running, None));
+    let ended = poll::until_told(poll::OWN_RECORDS, wait, &director.start_ended, look).await?;
+    let (status, reason) = ended.unwrap_or((OperationStatus::Running, None));
     Ok(Response::json_line(&OperationView { operation_id: id.to_owned(), status, reason, progress: None }))
 }
 

@@ -9,7 +9,7 @@ use super::error::BringUpError;
 use super::{context, peer, tell_wanted};
 use crate::cloud::{CloudNode, NodeSpec};
 use crate::director::state::Director;
-use crate::rpc::{CallError, ClientError, RpcCall};
+use crate::rpc::{CallError, Client, ClientError, RpcCall};
 use crate::store::director::node::{self, Node, Place};
 use crate::sys::chain;
 use crate::sys::excerpt::excerpt;
@@ -17,7 +17,7 @@ use crate::task::crash_point;
 use crate::task::poll::Pace;
 
 /// Answers come within tens of milliseconds; a Pi may take seconds.
-const PACE: Pace = Pace::growing(Duration::from_millis(2), Duration::from_millis(250), 16);
+const PACE: Pace = Pace::growing(Duration::from_millis(2), Duration::from_millis(250), 32);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const CONSOLE_LINES: usize = 5;
 const MAX_CONSOLE_CHARS: usize = 1000;
@@ -42,10 +42,12 @@ pub(crate) async fn bring_up(director: &Arc<Director>, node: &Node) -> Result<Pl
         return Err(BringUpError::Unwanted);
     }
     crash_point("bring_up.placed");
-    wait_until_answers(director, node, &spec, &place).await?;
+    let client = wait_until_answers(director, node, &spec, &place).await?;
     let (teller, told, at) = (Arc::clone(director), node.clone(), place.clone());
     // Nobody waits for it: a node that is not told now is told with the next look.
-    director.tasks.spawn("tell a new node of the others", async move { tell_wanted::tell(&teller, &told, &at).await });
+    director.tasks.spawn("tell a new node of the others", async move {
+        tell_wanted::tell_by(&client, &teller, &told, &at).await;
+    });
     crash_point("bring_up.answered");
     Ok(place)
 }
@@ -54,12 +56,13 @@ pub(crate) fn place_of(made: &CloudNode) -> Place {
     Place { vmid: made.vmid.clone(), ip: made.ip, private_ip: made.private_ip, port: made.port }
 }
 
+/// Returns a client that has a connection to the node.
 async fn wait_until_answers(
     director: &Director,
     node: &Node,
     spec: &NodeSpec,
     place: &Place,
-) -> Result<(), BringUpError> {
+) -> Result<Client, BringUpError> {
     let mut pulse = Pulse { looked: Instant::now(), n_deaths: 0 };
     let client = peer::client(director, node, ANSWER_LIMIT)?;
     let endpoint = peer::endpoint(place);
@@ -68,7 +71,7 @@ async fn wait_until_answers(
     let check = RpcCall::get(0, "check_process").answered_within(MAX_CHECK_BYTES);
     let mut told = DistinctTexts::default();
     loop {
-        let Err(last) = client.call(&endpoint, &check).await else { return Ok(()) };
+        let Err(last) = client.call(&endpoint, &check).await else { return Ok(client) };
         // Whoever made the startup script chooses the words.
         let text = excerpt(&chain(&last), MAX_REASON_CHARS);
         let is_expected = matches!(&last, CallError::Client(ClientError::Connect { .. }));

@@ -21,7 +21,7 @@ use super::remove::logged;
 use crate::director::error::Failure;
 use crate::director::state::Director;
 use crate::pki::WantedNodes;
-use crate::rpc::{CallError, RpcCall};
+use crate::rpc::{CallError, Client, RpcCall};
 use crate::store::director::node::{self, Node, Phase, Place};
 use crate::sys::chain;
 
@@ -47,13 +47,19 @@ pub(crate) async fn tell_nodes(director: Arc<Director>, stop: CancellationToken)
 
 /// Tells one node which nodes of its application are wanted.
 pub(crate) async fn tell(director: &Director, row: &Node, place: &Place) {
+    if let Some(client) = logged(peer::client(director, row, LIMIT), "call a node") {
+        tell_by(&client, director, row, place).await;
+    }
+}
+
+/// Does the same by a client that may have a connection to the node.
+pub(crate) async fn tell_by(client: &Client, director: &Director, row: &Node, place: &Place) {
     let aid = row.wanted.aid;
     // What is removed from here on is told again.
     let n_removed = director.census.n_removed(aid);
     let said = director.store.read(move |tx| Ok::<_, Failure>(node::wanted_numbers(tx, aid)?)).await;
     let Some((up_to, numbers)) = logged(said, "read which nodes are wanted") else { return };
     let said = WantedNodes::new(up_to, numbers);
-    let Some(client) = logged(peer::client(director, row, LIMIT), "call a node") else { return };
     let numbers: Vec<i64> = said.numbers().iter().copied().collect();
     let call = RpcCall::post(0, "set_wanted_nodes").param("up_to", said.up_to()).param("numbers", numbers);
     match client.call(&peer::endpoint(place), &call).await {

@@ -22,7 +22,7 @@ pub(crate) async fn get_operation(manager: Arc<Manager>, mut call: Call) -> Resu
             None => Err(MethodError::refused(texts::unknown_operation(&id))),
         }
     };
-    let ended = poll::until(poll::OWN_RECORDS, wait, look).await?;
+    let ended = poll::until_told(poll::OWN_RECORDS, wait, &manager.operation_ended, look).await?;
     let (status, reason) = ended.unwrap_or((OperationStatus::Running, None));
     Ok(Reply::of(&OperationView { operation_id: id, status, reason, progress: None }))
 }

@@ -146,7 +146,9 @@ impl Operation {
                 Err(EventError::Store(error)) => Err(error),
             }
         });
-        match finished.await? {
+        let state = finished.await?;
+        self.manager.operation_ended.notify_waiters();
+        match state {
             Some(Ok(state)) => self.manager.log_state(sid, state, &reason),
             Some(Err(wrong)) => self.note(Level::Error, &format!("the state stays as it is: {wrong}")),
             None => {}

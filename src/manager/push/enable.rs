@@ -75,7 +75,8 @@ pub(super) async fn outcome(manager: &Arc<Manager>, service: &Service, begun: Be
             Some(Outcome::Done) | None => Some(Ok(())),
         })
     };
-    Ok(match poll::until(poll::OWN_RECORDS, LIMIT.saturating_sub(since.elapsed()), look).await? {
+    let left = LIMIT.saturating_sub(since.elapsed());
+    Ok(match poll::until_told(poll::OWN_RECORDS, left, &manager.operation_ended, look).await? {
         None => format!("Service {sid} is still being changed; its history tells how that ends."),
         Some(Err(reason)) => format!("FAILED, and service {sid} goes on with the version before: {reason}"),
         Some(Ok(())) => {

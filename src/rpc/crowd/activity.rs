@@ -44,6 +44,11 @@ impl Activity {
         Activity(Arc::new(Mutex::new(State { phase: Phase::Receiving, phase_began: now, last: now, n_moved: 0 })))
     }
 
+    /// A request is on its way.
+    pub(in crate::rpc) fn begin_request(&self) {
+        self.with(|state| state.begin(Phase::Receiving, Instant::now()));
+    }
+
     /// The request is there.
     pub(in crate::rpc) fn begin_work(&self) {
         self.with(|state| state.begin(Phase::AtWork, Instant::now()));
@@ -52,6 +57,11 @@ impl Activity {
     /// The answer is on its way.
     pub(in crate::rpc) fn begin_answer(&self) {
         self.with(|state| state.begin(Phase::Answering, Instant::now()));
+    }
+
+    /// Returns whether the answer is on its way, or was sent, and no other request is.
+    pub(in crate::rpc) fn has_answered(&self) -> bool {
+        self.with(|state| state.phase == Phase::Answering)
     }
 
     /// Waits until the connection has stood still for longer than `patience` bears.

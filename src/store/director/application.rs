@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::row::{optional, parsed, readable, value};
+use super::row::{one, parsed, readable, value};
 use crate::model::{ApplicationEvent, ApplicationId, State, UserId, WrongState, next_application};
 use crate::store::{StoreError, Transaction};
 
@@ -44,7 +44,7 @@ pub(crate) fn insert(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<Ap
 
 /// Returns the application `aid`, if it is `uid`'s.
 pub(crate) fn owned(tx: &Transaction<'_>, aid: ApplicationId, uid: UserId) -> Result<Option<Application>, StoreError> {
-    optional(tx.query_row("SELECT * FROM application WHERE aid = ?1 AND user_id = ?2", [aid.0, uid.0], read))
+    one(tx, "SELECT * FROM application WHERE aid = ?1 AND user_id = ?2", [aid.0, uid.0], read)
 }
 
 /// Returns all applications of `uid`, by id.
@@ -90,7 +90,7 @@ pub(crate) fn advance(
 pub(crate) fn status(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<State>, StoreError> {
     let sql = "SELECT status FROM application WHERE aid = ?1";
     // One that cannot be read is shown as an error, out of which a stop leads.
-    optional(tx.query_row(sql, [aid.0], |row| Ok(parsed(row, "status").unwrap_or(State::Error))))
+    one(tx, sql, [aid.0], |row| Ok(parsed(row, "status").unwrap_or(State::Error)))
 }
 
 /// Removes an application and its services' rows.

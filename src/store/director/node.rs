@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use rusqlite::{Row, params};
 
-use super::row::{optional, parsed, parsed_option, readable, unknown, value};
+use super::row::{one, parsed, parsed_option, readable, unknown, value};
 use super::{orphan, running_time};
 use crate::model::{ApplicationId, CloudName, NodeRole, NodeTag, RunningMark, ServiceId, UserId};
 use crate::store::{StoreError, Transaction};
@@ -126,7 +126,7 @@ pub(crate) fn set_up(tx: &Transaction<'_>, rid: i64, now: i64, mark: &RunningMar
 
 /// Returns the highest number that any node ever had, and the numbers of an application's nodes that are wanted.
 pub(crate) fn wanted_numbers(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(i64, BTreeSet<i64>), StoreError> {
-    let last = optional(tx.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'node'", [], |row| row.get(0)))?;
+    let last = one(tx, "SELECT seq FROM sqlite_sequence WHERE name = 'node'", [], |row| row.get(0))?;
     let mut statement = tx.prepare_cached("SELECT rid FROM node WHERE app_id = ?1 AND phase <> 'removing'")?;
     let numbers = statement.query_map([aid.0], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok((last.unwrap_or_default(), numbers))
@@ -147,13 +147,13 @@ pub(crate) fn set_all_removing(tx: &Transaction<'_>, aid: ApplicationId) -> Resu
 /// Takes out a node that its cloud has removed.
 pub(crate) fn delete(tx: &Transaction<'_>, rid: i64) -> Result<(), StoreError> {
     let sql = "DELETE FROM node WHERE rid = ?1 AND phase = 'removing' RETURNING tag";
-    let tag: Option<String> = optional(tx.query_row(sql, [rid], |row| row.get(0)))?;
+    let tag: Option<String> = one(tx, sql, [rid], |row| row.get(0))?;
     tag.map_or(Ok(()), |tag| orphan::remember_removed(tx, &tag))
 }
 
 /// Returns where a node is; `None` when it is taken out.
 pub(crate) fn phase(tx: &Transaction<'_>, rid: i64) -> Result<Option<Phase>, StoreError> {
-    Ok(optional(tx.query_row("SELECT * FROM node WHERE rid = ?1", [rid], read))?.map(|node| node.phase))
+    Ok(one(tx, "SELECT * FROM node WHERE rid = ?1", [rid], read)?.map(|node| node.phase))
 }
 
 /// Returns every node.
@@ -170,11 +170,12 @@ pub(crate) fn up_of_user(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Node>,
 
 /// Returns the manager's node of an application, once it answers.
 pub(crate) fn manager(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<Node>, StoreError> {
-    optional(tx.query_row(
+    one(
+        tx,
         "SELECT * FROM node WHERE app_id = ?1 AND program = 'manager' AND phase = 'up' ORDER BY rid DESC LIMIT 1",
         [aid.0],
         read,
-    ))
+    )
 }
 
 /// Returns the nodes that one operation of a manager asked for, by row number.
@@ -185,11 +186,7 @@ pub(crate) fn of_operation(tx: &Transaction<'_>, aid: ApplicationId, operation: 
 
 /// Returns a node of an application by the cloud's id, unless it is on its way out.
 pub(crate) fn by_vmid(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> Result<Option<Node>, StoreError> {
-    optional(tx.query_row(
-        "SELECT * FROM node WHERE app_id = ?1 AND vmid = ?2 AND phase <> 'removing'",
-        params![aid.0, vmid],
-        read,
-    ))
+    one(tx, "SELECT * FROM node WHERE app_id = ?1 AND vmid = ?2 AND phase <> 'removing'", params![aid.0, vmid], read)
 }
 
 /// Returns whether an application has a node by the cloud's id, also if it is on its way out.
@@ -200,7 +197,7 @@ pub(crate) fn is_known(tx: &Transaction<'_>, aid: ApplicationId, vmid: &str) -> 
 
 /// Returns a node by its tag.
 pub(crate) fn by_tag(tx: &Transaction<'_>, tag: &NodeTag) -> Result<Option<Node>, StoreError> {
-    optional(tx.query_row("SELECT * FROM node WHERE tag = ?1", [tag.as_str()], read))
+    one(tx, "SELECT * FROM node WHERE tag = ?1", [tag.as_str()], read)
 }
 
 /// Returns whether an application has a node of this role that is still wanted.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::row::{optional, value};
+use super::row::{one, value};
 use crate::model::CloudName;
 use crate::store::{StoreError, Transaction};
 
@@ -106,7 +106,7 @@ pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Orphan>, StoreError> {
 
 /// Returns one orphan.
 pub(crate) fn get(tx: &Transaction<'_>, tag: &str) -> Result<Option<Orphan>, StoreError> {
-    optional(tx.query_row("SELECT * FROM orphan WHERE tag = ?1", [tag], read))
+    one(tx, "SELECT * FROM orphan WHERE tag = ?1", [tag], read)
 }
 
 /// Records an orphan, or another fate of it.

@@ -1,9 +1,9 @@
 //! How starts of applications ended, the newest of each user only. A start is
 //! known by the tag of the manager's node that it makes.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
-use super::row::value;
+use super::row::{one, value};
 use crate::model::{ApplicationId, UserId};
 use crate::store::{StoreError, Transaction};
 
@@ -47,7 +47,7 @@ pub(crate) fn fail_start_of(tx: &Transaction<'_>, aid: ApplicationId, failure: &
 /// Returns what became of a start of one of the user's applications; `None` when it is not known, or not any more.
 pub(crate) fn find(tx: &Transaction<'_>, uid: UserId, id: &str) -> Result<Option<Outcome>, StoreError> {
     let sql = "SELECT failure FROM outcome WHERE id = ?1 AND user_id = ?2";
-    let ended: Option<Option<String>> = tx.query_row(sql, params![id, uid.0], |row| row.get(0)).optional()?;
+    let ended: Option<Option<String>> = one(tx, sql, params![id, uid.0], |row| row.get(0))?;
     if let Some(failure) = ended {
         return Ok(Some(failure.map_or(Outcome::Done, Outcome::Failed)));
     }

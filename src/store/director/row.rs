@@ -90,9 +90,14 @@ fn is_unreadable(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Returns the one row that a query answers, if any.
-pub(super) fn optional<T>(outcome: rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
-    match outcome {
+/// Returns the first row that a query answers, if any. The query is kept ready for the next time.
+pub(super) fn one<T>(
+    tx: &Transaction<'_>,
+    sql: &str,
+    params: impl rusqlite::Params,
+    read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, StoreError> {
+    match tx.prepare_cached(sql)?.query_row(params, read) {
         Ok(value) => Ok(Some(value)),
         Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
         Err(error) => Err(error.into()),
@@ -105,5 +110,5 @@ pub(super) fn value<T: FromSql>(
     sql: &str,
     params: impl rusqlite::Params,
 ) -> Result<T, StoreError> {
-    Ok(tx.query_row(sql, params, |row| row.get(0))?)
+    Ok(tx.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::row::optional;
+use super::row::one;
 use crate::model::{RunningMark, SinceBoot};
 use crate::store::{StoreError, Transaction};
 
@@ -38,10 +38,10 @@ pub(crate) fn keep(tx: &Transaction<'_>, now: SinceBoot) -> Result<(), StoreErro
 }
 
 fn last(tx: &Transaction<'_>) -> Result<Option<RunningMark>, StoreError> {
-    optional(tx.query_row("SELECT boot, since_boot, total FROM running_time", [], |row| {
+    one(tx, "SELECT boot, since_boot, total FROM running_time", [], |row| {
         let at = SinceBoot { boot: row.get("boot")?, seconds: row.get("since_boot")? };
         Ok(RunningMark { at, total_seconds: row.get("total")? })
-    }))
+    })
 }
 
 #[cfg(test)]

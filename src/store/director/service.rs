@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::row::{optional, readable, value};
+use super::row::{one, readable, value};
 use crate::model::{ApplicationId, ServiceId, UserId};
 use crate::store::{StoreError, Transaction};
 
@@ -53,7 +53,7 @@ fn free_name(tx: &Transaction<'_>, aid: ApplicationId, name: &str) -> Result<Str
 /// Records the id that the manager gave. Returns the service, or `None` when
 /// its application was stopped meanwhile.
 pub(crate) fn finish_adding(tx: &Transaction<'_>, rec_id: i64, sid: ServiceId) -> Result<Option<Service>, StoreError> {
-    optional(tx.query_row("UPDATE service SET sid = ?2 WHERE rec_id = ?1 RETURNING *", [rec_id, sid.0], read))
+    one(tx, "UPDATE service SET sid = ?2 WHERE rec_id = ?1 RETURNING *", [rec_id, sid.0], read)
 }
 
 /// Takes out a row by its number.
@@ -70,7 +70,7 @@ pub(crate) fn delete_all(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(),
 
 /// Returns a service of an application.
 pub(crate) fn get(tx: &Transaction<'_>, aid: ApplicationId, sid: ServiceId) -> Result<Option<Service>, StoreError> {
-    optional(tx.query_row("SELECT * FROM service WHERE application_id = ?1 AND sid = ?2", [aid.0, sid.0], read))
+    one(tx, "SELECT * FROM service WHERE application_id = ?1 AND sid = ?2", [aid.0, sid.0], read)
 }
 
 /// Returns all services of all applications of a user, or of one of them, by row number, but those that are being

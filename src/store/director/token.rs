@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::node::{self, Node, Phase};
-use super::row::optional;
+use super::row::one;
 use crate::model::NodeTag;
 use crate::store::{StoreError, Transaction};
 
@@ -82,7 +82,7 @@ pub(crate) fn extend(tx: &Transaction<'_>, expires: i64) -> Result<(), StoreErro
 pub(crate) fn claim(tx: &Transaction<'_>, claim: &Claim) -> Result<Result<Node, Refusal>, StoreError> {
     let sql = "SELECT tag, expires, key FROM node_token WHERE hash = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get("tag")?, row.get("expires")?, row.get("key")?));
-    let found: Option<(String, i64, Option<String>)> = optional(tx.query_row(sql, [&claim.hash], read))?;
+    let found: Option<(String, i64, Option<String>)> = one(tx, sql, [&claim.hash], read)?;
     let Some((tag, expires, key)) = found else { return Ok(Err(Refusal::Unknown)) };
     if tag != claim.tag.as_str() {
         return Ok(Err(Refusal::OtherNode));

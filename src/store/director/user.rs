@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, named_params, params};
 
-use super::row::{optional, readable, value};
+use super::row::{one, readable, value};
 use crate::model::UserId;
 use crate::store::{StoreError, Transaction};
 
@@ -59,26 +59,22 @@ pub(crate) fn insert(tx: &Transaction<'_>, user: &NewUser) -> Result<UserId, Sto
 
 /// Returns the user `uid`.
 pub(crate) fn get(tx: &Transaction<'_>, uid: UserId) -> Result<Option<User>, StoreError> {
-    optional(tx.query_row("SELECT * FROM user WHERE uid = ?1", [uid.0], read))
+    one(tx, "SELECT * FROM user WHERE uid = ?1", [uid.0], read)
 }
 
 /// Returns the user with this login name.
 pub(crate) fn by_username(tx: &Transaction<'_>, username: &str) -> Result<Option<User>, StoreError> {
-    optional(tx.query_row("SELECT * FROM user WHERE username = ?1", [username], read))
+    one(tx, "SELECT * FROM user WHERE username = ?1", [username], read)
 }
 
 /// Returns the user with this external id, which must not be empty.
 pub(crate) fn by_uuid(tx: &Transaction<'_>, uuid: &str) -> Result<Option<User>, StoreError> {
-    optional(tx.query_row("SELECT * FROM user WHERE uuid = ?1 AND uuid <> '' LIMIT 1", [uuid], read))
+    one(tx, "SELECT * FROM user WHERE uuid = ?1 AND uuid <> '' LIMIT 1", [uuid], read)
 }
 
 /// Returns the user with this OpenID identity.
 pub(crate) fn by_openid(tx: &Transaction<'_>, openid: &str) -> Result<Option<User>, StoreError> {
-    optional(tx.query_row(
-        "SELECT * FROM user WHERE openid = ?1 AND openid NOT IN ('', '<none>') LIMIT 1",
-        [openid],
-        read,
-    ))
+    one(tx, "SELECT * FROM user WHERE openid = ?1 AND openid NOT IN ('', '<none>') LIMIT 1", [openid], read)
 }
 
 /// Returns whether an e-mail address is registered.
@@ -94,7 +90,7 @@ pub(crate) fn list(tx: &Transaction<'_>) -> Result<Vec<User>, StoreError> {
 
 /// Returns the credits of a user; `None` if there is no such user.
 pub(crate) fn credit(tx: &Transaction<'_>, uid: UserId) -> Result<Option<i64>, StoreError> {
-    optional(tx.query_row("SELECT credit FROM user WHERE uid = ?1", [uid.0], |row| row.get(0)))
+    one(tx, "SELECT credit FROM user WHERE uid = ?1", [uid.0], |row| row.get(0))
 }
 
 /// Adds to (or, below zero, takes from) a user's credit, which stops at 0. Returns the new credit.

@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 
 use super::orphan;
-use super::row::{optional, parsed, parsed_option, readable, unknown};
+use super::row::{one, parsed, parsed_option, readable, unknown};
 use crate::model::{ApplicationId, CloudName, NodeTag, ServiceId, UserId, VolumeTag};
 use crate::store::{StoreError, Transaction};
 
@@ -172,7 +172,7 @@ pub(crate) fn set_removing_with_node(tx: &Transaction<'_>, node: &NodeTag) -> Re
 /// Takes out a volume that its cloud has removed.
 pub(crate) fn delete(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
     let sql = "DELETE FROM volume WHERE id = ?1 AND phase = 'removing' RETURNING tag";
-    let tag: Option<String> = optional(tx.query_row(sql, [id], |row| row.get(0)))?;
+    let tag: Option<String> = one(tx, sql, [id], |row| row.get(0))?;
     tag.map_or(Ok(()), |tag| orphan::remember_removed(tx, &tag))
 }
 
@@ -184,11 +184,7 @@ pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Volume>, StoreError> {
 
 /// Returns a volume of an application by the cloud's id, unless it is on its way out.
 pub(crate) fn by_volume_id(tx: &Transaction<'_>, aid: ApplicationId, id: &str) -> Result<Option<Volume>, StoreError> {
-    optional(tx.query_row(
-        "SELECT * FROM volume WHERE app_id = ?1 AND volume_id = ?2 AND phase = 'ready'",
-        params![aid.0, id],
-        read,
-    ))
+    one(tx, "SELECT * FROM volume WHERE app_id = ?1 AND volume_id = ?2 AND phase = 'ready'", params![aid.0, id], read)
 }
 
 /// Returns the kept volumes of an application, oldest first.
@@ -224,11 +220,12 @@ pub(crate) fn of_operation(
     aid: ApplicationId,
     operation: &str,
 ) -> Result<Option<Volume>, StoreError> {
-    optional(tx.query_row(
+    one(
+        tx,
         "SELECT * FROM volume WHERE app_id = ?1 AND operation = ?2 ORDER BY id DESC LIMIT 1",
         params![aid.0, operation],
         read,
-    ))
+    )
 }
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Volume> {

@@ -298,10 +298,11 @@ async fn bad_input_to_a_manager() {
 async fn a_node_that_cannot_start_says_why() {
     let agent = Agent::lay();
     let console = || std::fs::read_to_string(agent.root.join("root/console")).unwrap();
-    let _taken = std::net::TcpListener::bind((agent.address, PORT)).unwrap();
+    let taken = std::net::TcpListener::bind((agent.address, PORT)).unwrap();
     let pid = agent.bench.start("agent", &agent.root, agent.address, &[]);
     assert!(agent.bench.wait_end(pid, LIMIT));
     assert!(console().contains(&format!("cannot listen on {}:{PORT}", agent.address)), "{}", console());
+    drop(taken);
     std::fs::remove_file(agent.root.join("etc/cpsagent/certs/key.pem")).unwrap();
     let pid = agent.bench.start("agent", &agent.root, agent.address, &[]);
     assert!(agent.bench.wait_end(pid, LIMIT));

@@ -5,6 +5,7 @@ mod bad_input;
 pub(super) mod bench;
 mod care;
 mod code;
+mod connections;
 mod crash;
 mod director;
 mod hostile_agents;

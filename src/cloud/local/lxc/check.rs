@@ -9,7 +9,7 @@ use super::cgroup::Cgroups;
 use super::lxcfs::{self, LXCFS};
 use super::plan::NodePaths;
 use super::settings::{LxcSettings, Nat, Privilege};
-use super::{disk as disk_image, id_mount, liblxc};
+use super::{disk_image, id_mount, liblxc};
 use crate::cloud::local::ids::{self, NodeIds};
 use crate::model::{Finding, IdMap, Verdict};
 use crate::sys::{blocking, file, machine, program};

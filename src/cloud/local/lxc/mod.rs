@@ -22,6 +22,7 @@
 mod cgroup;
 mod check;
 mod disk;
+mod disk_image;
 mod group_tree;
 mod id_mount;
 mod liblxc;
@@ -30,8 +31,10 @@ mod lxcfs;
 mod network;
 mod node;
 mod plan;
+mod record;
 mod seccomp;
 mod settings;
+mod spare_disk;
 mod start;
 mod user_namespace;
 mod volume;
@@ -51,6 +54,7 @@ use crate::sys::chain;
 use crate::sys::{blocking, file, machine};
 use network::{Look, NodePort};
 use node::Node;
+use spare_disk::SpareDisk;
 use volume::DetachError;
 
 pub(crate) use network::check_conflicts;
@@ -60,15 +64,13 @@ pub use start::hidden;
 /// Disk that volumes must leave free, in bytes.
 const DISK_RESERVE: u64 = 256 << 20;
 
-/// Disk that must be free before a node is made, in bytes.
-const NODE_RESERVE: u64 = 64 << 20;
-
 /// Containers on this machine.
 pub struct LxcCloud {
     settings: Arc<LxcSettings>,
     state: LocalState,
     network: tokio::sync::Mutex<Option<network::Applied>>,
     making_disk: tokio::sync::Mutex<()>,
+    spare_disk: SpareDisk,
 }
 
 impl LxcCloud {
@@ -98,8 +100,8 @@ impl LxcCloud {
             Privilege::Unprivileged(_) => inventory.with_ids(settings.node_ids.clone()),
             Privilege::Privileged => inventory,
         });
-        let (network, making_disk) = Default::default();
-        Ok(LxcCloud { settings: Arc::new(settings), state, network, making_disk })
+        let (network, making_disk, spare_disk) = Default::default();
+        Ok(LxcCloud { settings: Arc::new(settings), state, network, making_disk, spare_disk })
     }
 
     /// Makes the bridge with its address and its rules, and NAT if wanted. May be repeated.
@@ -186,11 +188,18 @@ impl LxcCloud {
     async fn lay_out(&self, node: &Node, record: &NodeRecord, spec: &NodeSpec, order: &Path) -> Result<(), CloudError> {
         let fail = |reason| self.state.failed(format!("start node {}", record.vmid), reason);
         let (state, disk_bytes) = (&self.settings.state_directory, self.settings.limits.disk_bytes);
-        disk::ensure_mounted(&node.paths, state, disk_bytes, &self.making_disk).await.map_err(fail)?;
+        let (told, address) = (Arc::clone(&spec.context), record.ip);
+        let (mounted, told) = tokio::join!(
+            disk::ensure_mounted(&node.paths, state, disk_bytes, &self.making_disk, &self.spare_disk),
+            blocking(move || told.files(address)),
+        );
+        mounted.map_err(fail)?;
+        let told = told.map_err(|error| fail(error.to_string()))?;
         let (preparing, settings, order) = (node.clone(), Arc::clone(&self.settings), order.to_owned());
         let (of_record, of_spec) = (record.clone(), spec.clone());
         // Written where the disk is mounted: a confined director may not see it.
-        let prepared = blocking(move || machine::inside(|| preparing.prepare(&settings, &of_record, &of_spec, &order)));
+        let prepare = move || preparing.prepare(&settings, &of_record, (&of_spec, &told), &order);
+        let prepared = blocking(move || machine::inside(prepare));
         prepared.await.map_err(|error| fail(error.to_string()))?.map_err(fail)?;
         let _no_other_volume_moves = self.state.volumes.lock().await;
         for volume in self.state.volumes_of(&record.tag).await? {
@@ -262,9 +271,17 @@ impl Cloud for LxcCloud {
         self.ensure_network().await
     }
 
+    async fn prepare_next(&self) -> Result<(), CloudError> {
+        let (Some(wanted), state) = (self.settings.limits.disk_bytes, &self.settings.state_directory) else {
+            return Ok(());
+        };
+        let made = self.spare_disk.ensure(state, wanted, &self.making_disk).await;
+        made.map_err(|reason| self.state.failed("make a disk ahead", reason))
+    }
+
     async fn reserve_node(&self, spec: &NodeSpec) -> Result<(), CloudError> {
         let _node = self.state.nodes.hold(&spec.tag).await;
-        self.record(spec).await.map(drop)
+        record::record(self.place(), spec).await.map(drop)
     }
 
     async fn runs(&self, tag: &NodeTag) -> Result<Option<bool>, CloudError> {
@@ -275,7 +292,7 @@ impl Cloud for LxcCloud {
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<CloudNode, CloudError> {
         let _node = self.state.nodes.hold(&spec.tag).await;
-        let record = self.record(spec).await?;
+        let record = record::record(self.place(), spec).await?;
         let node = Node::new(&self.settings, &record);
         let starting =
             async { if blocking(move || node.is_running()).await { Ok(()) } else { self.start(&record, spec).await } };
@@ -308,7 +325,7 @@ impl Cloud for LxcCloud {
         let Some(record) = self.state.node(tag).await? else { return Ok(()) };
         if record.number == 0 {
             // Neither its record nor the copy says which container is its own.
-            self.end_strays(tag).await?;
+            record::end_strays(self.place(), tag).await?;
         }
         let fail = |reason| self.state.failed(format!("remove node {}", record.vmid), reason);
         let stopping = Node::new(&self.settings, &record);
@@ -429,52 +446,8 @@ impl Cloud for LxcCloud {
 }
 
 impl LxcCloud {
-    /// Records a node, once: one that is new needs room, and an address that nothing has any more.
-    async fn record(&self, spec: &NodeSpec) -> Result<NodeRecord, CloudError> {
-        if self.state.node(&spec.tag).await?.is_none() {
-            self.check_room_for_node().await?;
-        }
-        self.end_strays(&spec.tag).await?;
-        self.state.record_node(spec).await
-    }
-
-    /// What runs is not to be choked by one node more.
-    async fn check_room_for_node(&self) -> Result<(), CloudError> {
-        let state = self.settings.state_directory.clone();
-        let free = blocking(move || file::free_bytes(&state)).await;
-        let free = free.map_err(|error| self.state.failed("look for free disk", chain(&error)))?;
-        if free >= NODE_RESERVE {
-            return Ok(());
-        }
-        let what = format!(
-            "no room for a node, {} MB are free in {} and {} MB must stay free: remove nodes or volumes, or add disk",
-            free >> 20,
-            self.settings.state_directory.display(),
-            NODE_RESERVE >> 20
-        );
-        Err(CloudError::Exhausted { cloud: self.settings.name.clone(), what })
-    }
-
-    /// Before an address is given: ends the containers of this state directory
-    /// that no record names, since one of them may have it.
-    async fn end_strays(&self, tag: &NodeTag) -> Result<(), CloudError> {
-        let of = tag.clone();
-        if self.state.with_inventory(move |inventory| inventory.node(&of)).await.is_ok_and(|record| record.is_some()) {
-            return Ok(());
-        }
-        let settings = Arc::clone(&self.settings);
-        let ended = self.state.with_inventory(move |inventory| {
-            // Before the records: what runs now had one before it was started.
-            let running = node::running(&settings);
-            let records = inventory.nodes()?;
-            Ok::<_, CloudError>(running.and_then(|running| node::end_strays(&settings, running, &records)))
-        });
-        for container in ended.await?.map_err(|reason| self.state.failed("end a container without a record", reason))? {
-            tracing::error!(node.container = container, "ended a container that no record names");
-            let fail = |reason| self.state.failed("end a container without a record", reason);
-            network::remove_cable(&container).await.map_err(fail)?;
-        }
-        Ok(())
+    fn place(&self) -> record::Place<'_> {
+        record::Place { settings: &self.settings, state: &self.state }
     }
 
     async fn check_room(&self, size_mb: u64) -> Result<(), CloudError> {

@@ -90,23 +90,23 @@ impl Node {
         Ok(Start { order, helper })
     }
 
-    /// Writes everything a start needs, and its order to `path`. The node must not run. Blocking.
+    /// Writes everything a start needs, with the files that the node is told, and its order to `path`. The node must not
+    /// run. Blocking.
     pub(crate) fn prepare(
         &self,
         settings: &LxcSettings,
         record: &NodeRecord,
-        spec: &NodeSpec,
+        (spec, context): (&NodeSpec, &[ContextFile]),
         path: &Path,
     ) -> Result<(), String> {
         let words = |error: FileError| chain(&error);
         self.make_directories(settings).map_err(words)?;
         let owner = self.owner();
         let defaults = default_context(settings, record, spec);
-        let context = spec.context.files(record.ip).map_err(|error| error.to_string())?;
         for file in defaults.iter().filter(|default| !context.iter().any(|file| file.path == default.path)) {
             self.write_context(file, owner, &settings.root_file_system).map_err(words)?;
         }
-        for file in &context {
+        for file in context {
             self.write_context(file, owner, &settings.root_file_system).map_err(words)?;
         }
         let machine = this_machine(&settings.state_directory).map_err(words)?;

@@ -12,6 +12,9 @@ use crate::model::{CloudName, IdMap, IdPool, Ipv4Network};
 /// The smallest disk of a node, in bytes: less has no room for a journal and a program's files.
 pub(crate) const SMALLEST_DISK: u64 = 64 << 20;
 
+/// Disk that must be free before a node is made, in bytes.
+pub(crate) const NODE_RESERVE: u64 = 64 << 20;
+
 /// What a cloud of containers is told. Checked by [`super::LxcCloud::new`].
 #[derive(Debug, Clone)]
 pub struct LxcSettings {

@@ -124,7 +124,7 @@ impl AttachedLoop {
 /// What is known of the file system in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// It was just made.
+    /// It was just made, and no loop device stood for its file before.
     New,
     /// Power may have failed while it was mounted.
     Used,
@@ -132,10 +132,10 @@ pub(crate) enum Content {
 
 /// Returns the loop device of `disk`, made now if there is none; what a power cut broke is repaired first.
 pub(crate) async fn attach_loop(disk: &Path, content: Content) -> Result<AttachedLoop, String> {
-    if let Some(left_by_a_crash) = loop_device(disk)? {
-        return Ok(AttachedLoop::ToBeTold(left_by_a_crash));
-    }
     if content == Content::Used {
+        if let Some(left_by_a_crash) = loop_device(disk)? {
+            return Ok(AttachedLoop::ToBeTold(left_by_a_crash));
+        }
         repair(disk).await?;
     }
     let making = disk.to_owned();
