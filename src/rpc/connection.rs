@@ -13,6 +13,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Another request begins.
+    pub(super) fn begin_request(&self) {
+        self.seat.set_at_work(false);
+        self.activity.begin_request();
+    }
+
     /// The request is there whole.
     pub(super) fn begin_work(&self) {
         self.seat.set_at_work(true);

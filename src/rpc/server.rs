@@ -8,8 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderValue};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -54,9 +55,23 @@ pub(crate) async fn serve_plain(
     accept(listener, Transport::Plain, limits, handler, tasks, stop).await;
 }
 
+/// Accepts connections of browsers like [`serve`]: over TLS, without certificates, and for one request after the other.
+pub(crate) async fn serve_pages(
+    listener: TcpListener,
+    tls: Arc<RwLock<Arc<ServerConfig>>>,
+    limits: Limits,
+    handler: Handler,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) {
+    accept(listener, Transport::Pages(tls), limits, handler, tasks, stop).await;
+}
+
 /// The way of bytes between the two sides.
 enum Transport {
     Tls(Arc<RwLock<Arc<ServerConfig>>>),
+    /// To browsers, which keep connections and show sessions instead of certificates.
+    Pages(Arc<RwLock<Arc<ServerConfig>>>),
     Plain,
 }
 
@@ -73,7 +88,7 @@ struct Listener {
 impl Listener {
     fn new(transport: Transport, limits: Limits, handler: Handler) -> Self {
         let n_known = match transport {
-            Transport::Tls(_) => limits.max_connections.div_ceil(2),
+            Transport::Tls(_) | Transport::Pages(_) => limits.max_connections.div_ceil(2),
             Transport::Plain => 0,
         };
         let (memory, upload) = (limits.max_memory_bytes, limits.max_body_bytes);
@@ -147,12 +162,14 @@ impl Open {
     async fn serve(self, stream: TcpStream) {
         let _best_effort = stream.set_nodelay(true);
         let tls = match &self.shared.transport {
-            Transport::Tls(config) => Some(Arc::clone(&config.read().unwrap_or_else(PoisonError::into_inner))),
+            Transport::Tls(config) | Transport::Pages(config) => {
+                Some(Arc::clone(&config.read().unwrap_or_else(PoisonError::into_inner)))
+            }
             Transport::Plain => None,
         };
         match tls {
             Some(tls) => self.serve_tls(stream, tls).await,
-            None => self.talk(stream, None).await,
+            None => self.talk(stream, None, Protocol::Http1).await,
         }
     }
 
@@ -175,31 +192,59 @@ impl Open {
                 Err(error) => return tracing::info!(peer = %address, error = %error, "client certificate refused"),
             },
         };
-        self.talk(stream, identity).await;
+        let protocol = match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        self.talk(stream, identity, protocol).await;
     }
 
-    /// Reads one request and answers it.
-    async fn talk(self, stream: impl AsyncRead + AsyncWrite + Unpin, identity: Option<Identity>) {
-        let (address, limits) = (self.address, &self.shared.limits);
+    /// Reads one request and answers it; of a browser, one after the other.
+    async fn talk(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        identity: Option<Identity>,
+        protocol: Protocol,
+    ) {
+        let (address, limits) = (self.address, Arc::clone(&self.shared.limits));
         let party = identity.as_ref().and_then(Party::of);
         let has_place = party.is_none_or(|party| self.connection.seat.become_known(party));
+        let is_browser = matches!(self.shared.transport, Transport::Pages(_));
         let patience = Patience {
             pause: limits.body_pause,
             work: limits.work_timeout,
-            slowest_bytes_per_second: party.is_none().then_some(SLOWEST_BYTES_PER_SECOND),
+            // What a browser keeps open has pauses.
+            slowest_bytes_per_second: (party.is_none() && !is_browser).then_some(SLOWEST_BYTES_PER_SECOND),
         };
-        let mut http = hyper::server::conn::http1::Builder::new();
-        http.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
-        http.max_buf_size(64 * 1024);
-        let service = service_fn(|request| self.answer(request, identity.clone(), has_place));
-        let stream = Watched::new(stream, self.connection.activity.clone());
+        let activity = self.connection.activity.clone();
+        let stream = TokioIo::new(Watched::new(stream, activity.clone()));
+        let own = Arc::new(self);
+        let service = service_fn(move |request| {
+            let (own, identity) = (Arc::clone(&own), identity.clone());
+            async move { own.answer(request, identity, has_place).await }
+        });
+        let serving = async {
+            match protocol {
+                Protocol::Http1 => {
+                    let mut http = hyper::server::conn::http1::Builder::new();
+                    http.keep_alive(is_browser).timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
+                    http.max_buf_size(64 * 1024);
+                    http.serve_connection(stream, service).await
+                }
+                Protocol::Http2 => {
+                    let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                    http.timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS).max_header_list_size(64 * 1024);
+                    http.serve_connection(stream, service).await
+                }
+            }
+        };
         tokio::select! {
-            served = http.serve_connection(TokioIo::new(stream), service) => {
+            served = serving => {
                 if let Err(error) = served {
                     tracing::debug!(peer = %address, error = %error, "connection broke");
                 }
             }
-            () = self.connection.activity.stalled(patience) => {
+            () = activity.stalled(patience) => {
                 tracing::info!(peer = %address, "connection took too long");
             }
         }
@@ -215,7 +260,13 @@ impl Open {
             let words = "too many of your requests are being worked on: wait for one of them, then try again";
             return Ok(Response::plain_refusal(503, words).into_hyper());
         }
-        let (head, body) = request.into_parts();
+        self.connection.begin_request();
+        let (mut head, body) = request.into_parts();
+        // Only the first version of HTTP has a header for it.
+        let authority = head.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+        if let (Some(host), false) = (authority, head.headers.contains_key(HOST)) {
+            head.headers.insert(HOST, host);
+        }
         let content_type = head.headers.get(hyper::header::CONTENT_TYPE);
         let request = Request {
             method: head.method.as_str().to_owned(),
@@ -223,9 +274,10 @@ impl Open {
             query: head.uri.query().unwrap_or_default().to_owned(),
             content_type: content_type.and_then(|value| value.to_str().ok()).map(str::to_owned),
             headers: head.headers,
-            caller: Caller::new(self.address, identity),
+            caller: Caller::new(self.address, identity.clone()),
             body,
             limits: Arc::clone(&self.shared.limits),
+            is_known: identity.is_some(),
             is_too_slow: false,
             memory: self.shared.memory.grant(self.connection.seat.party()),
             connection: Arc::clone(&self.connection),
@@ -236,5 +288,14 @@ impl Open {
     }
 }
 
+/// What both sides agreed on.
+#[derive(Debug, Clone, Copy)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Requests of one browser at once.
+const MAX_STREAMS: u32 = 32;
 /// Of an answer to a stranger.
 const SLOWEST_BYTES_PER_SECOND: u64 = 1000;

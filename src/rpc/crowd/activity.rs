@@ -44,6 +44,11 @@ impl Activity {
         Activity(Arc::new(Mutex::new(State { phase: Phase::Receiving, phase_began: now, last: now, n_moved: 0 })))
     }
 
+    /// A request begins.
+    pub(in crate::rpc) fn begin_request(&self) {
+        self.with(|state| state.begin(Phase::Receiving, Instant::now()));
+    }
+
     /// The request is there.
     pub(in crate::rpc) fn begin_work(&self) {
         self.with(|state| state.begin(Phase::AtWork, Instant::now()));
