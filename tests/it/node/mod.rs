@@ -2,7 +2,7 @@
 
 mod agent;
 mod bad_input;
-mod bench;
+pub(super) mod bench;
 mod care;
 mod code;
 mod crash;
