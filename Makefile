@@ -210,6 +210,12 @@ test-compute: ## boots the image of a compute node, which joins a real OpenStack
 	CONPAAS_OPENSTACK=$(OPENSTACK)-backend images/nutshell-openstack/openstack --directory $(OPENSTACK)-backend run --network \
 		$(CARGO) test --locked --test images
 
+.PHONY: test-browser
+test-browser: ## the pages in Debian's Chromium, where no way leads out (root)
+	@.ci/deps browser
+	$(CARGO) test --locked --test browser --no-run
+	unshare --net sh -c 'ip link set lo up && exec $(CARGO) test --locked --offline --test browser'
+
 .PHONY: test-openstack
 test-openstack: deps ## against a real OpenStack, which is started for it and ended after it (root; MODE=full, TESTS="cloud::" or "--skip killed")
 	@trap 'images/nutshell-openstack/openstack --directory $(OPENSTACK)-test down' EXIT; set -x; \

@@ -25,6 +25,7 @@ pub mod task;
 mod agent;
 pub mod director;
 pub mod first_boot;
+mod frontend;
 mod git;
 pub mod image;
 pub mod init;

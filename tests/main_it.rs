@@ -10,6 +10,7 @@ mod support {
     pub(crate) mod ask_from;
     pub(crate) mod director;
     pub(crate) mod ec2;
+    pub(crate) mod frontend;
     pub(crate) mod hold;
     pub(crate) mod hostile_server;
     pub(crate) mod metadata;

@@ -71,7 +71,7 @@ impl Dispatch for AgentDispatch {
         let base = &self.config.base;
         match identity.role {
             CertificateRole::Frontend => true,
-            CertificateRole::User => false,
+            CertificateRole::User | CertificateRole::WebFrontend => false,
             CertificateRole::Manager | CertificateRole::Agent => {
                 identity.uid() == Some(base.user_id) && identity.application() == Some(base.app_id)
             }

@@ -45,6 +45,20 @@ pub struct WelcomeDirector {
     pub authority_pem: String,
     /// Its SHA-256 fingerprint.
     pub fingerprint: String,
+    /// Its pages for browsers, where they are served.
+    #[serde(default)]
+    pub pages: Option<WelcomePages>,
+}
+
+/// Pages for browsers, as visitors need to know them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WelcomePages {
+    /// Where they are.
+    pub url: String,
+    /// The certificate of the web authority in PEM.
+    pub authority_pem: String,
+    /// Its SHA-256 fingerprint.
+    pub fingerprint: String,
 }
 
 /// The passwords that the first boot made up. Secret: no `Debug`.

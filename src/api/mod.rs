@@ -40,5 +40,7 @@ pub(crate) use volume::{KeptVolumeView, OwnedVolumeView, VolumeState};
 pub const MANAGER_PORT: u16 = 443;
 /// The port that agents listen on.
 pub const AGENT_PORT: u16 = 5555;
+/// The parameter in which a web frontend tells the director its visitor's address.
+pub(crate) const VISITOR: &str = "visitor_address";
 /// The version that `/version` answers: the protocol's.
 pub const PROTOCOL_VERSION: &str = "2.0.0";

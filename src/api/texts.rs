@@ -3,6 +3,8 @@
 
 use crate::model::ApplicationId;
 
+/// A service that has no startup script.
+pub(crate) const NO_STARTUP_SCRIPT: &str = "No startup script";
 /// A login that failed, for `/getcerts`.
 pub(crate) const AUTHENTICATION_FAILED: &str = "User authentication failed";
 /// A user whose credit is used up.

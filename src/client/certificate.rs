@@ -5,9 +5,12 @@
 //! Must not know: where certificates are kept, who types the password.
 
 use std::io::{Cursor, Read};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::error::Failure;
 use super::session::Session;
+use crate::api::VISITOR;
 use crate::pki::Credentials;
 use crate::rpc::{Client, PeerRule};
 
@@ -20,17 +23,35 @@ pub(crate) enum Trust {
     Authority(String),
     /// By nothing: whoever answers is taken for it.
     FirstUse,
+    /// By the authority of a web frontend's own certificate, which is shown, too.
+    Frontend(Visitor),
+}
+
+/// Who asks a web frontend to call.
+pub(crate) struct Visitor {
+    /// The frontend's own certificate.
+    pub frontend: Arc<Credentials>,
+    /// From where the visitor comes, so that the director's limits count visitors.
+    pub address: IpAddr,
 }
 
 impl Trust {
     fn client(&self) -> Result<Client, Failure> {
-        let Trust::Authority(authority_pem) = self else { return Ok(Client::new(None, PeerRule::Unverified)?) };
-        let authority = Credentials {
-            certificate_pem: String::new(),
-            key_pem: String::new(),
-            authority_pem: authority_pem.clone(),
+        let authority_pem = match self {
+            Trust::FirstUse => return Ok(Client::new(None, PeerRule::Unverified)?),
+            Trust::Frontend(visitor) => return Ok(Client::new(Some(&visitor.frontend), PeerRule::Director)?),
+            Trust::Authority(authority_pem) => authority_pem.clone(),
         };
+        let authority = Credentials { certificate_pem: String::new(), key_pem: String::new(), authority_pem };
         Ok(Client::new(Some(&authority), PeerRule::Director)?)
+    }
+
+    /// Returns the address that the director is told; empty unless somebody asks for another.
+    fn visitor(&self) -> String {
+        match self {
+            Trust::Frontend(visitor) => visitor.address.to_string(),
+            Trust::Authority(_) | Trust::FirstUse => String::new(),
+        }
     }
 }
 
@@ -75,6 +96,10 @@ pub(crate) async fn create_account(session: &Session, trust: &Trust, account: &N
     if !account.invitation.is_empty() {
         parameters.push(("invitation", &account.invitation));
     }
+    let visitor = trust.visitor();
+    if !visitor.is_empty() {
+        parameters.push((VISITOR, &visitor));
+    }
     session.post_by(&client, "new_user", &parameters).await.map(drop)
 }
 
@@ -85,7 +110,11 @@ pub(crate) async fn create_account(session: &Session, trust: &Trust, account: &N
 /// the password; or its answer holds no usable certificates.
 pub(crate) async fn fetch(session: &Session, trust: &Trust, password: &str) -> Result<Credentials, Failure> {
     let client = trust.client()?;
-    let parameters = [("username", session.username()?), ("password", password), ("service_id", "0")];
+    let mut parameters = vec![("username", session.username()?), ("password", password), ("service_id", "0")];
+    let visitor = trust.visitor();
+    if !visitor.is_empty() {
+        parameters.push((VISITOR, &visitor));
+    }
     let answer = session.post_by(&client, "getcerts", &parameters).await.map_err(how_to_proceed)?;
     unzip(&answer.body)
 }

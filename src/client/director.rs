@@ -35,6 +35,11 @@ impl Session {
         self.get("user_credit").await
     }
 
+    /// Changes the password of the user.
+    pub(crate) async fn change_password(&self, old: &str, new: &str) -> Result<(), Failure> {
+        self.post_done("change_password", &[("password", old), ("new_password", new)]).await
+    }
+
     /// Returns the names of the clouds.
     pub(crate) async fn clouds(&self) -> Result<Vec<String>, Failure> {
         self.get("available_clouds").await

@@ -132,6 +132,28 @@ pub(crate) async fn by_password(
     Ok(found)
 }
 
+/// Changes the password of a user who knows the old one. Certificates stay good.
+pub(crate) async fn change_password(
+    director: &Director,
+    uid: UserId,
+    (old, new): (&str, &str),
+    address: IpAddr,
+) -> Result<(), Failure> {
+    if new.is_empty() {
+        return Err(Failure::Application(texts::missing_field("new_password")));
+    }
+    let name = get(director, uid).await?.details.username;
+    let known = by_password(director, &name, old, address).await?;
+    if known.is_none_or(|known| known.uid != uid) {
+        return Err(Failure::application(texts::AUTHENTICATION_FAILED));
+    }
+    let debt = director.passwords.count_address(address)?;
+    let hash = director.passwords.hash(new, debt).await?;
+    director.store.write(move |tx| Ok::<_, Failure>(user::set_password(tx, uid, &hash)?)).await?;
+    tracing::info!(user.id = uid.0, "password changed");
+    Ok(())
+}
+
 /// Returns the user of an external id. The id proves nothing by itself: the caller must be believed.
 pub(crate) async fn by_external_id(
     director: &Director,

@@ -21,6 +21,7 @@ mod check;
 mod clouds;
 mod credit;
 mod error;
+mod frontend_files;
 mod hash_queue;
 mod host;
 mod http;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use chrono::DateTime;
 
+use super::frontend_files;
 use crate::clock::{self, Clock};
 use crate::config::DirectorConfig;
 use crate::model::Finding;
@@ -48,6 +49,7 @@ pub(crate) fn renew(director_cfg: &Path, authority: RenewAuthority) -> Vec<Findi
         Err(reason) => vec![Finding::bad(reason, "run 'conpaas director init --hostname <name>'")],
         Ok(loaded) => {
             let mut findings = vec![own(&loaded, &config.cert_dir, clock.unix_seconds())];
+            findings.extend(of_frontend(&config, &loaded, clock.unix_seconds()));
             if authority == RenewAuthority::Yes {
                 let remedy = "restart the director; users fetch it by 'conpaas user get_certificate'";
                 findings.push(Finding::warning("renewed the authority's certificate", remedy));
@@ -55,6 +57,17 @@ pub(crate) fn renew(director_cfg: &Path, authority: RenewAuthority) -> Vec<Findi
             findings.push(authority_end(&loaded, clock.unix_seconds()));
             findings
         }
+    }
+}
+
+/// What was renewed of the web frontend's.
+fn of_frontend(config: &DirectorConfig, authority: &Authority, now: i64) -> Vec<Finding> {
+    match frontend_files::ensure(config, authority, now) {
+        Ok(lines) => lines.into_iter().map(Finding::good).collect(),
+        Err(error) => vec![Finding::bad(
+            format!("cannot renew the certificates of the web frontend: {}", chain(&error)),
+            "make room, or run this as root",
+        )],
     }
 }
 

@@ -15,6 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::census::Census;
 use super::clouds::Clouds;
 use super::credit;
+use super::frontend_files;
 use super::host::{HostError, check_host, is_found_without_resolver};
 use super::http;
 use super::lock::{self, DirectorLock};
@@ -116,6 +117,7 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
     tasks.spawn("tell nodes the URL", relocation::tell_nodes(Arc::clone(&director), tasks.stopping()));
     tasks.spawn("tell nodes of each other", tell_wanted::tell_nodes(Arc::clone(&director), tasks.stopping()));
     tasks.spawn("follow the certificate", Arc::clone(&director.certificate).follow(tasks.stopping()));
+    ensure_frontend_files(&director).await;
     let limits = limits(&director.config)?;
     let handler = handler(&director);
     let accepting = serve(listener, director.certificate.server(), limits, handler, tasks.tracker(), tasks.stopping());
@@ -123,6 +125,17 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
 
     tracing::info!(listen = %director.config.listen, n_clouds = director.config.clouds.len(), "director is ready");
     Ok(async move { credit::settle(&director).await })
+}
+
+/// A director serves without a web frontend.
+async fn ensure_frontend_files(director: &Arc<Director>) {
+    let own = Arc::clone(director);
+    let now = Clock::system().unix_seconds();
+    let made = sys::blocking(move || frontend_files::ensure(&own.config, &own.authority, now)).await;
+    match made {
+        Ok(lines) => lines.iter().for_each(|line| tracing::info!("{line}")),
+        Err(error) => tracing::warn!(error = %chain(&error), "the web frontend does not get what it needs"),
+    }
 }
 
 /// Listens, unless the address is one that only comes with the network of a cloud.

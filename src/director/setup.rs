@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::frontend_files;
 use super::host::{check_host, check_networks};
 use crate::clock::{self, Clock};
 use crate::config::{DirectorConfig, DirectorUrl, SHIPPED_DIRECTOR_CFG, with_option};
@@ -70,6 +71,7 @@ pub(crate) fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
         Authority::create(&config.cert_dir)?
     };
     certify(&config, &authority, options, &mut lines)?;
+    lines.extend(frontend_files::ensure(&config, &authority, Clock::system().unix_seconds())?);
     store::director::open(&config.database)?;
     lines.push(format!("database: {}", config.database.display()));
     Ok(SetupReport { lines, fingerprint: fingerprint(authority.certificate_pem())? })

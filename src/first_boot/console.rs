@@ -63,9 +63,17 @@ fn text(welcome: &Welcome, login: Option<&FirstLogin>, addresses: &[OwnAddress])
     }
     if let Some(director) = &welcome.director {
         line("Director", &director.url);
-        let (first, second) = director.fingerprint.split_at(director.fingerprint.len().min(48));
-        line("Fingerprint", first);
-        line("", second);
+        for (name, fingerprint) in [("Fingerprint", &director.fingerprint)]
+            .into_iter()
+            .chain(director.pages.iter().map(|pages| ("of the pages", &pages.fingerprint)))
+        {
+            let (first, second) = fingerprint.split_at(fingerprint.len().min(48));
+            line(name, first);
+            line("", second);
+        }
+        if let Some(pages) = &director.pages {
+            line("In a browser", &pages.url);
+        }
     }
     if welcome.n_problems > 0 {
         line("Settings", &format!("{} problem(s): see conpaas-problems.txt on the card", welcome.n_problems));
@@ -109,6 +117,7 @@ mod tests {
             user: "conpaas".into(),
             authority_pem: String::new(),
             fingerprint: ["AB"; 32].join(":"),
+            pages: None,
         };
         let welcome = Welcome {
             hostname: "attic".into(),

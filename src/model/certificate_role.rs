@@ -14,12 +14,19 @@ pub enum CertificateRole {
     Manager,
     /// An agent of one application.
     Agent,
+    /// A web frontend; ConPaaS 2.0's had the director's own certificate.
+    WebFrontend,
 }
 
 impl CertificateRole {
     /// Every role, for tests that walk all of them.
-    pub const ALL: [CertificateRole; 4] =
-        [CertificateRole::Frontend, CertificateRole::User, CertificateRole::Manager, CertificateRole::Agent];
+    pub const ALL: [CertificateRole; 5] = [
+        CertificateRole::Frontend,
+        CertificateRole::User,
+        CertificateRole::Manager,
+        CertificateRole::Agent,
+        CertificateRole::WebFrontend,
+    ];
 
     /// The text in the certificate.
     #[must_use]
@@ -29,6 +36,7 @@ impl CertificateRole {
             CertificateRole::User => "user",
             CertificateRole::Manager => "manager",
             CertificateRole::Agent => "agent",
+            CertificateRole::WebFrontend => "web_frontend",
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::client::Client;
+use super::daemon::Daemon;
 use super::error::NutshellError;
 use super::place::Place;
 use super::say::Say;
@@ -25,7 +26,7 @@ const LIST_APPLICATIONS: [&str; 2] = ["application", "list"];
 /// # Errors
 /// The nutshell is down, or as [`run_example`].
 pub(crate) async fn demo(place: &Place, say: Say<'_>) -> Result<(), NutshellError> {
-    if daemon::running(place).is_none() {
+    if daemon::running(place, Daemon::Director).is_none() {
         return Err(NutshellError::NotUp);
     }
     let running = run_example(&Client::of_nutshell(place), &place.directory.join(ARCHIVE), say).await?;
@@ -35,6 +36,10 @@ pub(crate) async fn demo(place: &Place, say: Say<'_>) -> Result<(), NutshellErro
     say("Try next:");
     say(&format!("    {program} nutshell shell{options}     # a shell in which all of this works:"));
     suggest(&running, say);
+    if daemon::running(place, Daemon::Frontend).is_some() {
+        let (address, port) = (place.director_ip(), place.pages_listen().port());
+        say(&format!("All of this in your browser: https://{address}:{port}/ as the user nutshell"));
+    }
     say(&format!("And when you have seen enough: {program} nutshell down{options}"));
     Ok(())
 }

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::client::Client;
+use super::daemon::{self, Daemon};
 use super::error::NutshellError;
+use super::machine;
 use super::namespace::mount_points;
 use super::place::Place;
 use super::say::Say;
 use super::up::alone;
-use super::{daemon, machine};
 use crate::api::{ApplicationView, ResourceView};
 use crate::model::State;
 use crate::sys::file;
@@ -37,19 +38,22 @@ pub(crate) enum Data {
 pub(crate) async fn down(place: &Place, data: Data, say: Say<'_>) -> Result<(), NutshellError> {
     let _one_at_a_time = if place.home().exists() { Some(alone(place, say).await?) } else { None };
     let mut left = Vec::new();
-    if daemon::running(place).is_none() && has_nodes(place) {
+    if let Err(error) = daemon::stop(place, Daemon::Frontend).await {
+        left.push(error.to_string());
+    }
+    if daemon::running(place, Daemon::Director).is_none() && has_nodes(place) {
         // A director that was killed left them; its records shall say that they are gone.
         say("Starting the director once more, to stop what it runs.");
-        if let Err(error) = daemon::ensure_started(place).await {
+        if let Err(error) = daemon::ensure_started(place, Daemon::Director).await {
             say(&format!("It does not start, so its nodes are removed without it: {error}"));
         }
     }
-    if daemon::running(place).is_some() {
+    if daemon::running(place, Daemon::Director).is_some() {
         if let Err(error) = stop_applications(place, say).await {
             left.push(error.to_string());
         }
         say("Stopping the director.");
-        if let Err(error) = daemon::stop(place).await {
+        if let Err(error) = daemon::stop(place, Daemon::Director).await {
             left.push(error.to_string());
         }
     }

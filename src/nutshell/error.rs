@@ -32,17 +32,17 @@ pub(crate) enum NutshellError {
     /// Asked for something that needs a director.
     #[error("the nutshell is not up: run `conpaas nutshell up`")]
     NotUp,
-    /// The director ended instead of starting.
-    #[error("the director did not start; the end of {}:\n{tail}", log.display())]
-    DirectorEnded {
+    /// The director or the web frontend ended instead of starting.
+    #[error("it did not start; the end of {}:\n{tail}", log.display())]
+    Ended {
         /// Its log.
         log: PathBuf,
         /// The log's last lines.
         tail: String,
     },
-    /// The director did not say that it is ready.
-    #[error("the director did not say within {limit_s} s that it is ready; see {}", log.display())]
-    DirectorSilent {
+    /// The director or the web frontend did not say that it is ready.
+    #[error("it did not say within {limit_s} s that it is ready; see {}", log.display())]
+    Silent {
         /// Its log.
         log: PathBuf,
         /// The time it had.

@@ -1,7 +1,7 @@
 //! Where everything of one nutshell is.
 
 use std::ffi::OsString;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::error::NutshellError;
@@ -104,18 +104,6 @@ impl Place {
         self.directory.join("certs")
     }
 
-    /// What the director prints.
-    #[must_use]
-    pub(crate) fn log(&self) -> PathBuf {
-        self.directory.join("director.log")
-    }
-
-    /// Which process the director is.
-    #[must_use]
-    pub(crate) fn director_json(&self) -> PathBuf {
-        self.directory.join("director.json")
-    }
-
     /// `HOME` of the nutshell's user.
     #[must_use]
     pub(crate) fn home(&self) -> PathBuf {
@@ -141,6 +129,16 @@ impl Place {
             NutshellCloud::Lxc | NutshellCloud::OpenStack => self.network().first_host(),
             NutshellCloud::Process => Ipv4Addr::LOCALHOST,
         }
+    }
+
+    /// Where pages are served: at the director's address, at the port after its own.
+    #[must_use]
+    pub(crate) fn pages_listen(&self) -> SocketAddr {
+        let address = match self.settings.cloud {
+            NutshellCloud::Lxc | NutshellCloud::OpenStack => Ipv4Addr::UNSPECIFIED,
+            NutshellCloud::Process => self.director_ip(),
+        };
+        (address, self.settings.port.wrapping_add(1)).into()
     }
 
     /// The options that name this nutshell on the command line, each with a blank before it.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::client::Client;
-use super::daemon;
+use super::daemon::{self, Daemon};
 use super::error::NutshellError;
 use super::place::{NutshellCloud, Place};
 use super::say::Say;
@@ -28,16 +28,27 @@ pub(crate) async fn up(place: &Place, say: Say<'_>) -> Result<(), NutshellError>
     let _one_at_a_time = alone(place, say).await?;
     ensure_configuration(place, say)?;
     ensure_certificates(place, say).await?;
-    if daemon::running(place).is_some() {
+    if daemon::running(place, Daemon::Director).is_some() {
         say("The director runs.");
     } else {
         say("Starting the director.");
-        daemon::ensure_started(place).await?;
+        daemon::ensure_started(place, Daemon::Director).await?;
     }
     ensure_user(place, say).await?;
     let (address, port) = (place.director_ip(), place.settings.port);
-    say(&format!("The director answers on https://{address}:{port}; its log is {}.", place.log().display()));
+    let log = Daemon::Director.log(place);
+    say(&format!("The director answers on https://{address}:{port}; its log is {}.", log.display()));
+    show_pages(place, say).await;
     Ok(())
+}
+
+/// Pages are one more way to what works without them.
+async fn show_pages(place: &Place, say: Say<'_>) {
+    let url = format!("https://{}:{}/", place.director_ip(), place.pages_listen().port());
+    match daemon::ensure_started(place, Daemon::Frontend).await {
+        Ok(()) => say(&format!("Its pages for your browser are on {url}")),
+        Err(error) => say(&format!("There are no pages for your browser: {error}")),
+    }
 }
 
 /// Waits until no other command makes or ends this nutshell.

@@ -172,7 +172,7 @@ impl Authority {
         let mut params = parameters(subject, node, lifetime);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = match subject.role {
-            Some(CertificateRole::User) => vec![ExtendedKeyUsagePurpose::ClientAuth],
+            Some(CertificateRole::User | CertificateRole::WebFrontend) => vec![ExtendedKeyUsagePurpose::ClientAuth],
             _ => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
         };
         for name in names {

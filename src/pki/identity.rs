@@ -101,6 +101,12 @@ pub(crate) fn read_names(der: &[u8]) -> Result<Vec<CertificateName>, IdentityErr
     Ok(names.iter().filter_map(read).collect())
 }
 
+/// Returns for how many seconds the first certificate in a PEM text is good after `now`; `None` for no certificate.
+pub(crate) fn remaining_seconds(pem: &str, now: i64) -> Option<i64> {
+    let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;
+    Some(block.parse_x509().ok()?.validity().not_after.timestamp() - now)
+}
+
 /// Returns the public key of a certificate in DER, as it stands in it.
 pub(crate) fn public_key(der: &[u8]) -> Option<Vec<u8>> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;

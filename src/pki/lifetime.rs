@@ -23,6 +23,8 @@ impl Lifetime {
     pub const DIRECTOR: Lifetime = Lifetime(Duration::from_secs(1826 * 24 * 3600));
     /// A user's: one year, as upstream.
     pub const USER: Lifetime = Lifetime(Duration::from_secs(365 * 24 * 3600));
+    /// A web server's: a month less than browsers bear, renewed when a third of it is left.
+    pub const WEB: Lifetime = Lifetime(Duration::from_secs(366 * 24 * 3600));
     /// A node's: thirty days, renewed while it runs.
     pub const NODE: Lifetime = Lifetime(Duration::from_secs(30 * 24 * 3600));
 }

@@ -48,6 +48,12 @@ impl Subject {
         Subject { common_name: hostname.into(), role: Some(CertificateRole::Frontend), ..Subject::authority() }
     }
 
+    /// Returns a web frontend.
+    #[must_use]
+    pub fn web_frontend() -> Self {
+        Subject { common_name: "web frontend".into(), role: Some(CertificateRole::WebFrontend), ..Subject::authority() }
+    }
+
     /// Returns a person.
     #[must_use]
     pub fn user(uid: UserId, username: &str, email: &str) -> Self {

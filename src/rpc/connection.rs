@@ -15,6 +15,7 @@ pub(super) struct Connection {
 impl Connection {
     /// The head of a request is there.
     pub(super) fn begin_request(&self) {
+        self.seat.set_at_work(false);
         self.activity.begin_request();
     }
 

@@ -10,7 +10,7 @@
 //! - A slow, refused or broken client costs its own connection and nothing else.
 //! - A connection is closed after the answer, because ConPaaS 2.0's clients read to the end of the stream. It stays open
 //!   for a moment only for callers with a certificate who ask for that, as our own programs do; whether such a caller
-//!   may call is looked at with each request.
+//!   may call is looked at with each request. Browsers keep theirs.
 //! - Reading a request is bounded in size and in time. A file may take as long as it moves.
 //! - Nobody waits for a place that a slow or silent connection holds.
 
@@ -29,6 +29,7 @@ mod jsonrpc;
 mod kept_connections;
 mod known_nodes;
 mod limits;
+mod path;
 mod peer_rule;
 mod progress;
 mod public_http;
@@ -57,13 +58,14 @@ pub(crate) use jsonrpc::{CallKind, RpcRequest};
 pub use jsonrpc::{read_call, reply_error, reply_result};
 pub(crate) use known_nodes::KnownNodes;
 pub use limits::Limits;
+pub(crate) use path::path_arguments;
 pub use peer_rule::PeerRule;
 pub(crate) use public_http::{WebAnswer, WebClient, WebError, WebLimits, WebRequest, web_client_config};
 pub use request::Request;
 pub(crate) use request::{BodyError, Caller};
 pub use response::Response;
-pub(crate) use server::serve_plain;
 pub use server::{Handler, serve};
-pub(crate) use tls::TlsError;
+pub(crate) use server::{serve_pages, serve_plain};
 pub use tls::{ClientAuthentication, client_config, install_crypto, server_config};
+pub(crate) use tls::{TlsError, pages_config};
 pub(crate) use unix_socket::listen_to;

@@ -11,10 +11,11 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use super::crowd::{Grant, Refusal};
+use super::crowd::{Grant, Party, Refusal};
 use super::limits::Limits;
 use super::response::Response;
 use crate::clock::Clock;
+use crate::model::UserId;
 use crate::pki::Identity;
 
 const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
@@ -113,6 +114,8 @@ pub struct Request {
     pub caller: Caller,
     pub(super) body: Incoming,
     pub(super) limits: Arc<Limits>,
+    /// Whether the sender is more than a stranger.
+    pub(super) is_known: bool,
     pub(super) is_too_slow: bool,
     pub(super) connection: Arc<Connection>,
     /// The room in memory that its body takes until it is answered.
@@ -148,6 +151,11 @@ impl Request {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next()?.to_str().ok();
         value.filter(|_| values.next().is_none())
+    }
+
+    /// Returns all values of a header that may be given several times.
+    pub(crate) fn headers_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
     }
 
     /// Returns whether a header is there at all.
@@ -197,11 +205,22 @@ impl Request {
         }
     }
 
-    pub(crate) fn max_body_bytes(&self) -> u64 {
-        match self.caller.identity {
-            Some(_) => self.limits.max_body_bytes,
-            None => self.limits.max_anonymous_body_bytes,
+    /// Takes the sender for a user from now on, who has proved it without a certificate.
+    ///
+    /// # Errors
+    /// Too many requests of that user are being worked on.
+    pub(crate) fn become_user(&mut self, uid: UserId) -> Result<(), BodyError> {
+        let party = Party::User(uid);
+        if !self.connection.seat.become_known(party) {
+            return Err(BodyError::Busy);
         }
+        self.memory = self.memory.of(party);
+        self.is_known = true;
+        Ok(())
+    }
+
+    pub(crate) fn max_body_bytes(&self) -> u64 {
+        if self.is_known { self.limits.max_body_bytes } else { self.limits.max_anonymous_body_bytes }
     }
 
     /// Refuses a body that says itself that it is larger than `max_bytes`.
@@ -226,16 +245,14 @@ impl Request {
 
     /// Returns the time for a body that holds no file.
     pub(super) fn time_without_file(&self) -> BodyTime {
-        let limit = match self.caller.identity {
-            Some(_) => self.limits.body_timeout,
-            None => self.limits.body_timeout.min(self.limits.anonymous_body_timeout),
-        };
+        let stranger = self.limits.body_timeout.min(self.limits.anonymous_body_timeout);
+        let limit = if self.is_known { self.limits.body_timeout } else { stranger };
         BodyTime::new(Some(limit))
     }
 
     /// Returns the time for a body that may hold a file: for a known caller only pauses end it.
     pub(super) fn time_with_file(&self) -> BodyTime {
-        if self.caller.identity.is_some() { BodyTime::new(None) } else { self.time_without_file() }
+        if self.is_known { BodyTime::new(None) } else { self.time_without_file() }
     }
 
     pub(super) async fn next_piece(&mut self, time: &mut BodyTime) -> Result<Option<Bytes>, BodyError> {

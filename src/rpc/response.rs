@@ -10,7 +10,8 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -24,6 +25,10 @@ use crate::sys::pipe::ByteStream;
 
 /// As upstream's framework begins its pages.
 const DOCTYPE: &str = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">";
+
+/// What pages with a script of ours may do.
+const SCRIPTED: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                        form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, std::io::Error>;
 
@@ -201,6 +206,57 @@ impl Response {
         response
     }
 
+    /// Returns a page with a script of ours: nothing in it comes from elsewhere or is kept.
+    pub(crate) fn scripted_page(status: u16, html: String) -> Self {
+        let mut response = Response::browser_page(status, html);
+        response.set(CONTENT_SECURITY_POLICY, SCRIPTED);
+        response
+    }
+
+    /// Returns a piece of pages whose address changes with it: a browser keeps it for good.
+    pub(crate) fn lasting_asset(content_type: &'static str, bytes: &'static [u8]) -> Self {
+        let mut response = Response::ok(content_type, bytes.to_vec());
+        response.keep_to_itself("max-age=31536000, immutable");
+        response
+    }
+
+    /// Returns events for a page that is open, as they come.
+    pub(crate) fn events(stream: ByteStream) -> Self {
+        let mut response = Response::of_stream(stream, "text/event-stream");
+        response.keep_to_itself("no-store");
+        response
+    }
+
+    /// Leads a browser to another page of ours.
+    pub(crate) fn see_other(path: &str) -> Self {
+        let mut response = Response::browser_page(303, String::new());
+        response.set(LOCATION, path);
+        response
+    }
+
+    /// Tells a script of ours to which page to go; the answer itself is empty.
+    pub(crate) fn go_on(path: &str) -> Self {
+        let mut response = Response::browser_page(200, String::new());
+        response.set(HeaderName::from_static("x-go"), path);
+        response
+    }
+
+    /// Says that no other site may use it and that nothing keeps it: it is for one person.
+    #[must_use]
+    pub(crate) fn for_one_person(mut self) -> Self {
+        self.keep_to_itself("no-store");
+        self
+    }
+
+    /// Adds a cookie for the browser; a text that no header may have adds none.
+    #[must_use]
+    pub(crate) fn with_cookie(mut self, cookie: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(cookie) {
+            self.headers.append(SET_COOKIE, value);
+        }
+        self
+    }
+
     /// Returns the status code.
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -247,6 +303,12 @@ impl Response {
             (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         ] {
             self.headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+
+    fn set(&mut self, name: HeaderName, text: &str) {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            self.headers.insert(name, value);
         }
     }
 

@@ -7,10 +7,12 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use hyper::Version;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -56,10 +58,30 @@ pub(crate) async fn serve_plain(
     accept(listener, Transport::Plain, limits, handler, tasks, stop).await;
 }
 
+/// Accepts connections of browsers like [`serve`]: over TLS, without certificates, and for one request after the other.
+pub(crate) async fn serve_pages(
+    listener: TcpListener,
+    tls: Arc<RwLock<Arc<ServerConfig>>>,
+    limits: Limits,
+    handler: Handler,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) {
+    accept(listener, Transport::Pages(tls), limits, handler, tasks, stop).await;
+}
+
 /// The way of bytes between the two sides.
 enum Transport {
     Tls(Arc<RwLock<Arc<ServerConfig>>>),
+    /// To browsers, which keep connections and show sessions instead of certificates.
+    Pages(Arc<RwLock<Arc<ServerConfig>>>),
     Plain,
+}
+
+impl Transport {
+    fn is_for_browsers(&self) -> bool {
+        matches!(self, Transport::Pages(_))
+    }
 }
 
 /// What all connections of a listener share.
@@ -76,7 +98,7 @@ struct Listener {
 impl Listener {
     fn new(transport: Transport, limits: Limits, handler: Handler, stop: CancellationToken) -> Self {
         let n_known = match transport {
-            Transport::Tls(_) => limits.max_connections.div_ceil(2),
+            Transport::Tls(_) | Transport::Pages(_) => limits.max_connections.div_ceil(2),
             Transport::Plain => 0,
         };
         let (memory, upload) = (limits.max_memory_bytes, limits.max_body_bytes);
@@ -151,12 +173,14 @@ impl Open {
     async fn serve(self, stream: TcpStream) {
         let _best_effort = stream.set_nodelay(true);
         let tls = match &self.shared.transport {
-            Transport::Tls(config) => Some(Arc::clone(&config.read().unwrap_or_else(PoisonError::into_inner))),
+            Transport::Tls(config) | Transport::Pages(config) => {
+                Some(Arc::clone(&config.read().unwrap_or_else(PoisonError::into_inner)))
+            }
             Transport::Plain => None,
         };
         match tls {
             Some(tls) => self.serve_tls(stream, tls).await,
-            None => self.talk(stream, None).await,
+            None => self.talk(stream, None, Protocol::Http1).await,
         }
     }
 
@@ -179,25 +203,39 @@ impl Open {
                 Err(error) => return tracing::info!(peer = %address, error = %error, "client certificate refused"),
             },
         };
-        self.talk(stream, identity).await;
+        let protocol = match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        self.talk(stream, identity, protocol).await;
     }
 
     /// Reads one request and answers it; and more, if the caller may keep the connection.
-    async fn talk(self, stream: impl AsyncRead + AsyncWrite + Unpin, identity: Option<Identity>) {
-        let (address, limits) = (self.address, &self.shared.limits);
+    async fn talk(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        identity: Option<Identity>,
+        protocol: Protocol,
+    ) {
+        let (address, limits) = (self.address, Arc::clone(&self.shared.limits));
         let party = identity.as_ref().and_then(Party::of);
         let has_place = party.is_none_or(|party| self.connection.seat.become_known(party));
+        let is_browser = self.shared.transport.is_for_browsers();
         let patience = Patience {
             pause: limits.body_pause,
             work: limits.work_timeout,
-            slowest_bytes_per_second: party.is_none().then_some(SLOWEST_BYTES_PER_SECOND),
+            // What a browser keeps open has pauses.
+            slowest_bytes_per_second: (party.is_none() && !is_browser).then_some(SLOWEST_BYTES_PER_SECOND),
         };
-        let mut http = hyper::server::conn::http1::Builder::new();
-        http.keep_alive(party.is_some()).timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
-        http.max_buf_size(64 * 1024);
-        let service = service_fn(|request| self.answer(request, identity.clone(), has_place));
-        let stream = Watched::new(stream, self.connection.activity.clone());
-        let served = http.serve_connection(TokioIo::new(stream), service);
+        let (activity, stop) = (self.connection.activity.clone(), self.shared.stop.clone());
+        let stream = TokioIo::new(Watched::new(stream, activity.clone()));
+        let http = http(protocol, is_browser || party.is_some(), &limits);
+        let own = Arc::new(self);
+        let service = service_fn(move |request| {
+            let (own, identity) = (Arc::clone(&own), identity.clone());
+            async move { own.answer(request, identity, has_place).await }
+        });
+        let served = http.serve_connection(stream, service);
         tokio::pin!(served);
         let mut is_stopping = false;
         loop {
@@ -208,13 +246,13 @@ impl Open {
                     }
                     return;
                 }
-                () = self.connection.activity.stalled(patience) => {
+                () = activity.stalled(patience) => {
                     return tracing::info!(peer = %address, "connection took too long");
                 }
                 // One that waits for another request ends. A request that is there gets its answer, the last one.
-                () = self.shared.stop.cancelled(), if !is_stopping => {
+                () = stop.cancelled(), if !is_stopping => {
                     is_stopping = true;
-                    if self.connection.activity.has_answered() {
+                    if activity.has_answered() {
                         served.as_mut().graceful_shutdown();
                     }
                 }
@@ -232,8 +270,14 @@ impl Open {
             let words = "too many of your requests are being worked on: wait for one of them, then try again";
             return Ok(closing(Response::plain_refusal(503, words).into_hyper()));
         }
-        let (head, body) = request.into_parts();
-        let may_keep = identity.is_some() && wants_to_keep(&head.headers);
+        let (mut head, body) = request.into_parts();
+        let may_keep = self.shared.transport.is_for_browsers() || identity.is_some() && wants_to_keep(&head.headers);
+        // Only the first version of HTTP has headers for the host, and for the end of the connection.
+        let has_header_of_end = head.version < Version::HTTP_2;
+        let authority = head.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+        if let (Some(host), false) = (authority, head.headers.contains_key(HOST)) {
+            head.headers.insert(HOST, host);
+        }
         self.connection.begin_request();
         let content_type = head.headers.get(hyper::header::CONTENT_TYPE);
         let request = Request {
@@ -242,16 +286,17 @@ impl Open {
             query: head.uri.query().unwrap_or_default().to_owned(),
             content_type: content_type.and_then(|value| value.to_str().ok()).map(str::to_owned),
             headers: head.headers,
-            caller: Caller::new(self.address, identity),
+            caller: Caller::new(self.address, identity.clone()),
             body,
             limits: Arc::clone(&self.shared.limits),
+            is_known: identity.is_some(),
             is_too_slow: false,
             memory: self.shared.memory.grant(self.connection.seat.party()),
             connection: Arc::clone(&self.connection),
         };
         let response = (self.shared.handler)(request).await;
         self.connection.begin_answer();
-        let is_last = !may_keep || self.shared.stop.is_cancelled();
+        let is_last = has_header_of_end && (!may_keep || self.shared.stop.is_cancelled());
         Ok(if is_last { closing(response.into_hyper()) } else { response.into_hyper() })
     }
 }
@@ -262,5 +307,25 @@ fn closing(mut response: hyper::Response<ResponseBody>) -> hyper::Response<Respo
     response
 }
 
+/// What both sides agreed on.
+#[derive(Debug, Clone, Copy)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+fn http(protocol: Protocol, may_keep: bool, limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().keep_alive(may_keep).timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
+    http.http1().max_buf_size(64 * 1024);
+    http.http2().timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS).max_header_list_size(64 * 1024);
+    match protocol {
+        Protocol::Http1 => http.http1_only(),
+        Protocol::Http2 => http.http2_only(),
+    }
+}
+
+/// Requests of one browser at once.
+const MAX_STREAMS: u32 = 32;
 /// Of an answer to a stranger.
 const SLOWEST_BYTES_PER_SECOND: u64 = 1000;

@@ -84,6 +84,27 @@ pub fn server_config(
     Ok(Arc::new(config))
 }
 
+/// Makes the settings of a server for browsers: nobody is asked for a certificate. Both texts are PEM.
+///
+/// # Errors
+/// They cannot be used.
+pub(crate) fn pages_config(certificate_pem: &str, key_pem: &str) -> Result<Arc<ServerConfig>, TlsError> {
+    let setup = |error: &dyn std::fmt::Display| TlsError::Setup(error.to_string());
+    let own = Credentials {
+        certificate_pem: certificate_pem.to_owned(),
+        key_pem: key_pem.to_owned(),
+        authority_pem: String::new(),
+    };
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| setup(&error))?
+        .with_no_client_auth()
+        .with_single_cert(own.certificate_chain()?, own.private_key()?)
+        .map_err(|error| setup(&error))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
 /// Settings of a client that shows `credentials` (if any) and talks to whom `rule` allows.
 ///
 /// # Errors

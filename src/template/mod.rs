@@ -7,10 +7,14 @@
 //!
 //! Must not know: where a text goes, and who reads it.
 
+mod qr;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
+
+pub(crate) use qr::Qr;
 
 /// How a value is written in a syntax; `None` if the syntax has no way to say it.
 pub(crate) type Escape = fn(&str) -> Option<String>;

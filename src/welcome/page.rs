@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::api::first_boot::{FirstLogin, Welcome};
-use crate::template::{Templates, markup};
+use crate::template::{Qr, Templates, markup};
 
 /// The style of all pages.
 pub(crate) const STYLE: &str = include_str!("style.css");
@@ -46,7 +46,10 @@ pub(crate) fn welcome(facts: &Facts) -> String {
         is_director_up: bool,
         now: String,
         clock_problem: Option<&'a str>,
+        /// Where the pages are, for a phone.
+        qr: Option<Qr>,
     }
+    let pages = facts.welcome.director.as_ref().and_then(|director| director.pages.as_ref());
     let addresses: Vec<String> = facts.addresses.iter().map(ToString::to_string).collect();
     let values = Values {
         title: format!("ConPaaS on {}", facts.welcome.hostname),
@@ -56,6 +59,7 @@ pub(crate) fn welcome(facts: &Facts) -> String {
         is_director_up: facts.is_director_up,
         now: facts.now.to_rfc3339_opts(SecondsFormat::Secs, true),
         clock_problem: facts.clock_problem.as_deref(),
+        qr: pages.and_then(|pages| Qr::of(&pages.url)),
     };
     render("welcome.html", &values)
 }
@@ -97,7 +101,7 @@ fn render(name: &str, values: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::first_boot::{Login, WelcomeDirector};
+    use crate::api::first_boot::{Login, WelcomeDirector, WelcomePages};
 
     #[test]
     fn nothing_that_is_told_becomes_markup() {
@@ -113,6 +117,11 @@ mod tests {
                 user: hostile.into(),
                 authority_pem: hostile.into(),
                 fingerprint: hostile.into(),
+                pages: Some(WelcomePages {
+                    url: hostile.into(),
+                    authority_pem: hostile.into(),
+                    fingerprint: hostile.into(),
+                }),
             }),
             n_problems: 1,
         };

@@ -47,8 +47,11 @@ async fn route(web: &Web, request: &mut Request) -> Result<Response, Refusal> {
         ("GET" | "HEAD", "/") => Ok(Response::browser_page(200, page::welcome(&facts(web, welcome, &own).await))),
         ("GET" | "HEAD", "/style.css") => Ok(Response::browser_asset("text/css; charset=utf-8", page::STYLE)),
         ("GET" | "HEAD", "/ca_cert.pem") => authority(&welcome),
+        ("GET" | "HEAD", "/conpaas-pages.crt") => web_authority(&welcome),
         ("POST", "/first-login") => first_login(web, request, &welcome).await,
-        (_, "/" | "/style.css" | "/ca_cert.pem" | "/first-login") => Err((405, "That cannot be done here.")),
+        (_, "/" | "/style.css" | "/ca_cert.pem" | "/conpaas-pages.crt" | "/first-login") => {
+            Err((405, "That cannot be done here."))
+        }
         _ => Err((404, "There is no such page.")),
     }
 }
@@ -105,6 +108,14 @@ fn authority(welcome: &Welcome) -> Result<Response, Refusal> {
     let director = welcome.director.as_ref().ok_or((404, "This machine has no director."))?;
     let bytes = director.authority_pem.clone().into_bytes();
     Ok(Response::attachment("application/x-pem-file", "ca_cert.pem", bytes))
+}
+
+/// What devices install, so that their browsers trust the pages.
+fn web_authority(welcome: &Welcome) -> Result<Response, Refusal> {
+    let pages = welcome.director.as_ref().and_then(|director| director.pages.as_ref());
+    let pages = pages.ok_or((404, "This machine has no pages of a director."))?;
+    let bytes = pages.authority_pem.clone().into_bytes();
+    Ok(Response::attachment("application/x-x509-ca-cert", "conpaas-pages.crt", bytes))
 }
 
 async fn first_login(web: &Web, request: &mut Request, welcome: &Welcome) -> Result<Response, Refusal> {

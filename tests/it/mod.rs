@@ -8,6 +8,7 @@ mod director;
 mod dist;
 mod ec2;
 mod first_boot;
+mod frontend;
 mod machines;
 mod new_kind;
 mod node;

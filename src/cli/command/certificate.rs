@@ -48,6 +48,7 @@ pub(crate) async fn get(run: &Invocation, accept_new_ca: bool) -> Result<Reply, 
     let is_new = match trust {
         Trust::Authority(authority_pem) => authority_pem != credentials.authority_pem,
         Trust::FirstUse => true,
+        Trust::Frontend(_) => false,
     };
     if is_new {
         run.printer.note(&format!(

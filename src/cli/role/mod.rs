@@ -7,6 +7,7 @@
 mod director;
 mod director_user;
 mod first_boot;
+mod frontend;
 mod image;
 mod image_progress;
 mod line;
@@ -49,6 +50,7 @@ pub(crate) const ROLES: &[Role] = &[
     Role::of::<image::ImageLine>("image", "make images for containers and machines"),
     Role::of::<first_boot::FirstBootLine>("first-boot", "make an image into a machine of its own"),
     Role::of::<welcome::WebLine>("web", "serve the welcome page of a machine"),
+    Role::of::<frontend::FrontendLine>("frontend", "serve pages for browsers"),
     Role::of::<renew::RenewLine>("renew", "renew the certificates of this machine"),
 ];
 

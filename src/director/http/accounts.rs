@@ -1,18 +1,14 @@
 //! Accounts of users, and their certificates (`docs/reference/director-api.md` §3.2).
 
-use std::io::{Cursor, Write};
 use std::sync::Arc;
 
-use zip::write::SimpleFileOptions;
-
 use super::call::Call;
-use crate::api::texts;
+use crate::api::{Done, texts};
 use crate::director::account::{self, Registration};
 use crate::director::error::Failure;
 use crate::director::state::Director;
 use crate::director::views;
 use crate::model::CertificateRole;
-use crate::pki::Credentials;
 use crate::rpc::{Form, Response};
 use crate::store::director::user::User;
 
@@ -21,7 +17,7 @@ const MAX_FIELD_CHARS: usize = 256;
 /// Makes an account and its first application.
 pub(crate) async fn new_user(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let form = &call.form;
-    let debt = director.passwords.count_address(call.caller.address.ip())?;
+    let debt = director.passwords.count_address(call.visitor())?;
     account::expect_invited(&director, form.filled("invitation")).await?;
     check_fields(form)?;
     let (username, email) = (form.get("username").unwrap_or_default(), form.get("email").unwrap_or_default());
@@ -47,8 +43,19 @@ pub(crate) async fn get_certificates(director: Arc<Director>, call: Call) -> Res
         return Err(Failure::application(texts::AUTHENTICATION_FAILED));
     };
     let credentials = account::certify(&director, &found)?;
-    let zip = zipped(&credentials).map_err(|error| Failure::Internal(format!("cannot make certs.zip: {error}")))?;
+    let zip = credentials.to_zip().map_err(|error| Failure::Internal(format!("cannot make certs.zip: {error}")))?;
     Ok(Response::attachment("application/zip", "certs.zip", zip))
+}
+
+/// Changes the password of the caller. His certificate is not enough: who finds it must not take the account over.
+pub(crate) async fn change_password(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let new = call.form.get("new_password").unwrap_or_default();
+    if new.chars().count() > MAX_FIELD_CHARS {
+        return Err(Failure::Application(format!("Field 'new_password' is longer than {MAX_FIELD_CHARS} characters")));
+    }
+    let old = call.form.get("password").unwrap_or_default();
+    account::change_password(&director, call.user(), (old, new), call.caller.address.ip()).await?;
+    Ok(Response::json_line(&Done {}))
 }
 
 /// Finds who is logging in. An external id alone proves nothing: it is
@@ -57,7 +64,7 @@ async fn authenticate(director: &Director, call: &Call) -> Result<Option<User>, 
     // A name is what was registered, blanks and all.
     if let Some(username) = call.form.get("username").filter(|name| !name.trim().is_empty()) {
         let password = call.form.get("password").unwrap_or_default();
-        let found = account::by_password(director, username, password, call.caller.address.ip()).await?;
+        let found = account::by_password(director, username, password, call.visitor()).await?;
         if found.is_some() {
             return Ok(found);
         }
@@ -125,22 +132,6 @@ fn requested_credit(text: Option<&str>, max: i64) -> Result<i64, Failure> {
     Ok(credit)
 }
 
-fn zipped(credentials: &Credentials) -> Result<Vec<u8>, zip::result::ZipError> {
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let stored =
-        SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored).unix_permissions(0o600);
-    let [certificate, key, authority] = Credentials::FILES;
-    for (name, text) in [
-        (authority, &credentials.authority_pem),
-        (key, &credentials.key_pem),
-        (certificate, &credentials.certificate_pem),
-    ] {
-        writer.start_file(name, stored)?;
-        writer.write_all(text.as_bytes())?;
-    }
-    Ok(writer.finish()?.into_inner())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,20 +149,6 @@ mod tests {
         for (text, wanted) in table {
             let found = requested_credit(text, 50).map_err(|failure| failure.to_string());
             assert_eq!(found, wanted.map_err(str::to_owned), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn the_zip_file_has_the_authority_the_key_and_the_certificate() {
-        let credentials = Credentials { certificate_pem: "C".into(), key_pem: "K".into(), authority_pem: "A".into() };
-        let mut archive = zip::ZipArchive::new(Cursor::new(zipped(&credentials).unwrap())).unwrap();
-        for (index, (name, text)) in [("ca_cert.pem", "A"), ("key.pem", "K"), ("cert.pem", "C")].iter().enumerate() {
-            let mut file = archive.by_index(index).unwrap();
-            assert_eq!(
-                (file.name().unwrap().as_ref(), file.unix_mode().map(|mode| mode & 0o777)),
-                (*name, Some(0o600))
-            );
-            assert_eq!(std::io::read_to_string(&mut file).unwrap(), *text);
         }
     }
 }

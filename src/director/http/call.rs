@@ -2,9 +2,10 @@
 //!
 //! Must not know: the routes, and what they do.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::api::{WAIT_FOR, texts, wait_for};
+use crate::api::{VISITOR, WAIT_FOR, texts, wait_for};
 use crate::director::account;
 use crate::director::asker::Asker;
 use crate::director::error::Failure;
@@ -41,6 +42,14 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Returns the address of the person who asks. Only a web frontend is believed about a visitor of its own.
+    pub(crate) fn visitor(&self) -> IpAddr {
+        let own = self.caller.address.ip();
+        let is_frontend = self.caller.identity.as_ref().is_some_and(|id| id.role == CertificateRole::WebFrontend);
+        let told = self.form.get(VISITOR).filter(|_| is_frontend);
+        told.and_then(|text| text.parse().ok()).unwrap_or(own)
+    }
+
     /// Returns the user who asks, or whose application asks.
     pub(crate) fn user(&self) -> UserId {
         self.admitted.user.expect("routes for anyone do not ask who calls")
@@ -177,10 +186,10 @@ mod tests {
 
     #[test]
     fn every_role_opens_its_own_routes_and_no_others() {
-        use CertificateRole::{Agent, Frontend, Manager, User};
+        use CertificateRole::{Agent, Frontend, Manager, User, WebFrontend};
         let table = [
-            (Access::Anyone, &[Frontend, User, Manager, Agent][..]),
-            (Access::Token, &[Frontend, User, Manager, Agent]),
+            (Access::Anyone, &[Frontend, User, Manager, Agent, WebFrontend][..]),
+            (Access::Token, &[Frontend, User, Manager, Agent, WebFrontend]),
             (Access::User, &[User]),
             (Access::Manager, &[Manager]),
             (Access::OutdatedNode, &[Manager, Agent]),

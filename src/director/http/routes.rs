@@ -13,7 +13,7 @@ use super::{
 };
 use crate::director::error::Failure;
 use crate::director::state::Director;
-use crate::rpc::{Form, FormBounds, Request, Response};
+use crate::rpc::{Form, FormBounds, Request, Response, path_arguments};
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send>>;
 type Handler = fn(Arc<Director>, Call) -> Answer;
@@ -65,6 +65,7 @@ const ROUTES: &[Route] = &[
     route(ANY, "/getcerts", Access::Anyone, |d, c| Box::pin(accounts::get_certificates(d, c))),
     route(GET, "/user_config", Access::User, |d, c| Box::pin(user_info::user_config(d, c))),
     route(GET, "/user_credit", Access::User, |d, c| Box::pin(user_info::user_credit(d, c))),
+    route(POST, "/change_password", Access::User, |d, c| Box::pin(accounts::change_password(d, c))),
     route(POST, "/createapp", Access::User, |d, c| Box::pin(applications::create(d, c))),
     route(POST, "/startapp/<int>", Access::User, |d, c| Box::pin(applications::start(d, c))),
     route(POST, "/startapp/<int>/<text>", Access::User, |d, c| Box::pin(applications::start(d, c))),
@@ -121,7 +122,7 @@ pub(crate) async fn answer(director: Arc<Director>, mut request: Request) -> Res
 async fn dispatch(director: Arc<Director>, request: &mut Request) -> Result<Response, Failure> {
     let matching: Vec<(&Route, Vec<String>)> = ROUTES
         .iter()
-        .filter_map(|route| arguments(route.pattern, &request.path).map(|arguments| (route, arguments)))
+        .filter_map(|route| path_arguments(route.pattern, &request.path).map(|arguments| (route, arguments)))
         .collect();
     if matching.is_empty() {
         return Err(Failure::NotFound(NO_SUCH_PATH.into()));
@@ -140,41 +141,9 @@ async fn dispatch(director: Arc<Director>, request: &mut Request) -> Result<Resp
     (route.handler)(director, Call { form, caller, arguments, admitted }).await
 }
 
-/// Returns the variable parts of `path`, if it fits `pattern`.
-fn arguments(pattern: &str, path: &str) -> Option<Vec<String>> {
-    let mut arguments = Vec::new();
-    let mut parts = path.split('/');
-    for wanted in pattern.split('/') {
-        let part = parts.next()?;
-        match wanted {
-            "<int>" if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) => {
-                arguments.push(part.to_owned());
-            }
-            "<text>" if !part.is_empty() => arguments.push(decoded(part)?),
-            "<int>" | "<text>" => return None,
-            fixed if fixed == part => {}
-            _ => return None,
-        }
-    }
-    parts.next().is_none().then_some(arguments)
-}
-
-fn decoded(part: &str) -> Option<String> {
-    percent_encoding::percent_decode_str(part).decode_utf8().ok().map(std::borrow::Cow::into_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_fit_patterns_whole() {
-        assert_eq!(arguments("/startapp/<int>", "/startapp/12"), Some(vec!["12".to_owned()]));
-        assert_eq!(arguments("/add/<text>", "/add/a%20b"), Some(vec!["a b".to_owned()]));
-        for path in ["/startapp/abc", "/startapp/", "/startapp/1/", "/startapp/-1", "/startapp", "/startapp/1/x/y"] {
-            assert_eq!(arguments("/startapp/<int>", path), None, "{path}");
-        }
-    }
 
     #[test]
     fn only_the_listed_routes_are_open_to_anyone() {

@@ -46,6 +46,7 @@ const TAKEN: &[&str] = &[
     "messagebus",
     "avahi",
     "conpaas-web",
+    "conpaas-frontend",
     "sudo",
     "adm",
     "users",

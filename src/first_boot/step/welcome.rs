@@ -3,7 +3,7 @@
 use super::director;
 use super::machine::Machine;
 use super::outcome::{Outcome, done};
-use crate::api::first_boot::{FIRST_BOOT_DIR, WELCOME_FILE, Welcome, WelcomeDirector};
+use crate::api::first_boot::{FIRST_BOOT_DIR, WELCOME_FILE, Welcome, WelcomeDirector, WelcomePages};
 use crate::first_boot::error::FirstBootError;
 use crate::first_boot::settings::MachineRole;
 use crate::pki::fingerprint;
@@ -12,6 +12,7 @@ use crate::sys::file;
 /// Read by scripts of the machine: a shell's variables, all of them plain words.
 const FACTS: &str = "/etc/conpaas/board.conf";
 const AUTHORITY: &str = "/etc/cpsdirector/certs/ca_cert.pem";
+const WEB_AUTHORITY: &str = "/etc/cpsdirector/certs/web_ca_cert.pem";
 
 pub(crate) fn ensure(machine: &Machine, n_problems: usize) -> Result<Outcome, FirstBootError> {
     let (place, settings) = (&machine.place, &machine.settings);
@@ -45,5 +46,14 @@ pub(crate) fn ensure(machine: &Machine, n_problems: usize) -> Result<Outcome, Fi
 fn director_facts(machine: &Machine) -> Result<WelcomeDirector, FirstBootError> {
     let authority_pem = file::read_text(&machine.place.path(AUTHORITY))?;
     let user = machine.settings.user.name.clone();
-    Ok(WelcomeDirector { url: director::url(machine), user, fingerprint: fingerprint(&authority_pem)?, authority_pem })
+    let pages = pages_facts(machine)?;
+    let url = director::url(machine);
+    Ok(WelcomeDirector { url, user, fingerprint: fingerprint(&authority_pem)?, authority_pem, pages })
+}
+
+/// A director that was made by an older program has no web authority until its next start.
+fn pages_facts(machine: &Machine) -> Result<Option<WelcomePages>, FirstBootError> {
+    let Ok(authority_pem) = file::read_text(&machine.place.path(WEB_AUTHORITY)) else { return Ok(None) };
+    let url = format!("https://{}/", machine.local_name());
+    Ok(Some(WelcomePages { url, fingerprint: fingerprint(&authority_pem)?, authority_pem }))
 }

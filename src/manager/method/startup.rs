@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::parameters::take_service;
 use crate::api::manager::StartupScript;
+use crate::api::texts;
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::service::{Call, MethodError, Reply};
@@ -38,7 +39,7 @@ pub(crate) async fn get_startup_script(manager: Arc<Manager>, mut call: Call) ->
     let path = manager.config.base.rooted(path(&manager, row.sid));
     match sys::blocking(move || file::read_text(&path)).await {
         Ok(text) => Ok(Reply::of(&text)),
-        Err(_) => Err(MethodError::refused("No startup script")),
+        Err(_) => Err(MethodError::refused(texts::NO_STARTUP_SCRIPT)),
     }
 }
 

@@ -104,6 +104,11 @@ impl Grant {
         Ok(())
     }
 
+    /// Returns an empty part of the same budget for another party.
+    pub(in crate::rpc) fn of(&self, party: Party) -> Grant {
+        self.budget.grant(party)
+    }
+
     /// Returns all of it, and leaves nothing.
     pub(in crate::rpc) fn split(&mut self) -> Grant {
         Grant { budget: Arc::clone(&self.budget), party: self.party, n_bytes: std::mem::take(&mut self.n_bytes) }

@@ -9,8 +9,10 @@ use crate::pki::Identity;
 pub(in crate::rpc) enum Party {
     /// Nobody knows who; where he comes from.
     Stranger(Origin),
-    /// The director, or a web frontend with its certificate.
+    /// The director, or a frontend of ConPaaS 2.0 with its certificate.
     Director,
+    /// A web frontend, with all who log in by it.
+    WebFrontend,
     /// A user with all his managers and agents.
     User(UserId),
 }
@@ -20,6 +22,7 @@ impl Party {
     pub(in crate::rpc) fn of(identity: &Identity) -> Option<Self> {
         match identity.role {
             CertificateRole::Frontend => Some(Party::Director),
+            CertificateRole::WebFrontend => Some(Party::WebFrontend),
             CertificateRole::User | CertificateRole::Manager | CertificateRole::Agent => {
                 identity.uid().map(Party::User)
             }

@@ -166,12 +166,19 @@ impl Seat {
     /// Takes a place among the known ones instead. Returns whether there is one; if not, it stays a stranger's.
     pub(in crate::rpc) fn become_known(&self, party: Party) -> bool {
         let mut own = self.party.lock().unwrap_or_else(PoisonError::into_inner);
+        if *own == party {
+            return true;
+        }
         self.seats.with(|state| {
             let n_own = state.known.held.get(&party).map_or(0, BTreeMap::len);
             let has_room = (n_own < self.seats.max_of_one() || state.known.evict_of(party))
                 && (state.known.len() < self.seats.max_known || state.known.evict(|_| 0));
             // A stranger whose place was taken meanwhile is about to end.
-            let Some(held) = has_room.then(|| state.strangers.remove(*own, self.id)).flatten() else { return false };
+            if !has_room {
+                return false;
+            }
+            let held = state.strangers.remove(*own, self.id).or_else(|| state.known.remove(*own, self.id));
+            let Some(held) = held else { return false };
             state.known.add(party, self.id, held);
             *own = party;
             true

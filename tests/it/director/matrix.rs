@@ -54,13 +54,15 @@ async fn every_route_admits_its_own_sort_of_caller_and_no_other() {
     let outdated = world.certificate(&Subject::manager(ALICE, ApplicationId(1)), Lifetime(Duration::ZERO));
     let outdated_agent = world.certificate(&Subject::agent(ALICE, ApplicationId(2)), Lifetime(Duration::ZERO));
     world.await_outdated(&outdated_agent);
-    let callers: [(&str, Option<&Credentials>); 11] = [
+    let frontend = issue(Subject::web_frontend());
+    let callers: [(&str, Option<&Credentials>); 12] = [
         ("nobody", None),
         ("outdated manager", Some(&outdated)),
         ("outdated agent of another's application", Some(&outdated_agent)),
         ("user", Some(&user)),
         ("unknown user", Some(&unknown_user)),
         ("director", Some(&director)),
+        ("web frontend", Some(&frontend)),
         ("manager", Some(&manager)),
         ("manager of another's application", Some(&manager_of_other)),
         ("manager of no application", Some(&manager_of_none)),
@@ -79,7 +81,7 @@ async fn every_route_admits_its_own_sort_of_caller_and_no_other() {
             let wanted = match (access, *name) {
                 (Access::Anyone, _) if pattern == "/login" => Verdict::False,
                 (Access::Anyone | Access::Token, _) => Verdict::Admitted,
-                (_, "nobody" | "director") => Verdict::NoCertificate,
+                (_, "nobody" | "director" | "web frontend") => Verdict::NoCertificate,
                 (Access::OutdatedNode, "outdated manager") => Verdict::Admitted,
                 (Access::OutdatedNode, "outdated agent of another's application") => Verdict::False,
                 (_, "outdated manager" | "outdated agent of another's application") => Verdict::NoCertificate,

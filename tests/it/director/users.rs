@@ -4,7 +4,7 @@ use std::process::Output;
 
 use crate::support::director::World;
 use crate::support::wait::eventually;
-use conpaas::pki::Credentials;
+use conpaas::pki::{Credentials, Lifetime, Subject};
 
 const PASSWORDS: &str = "new-secret\nnew-secret\n";
 
@@ -65,7 +65,6 @@ async fn an_operator_changes_passwords_and_names_and_removes_users() {
 }
 
 fn user_certificate(world: &World, uid: i64, name: &str) -> Credentials {
-    use conpaas::pki::{Lifetime, Subject};
     let subject = Subject::user(conpaas::model::UserId(uid), name, &format!("{name}@example.org"));
     world.certificate(&subject, Lifetime::USER)
 }
@@ -91,4 +90,40 @@ async fn registration_is_open_closed_or_by_invitation() {
     assert_eq!(register(&world, Some("spring-7")).await.json()["username"], "eve");
     let world = World::start();
     assert_eq!(register(&world, None).await.json()["username"], "eve", "only this machine reaches it");
+}
+
+#[tokio::test]
+async fn tries_count_for_the_visitor_whom_a_web_frontend_names_and_for_nobody_whom_others_name() {
+    let limits = [("director.LOGIN_ATTEMPTS_PER_MINUTE", "1"), ("director.LOGIN_BURST", "2")];
+    let world = World::start_with(&limits, &[]);
+    world.add_user("alice");
+    let frontend = world.certificate(&Subject::web_frontend(), Lifetime::USER);
+    let user = user_certificate(&world, 1, "alice");
+    let guess = async |who, visitor: &str| {
+        let fields = [("username", "alice"), ("password", "guess"), ("visitor_address", visitor)];
+        world.post(Some(who), "/getcerts", &fields).await.status
+    };
+    for visitor in ["10.0.0.1", "10.0.0.2", "2001:db8::1"] {
+        let statuses =
+            [guess(&frontend, visitor).await, guess(&frontend, visitor).await, guess(&frontend, visitor).await];
+        assert_eq!(statuses, [200, 200, 429], "{visitor}");
+    }
+    let statuses = [guess(&user, "10.1.0.1").await, guess(&user, "10.1.0.2").await, guess(&user, "10.1.0.3").await];
+    assert_eq!(statuses, [200, 200, 429], "only a frontend is believed");
+}
+
+#[tokio::test]
+async fn a_user_changes_the_password_by_the_old_one() {
+    let world = World::start();
+    world.add_user("alice");
+    let user = user_certificate(&world, 1, "alice");
+    let change =
+        async |old, new| world.post(Some(&user), "/change_password", &[("password", old), ("new_password", new)]).await;
+    assert_eq!(change("guess", "new").await.error(), "User authentication failed");
+    assert_eq!(change("alice-secret", "").await.error(), "Missing required field: 'new_password'");
+    assert_eq!(change("alice-secret", "new").await.text, "{}");
+    let login =
+        async |password| world.post(None, "/login", &[("username", "alice"), ("password", password)]).await.text;
+    assert_eq!(login("alice-secret").await, "false");
+    assert!(login("new").await.contains("alice@example.org"));
 }

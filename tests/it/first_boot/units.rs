@@ -61,7 +61,7 @@ fn the_page_may_read_no_secret_and_only_it_may_ask_for_one() {
 
 #[test]
 fn every_unit_is_confined_and_runs_this_program() {
-    for unit in ["first-boot", "console", "first-login@", "web"] {
+    for unit in ["first-boot", "console", "first-login@", "web", "frontend"] {
         let unit = format!("systemd/conpaas-{unit}.service");
         for (key, value) in [
             ("NoNewPrivileges", "yes"),

@@ -226,4 +226,9 @@ fn a_director_is_named_with_its_authority_and_whether_it_is_up() {
     }
     let certificate = page.get("/ca_cert.pem");
     assert!(certificate.ends_with(&authority) && certificate.contains("attachment"), "{certificate}");
+    let authority = page.board.read("etc/cpsdirector/certs/web_ca_cert.pem");
+    let fingerprint = conpaas::pki::fingerprint(&authority).unwrap();
+    assert!(answer.contains("https://attic.local/") && answer.contains(&fingerprint), "{answer}");
+    let certificate = page.get("/conpaas-pages.crt");
+    assert!(certificate.ends_with(&authority) && certificate.contains("x509-ca-cert"), "{certificate}");
 }

@@ -1,0 +1,90 @@
+//! Forms and buttons. Each is a plain form, which works without the script.
+
+use maud::{Markup, html};
+
+/// What a field is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::frontend) struct Field<'a> {
+    pub(in crate::frontend) name: &'a str,
+    pub(in crate::frontend) label: &'a str,
+    /// The type of the input, such as `password`.
+    pub(in crate::frontend) kind: &'a str,
+    pub(in crate::frontend) value: &'a str,
+    /// The browser's word for what is filled in by itself; empty for nothing.
+    pub(in crate::frontend) fills: &'a str,
+    pub(in crate::frontend) is_required: bool,
+}
+
+impl<'a> Field<'a> {
+    /// A text that must be given.
+    pub(in crate::frontend) fn text(name: &'a str, label: &'a str) -> Self {
+        Field { name, label, kind: "text", value: "", fills: "", is_required: true }
+    }
+
+    /// A password that must be given.
+    pub(in crate::frontend) fn password(name: &'a str, label: &'a str, fills: &'a str) -> Self {
+        Field { kind: "password", fills, ..Field::text(name, label) }
+    }
+
+    /// The same, which the browser may fill in.
+    pub(in crate::frontend) fn with_fill(self, fills: &'a str) -> Self {
+        Field { fills, ..self }
+    }
+
+    /// Shows it.
+    pub(in crate::frontend) fn show(self) -> Markup {
+        let id = format!("field-{}", self.name);
+        html! {
+            div {
+                label for=(id) { (self.label) }
+                input id=(id) name=(self.name) type=(self.kind) value=(self.value)
+                    autocomplete=[Some(self.fills).filter(|fills| !fills.is_empty())] required[self.is_required];
+            }
+        }
+    }
+}
+
+/// A button that does something at once.
+pub(in crate::frontend) fn post(action: &str, word: &str, class: &str) -> Markup {
+    html! { form method="post" action=(action) { button class=(class) { (word) } } }
+}
+
+/// A button that does something at once with one value.
+pub(in crate::frontend) fn post_value(action: &str, name: &str, value: &str, word: &str, class: &str) -> Markup {
+    html! {
+        form method="post" action=(action) {
+            input type="hidden" name=(name) value=(value);
+            button class=(class) { (word) }
+        }
+    }
+}
+
+/// A text to be copied.
+pub(in crate::frontend) fn copy(text: &str, word: &str) -> Markup {
+    html! {
+        div.copy { code tabindex="0" { (text) } button.quiet.tiny type="button" data-copy="" hidden { (word) } }
+    }
+}
+
+/// A place to drop a file, or to choose one. `extra` stands above its button.
+pub(in crate::frontend) fn upload(
+    action: &str,
+    name: &str,
+    label: &str,
+    word: &str,
+    hint: &str,
+    extra: &Markup,
+) -> Markup {
+    let id = format!("file-{name}");
+    html! {
+        form.stack.drop method="post" action=(action) enctype="multipart/form-data" data-upload=(name) {
+            label for=(id) { (label) }
+            input id=(id) name=(name) type="file" required;
+            @if !hint.is_empty() { p.hint { (hint) } }
+            (extra)
+            progress hidden max="1" value="0" aria-label=(label) {}
+            output.small {}
+            button.primary { (word) }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Small parts of pages: icons, states, forms, tables. Pure.
+
+pub(super) mod form;
+pub(super) mod icon;
+pub(super) mod state;
+pub(super) mod table;
+pub(super) mod time;

@@ -1,0 +1,6 @@
+//! The web frontend through its own door: real TLS, a real director, nodes as processes, browsers without a script.
+
+mod gate;
+mod hostile;
+mod journey;
+mod routes;

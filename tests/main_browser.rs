@@ -1,0 +1,12 @@
+//! The pages in a real browser: Debian's Chromium. `make test-browser` runs it where no way leads out.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod browser;
+/// What test binaries share.
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod support {
+    pub(crate) mod director;
+    pub(crate) mod frontend;
+    pub(crate) mod wait;
+}
