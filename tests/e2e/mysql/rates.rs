@@ -73,31 +73,7 @@ fn how_fast_a_database_is() {
         let (_, balancer) = cluster.nodes("glb").await.remove(0);
         slap.tell("three nodes with TLS, through one", &ip, 3306, PASSWORD);
         slap.tell("three nodes with TLS, through glb", &balancer, 3306, PASSWORD);
-        talk_without_tls(&cluster).await;
-        slap.tell("three nodes without TLS, through one", &ip, 3306, PASSWORD);
-        // A service of an older program stays so until somebody says otherwise.
-        let began = Instant::now();
-        cluster.house.try_call(RpcCall::post(1, "encrypt")).await.unwrap();
-        cluster.rests_in("RUNNING").await;
-        cluster.serve(3).await;
-        say("three nodes begin to talk by TLS", &format!("{:.1} s", began.elapsed().as_secs_f32()));
-        assert!(cluster.house.try_call(RpcCall::post(1, "encrypt")).await.unwrap_err().contains("already"));
     });
-}
-
-/// As a service of an older program: its settings say nothing of TLS, and its nodes start anew.
-async fn talk_without_tls(cluster: &Cluster) {
-    let script = "import sqlite3, sys\n\
-                  db = sqlite3.connect(sys.argv[1], timeout=20)\n\
-                  db.execute(\"UPDATE service SET settings = replace(settings, '\\\"tls\\\":true', '\\\"tls\\\":false')\")\n\
-                  db.commit()";
-    let database = format!("/proc/{}/root/var/cache/cpsmanager/manager.db", world::init_pid(&cluster.manager));
-    let outcome = Command::new("python3").args(["-c", script, &database]).status().expect("the machine has Python");
-    assert!(outcome.success());
-    // A change brings all nodes to what is kept.
-    cluster.house.try_call(RpcCall::post(1, "schedule_backup").param("every", "never")).await.unwrap();
-    cluster.rests_in("RUNNING").await;
-    cluster.serve(3).await;
 }
 
 /// Clients that send statements as fast as they are answered.

@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::node::MysqlAgent;
 use super::sql;
-use super::tls::place_certificate;
+use super::tls::{TlsFiles, place_certificate};
 use crate::service::error::MethodError;
-use crate::sys;
+use crate::sys::{self, file};
 
 /// Looking costs nothing, and a certificate is renewed long before its end.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -17,13 +17,14 @@ const RELOAD: &str = "FLUSH SSL; SET GLOBAL wsrep_provider_options = 'socket.ssl
 
 /// Has the database use the certificate of the node also after that was renewed, until `stop`.
 pub(super) async fn keep_renewed(agent: Arc<MysqlAgent>, stop: CancellationToken) {
-    let (mut is_due, mut said) = (false, String::new());
+    // What the database was told of last; whoever placed it.
+    let (mut told, mut said) = (Vec::new(), String::new());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PAUSE) => {}
         }
-        let problem = match look(&agent, &mut is_due).await {
+        let problem = match look(&agent, &mut told).await {
             Ok(()) => String::new(),
             Err(error) => error.to_string(),
         };
@@ -34,20 +35,25 @@ pub(super) async fn keep_renewed(agent: Arc<MysqlAgent>, stop: CancellationToken
     }
 }
 
-async fn look(agent: &Arc<MysqlAgent>, is_due: &mut bool) -> Result<(), MethodError> {
+async fn look(agent: &Arc<MysqlAgent>, told: &mut Vec<u8>) -> Result<(), MethodError> {
     let wanted = agent.keeper.wanted().await?;
-    if !wanted.uses_tls() {
+    // A server that starts reads the certificate by itself.
+    if !wanted.uses_tls() || (wanted.member.is_some() && !agent.observer.is_serving(&agent.place).await) {
         return Ok(());
     }
     let owner = Arc::clone(agent);
-    *is_due |= sys::blocking(move || place_certificate(&owner.place)).await?;
-    if !*is_due {
+    let placed = sys::blocking(move || {
+        place_certificate(&owner.place)?;
+        Ok::<_, MethodError>(file::read(&TlsFiles::of(&owner.place).node)?)
+    });
+    let placed = placed.await?;
+    if placed == *told {
         return Ok(());
     }
     if wanted.member.is_some() {
         sql::run(&agent.place.socket(), RELOAD, sql::LIMIT).await.map_err(MethodError::refused)?;
     }
-    *is_due = false;
+    *told = placed;
     // A member without data has to start again for that.
     agent.keeper.again();
     tracing::info!(target: "conpaas.core.agent", "The database uses the node's new certificate");
