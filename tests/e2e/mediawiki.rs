@@ -27,18 +27,6 @@ rm -rf ../unpacked ../*.deb
 mv ../wiki \"$1\"
 rmdir \"$1.new\"
 ";
-/// Logs in as the administrator, and writes a page through the API.
-const EDIT: &str = "
-import json, sys, urllib.parse, urllib.request
-url, password, title, text = sys.argv[1:]
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor())
-def ask(**fields):
-    return json.load(opener.open(url + 'api.php', urllib.parse.urlencode({**fields, 'format': 'json'}).encode(), timeout=120))
-def token(kind):
-    return ask(action='query', meta='tokens', type=kind)['query']['tokens'][kind + 'token']
-print(ask(action='login', lgname='Admin', lgpassword=password, lgtoken=token('login'))['login']['result'])
-print(ask(action='edit', title=title, text=text, token=token('csrf'))['edit']['result'])
-";
 /// Prints the status of a page, and what it says.
 const READ: &str = "
 import sys, urllib.request
@@ -55,10 +43,10 @@ $wgArticlePath = '/wiki/$1';
 const PASSWORD: &str = "a-long-secret-7";
 
 #[test]
-fn a_wiki_is_installed_read_and_written() {
+fn a_wiki_is_installed_and_read() {
     let image = world::engines_base();
     let wiki = debians_wiki();
-    world::inside("e2e::mediawiki::a_wiki_is_installed_read_and_written", |state| async move {
+    world::inside("e2e::mediawiki::a_wiki_is_installed_and_read", |state| async move {
         let (_, nutshell) = world::nutshell(&state, &state, &image);
         nutshell.succeed("up", &[]);
         let site = Site { nutshell: &nutshell, directory: &state };
@@ -74,11 +62,6 @@ fn a_wiki_is_installed_read_and_written() {
         let page = read("wiki/Main_Page");
         assert!(page.starts_with("200 ") && page.contains("MediaWiki has been installed."), "{page}");
         assert!(read("load.php?lang=en&modules=mediawiki.page.ready&skin=vector").starts_with("200 "));
-        let text = "Pi clusters are ''small''.";
-        let edited = nutshell.type_command(&["python3", "-c", EDIT, &url, PASSWORD, "Cluster", text]);
-        assert_eq!(edited.trim(), "Success\nSuccess");
-        let page = read("wiki/Cluster");
-        assert!(page.starts_with("200 ") && page.contains("Pi clusters are <i>small</i>."), "{page}");
     });
 }
 
