@@ -22,9 +22,8 @@ const WEB_ERROR: LogFile = LogFile {
     description: "Nginx web error",
     path: "/var/cache/cpsagent/nginx-static-error.log",
 };
-/// What a script does that takes longer than five seconds.
-const PHP_SLOW: LogFile =
-    LogFile { filename: "fpm-slow.log", description: "PHP slow requests", path: "/var/cache/cpsagent/fpm-slow.log" };
+const PHP_ACCESS: LogFile =
+    LogFile { filename: "fpm-access.log", description: "PHP access", path: "/var/cache/cpsagent/fpm-access.log" };
 const PHP_ERROR: LogFile =
     LogFile { filename: "fpm-error.log", description: "PHP error", path: "/var/cache/cpsagent/fpm-error.log" };
 
@@ -38,15 +37,15 @@ const TOMCAT_OUTPUT: LogFile =
 
 /// All logs that a node of a web service may write.
 pub(super) const ALL: &[LogFile] =
-    &[PROXY_ACCESS, PROXY_ERROR, WEB_ACCESS, WEB_ERROR, PHP_ERROR, PHP_SLOW, TOMCAT_ACCESS, TOMCAT_OUTPUT];
+    &[PROXY_ACCESS, PROXY_ERROR, WEB_ACCESS, WEB_ERROR, PHP_ACCESS, PHP_ERROR, TOMCAT_ACCESS, TOMCAT_OUTPUT];
 
 /// Returns the logs of a node of a php service by its recorded role, such as `proxybackendweb`.
 #[must_use]
 pub(crate) fn php_logs(role: &str) -> &'static [LogFile] {
     match role {
-        "proxybackendweb" => &[PROXY_ACCESS, PROXY_ERROR, WEB_ACCESS, WEB_ERROR, PHP_ERROR, PHP_SLOW],
-        "proxybackend" => &[PROXY_ACCESS, PROXY_ERROR, PHP_ERROR, PHP_SLOW],
-        "backend" => &[PHP_ERROR, PHP_SLOW],
+        "proxybackendweb" => &[PROXY_ACCESS, PROXY_ERROR, WEB_ACCESS, WEB_ERROR, PHP_ACCESS, PHP_ERROR],
+        "proxybackend" => &[PROXY_ACCESS, PROXY_ERROR, PHP_ACCESS, PHP_ERROR],
+        "backend" => &[PHP_ACCESS, PHP_ERROR],
         _ => without_backend(role),
     }
 }

@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// Logs by the program that opens them again on `SIGUSR1`.
 const LOGS: [(&str, &[&str]); 2] = [
     (NGINX, &["nginx-proxy-access.log", "nginx-proxy-error.log", "nginx-static-access.log", "nginx-static-error.log"]),
-    (PHP_FPM, &["fpm-error.log", "fpm-slow.log"]),
+    (PHP_FPM, &["fpm-access.log", "fpm-error.log", "fpm-slow.log"]),
 ];
 
 /// Puts large logs in `directory` aside. Blocking.
