@@ -246,13 +246,15 @@ install: ## the program, its other names, units, manual, completion, documents (
 	rm -r $(DESTDIR)$(SHAREDIR)/images/nutshell-openstack # belongs to `make nutshell CLOUD=openstack` alone
 	install -m 0644 config/conpaas.txt config/chrony.conf $(DESTDIR)$(SHAREDIR)
 	install -m 0755 config/firstrun.sh $(DESTDIR)$(SHAREDIR)
-	install -d -m 0755 $(DESTDIR)$(DOCDIR)/{config,docs,examples/hello-web}
+	install -d -m 0755 $(DESTDIR)$(DOCDIR)/{config,docs,examples/{hello-web,mediawiki,wordpress}}
 	install -m 0644 LICENSE $(DESTDIR)$(DOCDIR)
 	# The source is not on the machine: its names stay, without a way to it.
 	sed 's#\[\(src/[^]]*\)\](src/[^)]*)#\1 of the source#' README.md > $(DESTDIR)$(DOCDIR)/README.md
 	cp -r --preserve=mode docs/. $(DESTDIR)$(DOCDIR)/docs
 	install -m 0644 config/director.cfg config/cps-tools.conf config/conpaas.txt config/chrony.conf $(DESTDIR)$(DOCDIR)/config
-	cp -p examples/hello-web/* $(DESTDIR)$(DOCDIR)/examples/hello-web
+	# Not what people fetched into them.
+	for example in hello-web mediawiki wordpress; do \
+		find examples/$$example -type f ! -name '*.tar' -exec cp -p -t $(DESTDIR)$(DOCDIR)/examples/$$example {} +; done
 
 .PHONY: clean
 clean: ## remove what was built here (not images, not the nutshell)

@@ -49,12 +49,12 @@ pub(crate) fn renew(director_cfg: &Path, authority: RenewAuthority) -> Vec<Findi
         Err(reason) => vec![Finding::bad(reason, "run 'conpaas director init --hostname <name>'")],
         Ok(loaded) => {
             let mut findings = vec![own(&loaded, &config.cert_dir, clock.unix_seconds())];
-            findings.extend(of_frontend(&config, &loaded, clock.unix_seconds()));
             if authority == RenewAuthority::Yes {
                 let remedy = "restart the director; users fetch it by 'conpaas user get_certificate'";
                 findings.push(Finding::warning("renewed the authority's certificate", remedy));
             }
             findings.push(authority_end(&loaded, clock.unix_seconds()));
+            findings.extend(of_frontend(&config, &loaded, clock.unix_seconds()));
             findings
         }
     }
