@@ -1,6 +1,7 @@
 //! How the member of this node stands: what its server says, or what is known of one that does not answer.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ pub(super) struct Observer {
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
+    server: Option<Server>,
     stage: Stage,
     position: Option<Position>,
     /// Since when it has not served.
@@ -73,7 +75,10 @@ impl Observer {
 
     async fn look(&self, place: &Place) -> Seen {
         let mut last = self.last.lock().await;
-        if let Some((_, seen)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
+        let server = Server::of(place).await;
+        // A server that was just started is not what the one before it was.
+        let is_fresh = |at: &Instant, seen: &Seen| at.elapsed() < FRESH && seen.server == server;
+        if let Some((_, seen)) = last.as_ref().filter(|(at, seen)| is_fresh(at, seen)) {
             return seen.clone();
         }
         let (stage, position) = match sql::run(&place.socket(), STATUS, ANSWER_LIMIT).await {
@@ -82,9 +87,25 @@ impl Observer {
         };
         let before = last.as_ref().and_then(|(_, seen)| seen.waits_since);
         let waits_since = (!stage.is_serving()).then(|| before.unwrap_or_else(Instant::now));
-        let seen = Seen { stage, position, waits_since };
+        let seen = Seen { server, stage, position, waits_since };
         *last = Some((Instant::now(), seen.clone()));
         seen
+    }
+}
+
+/// One server, known by its socket: each makes another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Server {
+    inode: u64,
+    made: (i64, i64),
+}
+
+impl Server {
+    /// Returns the server that has the place's socket; `None` if there is no such file.
+    async fn of(place: &Place) -> Option<Server> {
+        let socket = place.socket();
+        let file = sys::blocking(move || std::fs::symlink_metadata(socket)).await.ok()?;
+        Some(Server { inode: file.ino(), made: (file.ctime(), file.ctime_nsec()) })
     }
 }
 
