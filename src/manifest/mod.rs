@@ -1,9 +1,9 @@
 //! Manifests: an application with its services in one file.
 //!
 //! - [`document`]: its keys, as they are written.
-//! - [`read`]: reads one, and names key and line of what is wrong.
+//! - [`mod@read`]: reads one, and names key and line of what is wrong.
 //! - [`describe`]: from a service that is there to its entry.
-//! - [`order`]: which service comes before which.
+//! - [`mod@order`]: which service comes before which.
 //! - [`source`]: where files come from that it names: beside it, or from the web.
 //! - [`public`]: which addresses of the web are of no private network.
 //!

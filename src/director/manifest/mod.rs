@@ -8,12 +8,12 @@
 //!                          each step may be repeated, and is noted when it is done
 //! ```
 //!
-//! - [`accept`]: what is uploaded becomes a record.
+//! - [`mod@accept`]: what is uploaded becomes a record.
 //! - [`run`]: carries records out, from where they are.
 //! - [`service`]: the steps of one service.
 //! - [`calls`]: calls of its manager, and waiting for what they begin.
 //! - [`fetch`]: files from the web, of allowed hosts alone.
-//! - [`export`]: the way back, from an application to a manifest.
+//! - [`mod@export`]: the way back, from an application to a manifest.
 //!
 //! # Guarantees
 //! - A director that is killed goes on with what is recorded when it starts again.
