@@ -5,8 +5,7 @@
 //! - A form comes from a page of this site. Browsers say so by `Sec-Fetch-Site`, older ones by `Origin`. A request
 //!   that says neither is refused: no browser sends it.
 
-use std::net::IpAddr;
-
+use crate::model::AskedHost;
 use crate::pki::CertificateName;
 use crate::rpc::Request;
 
@@ -31,16 +30,7 @@ fn is_same_origin(site: Option<&str>, origin: Option<&str>, host: &str) -> bool 
 }
 
 fn is_own_host(text: &str, names: &[CertificateName]) -> bool {
-    let host = match text.rsplit_once(':') {
-        Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) && !host.ends_with(':') => host,
-        _ => text,
-    };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    // An address cannot be rebound.
-    if bare.parse::<IpAddr>().is_ok() {
-        return true;
-    }
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let AskedHost::Name(host) = AskedHost::read(text) else { return true };
     host == "localhost" || names.iter().any(|name| is_name(name, &host))
 }
 

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PublicKeyData, SanType, SerialNumber,
+    PublicKeyData, SerialNumber,
 };
 use time::OffsetDateTime;
 
 use super::credentials::Credentials;
 use super::error::{AuthorityError, crypto};
 use super::lifetime::{BACKDATED_SECONDS, Lifetime, begin};
-use super::names::CertificateName;
+use super::names::{CertificateName, alternative_names};
 use super::request::{CertificateRequest, new_key};
 use super::serial::{NodeNumber, serial};
 use super::subject::Subject;
@@ -175,14 +175,7 @@ impl Authority {
             Some(CertificateRole::User | CertificateRole::WebFrontend) => vec![ExtendedKeyUsagePurpose::ClientAuth],
             _ => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
         };
-        for name in names {
-            params.subject_alt_names.push(match name {
-                CertificateName::Address(address) => SanType::IpAddress(*address),
-                CertificateName::Dns(host) => SanType::DnsName(
-                    host.as_str().try_into().map_err(|error| crypto("use the host name in a certificate", &error))?,
-                ),
-            });
-        }
+        params.subject_alt_names = alternative_names(names)?;
         let certificate =
             params.signed_by(public_key, &self.issuer).map_err(|error| crypto("sign a certificate", &error))?;
         Ok(certificate.pem())

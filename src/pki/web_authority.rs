@@ -9,14 +9,14 @@ use std::path::Path;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SerialNumber,
 };
 use time::OffsetDateTime;
 use x509_parser::prelude::GeneralName;
 
 use super::error::{AuthorityError, crypto};
 use super::lifetime::{BACKDATED_SECONDS, Lifetime};
-use super::names::CertificateName;
+use super::names::{CertificateName, alternative_names};
 use super::request::new_key;
 use super::serial::serial;
 use crate::clock;
@@ -87,14 +87,7 @@ impl WebAuthority {
         let mut params = parameters("ConPaaS", Lifetime::WEB);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        for name in names {
-            params.subject_alt_names.push(match name {
-                CertificateName::Address(address) => SanType::IpAddress(*address),
-                CertificateName::Dns(host) => SanType::DnsName(
-                    host.as_str().try_into().map_err(|error| crypto("use the host name in a certificate", &error))?,
-                ),
-            });
-        }
+        params.subject_alt_names = alternative_names(names)?;
         let certificate =
             params.signed_by(&key, &self.issuer).map_err(|error| crypto("sign a certificate for web pages", &error))?;
         Ok((certificate.pem(), key.serialize_pem()))

@@ -19,6 +19,7 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 
 use crate::api::first_boot::Welcome;
+use crate::model::AskedHost;
 use crate::rpc::Request;
 use crate::sys::address::OwnAddress;
 
@@ -67,15 +68,7 @@ fn is_neighbour(caller: IpAddr, welcome: &Welcome, own: &[OwnAddress]) -> bool {
 
 /// `host` or `host:port`; an address cannot be rebound, a name can.
 fn is_own_host(text: &str, hostname: &str) -> bool {
-    let host = match text.rsplit_once(':') {
-        Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) && !host.ends_with(':') => host,
-        _ => text,
-    };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    if bare.parse::<IpAddr>().is_ok() {
-        return true;
-    }
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let AskedHost::Name(host) = AskedHost::read(text) else { return true };
     let name = host.strip_suffix(".local").unwrap_or(&host);
     // When two machines have one name, avahi puts a number behind the second's.
     let is_numbered = |name: &str| {
