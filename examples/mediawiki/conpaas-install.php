@@ -38,7 +38,7 @@ $settings = sys_get_temp_dir() . '/conpaas-mediawiki-' . getmypid();
 mkdir($settings, 0700);
 $words = [
     'env', 'MW_CONFIG_FILE=/nonexistent/LocalSettings.php', PHP_BINARY, __DIR__ . '/maintenance/install.php',
-    "--dbserver=$wgDBserver", "--dbname=$wgDBname", "--dbuser=$wgDBuser", "--installdbuser=$wgDBuser",
+    "--dbserver=$wgDBserver", "--dbname=$wgDBname", "--dbuser=$wgDBuser",
     "--dbpassfile=$files[0]", "--passfile=$files[1]", "--confpath=$settings", '--scriptpath=', '--skins=Vector',
     $wgSitename, 'Admin',
 ];
