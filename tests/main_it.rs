@@ -6,6 +6,7 @@
 mod it;
 /// What test binaries share.
 mod support {
+    pub(crate) mod again;
     pub(crate) mod all_ports;
     pub(crate) mod ask_from;
     pub(crate) mod director;

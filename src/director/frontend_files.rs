@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::config::DirectorConfig;
 use crate::pki::{
     Authority, AuthorityError, CertificateName, Credentials, CredentialsError, Lifetime, Subject, WebAuthority,
-    remaining_seconds,
+    certificate_names, remaining_seconds,
 };
 use crate::sys::address;
 use crate::sys::file::{self, FileError};
@@ -62,7 +62,7 @@ pub(crate) fn ensure(
         lines.push("issued the certificate of web pages".to_owned());
     }
     if let Some(url) = &config.director_url {
-        file::write_atomic(&directory.join(URL_FILE), url.to_string().as_bytes(), 0o644)?;
+        file::ensure_content(&directory.join(URL_FILE), url.to_string().as_bytes(), 0o644)?;
     }
     Ok(lines)
 }
@@ -79,8 +79,7 @@ fn has_pages(web_file: &Path, authority_file: &Path, web: &WebAuthority, names: 
     let is_of_this = file::read_text(authority_file).is_ok_and(|pem| pem == web.certificate_pem());
     let Ok(pem) = file::read_text(web_file) else { return false };
     let is_current = remaining_seconds(&pem, now).is_some_and(|left| !is_due(left, Lifetime::WEB));
-    let leaf = Credentials { certificate_pem: pem, key_pem: String::new(), authority_pem: String::new() };
-    is_of_this && is_current && leaf.names().is_ok_and(|has| names.iter().all(|name| has.contains(name)))
+    is_of_this && is_current && certificate_names(&pem).is_ok_and(|has| names.iter().all(|name| has.contains(name)))
 }
 
 fn is_due(left_seconds: i64, lifetime: Lifetime) -> bool {

@@ -13,7 +13,7 @@ use crate::client::error::Failure;
 use crate::client::session::{Account, Session};
 use crate::config::DirectorUrl;
 use crate::model::UserId;
-use crate::pki::{CertificateName, Credentials, fingerprint};
+use crate::pki::{CertificateName, Credentials, certificate_names, fingerprint};
 use crate::sys::file;
 
 /// Pages of one user that are open at once.
@@ -49,11 +49,7 @@ impl Site {
         let url = file::read_text(&options.files.join("director_url"))?;
         let director_url = url.trim().parse::<DirectorUrl>().map_err(Failure::said)?;
         let (certificate, _) = options.pages();
-        let leaf = Credentials {
-            certificate_pem: file::read_text(&certificate)?,
-            key_pem: String::new(),
-            authority_pem: String::new(),
-        };
+        let names = certificate_names(&file::read_text(&certificate)?)?;
         let authority = match options.certificate {
             Some(_) => None,
             None => {
@@ -65,7 +61,7 @@ impl Site {
         Ok(Site {
             director_url,
             sessions: Sessions::load(&options.state_dir.join("sessions"))?,
-            names: leaf.names()?,
+            names,
             authority,
             stopping,
             own: Arc::new(own),

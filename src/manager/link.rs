@@ -29,27 +29,20 @@ use crate::service::{Change, Document, MethodError, now};
 use crate::store::StoreError;
 use crate::store::manager::{self as store, LinkRow, Transaction};
 use crate::sys;
-use crate::task::crash_point;
+use crate::task::{crash_point, repeat};
 
 /// A look costs a read of the database.
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// Brings every link on, until `stop`.
 pub(super) async fn keep(manager: Arc<Manager>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(PAUSE) => {}
+    let manager = &manager;
+    let look = || async move {
+        if let Err(error) = bring_all_on(manager).await {
+            tracing::warn!("cannot look after the links: {}", sys::chain(&error));
         }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            kept = bring_all_on(&manager) => {
-                if let Err(error) = kept {
-                    tracing::warn!("cannot look after the links: {}", sys::chain(&error));
-                }
-            }
-        }
-    }
+    };
+    repeat::every(PAUSE, stop, look).await;
 }
 
 async fn bring_all_on(manager: &Arc<Manager>) -> Result<(), StoreError> {

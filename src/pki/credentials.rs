@@ -157,7 +157,7 @@ impl Credentials {
     /// # Errors
     /// It is no certificate.
     pub fn names(&self) -> Result<Vec<CertificateName>, CredentialsError> {
-        Ok(identity::read_names(&self.certificate_chain()?[0])?)
+        certificate_names(&self.certificate_pem)
     }
 
     /// Returns the certificate chain in DER, at least one certificate.
@@ -207,6 +207,14 @@ pub(crate) fn key_fingerprint(pem: &str) -> Result<String, CredentialsError> {
     let broken = || CredentialsError::Pem { what: "certificate", reason: "it is no certificate".into() };
     let digest = Sha256::digest(public_key(&chain[0]).ok_or_else(broken)?);
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Returns the names and addresses that the first certificate of `pem` is also good for.
+///
+/// # Errors
+/// It holds no certificate.
+pub(crate) fn certificate_names(pem: &str) -> Result<Vec<CertificateName>, CredentialsError> {
+    Ok(identity::read_names(&certificates("certificate", pem)?[0])?)
 }
 
 fn certificates(what: &'static str, pem: &str) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {

@@ -25,7 +25,7 @@ mod zipped;
 
 pub use authority::Authority;
 pub use credentials::{Credentials, fingerprint};
-pub(crate) use credentials::{CredentialsError, key_fingerprint};
+pub(crate) use credentials::{CredentialsError, certificate_names, key_fingerprint};
 pub(crate) use error::AuthorityError;
 pub(crate) use identity::{Identity, remaining_seconds};
 pub(crate) use lifetime::BACKDATED_SECONDS;

@@ -55,6 +55,15 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), F
     outcome.map_err(fail)
 }
 
+/// Writes `bytes` to `path` as [`write_atomic`] does, unless it holds them already: a card wears out by being written to.
+/// Blocking.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub(crate) fn ensure_content(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    if read(path).is_ok_and(|found| found == bytes) { Ok(()) } else { write_atomic(path, bytes, mode) }
+}
+
 /// Reads a whole file. Blocking.
 ///
 /// # Errors

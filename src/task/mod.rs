@@ -9,6 +9,7 @@ pub mod backoff;
 mod crash_point;
 pub(crate) mod keyed_lock;
 pub(crate) mod poll;
+pub(crate) mod repeat;
 mod set;
 
 pub use crash_point::CRASH_VARIABLE;

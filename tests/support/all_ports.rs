@@ -1,7 +1,9 @@
 //! Namespaces in which every account may listen at every port, and nobody is root: for real web servers in tests without
 //! containers. There is no route out of them; when the test ends, the kernel ends everything in them.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
+
+use super::again;
 
 const INSIDE: &str = "CONPAAS_ALL_PORTS_INSIDE";
 /// Programs that give up their rights when they are root want to be none: the account in here is no root.
@@ -14,14 +16,8 @@ pub(crate) fn inside<F: Future<Output = ()>>(name: &str, body: impl FnOnce() -> 
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
         return runtime.block_on(async { body().await });
     }
-    let status = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
-        .args(["sh", "-c", ENTER, "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env(INSIDE, name)
-        .stdin(Stdio::null())
-        .status()
-        .expect("util-linux has unshare");
-    assert!(status.success(), "{name} failed inside its world: {status}");
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    unshare.args(["sh", "-c", ENTER, "sh"]);
+    again::run_inside(unshare, INSIDE, name);
 }

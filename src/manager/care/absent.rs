@@ -16,9 +16,8 @@ use std::time::{Duration, Instant};
 use super::round::{heal, may_heal};
 use crate::manager::core::{Manager, Service};
 use crate::manager::operation;
-use crate::model::ServiceId;
 use crate::node::Level;
-use crate::service::care::Healing;
+use crate::service::care::{CareDocument, Healing};
 use crate::service::{MethodError, Player, Settling};
 use crate::store::manager::NodeRow;
 use crate::sys;
@@ -26,17 +25,17 @@ use crate::sys;
 /// A node that lost its power is back before, and data that is copied anew costs more than a wait.
 const SILENCE_LIMIT: Duration = Duration::from_secs(180);
 
-/// Since when which nodes have not answered.
+/// Since when which nodes of one service have not answered.
 #[derive(Debug, Default)]
-pub(crate) struct Absence {
-    since: BTreeMap<(ServiceId, String), Instant>,
+pub(super) struct Absence {
+    since: BTreeMap<String, Instant>,
     /// What was said last of what hinders this work, so that it is said once.
     said: String,
 }
 
 impl Absence {
     /// Looks after those nodes of a service that are not there, where its kind says how all of them work.
-    pub(crate) async fn look(
+    pub(super) async fn look(
         &mut self,
         manager: &Arc<Manager>,
         service: &Service,
@@ -64,7 +63,7 @@ impl Absence {
             Settling::Without(ids) => ids.as_slice(),
             _ => &[],
         };
-        let late = self.take(service.row.sid, silent, Instant::now());
+        let late = self.take(silent, Instant::now());
         if *settling == Settling::Settled {
             return Ok(());
         }
@@ -81,13 +80,12 @@ impl Absence {
         }
         let sid = service.row.sid;
         let dead: Vec<NodeRow> = dead.into_iter().cloned().collect();
-        let why = match may_heal(manager, sid, dead.len()).await? {
-            Healing::Now => return heal(manager, service, &dead).await,
-            Healing::Later => return Ok(()),
-            Healing::Off => "self-healing is off",
-            Healing::TooMany => "too many died within an hour, so no more are made",
-            Healing::NoCredit => "there is no credit for another one",
-        };
+        let document = manager.store.read(move |tx| CareDocument::read(tx, sid)).await?;
+        let healing = may_heal(manager, &document, dead.len()).await?;
+        if healing == Healing::Now {
+            return heal(manager, service, &dead).await;
+        }
+        let Some(why) = healing.obstacle() else { return Ok(()) };
         // Who is gone is not waited for; who may come back is.
         let ids: Vec<String> = dead.iter().filter(is_gone).map(|node| node.view.id.clone()).collect();
         if ids.is_empty() {
@@ -100,10 +98,10 @@ impl Absence {
     }
 
     /// Takes who does not answer at `now`, and returns those who have not for too long.
-    fn take(&mut self, sid: ServiceId, silent: &[String], now: Instant) -> Vec<String> {
-        self.since.retain(|(of, id), _| *of != sid || silent.contains(id));
+    fn take(&mut self, silent: &[String], now: Instant) -> Vec<String> {
+        self.since.retain(|id, _| silent.contains(id));
         let is_late = |id: &&String| {
-            let since = self.since.entry((sid, (*id).clone())).or_insert(now);
+            let since = self.since.entry((*id).clone()).or_insert(now);
             now.duration_since(*since) >= SILENCE_LIMIT
         };
         silent.iter().filter(is_late).cloned().collect()
@@ -118,11 +116,10 @@ mod tests {
     fn a_node_that_answers_in_between_is_not_late() {
         let (mut absence, now) = (Absence::default(), Instant::now());
         let silent = ["a".to_owned()];
-        let sid = ServiceId(1);
-        assert!(absence.take(sid, &silent, now).is_empty());
-        assert!(absence.take(ServiceId(2), &[], now).is_empty(), "another service has its own");
-        assert_eq!(absence.take(sid, &silent, now + SILENCE_LIMIT), silent);
-        assert!(absence.take(sid, &[], now + SILENCE_LIMIT).is_empty());
-        assert!(absence.take(sid, &silent, now + SILENCE_LIMIT).is_empty());
+        assert!(absence.take(&silent, now).is_empty());
+        assert!(Absence::default().take(&silent, now + SILENCE_LIMIT).is_empty(), "another service has its own");
+        assert_eq!(absence.take(&silent, now + SILENCE_LIMIT), silent);
+        assert!(absence.take(&[], now + SILENCE_LIMIT).is_empty());
+        assert!(absence.take(&silent, now + SILENCE_LIMIT).is_empty());
     }
 }

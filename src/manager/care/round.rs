@@ -8,7 +8,6 @@ use super::pulse::Pulse;
 use super::scale::{Trends, scale};
 use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
-use crate::model::ServiceId;
 use crate::node::Level;
 use crate::service::care::{Care, CareDocument, Healing, NodeState, ask_nodes};
 use crate::service::{Counts, MethodError, now};
@@ -54,13 +53,11 @@ pub(super) async fn round(
     if dead.is_empty() {
         return scale(manager, service, care, &document, &states, &mut signs.trends).await;
     }
-    let why = match may_heal(manager, sid, dead.len()).await? {
-        Healing::Now => return heal(manager, service, &nodes_of(&states, &dead)).await,
-        Healing::Later => return Ok(()),
-        Healing::Off => "self-healing is off",
-        Healing::TooMany => "too many died within an hour, so no more are made",
-        Healing::NoCredit => "there is no credit for another one",
-    };
+    let healing = may_heal(manager, &document, dead.len()).await?;
+    if healing == Healing::Now {
+        return heal(manager, service, &nodes_of(&states, &dead)).await;
+    }
+    let Some(why) = healing.obstacle() else { return Ok(()) };
     let untold = signs.pulse.untold(&dead);
     if !untold.is_empty() {
         let text = format!("Node {} does not answer; {why}", untold.join(", "));
@@ -76,8 +73,7 @@ fn nodes_of(states: &[NodeState], ids: &[String]) -> Vec<NodeRow> {
 
 /// Returns whether `n` more nodes of a service may be made anew. A director that does not answer now may do so in the next
 /// round.
-pub(super) async fn may_heal(manager: &Manager, sid: ServiceId, n: usize) -> Result<Healing, MethodError> {
-    let document = manager.store.read(move |tx| CareDocument::read(tx, sid)).await?;
+pub(super) async fn may_heal(manager: &Manager, document: &CareDocument, n: usize) -> Result<Healing, MethodError> {
     let healing = document.healing(n, now());
     if healing != Healing::Now {
         return Ok(healing);

@@ -92,26 +92,23 @@ impl Target {
 struct Surroundings {
     /// What its user set.
     own: Variables,
-    /// Its links, each with the kind of the service that it leads to, if that is there.
-    links: Vec<(LinkRow, Option<String>)>,
+    /// Its links, each with the kind of the service that it leads to; those to services that are gone are none.
+    links: Vec<(LinkRow, String)>,
 }
 
 impl Surroundings {
     fn read(tx: &Transaction<'_>, sid: ServiceId) -> Result<Surroundings, StoreError> {
         let mut links = Vec::new();
         for link in store::list_links(tx)?.into_iter().filter(|link| link.sid == sid) {
-            let kind = store::find_service(tx, link.to_sid)?.map(|row| row.kind);
-            links.push((link, kind));
+            if let Some(row) = store::find_service(tx, link.to_sid)? {
+                links.push((link, row.kind));
+            }
         }
         Ok(Surroundings { own: store::service_environment(tx, sid)?, links })
     }
 
     fn variables(&self) -> Variables {
-        let kind = |link: &LinkRow| {
-            let found = self.links.iter().find(|(other, _)| other.number == link.number);
-            found.and_then(|(_, kind)| kind.clone())
-        };
-        of_links(self.own.clone(), self.links.iter().map(|(link, _)| link), kind)
+        of_links(self.own.clone(), self.links.iter().map(|(link, kind)| (link, kind.as_str())))
     }
 }
 

@@ -29,6 +29,19 @@ pub(crate) enum Healing {
     NoCredit,
 }
 
+impl Healing {
+    /// Returns what keeps nodes from being made anew until somebody does something about it, in words for the history.
+    #[must_use]
+    pub(crate) fn obstacle(self) -> Option<&'static str> {
+        match self {
+            Healing::Now | Healing::Later => None,
+            Healing::Off => Some("self-healing is off"),
+            Healing::TooMany => Some("too many died within an hour, so no more are made"),
+            Healing::NoCredit => Some("there is no credit for another one"),
+        }
+    }
+}
+
 /// What is set of the care for a service, and what it has to remember.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -70,16 +70,12 @@ pub(crate) fn parse(values: Map<String, Value>) -> Result<Variables, MethodError
     Ok(variables)
 }
 
-/// Returns the variables of a service: its user's, and those of the links that can be used. `kind` returns the kind of
-/// the service that a link leads to, if that is there.
-pub(crate) fn of_links<'a>(
-    own: Variables,
-    links: impl Iterator<Item = &'a LinkRow>,
-    kind: impl Fn(&LinkRow) -> Option<String>,
-) -> Variables {
+/// Returns the variables of a service: its user's, and those of the links that can be used. With each link is the kind of
+/// the service that it leads to.
+pub(crate) fn of_links<'a>(own: Variables, links: impl Iterator<Item = (&'a LinkRow, &'a str)>) -> Variables {
     let mut variables = own;
-    for link in links.filter(|link| link.phase == LinkPhase::Ready) {
-        let (Some(place), Some(kind)) = (&link.place, kind(link)) else { continue };
+    for (link, kind) in links.filter(|(link, _)| link.phase == LinkPhase::Ready) {
+        let Some(place) = &link.place else { continue };
         let told = [
             ("HOST", place.host.clone()),
             ("PORT", place.port.to_string()),
@@ -146,7 +142,7 @@ mod tests {
             is_shown: false,
             place: Some(place),
         };
-        let told = |link: &LinkRow| of_links(Variables::default(), [link].into_iter(), |_| Some("mysql".to_owned()));
+        let told = |link: &LinkRow| of_links(Variables::default(), [(link, "mysql")].into_iter());
         let variables = told(&link);
         let shown: Vec<String> = variables.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use self::hypervisor::Hypervisor;
 use self::observer::{Observer, Setup};
 use self::proxy::Proxy;
+use crate::support::again;
 use crate::support::remote::deployment::{Deployment, RemoteWorld};
 use crate::support::wait::{LIMIT, eventually_within};
 
@@ -44,15 +45,8 @@ pub(crate) fn inside<F: Future<Output = ()>>(name: &str, body: impl FnOnce(World
     if !nix::unistd::geteuid().is_root() {
         unshare.arg("--map-root-user");
     }
-    let status = unshare
-        .args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env(INSIDE, name)
-        .stdin(Stdio::null())
-        .status()
-        .expect("util-linux has unshare");
-    assert!(status.success(), "{name} failed inside its world: {status}");
+    unshare.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    again::run_inside(unshare, INSIDE, name);
 }
 
 /// Makes the mock's addresses this machine's, in a network namespace of its own.

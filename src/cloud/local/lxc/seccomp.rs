@@ -55,8 +55,6 @@ pub(crate) fn ensure_profile(state_directory: &Path) -> Result<Option<PathBuf>, 
         return Ok(None);
     }
     let path = state_directory.join("seccomp");
-    if !file::read(&path).is_ok_and(|found| found == PROFILE.as_bytes()) {
-        file::write_atomic(&path, PROFILE.as_bytes(), 0o644)?;
-    }
+    file::ensure_content(&path, PROFILE.as_bytes(), 0o644)?;
     Ok(Some(path))
 }

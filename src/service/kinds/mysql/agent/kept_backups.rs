@@ -21,6 +21,7 @@ use crate::service::call::Call;
 use crate::service::error::MethodError;
 use crate::service::reply::Reply;
 use crate::sys::{self, pipe};
+use crate::task::repeat;
 
 const PAUSE: Duration = Duration::from_secs(5);
 /// What failed is tried again after this time, in seconds.
@@ -51,18 +52,13 @@ pub(super) async fn list(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, Me
 
 /// Makes backups when they are due, until `stop`.
 pub(super) async fn keep(agent: Arc<MysqlAgent>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(PAUSE) => {}
+    let agent = &agent;
+    let look = || async move {
+        if let Err(error) = look(agent).await {
+            tracing::error!(target: "conpaas.core.agent", "cannot look for backups that are due: {error}");
         }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            looked = look(&agent) => if let Err(error) = looked {
-                tracing::error!(target: "conpaas.core.agent", "cannot look for backups that are due: {error}");
-            }
-        }
-    }
+    };
+    repeat::every(PAUSE, stop, look).await;
 }
 
 async fn look(agent: &Arc<MysqlAgent>) -> Result<(), MethodError> {
