@@ -34,6 +34,29 @@ opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 answer = opener.open(sys.argv[1], timeout=120)
 print(answer.status, answer.read().decode())
 ";
+/// Logs in with the password `argv[2]`, writes ten pages at once through the API, and prints the outcome of each.
+const EDIT: &str = "
+import concurrent.futures, http.cookiejar, json, sys, urllib.parse, urllib.request
+url, password = sys.argv[1:]
+jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), jar)
+def call(**form):
+    form['format'] = 'json'
+    try:
+        answer = opener.open(url + 'api.php', urllib.parse.urlencode(form).encode(), timeout=120)
+        return json.load(answer)
+    except urllib.error.HTTPError as error:
+        return {'status': error.code, 'page': error.read().decode()}
+token = call(action='query', meta='tokens', type='login')['query']['tokens']['logintoken']
+print(call(action='login', lgname='Admin', lgpassword=password, lgtoken=token)['login']['result'])
+token = call(action='query', meta='tokens')['query']['tokens']['csrftoken']
+def edit(number):
+    text = 'Page number %d was written through the API.' % number
+    return call(action='edit', title='Notes %d' % number, text=text, token=token)
+with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    for answer in pool.map(edit, range(10)):
+        print(answer.get('edit', {}).get('result', answer))
+";
 /// What is installed lies beside the data, and stays over new versions of the code.
 const SETTINGS: &str = "<?php
 if ((@include '/srv/wiki/LocalSettings.php') === false) exit(\"not installed yet\\n\");
@@ -43,10 +66,10 @@ $wgArticlePath = '/wiki/$1';
 const PASSWORD: &str = "a-long-secret-7";
 
 #[test]
-fn a_wiki_is_installed_and_read() {
+fn a_wiki_is_installed_read_and_written() {
     let image = world::engines_base();
     let wiki = debians_wiki();
-    world::inside("e2e::mediawiki::a_wiki_is_installed_and_read", |state| async move {
+    world::inside("e2e::mediawiki::a_wiki_is_installed_read_and_written", |state| async move {
         let (_, nutshell) = world::nutshell(&state, &state, &image);
         nutshell.succeed("up", &[]);
         let site = Site { nutshell: &nutshell, directory: &state };
@@ -62,6 +85,10 @@ fn a_wiki_is_installed_and_read() {
         let page = read("wiki/Main_Page");
         assert!(page.starts_with("200 ") && page.contains("MediaWiki has been installed."), "{page}");
         assert!(read("load.php?lang=en&modules=mediawiki.page.ready&skin=vector").starts_with("200 "));
+        let written = nutshell.type_command(&["python3", "-c", EDIT, &url, PASSWORD]);
+        assert_eq!(written.lines().collect::<Vec<_>>(), ["Success"; 11]);
+        let page = read("wiki/Notes_7");
+        assert!(page.contains("Page number 7 was written through the API."), "{page}");
     });
 }
 
