@@ -137,6 +137,8 @@ pub(crate) async fn undo_unfinished(
         if place.filter(|place| director.clouds.get(place).is_ok()).as_ref() != cloud {
             continue;
         }
+        // A manifest that is resumed adds services of its own: not named by a row yet, they would be removed, too.
+        let _one_at_a_time = director.operations.hold(&OperationKey::Services(aid)).await;
         if let Err(error) = undo_adding(director, rec_id, aid).await {
             tracing::warn!(app.id = aid.0, error = %chain(&error), "cannot undo the adding of a service yet");
         }
