@@ -110,8 +110,12 @@ fn commands(nutshell: &Nutshell, node: &str) {
     assert_eq!(text(&read.stdout).trim(), "3", "{read:?}");
     let large = format!("head -c 3000000 /dev/zero | conpaas exec -i shop 1 {node} -- wc -c");
     assert_eq!(text(&shell(nutshell, &large).stdout).trim(), "3000000", "input comes as it is read");
+    // The second line is written once the first one came back.
     let talk = format!(
-        "(echo one; sleep 1; echo two) | conpaas exec -i shop 1 {node} -- sh -c 'read a; echo $a; read b; echo $b'"
+        "answer=$(mktemp)
+        (echo one; for _ in $(seq 600); do grep -q one $answer && break; sleep 0.1; done; echo two) |
+            conpaas exec -i shop 1 {node} -- sh -c 'read a; echo $a; read b; echo $b' | tee $answer
+        rm $answer"
     );
     assert_eq!(text(&shell(nutshell, &talk).stdout), "one\ntwo\n");
     in_a_terminal(nutshell, node);
@@ -152,8 +156,8 @@ while True:
     if b"33 111" in until(b"# "):
         break
     assert time.time() < end
-os.write(terminal, b"sleep 1000\n")
-time.sleep(0.5)
+os.write(terminal, b"echo be''gun; sleep 1000\n")
+until(b"begun\r\n")
 os.write(terminal, b"\x03")
 until(b"# ")
 os.write(terminal, b"exit 5\n")
