@@ -25,6 +25,7 @@ pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
     post("unmount_volume", |agent, call| Box::pin(unmount_volume(agent.volumes.clone(), call))),
     post("start_mysqld", |agent, call| Box::pin(start_mysqld(agent, call))),
     post("begin_cluster", |agent, call| Box::pin(begin::begin_cluster(agent, call))),
+    post("forget_cluster", |agent, call| Box::pin(begin::forget_cluster(agent, call))),
     get("get_member_state", |agent, call| Box::pin(get_member_state(agent, call))),
     post("stop", |agent, call| Box::pin(stop(agent, call, |wanted| *wanted = Wanted::default()))),
     post("set_password", |agent, call| Box::pin(set_password(agent, call))),

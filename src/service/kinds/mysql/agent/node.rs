@@ -20,7 +20,7 @@ pub(super) struct MysqlAgent {
     pub observer: Arc<Observer>,
     pub volumes: Volumes,
     pub meter: Meter,
-    /// When it was last told to begin the cluster: its first start makes tables, which takes a while.
+    /// When it last began the cluster: its first start makes tables, which takes a while.
     pub begun: Mutex<Option<Instant>>,
 }
 
