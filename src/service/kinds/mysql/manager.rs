@@ -79,6 +79,10 @@ impl ManagerKind for Mysql {
         Ok(if roles.plays(MYSQL) { vec![volume] } else { Vec::new() })
     }
 
+    fn with_volume_size(&self, settings: &Document, size_mb: i64) -> Result<Document, MethodError> {
+        changes::with_volume_size(settings, size_mb)
+    }
+
     fn plan(&self, input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
         plan::of(input)
     }
