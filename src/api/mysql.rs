@@ -74,6 +74,13 @@ pub(crate) struct DatabaseNode {
     pub cloud: String,
 }
 
+/// `load_dump_piece` (ours): which node takes the pieces of a dump.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LoadingNode {
+    /// Its id.
+    pub node: String,
+}
+
 /// `getGangliaParams`: an exit code and XML.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GangliaParams {

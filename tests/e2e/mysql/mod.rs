@@ -3,6 +3,7 @@
 //! `CONPAAS_TEST_LONG=1` kills for ten minutes, or for as many as `CONPAAS_TEST_MINUTES` says, and then all at once
 //! twenty times, or as often as `CONPAAS_TEST_AT_ONCE` says.
 
+mod changes;
 mod cluster;
 mod kills;
 mod one_node;
@@ -57,18 +58,26 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     async fn start(state: &Path, image: PathBuf, memory: &str) -> Self {
-        let mut house = House::of_image(state, &image, memory);
-        let manager = house.start_application().await;
-        house.ask("/add/mysql", &[("appid", "1")]).await.unwrap();
-        let cluster = Cluster { house, image, manager };
+        let cluster = Cluster::added(state, image, memory).await;
         cluster.start_service().await;
         cluster
     }
 
+    /// A service that has not been started yet.
+    async fn added(state: &Path, image: PathBuf, memory: &str) -> Self {
+        let mut house = House::of_image(state, &image, memory);
+        let manager = house.start_application().await;
+        house.ask("/add/mysql", &[("appid", "1")]).await.unwrap();
+        Cluster { house, image, manager }
+    }
+
     async fn start_service(&self) {
-        let start = RpcCall::post(0, "start_service").param("service_id", 1).param("cloud", "default");
-        self.house.try_call(start).await.unwrap();
+        self.house.try_call(Cluster::start_call()).await.unwrap();
         self.rests_in("RUNNING").await;
+    }
+
+    fn start_call() -> RpcCall {
+        RpcCall::post(0, "start_service").param("service_id", 1).param("cloud", "default")
     }
 
     async fn rests_in(&self, state: &str) {

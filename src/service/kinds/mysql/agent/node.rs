@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::super::figures::Meter;
 use super::keeper::Keeper;
+use super::load_piece::Loading;
 use super::member::Observer;
 use super::place::Place;
 use super::wanted::Member;
@@ -22,6 +23,7 @@ pub(super) struct MysqlAgent {
     pub meter: Meter,
     /// When it last began the cluster: its first start makes tables, which takes a while.
     pub begun: Mutex<Option<Instant>>,
+    pub loading: Loading,
 }
 
 impl MysqlAgent {
