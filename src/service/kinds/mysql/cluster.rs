@@ -28,8 +28,8 @@ use crate::service::error::MethodError;
 use crate::service::manager_side::Settling;
 use crate::store::manager::NodeRow;
 
-/// Members that remember each other have this time to find each other.
-const PATIENCE_S: u64 = 30;
+/// Members that remember each other have this time to find each other. To end it early costs a start, and no data.
+const PATIENCE_S: u64 = 15;
 /// A server that works, but not with those who serve, is stuck after so long. It needs seconds to find them.
 const ALONE_S: u64 = 60;
 /// The same for one that does not answer yet: it may still look through its data.
