@@ -4,9 +4,8 @@ use conpaas::rpc::RpcCall;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::one_node::kill_managers;
 use super::{Cluster, LIMIT, PASSWORD, ended, kills, more, servers};
-use crate::e2e::house::vmid;
+use crate::e2e::house::{kill_managers, vmid};
 use crate::e2e::world;
 use crate::support::wait::eventually_within;
 
