@@ -125,12 +125,14 @@ test-ec2: deps ## nodes and volumes on EC2, against moto, a mock of it
 	tests/support/ec2/prepare
 	$(CARGO) test --locked --test it -- ec2::
 
-# For how long `test-data` kills one server after the other.
+# For how long `test-data` kills one server after the other, and how often then all of them at once.
 MINUTES ?= 10
+TIMES ?= 20
 
 .PHONY: test-data
 test-data: deps ## a cluster of three whose servers are killed for ten minutes under writes, then all at once twenty times (root)
-	CONPAAS_TEST_LONG=1 CONPAAS_TEST_MINUTES=$(MINUTES) $(CARGO) test --locked --test e2e -- --nocapture e2e::mysql::
+	CONPAAS_TEST_LONG=1 CONPAAS_TEST_MINUTES=$(MINUTES) CONPAAS_TEST_AT_ONCE=$(TIMES) \
+		$(CARGO) test --locked --test e2e -- --nocapture e2e::mysql::
 
 .PHONY: lint
 lint: ## form and lints

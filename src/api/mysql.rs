@@ -74,6 +74,13 @@ pub(crate) struct DatabaseNode {
     pub cloud: String,
 }
 
+/// `load_dump_piece` (ours): which node takes the pieces of a dump.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LoadingNode {
+    /// Its id.
+    pub node: String,
+}
+
 /// `getGangliaParams`: an exit code and XML.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GangliaParams {
@@ -118,6 +125,12 @@ pub(crate) struct MemberState {
     pub remembers_others: bool,
     /// For how long it has not served, in seconds.
     pub waits_s: u64,
+    /// For how long the server that runs now has not served, in seconds.
+    #[serde(default)]
+    pub searches_s: u64,
+    /// Whether it has found members that serve, and gets from them what it lacks.
+    #[serde(default)]
+    pub gets_data: bool,
     /// How often its server ended in a row.
     pub n_failures: u32,
     /// Why it is not ready, if something went wrong.

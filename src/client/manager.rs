@@ -58,9 +58,19 @@ impl Session {
         self.manager(application, manager_get("get_manager_log")).await
     }
 
-    /// Asks for the start of a service, in the default cloud when none is named.
-    pub(crate) async fn start_service(&self, found: &FoundService, cloud: Option<&str>) -> Result<Accepted, Failure> {
+    /// Asks for the start of a service, in the default cloud when none is named. Volumes of nodes get the kind's usual size
+    /// where none is named.
+    pub(crate) async fn start_service(
+        &self,
+        found: &FoundService,
+        cloud: Option<&str>,
+        volume_size_mb: Option<i64>,
+    ) -> Result<Accepted, Failure> {
         let call = manager_post("start_service").param("cloud", cloud.unwrap_or(DEFAULT_CLOUD));
+        let call = match volume_size_mb {
+            Some(size) => call.param("volume_size", size),
+            None => call,
+        };
         self.accepted(found.application, call.param("service_id", found.service.0)).await
     }
 

@@ -187,6 +187,16 @@ pub trait Cloud: Send + Sync {
     /// Makes the volume `spec.tag`, or returns it as it is. Never touches data in it.
     async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<CloudVolume, CloudError>;
 
+    /// Makes the volume at least so large, with its file system where the cloud makes that, also while a node uses it.
+    /// May be repeated.
+    async fn grow_volume(&self, volume: &VolumeTag, _size_mb: u64) -> Result<(), CloudError> {
+        Err(CloudError::Failed {
+            cloud: self.name().clone(),
+            action: format!("grow volume {volume}"),
+            reason: "volumes of this cloud keep the size that they were made with".to_owned(),
+        })
+    }
+
     /// Attaches the volume to a running node, where it appears as
     /// `/dev/<device>` or what the cloud has in its place. Fine if it is so already.
     async fn attach_volume(&self, volume: &VolumeTag, node: &NodeTag, device: &str) -> Result<(), CloudError>;

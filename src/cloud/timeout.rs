@@ -155,6 +155,12 @@ impl Cloud for TimeoutCloud {
         self.within(self.timeouts.change, &action, async move { inner.ensure_volume(&spec).await }).await
     }
 
+    async fn grow_volume(&self, volume: &VolumeTag, size_mb: u64) -> Result<(), CloudError> {
+        let (inner, volume) = (Arc::clone(&self.inner), volume.clone());
+        let action = format!("grow volume {volume}");
+        self.within(self.timeouts.change, &action, async move { inner.grow_volume(&volume, size_mb).await }).await
+    }
+
     async fn attach_volume(&self, volume: &VolumeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
         let inner = Arc::clone(&self.inner);
         let action = format!("attach volume {volume} to node {node}");

@@ -57,6 +57,25 @@ pub(crate) async fn attach(
         .await
 }
 
+/// Makes a volume at least so large, also while its node uses it. May be repeated.
+pub(crate) async fn grow(director: &Arc<Director>, asker: Asker, volume: Volume, size_mb: u64) -> Result<(), Failure> {
+    director.reserve.check_room().await?;
+    let id = volume.id;
+    let record = move |tx: &Transaction<'_>| {
+        asker.expect_wanted(tx)?;
+        Ok::<_, Failure>(volume::set_least_size(tx, id, size_mb)?)
+    };
+    if !director.store.write(record).await? {
+        return Err(Failure::application("The volume is not wanted any more"));
+    }
+    crash_point("grow_volume.recorded");
+    let worker = Arc::clone(director);
+    let size_mb = size_mb.max(volume.wanted.size_mb);
+    let work =
+        async move { Ok(worker.clouds.get(&volume.wanted.cloud)?.grow_volume(&volume.wanted.tag, size_mb).await?) };
+    director.detached("grow volume", work).await
+}
+
 /// Detaches a volume from whichever node has it.
 pub(crate) async fn detach(director: &Arc<Director>, asker: Asker, volume: Volume) -> Result<(), Failure> {
     director.store.read(move |tx| asker.expect_wanted(tx)).await?;

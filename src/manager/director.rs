@@ -172,6 +172,12 @@ impl Director {
         self.command("/attach_volume", form).await
     }
 
+    /// Makes a volume at least so large; fine if it is so already.
+    pub(crate) async fn grow_volume(&self, volume_id: &str, size_mb: i64) -> Result<(), DirectorError> {
+        let form = FormBody::default().field("volume_id", volume_id).field("size", size_mb.to_string());
+        self.command("/grow_volume", form).await
+    }
+
     /// Takes a volume from its node; fine if it is attached to none.
     pub(crate) async fn detach_volume(&self, cloud: &str, volume_id: &str) -> Result<(), DirectorError> {
         let form = FormBody::default().field("volume_id", volume_id).field("cloud", cloud);

@@ -2,6 +2,7 @@
 //!
 //! Must not know the methods that there are.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -9,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::form_body::FormBody;
+use super::form_body::{FilePart, FormBody};
 use super::jsonrpc::CallKind;
 
 /// One call of a remote method.
@@ -19,7 +20,7 @@ pub struct RpcCall {
     service_id: i64,
     method: String,
     params: Map<String, Value>,
-    files: Vec<(String, PathBuf, String)>,
+    files: Vec<FilePart>,
     max_answer_bytes: u64,
     sent: Option<Arc<AtomicU64>>,
 }
@@ -56,7 +57,16 @@ impl RpcCall {
     /// Adds a file under a file name; uploads only.
     #[must_use]
     pub fn file(mut self, name: &str, path: impl Into<PathBuf>, filename: &str) -> Self {
-        self.files.push((name.to_owned(), path.into(), filename.to_owned()));
+        let (name, path, filename) = (name.to_owned(), path.into(), filename.to_owned());
+        self.files.push(FilePart { name, path, filename, range: None });
+        self
+    }
+
+    /// Adds some bytes of a file; uploads only.
+    #[must_use]
+    pub fn part_of_file(mut self, name: &str, path: impl Into<PathBuf>, filename: &str, range: Range<u64>) -> Self {
+        let (name, path, filename) = (name.to_owned(), path.into(), filename.to_owned());
+        self.files.push(FilePart { name, path, filename, range: Some(range) });
         self
     }
 
@@ -127,7 +137,7 @@ impl RpcCall {
         let form = FormBody::default().field("service_id", self.service_id.to_string()).field("method", &*self.method);
         let form = self.params.iter().fold(form, |form, (name, value)| form.field(name, plain(value)));
         let form = self.sent.iter().fold(form, |form, sent| form.counting(Arc::clone(sent)));
-        self.files.iter().fold(form, |form, (name, path, filename)| form.file_named(name, path, filename))
+        self.files.iter().cloned().fold(form, FormBody::file_part)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Bodies of requests: nothing, JSON, or a form with files that are sent piece by piece.
 
+use std::io::SeekFrom;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
 use super::client_error::ClientError;
@@ -17,8 +20,18 @@ use super::client_error::ClientError;
 #[derive(Debug, Clone, Default)]
 pub struct FormBody {
     fields: Vec<(String, String)>,
-    files: Vec<(String, PathBuf, String)>,
+    files: Vec<FilePart>,
     sent: Option<Arc<AtomicU64>>,
+}
+
+/// A file of a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FilePart {
+    pub name: String,
+    pub path: PathBuf,
+    pub filename: String,
+    /// Which of its bytes are sent; all of them without.
+    pub range: Option<Range<u64>>,
 }
 
 impl FormBody {
@@ -47,7 +60,14 @@ impl FormBody {
     /// Adds a file under another file name.
     #[must_use]
     pub fn file_named(mut self, name: &str, path: impl Into<PathBuf>, filename: &str) -> Self {
-        self.files.push((name.to_owned(), path.into(), filename.to_owned()));
+        let (name, path, filename) = (name.to_owned(), path.into(), filename.to_owned());
+        self.files.push(FilePart { name, path, filename, range: None });
+        self
+    }
+
+    /// Adds a file as it was said of a call.
+    pub(super) fn file_part(mut self, part: FilePart) -> Self {
+        self.files.push(part);
         self
     }
 }
@@ -85,10 +105,14 @@ impl Body {
             let name = quoted(name);
             text += &format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
         }
-        for (name, path, filename) in &form.files {
+        for FilePart { name, path, filename, range } in &form.files {
             let fail = |source| ClientError::File { verb: "read", path: path.clone(), source };
-            let file = tokio::fs::File::open(path).await.map_err(fail)?;
-            let size = file.metadata().await.map_err(fail)?.len();
+            let mut file = tokio::fs::File::open(path).await.map_err(fail)?;
+            let mut size = file.metadata().await.map_err(fail)?.len();
+            if let Some(range) = range {
+                let start = file.seek(SeekFrom::Start(range.start.min(size))).await.map_err(fail)?;
+                size = range.end.min(size).saturating_sub(start);
+            }
             text += &format!(
                 "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\n\
                  Content-Type: application/octet-stream\r\n\r\n",
@@ -120,7 +144,6 @@ enum Part {
 
 impl Part {
     fn into_stream(self) -> stream::BoxStream<'static, Result<Bytes, std::io::Error>> {
-        use tokio::io::AsyncReadExt;
         match self {
             Part::Text(bytes) => stream::once(async { Ok(bytes) }).boxed(),
             Part::File(file, size, sent) => {
@@ -195,6 +218,20 @@ mod tests {
     fn what_is_added_is_sent_in_that_order() {
         let form = FormBody::default().field("b", "1").field("a", "2").file("code", "/tmp/x.tar");
         assert_eq!(form.fields, [("b".to_owned(), "1".to_owned()), ("a".to_owned(), "2".to_owned())]);
-        assert_eq!(form.files, [("code".to_owned(), PathBuf::from("/tmp/x.tar"), "/tmp/x.tar".to_owned())]);
+        let (path, filename) = (PathBuf::from("/tmp/x.tar"), "/tmp/x.tar".to_owned());
+        assert_eq!(form.files, [FilePart { name: "code".to_owned(), path, filename, range: None }]);
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_file_is_sent_and_no_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("dump.sql");
+        std::fs::write(&path, "0123456789").unwrap();
+        for (range, wanted) in [(2..5, "234"), (8..40, "89"), (30..40, "")] {
+            let (name, path, filename) = ("dump".to_owned(), path.clone(), "d".to_owned());
+            let form = FormBody::default().file_part(FilePart { name, path, filename, range: Some(range) });
+            let (shown, _) = text(&form).await;
+            assert!(shown.contains(&format!("octet-stream\r\n\r\n{wanted}\r\n--B--")), "{shown}");
+        }
     }
 }

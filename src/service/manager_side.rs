@@ -66,6 +66,14 @@ pub(crate) trait ManagerKind: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Returns the settings with which nodes have volumes of this size, made with them or grown.
+    ///
+    /// # Errors
+    /// Returns an error if the kind's nodes have no volumes of their own, or none of this size.
+    fn with_volume_size(&self, _settings: &Document, _size_mb: i64) -> Result<Document, MethodError> {
+        Err(MethodError::refused("The nodes of such a service have no volumes of their own"))
+    }
+
     /// Returns values for the agents' configuration, which a node has from its first moment on.
     ///
     /// # Errors

@@ -19,6 +19,13 @@ use crate::support::wait::eventually_within;
 const LIMIT: Duration = Duration::from_secs(120);
 const DIRECTOR: &str = "172.16.0.1";
 
+/// Kills all managers of this world, which their nodes start again.
+pub(crate) fn kill_managers() {
+    for manager in process::find("cmdline", |words| words.starts_with(b"/usr/sbin/conpaas\0manager\0")) {
+        manager.signal(Signal::SIGKILL);
+    }
+}
+
 /// A director with containers, and its only user.
 pub(crate) struct House {
     pub(crate) state: PathBuf,

@@ -16,6 +16,7 @@ mod join;
 mod kept_volume;
 mod limits;
 mod lxc;
+mod manifests;
 mod mediawiki;
 mod mysql;
 mod neighbours;

@@ -101,6 +101,9 @@ pub(crate) enum EveryServiceCommand<R: Roles> {
         /// Cloud where the service will run
         #[arg(short, long, value_name = "NAME")]
         cloud: Option<String>,
+        /// Size of the volume of each node that has one, in MB
+        #[arg(long, value_name = "MB")]
+        volume_size: Option<i64>,
         #[command(flatten)]
         names: ServiceNames,
     },
@@ -179,12 +182,12 @@ impl<R: Roles> EveryServiceCommand<R> {
             Self::Remove { names, consent } => remove(run, &names.find(session, kind).await?, consent).await,
             Self::List { application } => list(session, kind, application.as_deref()).await,
             Self::Rename { names, new_name } => rename(session, &names.find(session, kind).await?, &new_name).await,
-            Self::Start { cloud, names } => {
+            Self::Start { cloud, volume_size, names } => {
                 let found = names.find(session, kind).await?;
                 if let Some(cloud) = &cloud {
                     lookup::check_cloud(session, cloud).await?;
                 }
-                start(run, &found, cloud.as_deref()).await
+                start(run, &found, cloud.as_deref(), volume_size).await
             }
             Self::Stop { names, keeping, consent } => {
                 stop(run, &names.find(session, kind).await?, keeping.volumes(), consent).await
@@ -290,8 +293,13 @@ async fn list(session: &Session, kind: Option<&str>, application: Option<&str>) 
 ///
 /// # Errors
 /// The manager refuses, or does not say what became of it.
-pub(crate) async fn start(run: &Invocation, found: &FoundService, cloud: Option<&str>) -> Result<Reply, Failure> {
-    let operation = run.session.start_service(found, cloud).await?;
+pub(crate) async fn start(
+    run: &Invocation,
+    found: &FoundService,
+    cloud: Option<&str>,
+    volume_size_mb: Option<i64>,
+) -> Result<Reply, Failure> {
+    let operation = run.session.start_service(found, cloud, volume_size_mb).await?;
     let words = format!("Service {} of application {} is starting... ", found.service, found.application);
     wait::for_service(run, found, &words, Awaited { operation: &operation, ends: &[State::Running] }).await
 }

@@ -3,6 +3,7 @@
 mod backups;
 mod change;
 mod cluster;
+mod load;
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -21,7 +22,6 @@ use crate::cli::output::printer::Reply;
 use crate::cli::output::prompt;
 use crate::client::error::Failure;
 use crate::client::manager::Counts;
-use crate::client::upload;
 use crate::rpc::RpcCall;
 
 pub(crate) use self::change::NAME;
@@ -103,14 +103,7 @@ impl Action for MysqlCommand {
             MysqlCommand::Every(command) => command.run(run, NAME).await,
             MysqlCommand::SetPassword(new) => set_password(run, new).await,
             MysqlCommand::Dump(names) => dump(run, &names).await,
-            MysqlCommand::LoadDump { names, filename } => {
-                let found = names.find(&run.session, Some(NAME)).await?;
-                let progress = run.printer.begin_upload(&filename);
-                let call = RpcCall::upload(found.service.0, "load_dump").counting(progress.sent());
-                let call = upload::with_file(call, "mysqldump_file", &filename)?;
-                progress.while_sending(run.session.manager::<IgnoredAny>(found.application, call)).await?;
-                Ok(Reply::done(format!("MySQL dump '{}' loaded successfully.", filename.display())))
-            }
+            MysqlCommand::LoadDump { names, filename } => load::load(run, &names, &filename).await,
             MysqlCommand::Backups(command) => command.run(run).await,
             MysqlCommand::Cluster(command) => command.run(run).await,
             MysqlCommand::SetVariable(SetVariable { names, variable, value }) => {

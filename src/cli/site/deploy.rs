@@ -197,7 +197,7 @@ pub(super) async fn bring_up(
     }
     settle(run, code::enable(run, found, deployment.kind, deployment.enable_method, new).await?)?;
     if before != State::Running {
-        settle(run, every_service::start(run, found, cloud).await?)?;
+        settle(run, every_service::start(run, found, cloud, None).await?)?;
     }
     if deployment.entry == Entry::Program {
         run_program(session, app, found).await?;

@@ -89,6 +89,7 @@ const ROUTES: &[Route] = &[
     route(POST, "/gone_nodes", Access::Manager, |d, c| Box::pin(nodes::gone(d, c))),
     route(POST, "/create_volume", Access::Manager, |d, c| Box::pin(volumes::create(d, c))),
     route(POST, "/attach_volume", Access::Manager, |d, c| Box::pin(volumes::attach(d, c))),
+    route(POST, "/grow_volume", Access::Manager, |d, c| Box::pin(volumes::grow(d, c))),
     route(POST, "/detach_volume", Access::Manager, |d, c| Box::pin(volumes::detach(d, c))),
     route(POST, "/destroy_volume", Access::Manager, |d, c| Box::pin(volumes::destroy(d, c))),
     route(POST, "/keep_volume", Access::Manager, |d, c| Box::pin(volumes::keep(d, c))),

@@ -27,6 +27,13 @@ pub(crate) async fn attach(director: Arc<Director>, call: Call) -> Result<Respon
     Ok(Response::json_line(&Done {}))
 }
 
+/// Makes a volume larger (ours); one that is so already is fine.
+pub(crate) async fn grow(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let found = volume::owned(&director, call.application(), call.required("volume_id")?).await?;
+    volume::grow(&director, call.asker(), found, size_mb(call.required("size")?)?).await?;
+    Ok(Response::json_line(&Done {}))
+}
+
 pub(crate) async fn detach(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let found = volume::owned(&director, call.application(), call.required("volume_id")?).await?;
     volume::detach(&director, call.asker(), found).await?;

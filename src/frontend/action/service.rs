@@ -9,7 +9,7 @@ type Outcome = Result<Done, Problem>;
 
 pub(super) async fn start(visit: &Visit) -> Outcome {
     let place = visit.place().await?;
-    visit.client.start_service(&place.found, None).await?;
+    visit.client.start_service(&place.found, None, None).await?;
     Ok(Done::at(place.path()))
 }
 

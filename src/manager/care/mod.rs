@@ -15,6 +15,7 @@ mod pulse;
 mod round;
 mod scale;
 mod tend;
+mod volumes;
 mod watch;
 
 pub(crate) use watch::look_after;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::absent::Absence;
+use super::volumes;
 use crate::manager::core::{Manager, Service};
 use crate::node::Level;
 use crate::service::{MethodError, Settling};
@@ -32,12 +33,14 @@ pub(super) async fn tend(
     absence: &mut Absence,
 ) -> Result<(), MethodError> {
     let nodes = service.context.nodes().await?;
+    // Nodes work together whether or not their volumes grow.
+    let grown = volumes::grow(manager, service, &nodes).await;
     let settling = service.kind.manager.settle(&service.context, &nodes, &[]).await;
     if let Ok(settling) = &settling {
         absence.look(manager, service, &nodes, settling).await;
     }
     let problem = match settling {
-        Ok(Settling::Settled) => None,
+        Ok(Settling::Settled) => grown.err().map(|error| error.to_string()),
         Ok(Settling::Without(ids)) => Some(format!("they serve without {}, which does not answer", ids.join(", "))),
         Ok(Settling::Waits(why) | Settling::Missing(why)) => Some(why),
         Err(error) => Some(error.to_string()),

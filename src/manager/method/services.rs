@@ -9,7 +9,7 @@ use crate::api::manager::ServiceIdView;
 use crate::manager::core::{Manager, Service};
 use crate::manager::operation::{self, Task};
 use crate::model::{ServiceEvent, ServiceId, VolumeFate};
-use crate::service::{Call, KINDS, Kind, MethodError, Reply, now};
+use crate::service::{Call, Document, KINDS, Kind, MethodError, Reply, now};
 use crate::store::manager as store;
 
 pub(crate) async fn add_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
@@ -44,6 +44,10 @@ pub(crate) async fn start_service(manager: Arc<Manager>, mut call: Call) -> Resu
     let Service { kind, context: service, .. } = take_service(&manager, &mut call, "service_id").await?;
     let cloud = call.params.string("cloud")?;
     let nodes = call.params.object_or_empty("nodes")?;
+    let volume_size = match call.params.values().contains_key("volume_size") {
+        true => Some(call.params.integer("volume_size")?),
+        false => None,
+    };
     call.finish()?;
     expect_credit(&manager).await?;
     let counts = if nodes.is_empty() { Vec::new() } else { read_counts(kind, &nodes)? };
@@ -51,7 +55,13 @@ pub(crate) async fn start_service(manager: Arc<Manager>, mut call: Call) -> Resu
     service.expect_can(ServiceEvent::Start).await?;
     let cloud = read_cloud(&cloud)?;
     let task = Task::StartService { cloud: cloud.to_string(), counts };
-    let submitted = operation::submit(&manager, service.sid, task, "").await?;
+    let (sid, kind) = (service.sid, kind.manager);
+    let record = move |tx: &store::Transaction<'_>| {
+        let Some(size_mb) = volume_size else { return Ok(()) };
+        let settings = kind.with_volume_size(&Document::new(store::service_settings(tx, sid)?), size_mb)?;
+        Ok(store::set_service_settings(tx, sid, settings.into_text().as_deref())?)
+    };
+    let submitted = operation::submit_with(&manager, sid, task, "", record).await?;
     Ok(Reply::of(&submitted.view()))
 }
 

@@ -105,6 +105,12 @@ pub(crate) fn set_attached(tx: &Transaction<'_>, id: i64, node: &NodeTag, device
     Ok(tx.execute(sql, params![id, node.as_str(), device])? == 1)
 }
 
+/// Records that a volume is to be at least so large. Returns whether it is still there.
+pub(crate) fn set_least_size(tx: &Transaction<'_>, id: i64, size_mb: u64) -> Result<bool, StoreError> {
+    let sql = "UPDATE volume SET size_mb = max(size_mb, ?2) WHERE id = ?1 AND phase = 'ready'";
+    Ok(tx.execute(sql, params![id, i64::try_from(size_mb).unwrap_or(i64::MAX)])? == 1)
+}
+
 /// Records that a volume is attached to no node.
 pub(crate) fn set_detached(tx: &Transaction<'_>, id: i64) -> Result<(), StoreError> {
     tx.execute("UPDATE volume SET attached_tag = NULL, device = NULL WHERE id = ?1", [id])?;

@@ -37,7 +37,7 @@ pub(crate) use service::{
 };
 pub(crate) use volume::{
     VolumeRow, delete_volume, find_volume, insert_volume, list_volumes, set_volume_id, set_volume_in_use,
-    set_volumes_kept,
+    set_volume_size, set_volumes_kept,
 };
 
 #[cfg(test)]

@@ -41,6 +41,12 @@ pub(crate) fn set_volume_id(tx: &Transaction<'_>, name: &str, volume_id: &str) -
     Ok(())
 }
 
+/// Notes how large a volume is now.
+pub(crate) fn set_volume_size(tx: &Transaction<'_>, name: &str, size_mb: i64) -> Result<(), StoreError> {
+    tx.execute("UPDATE volume SET size_mb = ?2 WHERE name = ?1", (name, size_mb))?;
+    Ok(())
+}
+
 /// Says that the volumes of a service are kept when they are given back.
 pub(crate) fn set_volumes_kept(tx: &Transaction<'_>, sid: ServiceId) -> Result<(), StoreError> {
     tx.execute("UPDATE volume SET kept = 1 WHERE sid = ?1", [sid.0])?;

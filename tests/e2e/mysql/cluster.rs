@@ -4,9 +4,8 @@ use conpaas::rpc::RpcCall;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::one_node::kill_managers;
 use super::{Cluster, LIMIT, PASSWORD, ended, kills, more, servers};
-use crate::e2e::house::vmid;
+use crate::e2e::house::{kill_managers, vmid};
 use crate::e2e::world;
 use crate::support::wait::eventually_within;
 
@@ -85,7 +84,7 @@ fn nothing_acknowledged_is_lost_while_nodes_come_go_and_die() {
 }
 
 /// The nodes talk by TLS: a connection without it is none.
-async fn speak_tls(cluster: &Cluster) {
+pub(super) async fn speak_tls(cluster: &Cluster) {
     for (id, _) in cluster.nodes("mysql").await {
         let (_, options) = world::run_in(&vmid(&id), "cat /var/tmp/cpsagent/daemons/mysqld/current/galera.cnf");
         assert!(options.contains("socket.ssl=yes") && options.contains("encrypt = 4"), "{options}");

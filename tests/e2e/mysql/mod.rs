@@ -1,7 +1,9 @@
 //! MariaDB clusters on real containers: what was acknowledged is there, whoever is killed.
 //!
-//! `CONPAAS_TEST_LONG=1` kills for ten minutes, or for as many as `CONPAAS_TEST_MINUTES` says.
+//! `CONPAAS_TEST_LONG=1` kills for ten minutes, or for as many as `CONPAAS_TEST_MINUTES` says, and then all at once
+//! twenty times, or as often as `CONPAAS_TEST_AT_ONCE` says.
 
+mod changes;
 mod cluster;
 mod kills;
 mod one_node;
@@ -10,20 +12,21 @@ mod rates;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use conpaas::rpc::RpcCall;
 use conpaas::sys::process::{self, ProcessId};
 use serde_json::{Value, json};
 
 use super::house::{House, vmid};
+use super::world;
 use crate::support::wait::eventually_within;
 
 /// Servers and state transfers on a busy machine.
 const LIMIT: Duration = Duration::from_secs(240);
 const PASSWORD: &str = "it's \\ \"a\" `b` -- #; DROP\ttable";
-/// Inserts numbers, each with a connection of its own, and writes down those that were acknowledged, until its input
-/// ends. A statement whose answer is lost is not written down.
+/// Inserts numbers, each with a connection of its own, and writes down those that were acknowledged and when, until its
+/// input ends. A statement whose answer is lost is not written down.
 const WRITER: &str = "
 import os, subprocess, sys, threading, time
 stop = threading.Event()
@@ -39,7 +42,7 @@ with open(sys.argv[2], 'a') as done:
         try: code = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30).returncode
         except subprocess.TimeoutExpired: code = 1
         if code == 0:
-            done.write(f'{n}\\n'); done.flush(); os.fsync(done.fileno())
+            done.write(f'{n} {time.time():.3f}\\n'); done.flush(); os.fsync(done.fileno())
             acknowledged += 1
             gap, last = max(gap, time.monotonic() - last), time.monotonic()
 print(f'{acknowledged} of {n - int(sys.argv[1])} acknowledged, longest gap {gap:.1f} s')
@@ -55,18 +58,26 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     async fn start(state: &Path, image: PathBuf, memory: &str) -> Self {
-        let mut house = House::of_image(state, &image, memory);
-        let manager = house.start_application().await;
-        house.ask("/add/mysql", &[("appid", "1")]).await.unwrap();
-        let cluster = Cluster { house, image, manager };
+        let cluster = Cluster::added(state, image, memory).await;
         cluster.start_service().await;
         cluster
     }
 
+    /// A service that has not been started yet.
+    async fn added(state: &Path, image: PathBuf, memory: &str) -> Self {
+        let mut house = House::of_image(state, &image, memory);
+        let manager = house.start_application().await;
+        house.ask("/add/mysql", &[("appid", "1")]).await.unwrap();
+        Cluster { house, image, manager }
+    }
+
     async fn start_service(&self) {
-        let start = RpcCall::post(0, "start_service").param("service_id", 1).param("cloud", "default");
-        self.house.try_call(start).await.unwrap();
+        self.house.try_call(Cluster::start_call()).await.unwrap();
         self.rests_in("RUNNING").await;
+    }
+
+    fn start_call() -> RpcCall {
+        RpcCall::post(0, "start_service").param("service_id", 1).param("cloud", "default")
     }
 
     async fn rests_in(&self, state: &str) {
@@ -174,20 +185,56 @@ impl Cluster {
         assert_eq!(seen.len(), 1, "the members differ");
     }
 
-    /// Waits until so many members serve.
+    /// Waits until so many members serve; if they do not, prints what each of them says.
     async fn serve(&self, n: usize) {
-        eventually_within(LIMIT, &format!("{n} members serve"), async || {
+        let end = Instant::now() + LIMIT;
+        loop {
             let nodes = self.nodes("mysql").await;
             let sql = "SHOW STATUS WHERE Variable_name = 'wsrep_local_state' AND Value = '4'";
             let serving = nodes.iter().filter(|(_, ip)| !self.sql(ip, 3306, PASSWORD, sql).stdout.is_empty());
-            (serving.count() == n).then_some(())
-        })
-        .await;
+            if serving.count() == n {
+                return;
+            }
+            if Instant::now() > end {
+                self.diagnose().await;
+                panic!("waited in vain until {n} members serve");
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Prints what the members say of themselves, and the last lines of their logs.
+    async fn diagnose(&self) {
+        println!("members: {:?}", self.house.try_call(RpcCall::get(1, "get_members")).await);
+        for (id, ip) in self.nodes("mysql").await {
+            let script = "for file in grastate.dat gvwstate.dat sst_in_progress; do echo \"== $file\"; \
+                          cat /media/mysql-*/mysql/data/$file; done; ps -eo pid,ppid,etimes,args; \
+                          tail -n 25 /var/log/cpsagent.log; tail -n 120 /var/cache/cpsagent/mysql.log";
+            println!("==== {id} {ip}\n{}", world::run_in(&vmid(&id), script).1);
+        }
+        let manager = "tail -n 60 /var/log/cpsmanager.log";
+        println!("==== manager\n{}", world::run_in(&self.manager, manager).1);
+    }
+
+    /// Asserts that every member has every number that was acknowledged until now, also while somebody writes on.
+    async fn expect_acknowledged(&self, done: &Path) {
+        let acknowledged = numbers(&std::fs::read_to_string(done).unwrap());
+        for (id, ip) in self.nodes("mysql").await {
+            let sql = "SET SESSION wsrep_sync_wait = 1; SELECT i FROM shop.orders";
+            let found = eventually_within(LIMIT, &format!("{id} tells what it has"), async || {
+                let output = self.sql(&ip, 3306, PASSWORD, sql);
+                output.status.success().then(|| numbers(&String::from_utf8_lossy(&output.stdout)))
+            })
+            .await;
+            let lost: Vec<&u64> = acknowledged.difference(&found).collect();
+            assert!(lost.is_empty(), "{id} lost {lost:?} of {}", acknowledged.len());
+        }
     }
 }
 
+/// The first word of each line, where that is a number.
 fn numbers(text: &str) -> BTreeSet<u64> {
-    text.lines().filter_map(|line| line.trim().parse().ok()).collect()
+    text.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
 }
 
 /// The servers of all nodes of this world.

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use conpaas::rpc::RpcCall;
-use conpaas::sys::process;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::{Cluster, LIMIT, PASSWORD, servers};
-use crate::e2e::house::vmid;
+use crate::e2e::house::{kill_managers, vmid};
 use crate::e2e::world;
 use crate::support::wait::eventually_within;
 
@@ -167,12 +166,6 @@ async fn backups(cluster: &Cluster, state: &Path, ip: &str) {
         history.contains(&format!("Backup {name} is kept on node")).then_some(())
     })
     .await;
-}
-
-pub(super) fn kill_managers() {
-    for manager in process::find("cmdline", |words| words.starts_with(b"/usr/sbin/conpaas\0manager\0")) {
-        manager.signal(Signal::SIGKILL);
-    }
 }
 
 /// Nobody reads a secret in lists of processes, logs, or files that everybody may read.

@@ -32,7 +32,7 @@ pub(crate) enum ClusterCommand {
         #[command(flatten)]
         consent: Consent,
     },
-    /// Say how large the volumes of nodes are that are made from now on
+    /// Say how large the volumes of nodes are; those that there are grow while they serve
     SetVolumeSize {
         #[command(flatten)]
         names: ServiceNames,
@@ -81,7 +81,9 @@ impl ClusterCommand {
                 let found = names.find(&run.session, Some(NAME)).await?;
                 let call = RpcCall::post(found.service.0, "set_volume_size").param("size", size);
                 run.session.manager::<IgnoredAny>(found.application, call).await?;
-                Ok(Reply::done(format!("Nodes that are made from now on have a volume of {size} MB.")))
+                Ok(Reply::done(format!(
+                    "Nodes have a volume of {size} MB; those that there are grow while they serve."
+                )))
             }
         }
     }

@@ -372,6 +372,24 @@ impl Cloud for LxcCloud {
         self.state.with_inventory(move |inventory| inventory.cloud_volume(record)).await
     }
 
+    async fn grow_volume(&self, volume: &VolumeTag, size_mb: u64) -> Result<(), CloudError> {
+        let _no_other_volume_moves = self.state.volumes.lock().await;
+        let Some(mut record) = self.state.volume(volume).await? else {
+            let (cloud, volume_id) = (self.settings.name.clone(), volume.to_string());
+            return Err(CloudError::NoVolume { cloud, volume_id });
+        };
+        if record.size_mb < size_mb {
+            self.check_room(size_mb - record.size_mb).await?;
+            record.size_mb = size_mb;
+            let place = record.attached.clone();
+            record = self.state.move_volume(&record, place).await?;
+        }
+        // Also where the record says so already: a crash may have left the rest.
+        let directory = self.state.inventory.volume_directory(volume);
+        let grown = volume::grow(&directory, record.size_mb).await;
+        grown.map_err(|reason| self.state.failed(format!("grow volume {}", record.volume_id), reason))
+    }
+
     async fn attach_volume(&self, volume: &VolumeTag, node: &NodeTag, device: &str) -> Result<(), CloudError> {
         let _node = self.state.nodes.hold(node).await;
         let _no_other_volume_moves = self.state.volumes.lock().await;

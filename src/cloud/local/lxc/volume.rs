@@ -74,6 +74,32 @@ pub(crate) async fn ensure_file_system(directory: &Path, size_mb: u64, privilege
     .map_err(|error| chain(&error))
 }
 
+/// Makes file and file system at least so large, also while a node uses them. May be repeated.
+pub(crate) async fn grow(directory: &Path, size_mb: u64) -> Result<(), String> {
+    let disk = directory.join(DISK);
+    let growing = disk.clone();
+    let grown = crate::sys::blocking(move || {
+        let fail = |source| FileError::new("grow", &growing, source);
+        let file = fs::OpenOptions::new().write(true).open(&growing).map_err(fail)?;
+        let size = file.metadata().map_err(fail)?.len();
+        if size < size_mb << 20 {
+            file.set_len(size_mb << 20).and_then(|()| file.sync_all()).map_err(fail)?;
+        }
+        Ok::<_, FileError>(())
+    });
+    grown.await.map_err(|error| chain(&error))?;
+    let words = |error: ProgramError| chain(&error);
+    let Some(device) = loop_device(&disk)? else {
+        // Nobody uses it: resize2fs wants it looked through before.
+        let look = program::run("e2fsck", &["-f".as_ref(), "-p".as_ref(), disk.as_os_str()], FILE_SYSTEM_LIMIT).await;
+        corrected(look)?;
+        return program::run("resize2fs", &[disk.as_os_str()], FILE_SYSTEM_LIMIT).await.map(drop).map_err(words);
+    };
+    let arguments = ["--set-capacity".as_ref(), device.as_os_str()];
+    program::run_in_machine("losetup", &arguments, DEVICE_LIMIT).await.map_err(words)?;
+    program::run_in_machine("resize2fs", &[device.as_os_str()], FILE_SYSTEM_LIMIT).await.map(drop).map_err(words)
+}
+
 /// Where a volume comes to.
 pub(crate) struct Place {
     /// Seen in the node.
@@ -260,7 +286,11 @@ pub(crate) fn loop_device(disk: &Path) -> Result<Option<PathBuf>, String> {
 
 /// A node that lost power leaves a journal to replay, or worse.
 async fn repair(disk: &Path) -> Result<(), String> {
-    match program::run("e2fsck", &["-p".as_ref(), disk.as_os_str()], FILE_SYSTEM_LIMIT).await {
+    corrected(program::run("e2fsck", &["-p".as_ref(), disk.as_os_str()], FILE_SYSTEM_LIMIT).await)
+}
+
+fn corrected(outcome: Result<String, ProgramError>) -> Result<(), String> {
+    match outcome {
         // 1 and 2: there were errors, and they were corrected.
         Err(ProgramError::Failed { status, .. }) if matches!(status.code(), Some(1 | 2)) => Ok(()),
         other => other.map(drop).map_err(|error| chain(&error)),

@@ -29,13 +29,11 @@ pub(super) async fn encrypt(service: ServiceContext, call: Call) -> Result<Reply
     Ok(Reply::Adapt { reason, change: Change::Settings { settings } })
 }
 
-/// `set_volume_size` (ours): of nodes that are made from now on.
+/// `set_volume_size` (ours): of nodes that are made from now on, and of those that there are. These grow while they serve,
+/// as soon as the manager looks after them.
 pub(super) async fn set_volume_size(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
     let size = call.params.integer("size")?;
     call.finish()?;
-    if !(LEAST_MB..=MOST_MB).contains(&size) {
-        return Err(bad("size", &format!("{size} is not from {LEAST_MB} to {MOST_MB} (MB)")).into());
-    }
     let sid = service.sid;
     let kept = service.store.write(move |tx| {
         // An operation that has begun meanwhile writes what it knew.
@@ -43,11 +41,27 @@ pub(super) async fn set_volume_size(service: ServiceContext, mut call: Call) -> 
         if ![State::Init, State::Stopped, State::Running].contains(&row.state) {
             return Err(MethodError::refused("The service is changing: say it again when that is done"));
         }
-        let mut settings: MysqlSettings = Document::new(store::service_settings(tx, sid)?).read()?;
-        settings.volume_mb = u64::try_from(size).ok();
-        store::set_service_settings(tx, sid, Document::of(&settings)?.into_text().as_deref())?;
+        let volumes = store::list_volumes(tx, Some(sid))?;
+        if let Some(largest) = volumes.iter().map(|volume| volume.size_mb).max().filter(|largest| *largest > size) {
+            let text = format!("{size} is less than the {largest} MB of a node: volumes only grow");
+            return Err(bad("size", &text).into());
+        }
+        let settings = with_volume_size(&Document::new(store::service_settings(tx, sid)?), size)?;
+        store::set_service_settings(tx, sid, settings.into_text().as_deref())?;
         Ok(())
     });
     kept.await?;
     Ok(Reply::nothing())
+}
+
+/// Returns the settings with which volumes have this size.
+///
+/// # Errors
+/// Returns an error if no volume can have it.
+pub(super) fn with_volume_size(settings: &Document, size_mb: i64) -> Result<Document, MethodError> {
+    if !(LEAST_MB..=MOST_MB).contains(&size_mb) {
+        return Err(bad("size", &format!("{size_mb} is not from {LEAST_MB} to {MOST_MB} (MB)")).into());
+    }
+    let settings: MysqlSettings = settings.read()?;
+    Document::of(&MysqlSettings { volume_mb: u64::try_from(size_mb).ok(), ..settings })
 }

@@ -1,12 +1,20 @@
 //! Whether a cluster serves, and who begins it again when nobody does.
 //!
-//! Members find each other by themselves, also after all of them were killed at once. There are two cases in which they
-//! cannot: the first start, and a start after all had ended in order. Then one of them has to begin, and it must be the
-//! one whose data is the newest: two that begin are two databases.
+//! Members find each other by themselves, also after all of them were killed at once: each remembers who was there last,
+//! and when all of these are back they go on. There are cases in which they cannot: the first start, a start after all had
+//! ended in order, and deaths one after the other in which somebody forgot the others. Then one of them has to begin, and it
+//! must be the one whose data is the newest: two that begin are two databases.
+//!
+//! ```text
+//!   nobody serves ──▶ all have answered ──▶ who remembers others has ──▶ those forget ──▶ all say how far ──▶ the newest
+//!                                           had time to find them        them             their data is       begins
+//! ```
 //!
 //! # Guarantees
 //! - Nobody begins before every member has said how far its data is. A member that is gone for good is taken out of the
 //!   service before, by the director's word or the operator's.
+//! - Nobody begins while anybody remembers others: what nobody remembers does not come to life again by itself. So no data
+//!   grows between the answers and the beginning.
 //! - The member that begins has the newest data of all.
 
 use std::time::Duration;
@@ -20,8 +28,12 @@ use crate::service::error::MethodError;
 use crate::service::manager_side::Settling;
 use crate::store::manager::NodeRow;
 
-/// Members that remember each other have this time to find each other.
-const PATIENCE_S: u64 = 30;
+/// Members that remember each other have this time to find each other. To end it early costs a start, and no data.
+const PATIENCE_S: u64 = 15;
+/// A server that works, but not with those who serve, is stuck after so long. It needs seconds to find them.
+const ALONE_S: u64 = 60;
+/// The same for one that does not answer yet: it may still look through its data.
+const SEARCH_S: u64 = 180;
 /// An agent that is asked how its member is answers at once, or is not there.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
 /// A new member whose server fails so often does not come up.
@@ -34,6 +46,8 @@ enum Step {
     Nothing,
     /// Nothing yet, and why.
     Wait(String),
+    /// These members, by their places in the list, start anew and look for whoever serves.
+    Forget(Vec<usize>),
     /// This member begins, by its place in the list.
     Begin(usize),
 }
@@ -83,6 +97,16 @@ pub(super) async fn settle(
         Step::Wait(_) if new.is_empty() && serve_without(&states, &silent) => Ok(Settling::Without(silent)),
         Step::Wait(_) if !new.is_empty() && new_ones_serve(&states, is_new) => Ok(Settling::Settled),
         Step::Wait(why) => Ok(Settling::Waits(why)),
+        Step::Forget(places) => {
+            for place in places {
+                let node = members[place];
+                service
+                    .note(crate::node::Level::Info, &format!("node {} looks anew for those who serve", node.view.id));
+                let _nothing_to_say: serde::de::IgnoredAny =
+                    service.agents.call(node, &RpcCall::post(0, "forget_cluster")).await?;
+            }
+            Ok(Settling::Waits("the members look anew for each other".to_owned()))
+        }
         Step::Begin(place) => {
             let node = members[place];
             service.note(crate::node::Level::Info, &format!("node {} begins the cluster", node.view.id));
@@ -114,6 +138,14 @@ fn new_ones_serve(states: &[(&str, Option<&MemberState>)], is_new: impl Fn(&str)
     anybody_serves && new.all(|(_, state)| state.is_some_and(|state| state.stage.is_serving()))
 }
 
+/// Returns the places of those members that are so.
+fn places<'a>(
+    states: impl Iterator<Item = Option<&'a MemberState>>,
+    is_so: impl Fn(&MemberState) -> bool,
+) -> Vec<usize> {
+    states.enumerate().filter(|(_, state)| state.is_some_and(&is_so)).map(|(place, _)| place).collect()
+}
+
 /// Decides what is to be done. Where not all are new, somebody must have data.
 fn decide(states: &[(&str, Option<&MemberState>)], are_all_new: bool) -> Step {
     let names = |is_one: &dyn Fn(Option<&MemberState>) -> bool| {
@@ -125,6 +157,18 @@ fn decide(states: &[(&str, Option<&MemberState>)], are_all_new: bool) -> Step {
         return Step::Nothing;
     }
     if states.iter().any(|(_, state)| serves(*state)) {
+        let is_stuck = |state: &MemberState| {
+            let limit_s = match state.stage {
+                Stage::Alone => ALONE_S,
+                Stage::Joining => SEARCH_S,
+                Stage::Absent | Stage::Busy | Stage::Synced => return false,
+            };
+            !state.gets_data && state.searches_s >= limit_s
+        };
+        let stuck = places(states.iter().map(|(_, state)| *state), is_stuck);
+        if !stuck.is_empty() {
+            return Step::Forget(stuck);
+        }
         let joining = names(&|state| !serves(state)).unwrap_or_default();
         return Step::Wait(format!("waiting for {joining}"));
     }
@@ -138,8 +182,12 @@ fn decide(states: &[(&str, Option<&MemberState>)], are_all_new: bool) -> Step {
 /// Chooses who begins, where all have answered and nobody serves.
 fn begin(states: &[(&str, &MemberState)], are_all_new: bool) -> Step {
     let remembers = |state: &MemberState| state.remembers_others || state.stage == Stage::Alone;
-    if states.iter().any(|(_, state)| remembers(state)) && states.iter().any(|(_, state)| state.waits_s < PATIENCE_S) {
+    let remembering = places(states.iter().map(|(_, state)| Some(*state)), remembers);
+    if !remembering.is_empty() && states.iter().any(|(_, state)| state.waits_s < PATIENCE_S) {
         return Step::Wait("the members look for each other".to_owned());
+    }
+    if !remembering.is_empty() {
+        return Step::Forget(remembering);
     }
     let with_data = || states.iter().enumerate().filter(|(_, (_, state))| state.has_data);
     if !are_all_new && with_data().next().is_none() {
@@ -180,6 +228,8 @@ mod tests {
             position: change.map(|change| Position { history: HISTORY.to_owned(), change }),
             remembers_others: false,
             waits_s: 60,
+            searches_s: 60,
+            gets_data: false,
             n_failures: 0,
             reason: None,
             last_backup: None,
@@ -206,7 +256,6 @@ mod tests {
         assert_eq!(step(&[new(), new(), new()]), Step::Begin(0));
         let serving = Some(state(Stage::Synced, Some(5)));
         assert_eq!(step(&[serving.clone(), serving.clone()]), Step::Nothing);
-        waits(&[serving, new()], "waiting for b");
     }
 
     #[test]
@@ -221,14 +270,65 @@ mod tests {
     }
 
     #[test]
-    fn who_remembers_the_others_looks_for_them_first() {
+    fn who_remembers_the_others_looks_for_them_first_and_forgets_them_then() {
         let remembering =
             |waits_s| Some(MemberState { remembers_others: true, waits_s, ..state(Stage::Joining, Some(7)) });
+        let at = |change| Some(state(Stage::Joining, Some(change)));
         waits(&[remembering(60), remembering(3)], "look for each other");
-        assert_eq!(step(&[remembering(60), remembering(31)]), Step::Begin(0));
+        waits(&[remembering(60), at(9), Some(MemberState { waits_s: 3, ..at(9).unwrap() })], "look for each other");
+        assert_eq!(step(&[remembering(60), at(9), remembering(31)]), Step::Forget(vec![0, 2]));
         let alone = |change, waits_s| Some(MemberState { waits_s, ..state(Stage::Alone, Some(change)) });
         waits(&[alone(7, 5), remembering(60)], "look for each other");
-        assert_eq!(step(&[alone(8, 40), alone(9, 40)]), Step::Begin(1));
+        // Also one whose others may have gone on without it: it may not begin before they have said that they have not.
+        assert_eq!(step(&[alone(8, 40), at(9)]), Step::Forget(vec![0]));
+        assert_eq!(step(&[at(8), at(9)]), Step::Begin(1));
+    }
+
+    #[test]
+    fn while_one_serves_nobody_begins_and_who_is_stuck_looks_anew() {
+        let serving = || Some(state(Stage::Synced, Some(5)));
+        let other = |stage, searches_s, gets_data| Some(MemberState { searches_s, gets_data, ..state(stage, Some(9)) });
+        waits(&[serving(), other(Stage::Joining, 179, false), None], "waiting for b, c");
+        waits(&[serving(), other(Stage::Joining, 9000, true)], "waiting for b");
+        assert_eq!(step(&[serving(), None, other(Stage::Joining, 180, false)]), Step::Forget(vec![2]));
+        assert_eq!(step(&[other(Stage::Alone, 60, false), serving()]), Step::Forget(vec![0]));
+        waits(&[serving(), other(Stage::Absent, 9000, false)], "waiting for b");
+    }
+
+    /// Members that stand anyhow: whoever begins has the newest data of all, and nobody could have written meanwhile.
+    #[test]
+    fn who_begins_lacks_nothing_however_the_members_stand() {
+        let stages = [Stage::Absent, Stage::Joining, Stage::Alone, Stage::Busy, Stage::Synced];
+        let mut some: Vec<Option<MemberState>> = vec![None];
+        for stage in stages {
+            for change in [None, Some(-1), Some(7), Some(8)] {
+                for (remembers_others, waits_s) in [(false, 0), (false, 60), (true, 0), (true, 60)] {
+                    some.push(Some(MemberState { remembers_others, waits_s, ..state(stage, change) }));
+                }
+            }
+        }
+        some.push(Some(MemberState { position: None, ..state(Stage::Joining, Some(1)) }));
+        let mut n_begun = 0;
+        for one in &some {
+            for other in &some {
+                for third in &some {
+                    let all = [one.clone(), other.clone(), third.clone()];
+                    let Step::Begin(place) = step(&all) else { continue };
+                    n_begun += 1;
+                    let all: Vec<MemberState> =
+                        all.into_iter().map(|state| state.expect("all have answered")).collect();
+                    let change = |state: &MemberState| match &state.position {
+                        Some(position) if state.has_data => position.change,
+                        _ => i64::MIN,
+                    };
+                    assert!(all.iter().all(|state| change(state) <= change(&all[place])), "{all:?}");
+                    let is_free = |state: &MemberState| state.remembers_others || state.stage != Stage::Joining;
+                    assert!(!all.iter().any(is_free), "{all:?}");
+                    assert!(all.iter().all(|state| !state.has_data || state.position.is_some()), "{all:?}");
+                }
+            }
+        }
+        assert!(n_begun > 100, "{n_begun}");
     }
 
     #[test]

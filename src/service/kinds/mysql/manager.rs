@@ -31,6 +31,7 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("get_node_info", |service, call| Box::pin(get_node_info(service, call))),
     post("set_password", |service, call| Box::pin(methods::set_password(service, call))),
     upload("load_dump", |service, call| Box::pin(methods::load_dump(service, call))),
+    upload("load_dump_piece", |service, call| Box::pin(methods::load_dump_piece(service, call))),
     get("sqldump", |service, call| Box::pin(methods::sqldump(service, call))),
     get("getMeanLoad", |service, call| Box::pin(methods::get_mean_load(service, call))),
     get("getGangliaParams", |service, call| Box::pin(methods::get_ganglia_params(service, call))),
@@ -77,6 +78,10 @@ impl ManagerKind for Mysql {
         let vol_size = settings.read::<MysqlSettings>()?.volume_mb();
         let volume = VolumeRequest { vol_name, vol_size, dev_name: "sdb".to_owned() };
         Ok(if roles.plays(MYSQL) { vec![volume] } else { Vec::new() })
+    }
+
+    fn with_volume_size(&self, settings: &Document, size_mb: i64) -> Result<Document, MethodError> {
+        changes::with_volume_size(settings, size_mb)
     }
 
     fn plan(&self, input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {

@@ -89,6 +89,8 @@ mod tests {
             position: (change > 0).then_some(position),
             remembers_others: true,
             waits_s: 60,
+            searches_s: 60,
+            gets_data: false,
             n_failures: 0,
             reason: None,
             last_backup: None,

@@ -1,13 +1,13 @@
-//! Beginning the cluster with the data of this node.
+//! Beginning the cluster with the data of this node, and giving up the search for the members of before.
 
 use std::fs::OpenOptions;
-use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use super::daemons::MYSQLD;
+use super::member::Started;
 use super::node::MysqlAgent;
 use super::place::Place;
 use super::wanted::{Cluster, Member, Wanted};
@@ -18,6 +18,10 @@ use crate::sys;
 use crate::sys::file::{self, FileError};
 use crate::sys::process::ProcessId;
 
+/// The mark by which the next start begins the cluster.
+const BOOTSTRAP: &str = "bootstrap";
+/// The mark by which the next start forgets who was there last.
+const FORGET: &str = "forget";
 /// A member that begins has this time before it is told again.
 const BEGIN_PAUSE: Duration = Duration::from_secs(120);
 
@@ -33,11 +37,10 @@ pub(super) async fn begin_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<
         agent.begun.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
     }
     let begun = *agent.begun.lock().unwrap_or_else(PoisonError::into_inner);
-    if begun.is_some_and(|begun| begun.elapsed() < BEGIN_PAUSE) {
+    if begun.is_some_and(|begun| begun.elapsed() < BEGIN_PAUSE) && is_beginning(&agent, &member).await {
         return Ok(Reply::nothing());
     }
-    let (owner, mark) = (Arc::clone(&agent), member.directory.join("bootstrap"));
-    sys::blocking(move || set_mark(&owner.place, &mark)).await?;
+    set_mark(&agent, &member, BOOTSTRAP).await?;
     end_searching_server(&agent);
     let begin = |wanted: &mut Wanted| {
         if let Some(member) = &mut wanted.member {
@@ -48,6 +51,33 @@ pub(super) async fn begin_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<
     note_begun(&agent);
     tracing::info!(target: "conpaas.core.agent", "This node begins the cluster");
     Ok(Reply::nothing())
+}
+
+/// `forget_cluster`: a member that does not serve starts anew, and looks for members that serve. It remembers nobody with
+/// whom it could become the greater part by itself: from then on it goes on only if it is told to, or finds who serves.
+pub(super) async fn forget_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let member = agent.member("Cannot forget a cluster").await?;
+    if agent.observer.is_serving(&agent.place).await {
+        return Err(MethodError::refused("the member serves"));
+    }
+    set_mark(&agent, &member, FORGET).await?;
+    end_searching_server(&agent);
+    tracing::info!(target: "conpaas.core.agent", "This node looks anew for those who serve");
+    Ok(Reply::nothing())
+}
+
+/// Returns whether the server that runs now, or is about to start, begins the cluster. One that was killed meanwhile
+/// joins at its next start: its mark was used up.
+async fn is_beginning(agent: &MysqlAgent, member: &Member) -> bool {
+    let process = agent.keeper.status(MYSQLD).and_then(|status| status.process);
+    let (mark, noted) = (member.directory.join(BOOTSTRAP), agent.place.position());
+    let is_alone = is_alone(&agent.place, &member.cluster);
+    sys::blocking(move || {
+        let begins = |started: Started| started.begins && Some(started.process) == process;
+        is_alone || mark.exists() || Started::read(&noted).is_some_and(begins)
+    })
+    .await
 }
 
 /// Returns the number by which a member's server starts that is to be in `cluster`. If others that were in it are gone and
@@ -89,10 +119,14 @@ fn end_searching_server(agent: &MysqlAgent) {
     }
 }
 
-/// Blocking.
-fn set_mark(place: &Place, mark: &Path) -> Result<(), MethodError> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(mark);
-    let made = file.and_then(|file| file.sync_all());
-    made.map_err(|error| FileError::new("write", mark, error))?;
-    place.own(mark)
+/// Tells the next start of the member's server something.
+async fn set_mark(agent: &Arc<MysqlAgent>, member: &Member, name: &str) -> Result<(), MethodError> {
+    let (owner, mark) = (Arc::clone(agent), member.directory.join(name));
+    sys::blocking(move || {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&mark);
+        let made = file.and_then(|file| file.sync_all());
+        made.map_err(|error| FileError::new("write", &mark, error))?;
+        owner.place.own(&mark)
+    })
+    .await
 }

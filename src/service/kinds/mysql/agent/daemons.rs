@@ -128,7 +128,8 @@ fn member(wanted: &Member, place: &Place, memory: Memory) -> Result<Daemon, Meth
         // Who the others are matters at the next start; they know each other while they run.
         reload: Reload::Command(CommandLine { program: "/bin/true".into(), arguments: Vec::new(), limit: CHECK_LIMIT }),
         stop: Stop { signal: DaemonSignal::Term, grace: GRACE },
-        pauses: Pauses::default(),
+        // A member that comes back late leaves the others without a third vote.
+        pauses: Pauses { longest: Duration::from_secs(3), ..Pauses::default() },
         n_tries: FOR_EVER,
     })
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use tokio_util::io::ReaderStream;
 
 use super::node::MysqlAgent;
@@ -16,7 +16,7 @@ use crate::service::kinds::mysql::dump::WithoutSystem;
 use crate::service::reply::Reply;
 use crate::sys::pipe::{self, ByteStream};
 
-const PIECE_BYTES: usize = 64 * 1024;
+pub(super) const PIECE_BYTES: usize = 64 * 1024;
 /// Accounts and rights, as statements that every member can repeat. The tables that hold them are no ordinary ones: rows
 /// that are loaded into those reach no other member.
 const ACCOUNTS: [&str; 2] = ["--system=users", "--insert-ignore"];
@@ -61,12 +61,22 @@ pub(super) async fn load_dump(agent: Arc<MysqlAgent>, mut call: Call) -> Result<
 }
 
 async fn load(socket: &Path, path: &Path) -> io::Result<()> {
+    let file = tokio::fs::File::open(path).await?;
+    load_all(socket, ReaderStream::with_capacity(file, PIECE_BYTES)).await
+}
+
+/// Runs a dump that comes in pieces.
+///
+/// # Errors
+/// Returns the last words of the client if a statement fails, or the reason for which the pieces break off.
+pub(super) async fn load_all(
+    socket: &Path,
+    pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+) -> io::Result<()> {
     let mut words = sql::client(socket);
     // A dump is a stranger's: in the sandbox it can neither run programs nor read files.
     words.extend(["--sandbox", "--batch", "--default-character-set=utf8mb4"].map(str::to_owned));
-    let file = tokio::fs::File::open(path).await?;
     let mut filter = WithoutSystem::new();
-    let pieces = ReaderStream::with_capacity(file, PIECE_BYTES);
     let last = stream::once(async { Ok(Bytes::new()) });
     let kept = pieces
         .chain(last)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
@@ -13,6 +14,7 @@ use super::sql;
 use crate::api::mysql::{Load, MemberState, Position, Stage};
 use crate::supervise::daemon::DaemonStatus;
 use crate::sys;
+use crate::sys::process;
 
 /// A server that does not answer in this time does not serve.
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
@@ -27,6 +29,8 @@ const LOAD: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_local_recv
 /// Asks the server of this node.
 pub(super) struct Observer {
     last: Mutex<Option<(Instant, Seen)>>,
+    /// The server that was there at the last look, and since when.
+    server: std::sync::Mutex<Option<(i32, Instant)>>,
 }
 
 /// What was seen.
@@ -34,6 +38,7 @@ pub(super) struct Observer {
 struct Seen {
     server: Option<Server>,
     stage: Stage,
+    is_in_greater_part: bool,
     position: Option<Position>,
     /// Since when it has not served.
     waits_since: Option<Instant>,
@@ -41,7 +46,7 @@ struct Seen {
 
 impl Observer {
     pub(super) fn new() -> Self {
-        Observer { last: Mutex::new(None) }
+        Observer { last: Mutex::new(None), server: std::sync::Mutex::new(None) }
     }
 
     /// Returns whether clients are served now.
@@ -61,16 +66,27 @@ impl Observer {
         let process = status.and_then(|status| status.process);
         let (data, position_file) = (directory.join("data"), place.position());
         let noted = sys::blocking(move || Noted::read(&data, &position_file, process)).await;
+        let waits_s = seen.waits_since.map_or(0, |since| since.elapsed().as_secs());
         MemberState {
             stage: seen.stage,
             has_data: noted.has_data,
             position: seen.position.or(noted.position),
             remembers_others: noted.remembers_others,
-            waits_s: seen.waits_since.map_or(0, |since| since.elapsed().as_secs()),
+            waits_s,
+            searches_s: waits_s.min(self.server_age_s(process)),
+            gets_data: seen.is_in_greater_part || noted.is_receiving,
             n_failures: status.map_or(0, |status| status.n_failures),
             reason: status.and_then(|status| status.reason.clone()),
             last_backup: backup_store::last(directory).await,
         }
+    }
+
+    /// Returns for how long this process has been the server, as far as this agent knows.
+    fn server_age_s(&self, process: Option<i32>) -> u64 {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = server.filter(|(known, _)| Some(*known) == process).map_or_else(Instant::now, |(_, since)| since);
+        *server = process.map(|process| (process, since));
+        since.elapsed().as_secs()
     }
 
     async fn look(&self, place: &Place) -> Seen {
@@ -81,13 +97,12 @@ impl Observer {
         if let Some((_, seen)) = last.as_ref().filter(|(at, seen)| is_fresh(at, seen)) {
             return seen.clone();
         }
-        let (stage, position) = match sql::run(&place.socket(), STATUS, ANSWER_LIMIT).await {
-            Ok(rows) => stage_of(&pairs(&rows)),
-            Err(_) => (Stage::Joining, None),
-        };
+        let answer = sql::run(&place.socket(), STATUS, ANSWER_LIMIT).await;
+        let is_in_greater_part = answer.as_ref().is_ok_and(|rows| is_in_greater_part(&pairs(rows)));
+        let (stage, position) = answer.map_or((Stage::Joining, None), |rows| stage_of(&pairs(&rows)));
         let before = last.as_ref().and_then(|(_, seen)| seen.waits_since);
         let waits_since = (!stage.is_serving()).then(|| before.unwrap_or_else(Instant::now));
-        let seen = Seen { server, stage, position, waits_since };
+        let seen = Seen { server, stage, is_in_greater_part, position, waits_since };
         *last = Some((Instant::now(), seen.clone()));
         seen
     }
@@ -126,26 +141,57 @@ pub(super) async fn load(place: &Place) -> Result<Load, String> {
     })
 }
 
-/// What the disk tells of a member.
+/// What disk and processes tell of a member.
 struct Noted {
     has_data: bool,
     position: Option<Position>,
     remembers_others: bool,
+    is_receiving: bool,
 }
 
 impl Noted {
     /// Blocking.
     fn read(data: &Path, position: &Path, process: Option<i32>) -> Self {
-        // Data that another member had begun to send is no data.
-        let has_data = data.join("ibdata1").exists() && !data.join("sst_in_progress").exists();
-        // An earlier start noted where the data was then.
-        let noted = std::fs::read_to_string(position).unwrap_or_default();
-        let of_process = noted.trim().split_once(' ').filter(|(pid, _)| pid.parse().ok() == process);
+        let started = Started::read(position).filter(|started| Some(started.process) == process);
         Noted {
-            has_data,
-            position: of_process.and_then(|(_, position)| position.parse().ok()),
+            has_data: has_data(data),
+            position: started.and_then(|started| started.position),
             remembers_others: data.join("gvwstate.dat").exists(),
+            is_receiving: is_receiving(),
         }
+    }
+}
+
+/// Returns whether there is data, and all of it: what of another member's data was copied before that ended is none.
+/// Blocking.
+fn has_data(data: &Path) -> bool {
+    data.join("ibdata1").exists() && !data.join(".sst").exists()
+}
+
+/// Returns whether a program of this node takes the data of another member, or waits for it. Blocking.
+fn is_receiving() -> bool {
+    let has = |words: &[u8], word: &[u8]| words.windows(word.len()).any(|found| found == word);
+    !process::find("cmdline", |words| has(words, b"wsrep_sst_") && has(words, b"joiner")).is_empty()
+}
+
+/// What the program that starts the server has noted.
+pub(super) struct Started {
+    /// The number of the server's process.
+    pub process: i32,
+    /// How far the data was.
+    pub position: Option<Position>,
+    /// Whether the server begins the cluster.
+    pub begins: bool,
+}
+
+impl Started {
+    /// Returns what was noted last; an earlier start may have done it. Blocking.
+    pub(super) fn read(file: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(file).ok()?;
+        let mut words = text.split_whitespace();
+        let process = words.next()?.parse().ok()?;
+        let position = words.next().and_then(|word| word.parse().ok());
+        Some(Started { process, position, begins: words.next() == Some("begins") })
     }
 }
 
@@ -156,6 +202,8 @@ fn absent() -> MemberState {
         position: None,
         remembers_others: false,
         waits_s: 0,
+        searches_s: 0,
+        gets_data: false,
         n_failures: 0,
         reason: None,
         last_backup: None,
@@ -169,14 +217,17 @@ fn pairs(rows: &str) -> BTreeMap<&str, &str> {
 fn stage_of(values: &BTreeMap<&str, &str>) -> (Stage, Option<Position>) {
     let value = |name: &str| values.get(name).copied().unwrap_or_default();
     let position = format!("{}:{}", value("wsrep_cluster_state_uuid"), value("wsrep_last_committed"));
-    let is_primary = value("wsrep_cluster_status") == "Primary";
-    let stage = match (is_primary, value("wsrep_local_state"), value("wsrep_ready")) {
+    let stage = match (is_in_greater_part(values), value("wsrep_local_state"), value("wsrep_ready")) {
         (false, ..) => Stage::Alone,
         (true, "4", "ON") => Stage::Synced,
         (true, "2" | "3", "ON") => Stage::Busy,
         (true, ..) => Stage::Joining,
     };
     (stage, position.parse().ok().filter(Position::is_known))
+}
+
+fn is_in_greater_part(values: &BTreeMap<&str, &str>) -> bool {
+    values.get("wsrep_cluster_status") == Some(&"Primary")
 }
 
 #[cfg(test)]
@@ -206,16 +257,27 @@ mod tests {
     #[test]
     fn half_of_the_data_of_another_one_is_none() {
         let directory = tempfile::tempdir().unwrap();
-        let (data, position) = (directory.path().join("data"), directory.path().join("position"));
-        std::fs::create_dir(&data).unwrap();
-        let noted = |process| Noted::read(&data, &position, process);
-        assert!(!noted(None).has_data);
+        let data = directory.path();
+        assert!(!has_data(data));
         std::fs::write(data.join("ibdata1"), "x").unwrap();
-        std::fs::write(&position, format!("71 {HISTORY}:9\n")).unwrap();
-        let change = |process| noted(process).position.map(|position| position.change);
-        assert_eq!((noted(None).has_data, change(Some(71))), (true, Some(9)));
-        assert_eq!((change(None), change(Some(72))), (None, None), "it is of another start");
+        assert!(has_data(data));
         std::fs::write(data.join("sst_in_progress"), "").unwrap();
-        assert!(!noted(None).has_data);
+        assert!(has_data(data), "a transfer may end before it has touched anything");
+        std::fs::create_dir(data.join(".sst")).unwrap();
+        assert!(!has_data(data));
+    }
+
+    #[test]
+    fn what_was_noted_is_of_one_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, file) = (directory.path().join("data"), directory.path().join("position"));
+        let change = |process| Noted::read(&data, &file, process).position.map(|position| position.change);
+        assert_eq!(change(Some(71)), None);
+        std::fs::write(&file, format!("71 {HISTORY}:9 \n")).unwrap();
+        assert_eq!((change(Some(71)), change(None), change(Some(72))), (Some(9), None, None));
+        assert!(!Started::read(&file).unwrap().begins);
+        std::fs::write(&file, "71 - begins\n").unwrap();
+        assert_eq!(change(Some(71)), None);
+        assert!(Started::read(&file).unwrap().begins);
     }
 }

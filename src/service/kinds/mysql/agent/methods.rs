@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::daemons::MYSQLD;
 use super::node::MysqlAgent;
 use super::wanted::{Cluster, Member, Wanted};
-use super::{account, backup, begin, kept_backups, load, member, sql};
+use super::{account, backup, begin, kept_backups, load, load_piece, member, sql};
 use crate::api::mysql::{Restored, Schedule, Stage};
 use crate::api::params::bad;
 use crate::service::call::Call;
@@ -25,6 +25,7 @@ pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
     post("unmount_volume", |agent, call| Box::pin(unmount_volume(agent.volumes.clone(), call))),
     post("start_mysqld", |agent, call| Box::pin(start_mysqld(agent, call))),
     post("begin_cluster", |agent, call| Box::pin(begin::begin_cluster(agent, call))),
+    post("forget_cluster", |agent, call| Box::pin(begin::forget_cluster(agent, call))),
     get("get_member_state", |agent, call| Box::pin(get_member_state(agent, call))),
     post("stop", |agent, call| Box::pin(stop(agent, call, |wanted| *wanted = Wanted::default()))),
     post("set_password", |agent, call| Box::pin(set_password(agent, call))),
@@ -32,6 +33,7 @@ pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
     post("revoke_account", |agent, call| Box::pin(account::revoke(agent, call))),
     post("set_variable", |agent, call| Box::pin(set_variable(agent, call))),
     upload("load_dump", |agent, call| Box::pin(load::load_dump(agent, call))),
+    upload("load_dump_piece", |agent, call| Box::pin(load_piece::load_dump_piece(agent, call))),
     get("dump", |agent, call| Box::pin(load::dump(agent, call))),
     get("backup", |agent, call| Box::pin(backup::back_up(agent, call))),
     upload("take_backup", |agent, call| Box::pin(backup::take_backup(agent, call))),

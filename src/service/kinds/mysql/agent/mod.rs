@@ -18,6 +18,7 @@ mod health;
 mod keeper;
 mod kept_backups;
 mod load;
+mod load_piece;
 mod member;
 mod memory;
 mod methods;
@@ -32,6 +33,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use self::keeper::Keeper;
+use self::load_piece::Loading;
 use self::member::Observer;
 use self::node::MysqlAgent;
 use self::place::Place;
@@ -72,6 +74,7 @@ pub(super) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>,
         volumes: Volumes::new(base),
         meter: Meter::new(),
         begun: Mutex::default(),
+        loading: Loading::default(),
     }))
 }
 

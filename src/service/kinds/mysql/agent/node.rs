@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::super::figures::Meter;
 use super::keeper::Keeper;
+use super::load_piece::Loading;
 use super::member::Observer;
 use super::place::Place;
 use super::wanted::Member;
@@ -20,8 +21,9 @@ pub(super) struct MysqlAgent {
     pub observer: Arc<Observer>,
     pub volumes: Volumes,
     pub meter: Meter,
-    /// When it was last told to begin the cluster: its first start makes tables, which takes a while.
+    /// When it last began the cluster: its first start makes tables, which takes a while.
     pub begun: Mutex<Option<Instant>>,
+    pub loading: Loading,
 }
 
 impl MysqlAgent {

@@ -54,7 +54,7 @@ impl Place {
         self.run.join("mysqld.sock")
     }
 
-    /// Where the program that starts the member notes how far its data is.
+    /// Where the program that starts the member notes how far its data is, and whether it begins the cluster.
     pub(super) fn position(&self) -> PathBuf {
         self.run.join("position")
     }

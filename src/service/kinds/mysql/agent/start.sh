@@ -17,6 +17,20 @@ cd "$directory"
 mkdir -p -m 700 tmp
 rm -rf tmp/*
 
+# The data of another member was not all there when this one died: what there is of it is no data. The program that copies
+# it makes .sst before it removes anything, and removes that when all is in its place. So it goes last here, too.
+if [ -e "$data/.sst" ]; then
+    find "$data" -mindepth 1 -maxdepth 1 ! -name .sst ! -name gvwstate.dat -exec rm -rf {} +
+    sync -f "$data"
+    rm -rf "$data/.sst"
+fi
+# It is to look for those who serve, and not for those who were there last.
+if [ -e forget ]; then
+    rm -f "$data/gvwstate.dat"
+    sync -f "$directory"
+    rm -f forget
+fi
+
 # Data that is older than the last restoration gives way to it. Who has the backup begins with it, others get it from there.
 restored={{ restored }}
 has_backup={{ has_backup }}
@@ -63,7 +77,7 @@ if [ -e "$data/ibdata1" ]; then
     rm -f "$run/recover.log"
 fi
 # The file is whole or absent, and names its process: who reads it knows whether it is of this start.
-echo "$$ $position" >"$run/position.new"
+echo "$$ ${position:--} ${begins:+begins}" >"$run/position.new"
 mv "$run/position.new" "$run/position"
 
 if [ "$begins" ] && [ -e "$data/grastate.dat" ]; then
