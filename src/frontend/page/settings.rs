@@ -11,7 +11,7 @@ use crate::api::web::PhpConfiguration;
 use crate::frontend::frame::Page;
 use crate::frontend::outcome::{Problem, Shown};
 use crate::frontend::text::{Texts, fill};
-use crate::frontend::ui::form::{self, Field};
+use crate::frontend::ui::form::{Field, Upload};
 use crate::frontend::ui::table::{self, Row};
 use crate::frontend::visit::{Place, Visit};
 use crate::model::State;
@@ -148,11 +148,12 @@ fn password(t: &Texts, place: &Place) -> Markup {
 
 fn dumps(t: &Texts, place: &Place) -> Markup {
     let action = format!("{}/dump", place.path());
+    let upload = Upload { action: &action, name: "dump", label: t.drop_dump, word: t.load, hint: "" };
     table::card(
         t.data,
         &html! {
             div.stack {
-                (form::upload(&action, "dump", t.drop_dump, t.load, "", &html! {}))
+                (upload.show(t, &html! {}))
                 div { a.button href=(action) { (t.download_dump) } }
             }
         },
