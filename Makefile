@@ -141,12 +141,12 @@ lint: ## form and lints
 fmt: ## put the form right
 	$(CARGO) fmt
 
-# Some of what `make bench` measures (all by default): nodes web mysql
+# Some of what `make bench` measures (all by default): nodes web frontend mysql
 PARTS ?=
 
 .PHONY: bench
 bench: deps ## how fast and how big, against floors measured in the same run (root)
-	$(if $(filter nodes web,$(or $(PARTS),nodes)),$(CARGO) bench --locked --bench conpaas -- $(filter-out mysql,$(PARTS)))
+	$(if $(filter nodes web frontend,$(or $(PARTS),nodes)),$(CARGO) bench --locked --bench conpaas -- $(filter-out mysql,$(PARTS)))
 	$(if $(filter mysql,$(or $(PARTS),mysql)),CONPAAS_BENCH=1 \
 		$(CARGO) test --profile bench --locked --test e2e -- --nocapture e2e::mysql::rates)
 

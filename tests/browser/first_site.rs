@@ -8,6 +8,7 @@ use serde_json::json;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::support::all_ports::inside;
 use crate::support::browser::chromium::{Chromium, DROP, Scripts};
 use crate::support::director::World;
 use crate::support::frontend::Frontend;
@@ -25,6 +26,11 @@ fn site() -> Vec<u8> {
 /// Real nginx and php-fpm, as processes of this machine.
 #[test]
 fn a_newcomer_brings_a_site_on_the_air_and_takes_it_off_again() {
+    let name = "browser::first_site::a_newcomer_brings_a_site_on_the_air_and_takes_it_off_again";
+    inside(name, async || go_all_the_way());
+}
+
+fn go_all_the_way() {
     let world = World::start_with(&[("director.REGISTRATION", "open")], &[]);
     let frontend = Frontend::start(&world);
     let origin = frontend.browser().origin();

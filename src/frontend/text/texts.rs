@@ -227,10 +227,4 @@ pub(in crate::frontend) struct Texts {
     pub(in crate::frontend) command_hint: &'static str,
     pub(in crate::frontend) output: &'static str,
     pub(in crate::frontend) ended_with: &'static str,
-    pub(in crate::frontend) runs_now: &'static str,
-    pub(in crate::frontend) processor: &'static str,
-    pub(in crate::frontend) memory: &'static str,
-    pub(in crate::frontend) disk: &'static str,
-    pub(in crate::frontend) figures: &'static str,
-    pub(in crate::frontend) of_limit: &'static str,
 }

@@ -126,9 +126,14 @@ impl Chromium {
 
     /// Signs in on the login page.
     pub(crate) fn sign_in(&self, origin: &str, name: &str) {
+        self.sign_in_with(origin, name, &format!("{name}-secret"));
+    }
+
+    /// The same with this password.
+    pub(crate) fn sign_in_with(&self, origin: &str, name: &str, password: &str) {
         self.go(&format!("{origin}/login"));
         self.write("username", name);
-        self.write("password", &format!("{name}-secret"));
+        self.write("password", password);
         self.click("form button.primary");
         self.await_element("#applications");
     }
