@@ -41,7 +41,7 @@ pub(super) fn measure(rounds: usize) -> anyhow::Result<Figures> {
     let users: Vec<String> = (0..N_OPEN / N_OF_USER).map(|at| format!("user{at}")).collect();
     users.iter().for_each(|name| world.add_user(name));
     let frontend = Frontend::start(&world);
-    let pid = frontend.pid();
+    let pid = memory::only_child("frontend")?;
     let idle = memory::of(pid)?;
     let mut browsers: Vec<Browser> = users.iter().map(|_| frontend.browser()).collect();
     browsers.iter_mut().zip(&users).for_each(|(browser, name)| browser.sign_in(name));
@@ -53,9 +53,8 @@ pub(super) fn measure(rounds: usize) -> anyhow::Result<Figures> {
     let packed_bytes = first.ask("GET", "/", &[("accept-encoding", "gzip")], b"").body.len();
 
     let runtime = Runtime::new()?;
-    let uid = first.get("/account/certs.zip");
-    anyhow::ensure!(uid.status == 200, "the first user is signed in");
-    let credentials = world.certificate(&Subject::user(conpaas::model::UserId(1)), Lifetime::USER);
+    let subject = Subject::user(conpaas::model::UserId(1), &users[0], "user0@example.org");
+    let credentials = world.certificate(&subject, Lifetime::USER);
     let (mut page, mut director) = (Vec::new(), Vec::new());
     // In turns, so that whatever else the machine does disturbs both alike.
     for _ in 0..rounds * 5 {

@@ -43,6 +43,7 @@ fn a_program_comes_to_run_by_a_drop_and_the_page_follows() {
     chromium.await_element("[data-state=INIT]");
     chromium.click("#head button.primary");
     chromium.await_element("#head [data-state=RUNNING]");
+    chromium.await_text("exit 0");
     let page = chromium.driver.url();
 
     chromium.click(".tabs a:nth-child(2)");

@@ -27,8 +27,8 @@ fn java_and_mysql_live_their_lives_by_their_pages_alone() {
         let said = nutshell.succeed("up", &[]);
         let after = |mark: &str| said.split(mark).nth(1).and_then(|rest| rest.split_whitespace().next());
         let origin = after("Its pages for your browser are on ").expect("the address is told").trim_end_matches('/');
-        let user = after("user ").expect("the user is told").trim_end_matches(',');
-        let password = after("password ").expect("the password is told");
+        let account = said.lines().find_map(|line| line.trim().strip_prefix("user ")?.split_once(", password "));
+        let (user, password) = account.expect("the account is told");
 
         let chromium = Chromium::start(Scripts::On);
         chromium.sign_in_with(origin, user, password);

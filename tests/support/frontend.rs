@@ -80,12 +80,6 @@ impl Frontend {
         }
     }
 
-    /// Its process.
-    pub(crate) fn pid(&self) -> i32 {
-        let child = self.child.as_ref().expect("it was started");
-        i32::try_from(child.id()).expect("numbers of processes are small")
-    }
-
     /// What it has logged.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

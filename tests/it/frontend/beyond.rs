@@ -83,7 +83,7 @@ fn a_command_runs_in_a_node_and_an_older_version_comes_back() {
     let long = browser.post(&command, &[("command", "yes")]);
     assert!(long.status == 200 && long.body.len() < 400_000, "what says too much is ended: {}", long.body.len());
     let elsewhere = command.replace("/nodes/", "/nodes/x");
-    assert_eq!(browser.post(&elsewhere, &[("command", "id")]).status, 303);
+    assert_eq!(browser.post(&elsewhere, &[("command", "id")]).status, 404);
     assert_eq!(browser.get(&elsewhere).status, 404);
     let mut mallory = frontend.browser();
     mallory.sign_in("mallory");
