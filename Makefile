@@ -143,12 +143,12 @@ lint: ## form and lints
 fmt: ## put the form right
 	$(CARGO) fmt
 
-# Some of what `make bench` measures (all by default): nodes web mysql
+# Some of what `make bench` measures (all by default): nodes web frontend mysql
 PARTS ?=
 
 .PHONY: bench
 bench: deps ## how fast and how big, against floors measured in the same run (root)
-	$(if $(filter nodes web,$(or $(PARTS),nodes)),$(CARGO) bench --locked --bench conpaas -- $(filter-out mysql,$(PARTS)))
+	$(if $(filter nodes web frontend,$(or $(PARTS),nodes)),$(CARGO) bench --locked --bench conpaas -- $(filter-out mysql,$(PARTS)))
 	$(if $(filter mysql,$(or $(PARTS),mysql)),CONPAAS_BENCH=1 \
 		$(CARGO) test --profile bench --locked --test e2e -- --nocapture e2e::mysql::rates)
 
@@ -215,6 +215,7 @@ test-compute: ## boots the image of a compute node, which joins a real OpenStack
 .PHONY: test-browser
 test-browser: ## the pages in Debian's Chromium, where no way leads out (root)
 	@.ci/deps browser
+	@.ci/axe
 	$(CARGO) test --locked --test browser --no-run
 	unshare --net sh -c 'ip link set lo up && exec $(CARGO) test --locked --offline --test browser'
 

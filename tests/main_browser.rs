@@ -6,6 +6,9 @@ mod browser;
 /// What test binaries share.
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod support {
+    pub(crate) mod again;
+    pub(crate) mod all_ports;
+    pub(crate) mod browser;
     pub(crate) mod director;
     pub(crate) mod frontend;
     pub(crate) mod wait;

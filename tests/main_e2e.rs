@@ -7,6 +7,7 @@ mod e2e;
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod support {
     pub(crate) mod again;
+    pub(crate) mod browser;
     pub(crate) mod control_groups;
     pub(crate) mod director;
     pub(crate) mod ec2;

@@ -241,6 +241,13 @@ pub(crate) struct CodeVersion {
     pub notes: Vec<String>,
 }
 
+/// Returns the newest version that is older than the one that runs.
+pub(crate) fn before(versions: &[CodeVersion]) -> Option<&CodeVersion> {
+    let current = versions.iter().find(|version| version.current)?;
+    let older = versions.iter().filter(|version| version.time < current.time);
+    older.max_by(|one, other| one.time.total_cmp(&other.time))
+}
+
 /// `upload_code_version`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CodeVersionId {
@@ -376,5 +383,22 @@ mod tests {
         assert_eq!(rewritten::<NodeInfo>(&info), info);
         let read: NodeInfo = serde_json::from_value(info).unwrap();
         assert_eq!(read.node.flags, BTreeMap::from([("is_master".to_owned(), Value::Bool(true))]));
+    }
+
+    #[test]
+    fn the_version_before_the_present_one_is_meant_and_not_a_newer_one() {
+        let version = |time: f64, current| CodeVersion {
+            id: format!("code-{time}"),
+            filename: String::new(),
+            description: String::new(),
+            time,
+            current,
+            notes: vec![],
+        };
+        let of = |versions: &[CodeVersion]| before(versions).map(|version| version.id.clone());
+        let third_is_new = [version(3.0, false), version(2.0, true), version(1.0, false), version(0.5, false)];
+        assert_eq!(of(&third_is_new).as_deref(), Some("code-1"));
+        assert_eq!(of(&[version(3.0, false), version(2.0, true)]), None);
+        assert_eq!(of(&[version(2.0, false)]), None);
     }
 }

@@ -132,6 +132,13 @@ impl Session {
         Ok((aid, uploaded.operation_id))
     }
 
+    /// Returns the manifest of an application, as a text for people.
+    pub(crate) async fn manifest(&self, application: ApplicationId) -> Result<String, Failure> {
+        let manifest: serde_json::Value = self.post(&format!("download_manifest/{application}"), &[]).await?;
+        let text = serde_json::to_string_pretty(&manifest).map_err(|error| Failure::said(error.to_string()))?;
+        Ok(text + "\n")
+    }
+
     /// Returns the user's services, each with its application.
     pub(crate) async fn services(&self) -> Result<Vec<ServiceAndApplication>, Failure> {
         self.get("list").await

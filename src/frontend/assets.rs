@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-use crate::rpc::Response;
+use crate::rpc::{Packing, Response};
 
 /// One of them.
 struct Asset {
@@ -47,7 +47,7 @@ pub(super) fn icon_path() -> &'static str {
 }
 
 /// Returns what lies at a path; `None` for nothing.
-pub(super) fn find(path: &str) -> Option<Response> {
+pub(super) fn find(path: &str, packing: Packing) -> Option<Response> {
     let at = PATHS.iter().position(|own| own == path)?;
-    Some(Response::lasting_asset(ASSETS[at].content_type, ASSETS[at].bytes))
+    Some(Response::lasting_asset(ASSETS[at].content_type, ASSETS[at].bytes, packing))
 }

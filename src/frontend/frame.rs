@@ -23,7 +23,7 @@ pub(super) enum Section {
 pub(super) struct Piece {
     pub(super) id: &'static str,
     pub(super) html: Markup,
-    /// Whether it is sent again when it changes. Such a piece has no field that somebody types in.
+    /// Whether it is sent again when it changes. One with a field that somebody types in only comes and goes.
     pub(super) is_live: bool,
 }
 

@@ -14,7 +14,7 @@ use super::ui::icon::{self, Icon};
 use crate::api::texts;
 use crate::client::certificate::{self, NewAccount};
 use crate::client::error::Failure;
-use crate::rpc::{Form, Request, Response};
+use crate::rpc::{Form, Packing, Request, Response};
 use crate::sys;
 
 /// What the director says to who tries too often.
@@ -28,11 +28,13 @@ pub(super) struct Guest<'a> {
     pub(super) t: &'static Texts,
     pub(super) look: String,
     pub(super) note: Option<Note>,
+    pub(super) packing: Packing,
 }
 
 impl Guest<'_> {
     fn page(&self, status: u16, title: &str, content: &Markup) -> Response {
-        let answer = Response::scripted_page(status, gate(self.t, &self.look, title, self.note.as_ref(), content));
+        let page = gate(self.t, &self.look, title, self.note.as_ref(), content);
+        let answer = Response::scripted_page(status, page, self.packing);
         if self.note.is_some() { answer.with_cookie(&cookie::no_note()) } else { answer }
     }
 

@@ -3,24 +3,24 @@
 //! Events: `html` is a piece, which takes the place of the one with its id; `line` is what a log got, its id being
 //! from where a new stream goes on; `gone` says that the session ended.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use tokio::sync::watch::Receiver;
 
 use super::outcome::{Problem, Shown};
 use super::page::read_log;
 use super::site::OpenPage;
 use super::visit::Visit;
+use super::watch::{Pieces, Seen, Watch};
 use crate::rpc::Response;
 use crate::sys::pipe::ByteStream;
 
-/// While something goes on.
-const BUSY_PAUSE: Duration = Duration::from_secs(1);
-const IDLE_PAUSE: Duration = Duration::from_secs(4);
 const LOG_PAUSE: Duration = Duration::from_secs(1);
+/// An ended session is noticed within this time.
+const LOOK: Duration = Duration::from_secs(4);
 /// A stream without events says so often that it lives.
 const SILENCE: Duration = Duration::from_secs(15);
 
@@ -31,48 +31,67 @@ struct Stream {
     _right: OpenPage,
     what: What,
     spoke: Instant,
-    pause: Duration,
     is_over: bool,
 }
 
 enum What {
-    /// Pieces as they were sent last, by id.
-    Pieces(Show, HashMap<&'static str, String>),
+    Page(OpenPieces),
     /// From where a log goes on.
     Log(String),
 }
 
-/// Answers with the stream of a page; of a log, when it says from where.
-pub(super) fn answer(visit: Arc<Visit>, show: Show, cursor: Option<String>) -> Result<Response, Problem> {
-    let right = visit.site.open_page(visit.uid);
-    let right = right.ok_or_else(|| Problem::Form(visit.t.too_many_pages.to_owned()))?;
-    let what = match cursor {
-        Some(cursor) => What::Log(cursor),
-        None => What::Pieces(show, HashMap::new()),
-    };
-    let first = Stream { visit, _right: right, what, spoke: Instant::now(), pause: Duration::ZERO, is_over: false };
+/// A page whose pieces are sent when they change.
+struct OpenPieces {
+    /// Keeps the page being made.
+    _watch: Arc<Watch>,
+    seen: Receiver<Seen>,
+    /// As they were sent last.
+    sent: Arc<Pieces>,
+}
+
+/// Answers with the stream of the page at `path`.
+pub(super) fn answer(visit: Arc<Visit>, path: &str, show: Show) -> Result<Response, Problem> {
+    let right = right(&visit)?;
+    let watch = visit.site.watches.look(&visit, path, show);
+    let mut seen = watch.seen();
+    // What is there already is news for this tab.
+    seen.mark_changed();
+    let pieces = OpenPieces { _watch: watch, seen, sent: Arc::default() };
+    Ok(stream_of(visit, right, What::Page(pieces)))
+}
+
+/// Answers with the stream of a log from where it is known to `cursor`.
+pub(super) fn log(visit: Arc<Visit>, cursor: String) -> Result<Response, Problem> {
+    let right = right(&visit)?;
+    Ok(stream_of(visit, right, What::Log(cursor)))
+}
+
+fn right(visit: &Visit) -> Result<OpenPage, Problem> {
+    visit.site.open_page(visit.uid).ok_or_else(|| Problem::Form(visit.t.too_many_pages.to_owned()))
+}
+
+fn stream_of(visit: Arc<Visit>, right: OpenPage, what: What) -> Response {
+    let first = Stream { visit, _right: right, what, spoke: Instant::now(), is_over: false };
     let events = stream::unfold(first, |stream| async move { stream.next().await });
     let begin = stream::iter([Ok(Bytes::from_static(b"retry: 2000\n\n"))]);
     let all: ByteStream = begin.chain(events.map(Ok)).boxed();
-    Ok(Response::events(all))
+    Response::events(all)
 }
 
 impl Stream {
     async fn next(mut self) -> Option<(Bytes, Self)> {
+        let stopping = self.visit.site.tasks.stopping();
         loop {
             if self.is_over {
                 return None;
-            }
-            let stopping = self.visit.site.stopping.clone();
-            tokio::select! {
-                () = stopping.cancelled() => return None,
-                () = tokio::time::sleep(self.pause) => {}
             }
             if !self.visit.site.sessions.is_there(&self.visit.secret.name()) {
                 self.is_over = true;
                 return Some((event("gone", "", None), self));
             }
             let said = tokio::select! {
+                // A page that is left open comes back by itself when the frontend does.
+                biased;
                 () = stopping.cancelled() => return None,
                 said = self.look() => said,
             };
@@ -87,39 +106,47 @@ impl Stream {
         }
     }
 
-    /// Returns the events since the last look; a look that fails is tried again later.
+    /// Returns the events since the last look, or nothing after a while.
     async fn look(&mut self) -> Bytes {
         match &mut self.what {
             What::Log(cursor) => {
-                self.pause = LOG_PAUSE;
+                tokio::time::sleep(LOG_PAUSE).await;
+                // A look that fails is tried again later.
                 let Ok(log) = read_log(&self.visit, cursor).await else { return Bytes::new() };
                 *cursor = log.cursor.unwrap_or_default();
                 let text = log.log.trim_end_matches('\n');
                 if text.is_empty() { Bytes::new() } else { event("line", text, Some(cursor)) }
             }
-            What::Pieces(show, sent) => {
-                let page = match show(Arc::clone(&self.visit)).await {
-                    Ok(page) => page,
-                    Err(Problem::NotFound) => {
-                        self.is_over = true;
-                        return event("gone", "", None);
-                    }
-                    Err(_) => {
-                        self.pause = IDLE_PAUSE;
-                        return Bytes::new();
-                    }
-                };
-                self.pause = if page.is_busy { BUSY_PAUSE } else { IDLE_PAUSE };
-                let mut events = Vec::new();
-                for (id, html) in page.live_pieces() {
-                    if sent.get(id) != Some(&html) {
-                        events.extend_from_slice(&event("html", &html, None));
-                        sent.insert(id, html);
-                    }
-                }
-                events.into()
+            What::Page(open) => {
+                let (events, is_over) = open.changes().await;
+                self.is_over = is_over;
+                events
             }
         }
+    }
+}
+
+impl OpenPieces {
+    /// Returns what has changed, and whether there is no more to come.
+    async fn changes(&mut self) -> (Bytes, bool) {
+        match tokio::time::timeout(LOOK, self.seen.changed()).await {
+            Err(_) => return (Bytes::new(), false),
+            // Whoever made the page has ended with its session.
+            Ok(Err(_)) => return (event("gone", "", None), true),
+            Ok(Ok(())) => {}
+        }
+        let Seen { pieces, is_gone } = self.seen.borrow_and_update().clone();
+        if is_gone {
+            return (event("gone", "", None), true);
+        }
+        let mut events = Vec::new();
+        for (id, html) in pieces.iter() {
+            if !self.sent.iter().any(|(own, old)| own == id && Arc::ptr_eq(old, html)) {
+                events.extend_from_slice(&event("html", html, None));
+            }
+        }
+        self.sent = pieces;
+        (events.into(), false)
     }
 }
 

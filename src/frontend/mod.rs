@@ -28,6 +28,7 @@ mod site;
 mod text;
 mod ui;
 mod visit;
+mod watch;
 
 pub(crate) use options::FrontendOptions;
 pub(crate) use run::run;

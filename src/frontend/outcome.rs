@@ -41,6 +41,8 @@ pub(super) enum Done {
         /// The text; may be empty.
         note: String,
     },
+    /// A page that tells what came of it, once.
+    Page(Box<Page>),
     /// An answer of its own.
     Answer(Response),
 }

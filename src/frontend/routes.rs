@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::action::{ACTIONS, ActionRoute, FILES};
 use super::cookie::{self, Note};
-use super::frame::{Around, framed};
+use super::frame::{Around, Page, framed};
 use super::gate::{self, Guest};
 use super::outcome::{Done, Problem};
 use super::page::{PAGES, PageRoute};
@@ -14,7 +14,7 @@ use super::visit::Visit;
 use super::{assets, guard, live};
 use crate::model::UserId;
 use crate::pki::Secret;
-use crate::rpc::{Form, FormBounds, Request, Response, path_arguments};
+use crate::rpc::{Form, FormBounds, Packing, Request, Response, path_arguments};
 use crate::sys;
 
 /// Forms of people who are not signed in.
@@ -24,7 +24,8 @@ const GUEST_FORM: FormBounds = FormBounds { max_bytes: 16 * 1024, takes_files: f
 pub(super) async fn answer(site: Arc<Site>, mut request: Request) -> Response {
     let t = text::choose(cookie::get(&request, cookie::LANGUAGE).as_deref(), request.header("accept-language"));
     let look = cookie::get(&request, cookie::LOOK).unwrap_or_default();
-    let guest = Guest { site: &site, t, look, note: cookie::note(&request) };
+    let packing = Packing::accepted(request.header("accept-encoding"));
+    let guest = Guest { site: &site, t, look, note: cookie::note(&request), packing };
     if !guard::is_for_us(&request, &site.names) {
         request.discard_rest().await;
         return guest.refusal(421, t.wrong_host, "");
@@ -95,7 +96,7 @@ async fn get(guest: &Guest<'_>, request: &mut Request) -> Result<Response, Refus
         _ => {}
     }
     if path.starts_with("/assets/") {
-        return assets::find(&path).ok_or(Refused::Problem(Problem::NotFound));
+        return assets::find(&path, guest.packing).ok_or(Refused::Problem(Problem::NotFound));
     }
     let who = signed_in(guest, request).await?;
     if let Some(of_page) = path.strip_prefix("/live").filter(|rest| rest.starts_with('/')) {
@@ -103,11 +104,14 @@ async fn get(guest: &Guest<'_>, request: &mut Request) -> Result<Response, Refus
         let form = Form::read_within(request, action_bounds()).await?;
         let cursor = request.header("last-event-id").or(form.get("cursor")).map(str::to_owned);
         let visit = visit(guest, who, form, arguments)?;
-        if cursor.is_some() {
-            // A log is of an application, which must be the visitor's.
-            visit.application().await?;
-        }
-        return Ok(live::answer(visit, page.show, cursor)?);
+        return Ok(match cursor {
+            None => live::answer(visit, of_page, page.show)?,
+            Some(cursor) => {
+                // A log is of an application, which must be the visitor's.
+                visit.application().await?;
+                live::log(visit, cursor)?
+            }
+        });
     }
     if let Some((page, arguments)) = find_page(&path) {
         let form = Form::read_within(request, action_bounds()).await?;
@@ -116,7 +120,7 @@ async fn get(guest: &Guest<'_>, request: &mut Request) -> Result<Response, Refus
     let (file, arguments) = find_action(FILES, &path).ok_or(Problem::NotFound)?;
     let form = Form::read_within(request, file.bounds).await?;
     let done = (file.act)(visit(guest, who, form, arguments)?).await?;
-    Ok(finish(request, done))
+    Ok(finish(guest, request, done))
 }
 
 async fn post(guest: &Guest<'_>, request: &mut Request) -> Result<Response, Refused> {
@@ -136,7 +140,7 @@ async fn post(guest: &Guest<'_>, request: &mut Request) -> Result<Response, Refu
     let (action, arguments) = find_action(ACTIONS, &path).ok_or(Problem::NotFound)?;
     let form = Form::read_within(request, action.bounds).await?;
     let done = (action.act)(visit(guest, who, form, arguments)?).await?;
-    Ok(finish(request, done))
+    Ok(finish(guest, request, done))
 }
 
 /// What a page takes in its query.
@@ -147,10 +151,13 @@ fn action_bounds() -> FormBounds {
 async fn show(guest: &Guest<'_>, page: &PageRoute, visit: Arc<Visit>, path: &str) -> Result<Response, Refused> {
     let client = Arc::clone(&visit.client);
     let (shown, credit) = tokio::join!((page.show)(visit), client.credit());
-    let shown = shown?;
-    let around = Around { t: guest.t, look: &guest.look, note: guest.note.clone(), credit: credit.ok(), path };
-    let answer = Response::scripted_page(200, framed(&shown, &around));
-    Ok(if guest.note.is_some() { answer.with_cookie(&cookie::no_note()) } else { answer })
+    Ok(frame(guest, &shown?, credit.ok(), path))
+}
+
+fn frame(guest: &Guest<'_>, shown: &Page, credit: Option<i64>, path: &str) -> Response {
+    let around = Around { t: guest.t, look: &guest.look, note: guest.note.clone(), credit, path };
+    let answer = Response::scripted_page(200, framed(&shown, &around), guest.packing);
+    if guest.note.is_some() { answer.with_cookie(&cookie::no_note()) } else { answer }
 }
 
 /// Who is signed in.
@@ -188,8 +195,9 @@ fn find_action(table: &'static [ActionRoute], path: &str) -> Option<(&'static Ac
     table.iter().find_map(|action| Some((action, path_arguments(action.pattern, path)?)))
 }
 
-fn finish(request: &Request, done: Done) -> Response {
+fn finish(guest: &Guest<'_>, request: &Request, done: Done) -> Response {
     match done {
+        Done::Page(page) => frame(guest, &page, None, &request.path),
         Done::Answer(response) => response.for_one_person(),
         Done::Go { to, note } => {
             let note = Some(note).filter(|note| !note.is_empty()).map(|text| Note { is_failure: false, text });

@@ -48,7 +48,7 @@ async fn start(options: FrontendOptions, tasks: Tasks) -> anyhow::Result<Ready<(
     file::ensure_private_directory(&options.state_dir)?;
     file::ensure_private_directory(&uploads)?;
     let hint = "the director makes these files at its start: copy its certs/frontend here if it is on another machine";
-    let loaded = Site::load(options, tasks.stopping());
+    let loaded = Site::load(options, tasks.clone());
     let site = Arc::new(loaded.map_err(|failure| anyhow::Error::msg(failure.text)).context(hint)?);
     let tls: Tls = Arc::new(RwLock::new(configuration(&site.options).context(hint)?));
     let listen = site.options.listen;

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio_util::sync::CancellationToken;
-
 use super::options::FrontendOptions;
 use super::session::Sessions;
+use super::watch::Watches;
 use crate::client::certificate::{Trust, Visitor};
 use crate::client::error::Failure;
 use crate::client::session::{Account, Session};
@@ -15,6 +14,7 @@ use crate::config::DirectorUrl;
 use crate::model::UserId;
 use crate::pki::{CertificateName, Credentials, certificate_names, fingerprint};
 use crate::sys::file;
+use crate::task::Tasks;
 
 /// Pages of one user that are open at once.
 const MAX_OPEN_PAGES: usize = 16;
@@ -28,7 +28,9 @@ pub(super) struct Site {
     pub(super) names: Vec<CertificateName>,
     /// The web authority's certificate and its fingerprint; none where the operator brought a certificate.
     pub(super) authority: Option<(String, String)>,
-    pub(super) stopping: CancellationToken,
+    /// Pages that are open.
+    pub(super) watches: Watches,
+    pub(super) tasks: Tasks,
     own: Arc<Credentials>,
     open_pages: Mutex<HashMap<UserId, usize>>,
 }
@@ -44,7 +46,7 @@ impl Site {
     ///
     /// # Errors
     /// A file is missing or broken.
-    pub(super) fn load(options: FrontendOptions, stopping: CancellationToken) -> Result<Self, Failure> {
+    pub(super) fn load(options: FrontendOptions, tasks: Tasks) -> Result<Self, Failure> {
         let own = Credentials::load(&options.files)?;
         let url = file::read_text(&options.files.join("director_url"))?;
         let director_url = url.trim().parse::<DirectorUrl>().map_err(Failure::said)?;
@@ -63,7 +65,8 @@ impl Site {
             sessions: Sessions::load(&options.state_dir.join("sessions"))?,
             names,
             authority,
-            stopping,
+            watches: Watches::default(),
+            tasks,
             own: Arc::new(own),
             open_pages: Mutex::default(),
             options,

@@ -9,9 +9,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY, SET_COOKIE, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -19,6 +19,7 @@ use serde_json::Value;
 use tokio_util::io::ReaderStream;
 
 use super::json::{python_json, python_json_pretty};
+use super::packing::{self, Packing};
 use super::text_stream::enveloped;
 use crate::api::python::dict_order;
 use crate::sys::pipe::ByteStream;
@@ -207,17 +208,31 @@ impl Response {
     }
 
     /// Returns a page with a script of ours: nothing in it comes from elsewhere or is kept.
-    pub(crate) fn scripted_page(status: u16, html: String) -> Self {
-        let mut response = Response::browser_page(status, html);
+    pub(crate) fn scripted_page(status: u16, html: String, packing: Packing) -> Self {
+        let mut response = Response::browser_page(status, String::new());
         response.set(CONTENT_SECURITY_POLICY, SCRIPTED);
-        response
+        response.packed(html.into_bytes(), packing)
     }
 
     /// Returns a piece of pages whose address changes with it: a browser keeps it for good.
-    pub(crate) fn lasting_asset(content_type: &'static str, bytes: &'static [u8]) -> Self {
-        let mut response = Response::ok(content_type, bytes.to_vec());
+    pub(crate) fn lasting_asset(content_type: &'static str, bytes: &'static [u8], packing: Packing) -> Self {
+        let mut response = Response::ok(content_type, Bytes::new());
         response.keep_to_itself("max-age=31536000, immutable");
-        response
+        response.packed(bytes.to_vec(), packing)
+    }
+
+    /// Has this body, as small as the browser takes it.
+    fn packed(mut self, bytes: Vec<u8>, packing: Packing) -> Self {
+        self.set(VARY, "accept-encoding");
+        let body = match packing {
+            Packing::Gzip => {
+                self.set(CONTENT_ENCODING, "gzip");
+                packing::gzip(&bytes)
+            }
+            Packing::Plain => bytes,
+        };
+        self.body = Full::from(body).map_err(|error: Infallible| match error {}).boxed_unsync();
+        self
     }
 
     /// Returns events for a page that is open, as they come.

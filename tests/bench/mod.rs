@@ -7,6 +7,7 @@
 
 mod figures;
 mod floor;
+mod frontend;
 mod line;
 mod load;
 mod parts;
@@ -33,8 +34,8 @@ use crate::support::product::{Product, RootFileSystem, cloud_directory};
 
 const USAGE: &str = "usage: cargo bench --bench conpaas -- [--json] [--rounds N] [PART …]";
 const ROUNDS: usize = 10;
-/// What can be measured by itself: nodes, director and manager; a site.
-const PARTS: [&str; 2] = ["nodes", "web"];
+/// What can be measured by itself: nodes, director and manager; a site; pages for browsers.
+const PARTS: [&str; 3] = ["nodes", "web", "frontend"];
 
 /// What people choose.
 pub(crate) struct Options {
@@ -107,6 +108,9 @@ fn measure(state: &Path, options: &Options) -> anyhow::Result<Vec<Line>> {
     }
     if options.wants("web") {
         lines.extend(web::lines(&web::measure(state, options.rounds)?));
+    }
+    if options.wants("frontend") {
+        lines.extend(frontend::lines(&frontend::measure(options.rounds)?));
     }
     Ok(lines)
 }

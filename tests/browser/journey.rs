@@ -4,18 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::chromium::{Chromium, Scripts};
+use crate::support::browser::chromium::{Chromium, DROP, Scripts};
 use crate::support::director::World;
 use crate::support::frontend::Frontend;
-
-/// Drops a file on the form for uploads.
-const DROP: &str = "
-    const bytes = Uint8Array.from(atob(arguments[1]), (c) => c.charCodeAt(0));
-    const data = new DataTransfer();
-    data.items.add(new File([bytes], arguments[0]));
-    const form = document.querySelector('form[data-upload]');
-    form.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
-";
 
 fn archive() -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
@@ -48,10 +39,11 @@ fn a_program_comes_to_run_by_a_drop_and_the_page_follows() {
     service(&chromium);
     chromium.await_element("[data-state=RUNNING]");
     chromium.click("#services a.primary");
-    chromium.click("#kinds section:nth-of-type(2) button");
+    chromium.click("#kind-generic button");
     chromium.await_element("[data-state=INIT]");
     chromium.click("#head button.primary");
     chromium.await_element("#head [data-state=RUNNING]");
+    chromium.await_text("exit 0");
     let page = chromium.driver.url();
 
     chromium.click(".tabs a:nth-child(2)");
@@ -125,7 +117,7 @@ fn everything_works_without_a_script() {
     };
     again("[data-state=RUNNING]");
     chromium.click("#services a.primary");
-    chromium.click("#kinds section:nth-of-type(2) button");
+    chromium.click("#kind-generic button");
     chromium.await_element("[data-state=INIT]");
     chromium.click(".tabs a:nth-child(2)");
     let file = world.path("attic.tar");

@@ -1,7 +1,10 @@
 //! What people do with the pages, and what others try, in Chromium.
 
-mod chromium;
+mod accessible;
+mod first_site;
+mod furnished;
 mod journey;
+mod large_file;
 mod pictures;
 mod stranger;
-mod webdriver;
+mod tabs;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::chromium::{Chromium, Scripts};
+use crate::support::browser::chromium::{Chromium, Scripts};
 use crate::support::director::World;
 use crate::support::frontend::Frontend;
 

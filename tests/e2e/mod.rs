@@ -22,6 +22,7 @@ mod mysql;
 mod neighbours;
 mod nutshell;
 mod package;
+mod pages;
 mod php;
 mod power;
 mod streams;

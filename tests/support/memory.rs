@@ -38,7 +38,16 @@ pub(crate) fn of_group(group: &Path) -> anyhow::Result<u64> {
 
 /// The one process that runs `role` in a container.
 pub(crate) fn only_process(role: &str) -> anyhow::Result<i32> {
-    let wanted = format!("/usr/sbin/conpaas\0{role}\0");
+    only(role, "/usr/sbin/conpaas")
+}
+
+/// The one process of this machine that runs `role` of the program under test.
+pub(crate) fn only_child(role: &str) -> anyhow::Result<i32> {
+    only(role, env!("CARGO_BIN_EXE_conpaas"))
+}
+
+fn only(role: &str, program: &str) -> anyhow::Result<i32> {
+    let wanted = format!("{program}\0{role}\0");
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };

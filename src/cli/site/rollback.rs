@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::deploy::bring_up;
 use super::names::SiteNames;
-use crate::api::manager::CodeVersion;
+use crate::api::manager::before;
 use crate::cli::command::code::NewCode;
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
@@ -28,34 +28,5 @@ impl Action for Rollback {
         })?;
         let new = NewCode { version: &version.id, document_root: None };
         bring_up(run, &app, &found, deployment, new, None).await
-    }
-}
-
-/// Returns the newest version that is older than the one that runs.
-fn before(versions: &[CodeVersion]) -> Option<&CodeVersion> {
-    let current = versions.iter().find(|version| version.current)?;
-    let older = versions.iter().filter(|version| version.time < current.time);
-    older.max_by(|one, other| one.time.total_cmp(&other.time))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_before_the_present_one_is_meant_and_not_a_newer_one() {
-        let version = |time: f64, current| CodeVersion {
-            id: format!("code-{time}"),
-            filename: String::new(),
-            description: String::new(),
-            time,
-            current,
-            notes: vec![],
-        };
-        let of = |versions: &[CodeVersion]| before(versions).map(|version| version.id.clone());
-        let third_is_new = [version(3.0, false), version(2.0, true), version(1.0, false), version(0.5, false)];
-        assert_eq!(of(&third_is_new).as_deref(), Some("code-1"));
-        assert_eq!(of(&[version(3.0, false), version(2.0, true)]), None);
-        assert_eq!(of(&[version(2.0, false)]), None);
     }
 }

@@ -3,7 +3,9 @@
 mod account;
 mod application;
 mod code;
+mod command;
 mod data;
+mod manifest;
 mod service;
 
 use std::pin::Pin;
@@ -65,6 +67,11 @@ pub(super) const ACTIONS: &[ActionRoute] = &[
         Box::pin(async move { code::delete(&v).await })
     }),
     action("/applications/<int>/services/<int>/keys", |v| Box::pin(async move { code::add_key(&v).await })),
+    action("/applications/<int>/services/<int>/nodes/<text>/command", |v| {
+        Box::pin(async move { command::run(&v).await })
+    }),
+    action("/manifest", |v| Box::pin(async move { manifest::make(&v).await })),
+    action("/example", |v| Box::pin(async move { manifest::example(&v).await })),
     action("/logout", |v| Box::pin(async move { account::sign_out(&v) })),
     action("/account/password", |v| Box::pin(async move { account::change_password(&v).await })),
     action("/account/sign-out-others", |v| Box::pin(async move { Ok(account::sign_out_others(&v)) })),
@@ -77,6 +84,7 @@ pub(super) const FILES: &[ActionRoute] = &[
         Box::pin(async move { code::download(&v).await })
     }),
     action("/applications/<int>/services/<int>/dump", |v| Box::pin(async move { data::dump(&v).await })),
+    action("/applications/<int>/manifest.json", |v| Box::pin(async move { manifest::download(&v).await })),
     action("/account/certs.zip", |v| Box::pin(async move { account::certificates(&v) })),
     action("/account/cps-tools.conf", |v| Box::pin(async move { Ok(account::client_settings(&v)) })),
 ];

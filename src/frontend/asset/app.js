@@ -75,9 +75,12 @@
     const data = new FormData(form);
     data.set(name, file, file.name);
     const request = new XMLHttpRequest();
+    const cancel = form.querySelector("[data-cancel]");
     const began = Date.now();
     const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
     bar.hidden = false;
+    cancel.hidden = false;
+    cancel.onclick = () => request.abort();
     form.classList.add("sending");
     request.upload.onprogress = (event) => {
       if (!event.lengthComputable) return;
@@ -88,6 +91,9 @@
     };
     const over = (text) => {
       bar.hidden = true;
+      cancel.hidden = true;
+      // The same file may be chosen again.
+      form.reset();
       form.classList.remove("sending");
       words.textContent = text;
     };
@@ -97,6 +103,7 @@
       else over(`${request.status} ${request.statusText}`);
     };
     request.onerror = () => over(document.body.dataset.lost);
+    request.onabort = () => over(cancel.dataset.cancel);
     request.open("POST", form.getAttribute("action"));
     request.setRequestHeader("x-part", "1");
     request.send(data);

@@ -22,7 +22,7 @@ pub(super) async fn show(visit: &Visit) -> Shown {
     };
     let content = html! {
         div.grid { @for kind in &kinds {
-            section.card.stack {
+            section.card.stack id={ "kind-" (kind) } {
                 div.row { span.tile { (icon::draw(Icon::of_kind(kind))) } h2 { (kind) } }
                 p.muted { (about(kind)) }
                 (form::post_value(&format!("{path}/services"), "kind", kind, t.add, "primary"))

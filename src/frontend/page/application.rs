@@ -138,6 +138,9 @@ fn rename(t: &Texts, app: &ApplicationView) -> Markup {
             form.stack method="post" action={ "/applications/" (app.aid) "/rename" } {
                 (Field { value: &app.name, ..Field::text("name", t.name) }.show())
                 button { (t.rename) }
+                @if app.status == State::Running {
+                    a.small href={ "/applications/" (app.aid) "/manifest.json" } { (t.download_manifest) }
+                }
             }
         },
     )

@@ -3,12 +3,13 @@
 use maud::{Markup, html};
 
 use crate::api::{ApplicationView, ResourceView, ServiceAndApplication};
-use crate::frontend::frame::{Page, Section};
+use crate::frontend::frame::{Page, Piece, Section};
 use crate::frontend::outcome::Shown;
 use crate::frontend::text::{Texts, fill};
-use crate::frontend::ui::form::Field;
+use crate::frontend::ui::form::{self, Field};
 use crate::frontend::ui::{state, table};
 use crate::frontend::visit::Visit;
+use crate::model::State;
 
 /// What the page shows.
 pub(super) struct View {
@@ -21,7 +22,32 @@ pub(super) async fn show(visit: &Visit) -> Shown {
     let client = &visit.client;
     let (applications, services, nodes) =
         tokio::try_join!(client.applications(), client.services(), client.resources())?;
-    Ok(page(visit.t, &View { applications, services, nodes }))
+    // Everybody begins with one application.
+    let is_first = services.is_empty() && applications.iter().all(|app| app.status == State::Init);
+    let mut page = page(visit.t, &View { applications, services, nodes });
+    if is_first {
+        let piece = Piece { id: "first", html: first(visit), is_live: false };
+        page.main.insert(0, piece);
+    }
+    Ok(page)
+}
+
+/// What somebody does who has nothing yet.
+fn first(visit: &Visit) -> Markup {
+    let t = visit.t;
+    table::card(
+        &fill(t.welcome, &[&visit.username]),
+        &html! {
+            ol.steps {
+                @if visit.site.authority.is_some() { li { a href="/trust" { (t.trust_title) } p.hint { (t.first_trust) } } }
+                li { a href="#create" { (t.new_application) } p.hint { (t.first_application) } }
+                li {
+                    (form::post("/example", t.show_example, "primary"))
+                    p.hint { (t.first_demo) }
+                }
+            }
+        },
+    )
 }
 
 pub(super) fn page(t: &'static Texts, view: &View) -> Page {
@@ -76,6 +102,7 @@ fn create(t: &Texts) -> Markup {
             form.stack method="post" action="/applications" {
                 (Field::text("name", t.name).show())
                 button.primary { (t.create) }
+                a.small href="/manifest" { (t.from_manifest) }
             }
         },
     )

@@ -3,10 +3,11 @@
 use maud::{Markup, html};
 
 use super::tabs::{self, Tab};
-use crate::api::manager::{CodeVersion, DoorState, GitInfo};
+use crate::api::manager::{CodeVersion, DoorState, GitInfo, before};
 use crate::clock::Clock;
 use crate::frontend::outcome::{Problem, Shown};
-use crate::frontend::text::Texts;
+use crate::frontend::text::{Texts, fill};
+use crate::frontend::ui::form::Upload;
 use crate::frontend::ui::table::Row;
 use crate::frontend::ui::{form, table, time};
 use crate::frontend::visit::{Place, Visit};
@@ -41,7 +42,9 @@ fn upload(t: &Texts, place: &Place) -> Markup {
         label.check { input type="checkbox" name="enable" value="yes" checked; (t.activate_at_once) }
     };
     let action = format!("{}/code", place.path());
-    table::card(t.new_version, &form::upload(&action, "code", t.drop_archive, t.upload, t.which_archives, &extra))
+    let upload =
+        Upload { action: &action, name: "code", label: t.drop_archive, word: t.upload, hint: t.which_archives };
+    table::card(t.new_version, &upload.show(t, &extra))
 }
 
 fn list(t: &Texts, place: &Place, versions: &[CodeVersion]) -> Markup {
@@ -71,7 +74,26 @@ fn list(t: &Texts, place: &Place, versions: &[CodeVersion]) -> Markup {
         ]
     };
     let rows: Vec<Row> = versions.iter().map(row).collect();
-    table::card(t.code_versions, &table::show(&[t.version, t.state, ""], &rows, t.no_version))
+    let before = before(versions);
+    table::card(
+        t.code_versions,
+        &html! {
+            @if let Some(before) = before { (back_to(t, place, before)) }
+            (table::show(&[t.version, t.state, ""], &rows, t.no_version))
+        },
+    )
+}
+
+/// One click for what is wanted in a hurry.
+fn back_to(t: &Texts, place: &Place, version: &CodeVersion) -> Markup {
+    let id = percent_encoding::utf8_percent_encode(&version.id, percent_encoding::NON_ALPHANUMERIC);
+    let name = Some(version.filename.as_str()).filter(|name| !name.is_empty()).unwrap_or(&version.id);
+    html! {
+        div #back .row {
+            (form::post(&format!("{}/code/{id}/enable", place.path()), &fill(t.roll_back, &[&name]), "tiny"))
+            span.hint { (t.roll_back_hint) }
+        }
+    }
 }
 
 fn pushing(t: &Texts, place: &Place, git: &GitInfo, host: &str) -> Markup {

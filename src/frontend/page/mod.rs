@@ -6,9 +6,11 @@ mod add_service;
 mod application;
 mod applications;
 mod code;
+mod command;
 mod confirm;
 mod health;
 mod log;
+mod manifest;
 mod nodes;
 mod scale;
 mod service;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 use super::outcome::Shown;
 use super::visit::Visit;
 
+pub(super) use command::{Ran, node_of, page as command_page};
 pub(super) use log::read as read_log;
 pub(super) use scale::Change;
 
@@ -40,6 +43,7 @@ const fn page(pattern: &'static str, show: fn(Arc<Visit>) -> Answer) -> PageRout
 pub(super) const PAGES: &[PageRoute] = &[
     page("/", |v| Box::pin(async move { applications::show(&v).await })),
     page("/applications/<int>", |v| Box::pin(async move { application::show(&v).await })),
+    page("/applications/<int>/making/<text>", |v| Box::pin(async move { manifest::making(&v).await })),
     page("/applications/<int>/add", |v| Box::pin(async move { add_service::show(&v).await })),
     page("/applications/<int>/log", |v| Box::pin(async move { log::of_application(&v).await })),
     page("/applications/<int>/stop", |v| Box::pin(async move { confirm::stop_application(&v).await })),
@@ -58,6 +62,10 @@ pub(super) const PAGES: &[PageRoute] = &[
     page("/applications/<int>/services/<int>/volumes/<text>/delete", |v| {
         Box::pin(async move { confirm::delete_volume(&v).await })
     }),
+    page("/applications/<int>/services/<int>/nodes/<text>/command", |v| {
+        Box::pin(async move { command::show(&v).await })
+    }),
+    page("/manifest", |v| Box::pin(async move { manifest::show(&v).await })),
     page("/nodes", |v| Box::pin(async move { nodes::show(&v).await })),
     page("/activity", |v| Box::pin(async move { activity::show(&v).await })),
     page("/account", |v| Box::pin(async move { account::show(&v).await })),

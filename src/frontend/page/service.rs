@@ -73,13 +73,26 @@ pub(super) fn page(t: &'static Texts, view: &View) -> Page {
         || is_script_running.into_iter().any(|status| *status == crate::api::agent::ScriptStatus::Running);
     page.head = head(t, view);
     page = page.with_live("overview", overview(t, view));
-    if view.place.service.kind == "generic" && view.info.state == State::Running {
-        page = page.with("life", life(t, view));
+    // These come and go with the state; what somebody types in them changes nothing.
+    let is_running = view.info.state == State::Running;
+    if view.place.service.kind == "generic" {
+        page = page.with_live(
+            "life",
+            if is_running {
+                life(t, view)
+            } else {
+                html! {}
+            },
+        );
     }
-    if view.info.state == State::Running {
-        page = page.beside("scale", scale::form(t, &view.place));
-    }
-    page
+    page.beside_live(
+        "scale",
+        if is_running {
+            scale::form(t, &view.place)
+        } else {
+            html! {}
+        },
+    )
 }
 
 fn head(t: &Texts, view: &View) -> Markup {
@@ -148,10 +161,15 @@ fn nodes(t: &Texts, view: &View) -> Markup {
             html! { @if let Some(node) = node { (node.ip) } },
             html! { @for role in roles { span.tag.on { (role) } " " } },
             html! { @if let Some(node) = node { (node.cloud) } },
+            html! { a.button.tiny href={ (view.place.path()) "/nodes/" (encoded(id)) "/command" } { (t.command) } },
         ]
     };
     let rows: Vec<Row> = ids.iter().map(row).collect();
-    table::card(t.nodes, &table::show(&[t.node, t.address, t.roles, t.cloud], &rows, t.no_nodes))
+    table::card(t.nodes, &table::show(&[t.node, t.address, t.roles, t.cloud, ""], &rows, t.no_nodes))
+}
+
+fn encoded(id: &str) -> percent_encoding::PercentEncode<'_> {
+    percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC)
 }
 
 /// The manager's name for a node: that of its cloud, then the cloud's own for it.

@@ -10,8 +10,9 @@ use crate::api::texts;
 use crate::api::web::PhpConfiguration;
 use crate::frontend::frame::Page;
 use crate::frontend::outcome::{Problem, Shown};
-use crate::frontend::text::{Texts, fill};
-use crate::frontend::ui::form::{self, Field};
+use crate::frontend::text::Texts;
+use crate::frontend::ui::form::{Field, Upload};
+use crate::frontend::ui::state;
 use crate::frontend::ui::table::{self, Row};
 use crate::frontend::visit::{Place, Visit};
 use crate::model::State;
@@ -30,7 +31,9 @@ pub(super) async fn show(visit: &Visit) -> Shown {
         outcome => outcome?,
     };
     let info = info?;
-    let page = of_kind(visit, &place, page, info.state).await?;
+    let mut page = of_kind(visit, &place, page, info.state).await?;
+    page.is_busy = state::is_passing(info.state);
+    page.head = state::show(info.state, t);
     Ok(page.with("startup", startup(t, &place, &script)).beside("rename", rename))
 }
 
@@ -44,7 +47,7 @@ async fn of_kind(visit: &Visit, place: &Place, page: Page, state: State) -> Resu
         }
         "php" => {
             let configuration: PhpConfiguration = client.service(found, "get_configuration").await?;
-            page.with("php", php(t, place, &configuration))
+            page.with_live("php-values", php_values(t, &configuration)).with("php", php(t, place))
         }
         "mysql" if is_running => page.with("data", dumps(t, place)).beside("password", password(t, place)),
         _ => page,
@@ -110,26 +113,27 @@ fn volumes_of(t: &Texts, place: &Place, volumes: &[VolumeView], by_role: &BTreeM
     )
 }
 
-fn php(t: &Texts, place: &Place, configuration: &PhpConfiguration) -> Markup {
+/// They change when all nodes have taken them.
+fn php_values(t: &Texts, configuration: &PhpConfiguration) -> Markup {
     let rows: Vec<Row> = configuration
         .phpconf
         .iter()
         .map(|(key, value)| vec![html! { code { (key) } }, html! { code { (value) } }])
         .collect();
-    table::card(
-        t.php_settings,
-        &html! {
-            div.stack {
-                (table::show(&[t.key, t.value], &rows, t.all_by_default))
-                form.row.end method="post" action={ (place.path()) "/php" } {
-                    div.grow { (Field::text("key", t.key).show()) }
-                    div.grow { (Field { is_required: false, ..Field::text("value", t.value) }.show()) }
-                    button { (t.save) }
-                }
-                p.hint { (fill(t.php_hint, &[])) }
+    table::card(t.php_settings, &table::show(&[t.key, t.value], &rows, t.all_by_default))
+}
+
+fn php(t: &Texts, place: &Place) -> Markup {
+    html! {
+        section.card.stack {
+            form.row.end method="post" action={ (place.path()) "/php" } {
+                div.grow { (Field::text("key", t.key).show()) }
+                div.grow { (Field { is_required: false, ..Field::text("value", t.value) }.show()) }
+                button { (t.save) }
             }
-        },
-    )
+            p.hint { (t.php_hint) }
+        }
+    }
 }
 
 fn password(t: &Texts, place: &Place) -> Markup {
@@ -148,11 +152,12 @@ fn password(t: &Texts, place: &Place) -> Markup {
 
 fn dumps(t: &Texts, place: &Place) -> Markup {
     let action = format!("{}/dump", place.path());
+    let upload = Upload { action: &action, name: "dump", label: t.drop_dump, word: t.load, hint: "" };
     table::card(
         t.data,
         &html! {
             div.stack {
-                (form::upload(&action, "dump", t.drop_dump, t.load, "", &html! {}))
+                (upload.show(t, &html! {}))
                 div { a.button href=(action) { (t.download_dump) } }
             }
         },

@@ -2,8 +2,11 @@
 //!
 //! `{}` in a text is the place of a value; [`fill`] puts it there.
 
+mod dutch;
 mod english;
+mod french;
 mod german;
+mod spanish;
 mod texts;
 
 use std::fmt::Display;
@@ -11,7 +14,8 @@ use std::fmt::Display;
 pub(super) use texts::Texts;
 
 /// Every language, the one for everybody else first.
-pub(super) static LANGUAGES: [&Texts; 2] = [&english::TEXTS, &german::TEXTS];
+pub(super) static LANGUAGES: [&Texts; 5] =
+    [&english::TEXTS, &german::TEXTS, &french::TEXTS, &dutch::TEXTS, &spanish::TEXTS];
 
 /// Returns the texts of the language that was chosen, or that the browser prefers.
 pub(super) fn choose(chosen: Option<&str>, accepted: Option<&str>) -> &'static Texts {
@@ -45,12 +49,41 @@ mod tests {
         for (chosen, accepted, language) in [
             (None, None, "en"),
             (None, Some("de-CH,de;q=0.9,en;q=0.8"), "de"),
-            (None, Some("fr,de;q=0.5"), "de"),
-            (None, Some("fr"), "en"),
+            (None, Some("it,de;q=0.5"), "de"),
+            (None, Some("it"), "en"),
+            (None, Some("fr-BE"), "fr"),
+            (Some("nl"), Some("es"), "nl"),
+            (None, Some("es"), "es"),
             (Some("en"), Some("de"), "en"),
             (Some("xx"), Some("de"), "de"),
         ] {
             assert_eq!(choose(chosen, accepted).language, language, "{chosen:?} {accepted:?}");
+        }
+    }
+
+    /// That no key is missing holds by the type.
+    #[test]
+    fn all_languages_say_everything_with_the_same_values_in_it() {
+        // As a list of keys and texts.
+        let listed = |texts: &Texts| {
+            let shown = format!("{texts:?}");
+            let inner = shown.trim_start_matches("Texts { ").trim_end_matches(" }");
+            let pairs = inner.split("\", ").map(|pair| pair.split_once(": \"").expect("a key and a text"));
+            pairs.map(|(key, text)| (key.to_owned(), text.trim_end_matches('"').to_owned())).collect::<Vec<_>>()
+        };
+        let english = listed(LANGUAGES[0]);
+        assert!(english.len() > 200);
+        for texts in &LANGUAGES[1..] {
+            let own = listed(texts);
+            let n_same = english.iter().zip(&own).filter(|(one, other)| one == other).count();
+            assert!(n_same < english.len() / 6, "{}: {n_same} texts are the English ones", texts.language);
+            assert_eq!(own.len(), english.len());
+            for ((key, text), (other_key, other)) in english.iter().zip(&own) {
+                assert_eq!(key, other_key);
+                assert!(!other.is_empty(), "{}: {key} is empty", texts.language);
+                let places = |text: &str| text.matches("{}").count();
+                assert_eq!(places(text), places(other), "{}: {key}", texts.language);
+            }
         }
     }
 

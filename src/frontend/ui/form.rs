@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use crate::frontend::text::Texts;
+
 /// What a field is.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::frontend) struct Field<'a> {
@@ -66,25 +68,34 @@ pub(in crate::frontend) fn copy(text: &str, word: &str) -> Markup {
     }
 }
 
-/// A place to drop a file, or to choose one. `extra` stands above its button.
-pub(in crate::frontend) fn upload(
-    action: &str,
-    name: &str,
-    label: &str,
-    word: &str,
-    hint: &str,
-    extra: &Markup,
-) -> Markup {
-    let id = format!("file-{name}");
-    html! {
-        form.stack.drop method="post" action=(action) enctype="multipart/form-data" data-upload=(name) {
-            label for=(id) { (label) }
-            input id=(id) name=(name) type="file" required;
-            @if !hint.is_empty() { p.hint { (hint) } }
-            (extra)
-            progress hidden max="1" value="0" aria-label=(label) {}
-            output.small {}
-            button.primary { (word) }
+/// A place to drop a file, or to choose one.
+pub(in crate::frontend) struct Upload<'a> {
+    pub(in crate::frontend) action: &'a str,
+    /// The name of the file's field.
+    pub(in crate::frontend) name: &'a str,
+    pub(in crate::frontend) label: &'a str,
+    /// The word on its button.
+    pub(in crate::frontend) word: &'a str,
+    pub(in crate::frontend) hint: &'a str,
+}
+
+impl Upload<'_> {
+    /// Shows it. `extra` stands above its button.
+    pub(in crate::frontend) fn show(&self, t: &Texts, extra: &Markup) -> Markup {
+        let id = format!("file-{}", self.name);
+        html! {
+            form.stack.drop method="post" action=(self.action) enctype="multipart/form-data" data-upload=(self.name) {
+                label for=(id) { (self.label) }
+                input id=(id) name=(self.name) type="file" required;
+                @if !self.hint.is_empty() { p.hint { (self.hint) } }
+                (extra)
+                progress hidden max="1" value="0" aria-label=(self.label) {}
+                output.small {}
+                div.row {
+                    button.primary { (self.word) }
+                    button type="button" data-cancel=(t.upload_cancelled) hidden { (t.cancel) }
+                }
+            }
         }
     }
 }

@@ -34,6 +34,8 @@ fn a_program_comes_to_run_and_its_page_follows() {
     browser.post(&format!("{service}/start"), &[]);
     await_text(&mut browser, &service, "data-state=\"RUNNING\"");
 
+    await_text(&mut browser, &service, "exit 0");
+
     // An archive is uploaded, and runs.
     let script = "#!/bin/sh\necho started with \"$@\"\n";
     let archive = tar_of(&[("init.sh", "#!/bin/sh\n"), ("run.sh", script)]);

@@ -4,11 +4,13 @@ use crate::support::director::World;
 use crate::support::frontend::{Browser, Frontend};
 
 /// Pages of nobody in particular.
-const OWN: [&str; 5] = ["/", "/nodes", "/activity", "/account", "/health"];
+const OWN: [&str; 6] = ["/", "/manifest", "/nodes", "/activity", "/account", "/health"];
 
 /// What belongs to one application, by GET.
-const OF_APPLICATION: [&str; 15] = [
+const OF_APPLICATION: [&str; 17] = [
     "",
+    "/making/0123456789abcdef",
+    "/services/1/nodes/iaas1/command",
     "/add",
     "/log",
     "/stop",
@@ -25,10 +27,11 @@ const OF_APPLICATION: [&str; 15] = [
     "/services/1/volumes/data/delete",
 ];
 
-const FILES: [&str; 2] = ["/services/1/code/code-default/download", "/services/1/dump"];
+const FILES: [&str; 3] = ["/manifest.json", "/services/1/code/code-default/download", "/services/1/dump"];
 
 /// What is done to one application, by POST.
-const DONE: [&str; 20] = [
+const DONE: [&str; 21] = [
+    "/services/1/nodes/iaas1/command",
     "/start",
     "/stop",
     "/delete",
@@ -52,7 +55,8 @@ const DONE: [&str; 20] = [
 ];
 
 /// Fields that every action finds what it asks for in.
-const FIELDS: [(&str, &str); 10] = [
+const FIELDS: [(&str, &str); 11] = [
+    ("command", "id"),
     ("name", "stolen"),
     ("kind", "generic"),
     ("way", "add"),
@@ -89,6 +93,9 @@ fn every_path_is_for_its_owner_and_for_nobody_else() {
         assert_eq!(stranger.post(&path, &FIELDS).header("location"), Some("/login"), "{path}");
         assert_eq!(mallory.post(&path, &FIELDS).status, 404, "{path}");
         assert!(alice.get(&path).status != 303, "a GET of {path} does nothing");
+    }
+    for path in ["/manifest", "/example", "/applications", "/logout", "/account/look", "/account/password"] {
+        assert_eq!(stranger.post(path, &FIELDS).header("location"), Some("/login"), "{path}");
     }
     let before = alice.get("/applications/1");
     assert!(before.text.contains("New Application") && before.text.contains("Never started"), "{}", before.text);

@@ -71,11 +71,39 @@ impl Driver {
         self.of_session("POST", "/execute/sync", &json!({"script": script, "args": arguments}))
     }
 
+    /// Carries out a script that tells its end by a call of its last argument; returns with what.
+    pub(crate) fn script_with_callback(&self, script: &str, arguments: &[Value]) -> Result<Value, String> {
+        self.of_session("POST", "/execute/async", &json!({"script": script, "args": arguments}))
+    }
+
+    /// Opens another tab, which is the one that is meant from then on. Returns its name.
+    pub(crate) fn open_tab(&self) -> String {
+        let made = self.of_session("POST", "/window/new", &json!({"type": "tab"})).unwrap();
+        let name = made["handle"].as_str().unwrap().to_owned();
+        self.choose_tab(&name);
+        name
+    }
+
+    /// Goes on in this tab.
+    pub(crate) fn choose_tab(&self, name: &str) {
+        self.of_session("POST", "/window", &json!({"handle": name})).unwrap();
+    }
+
     /// Returns the text that a person sees.
     pub(crate) fn text(&self) -> String {
         let Some(body) = self.find("body").into_iter().next() else { return String::new() };
         let text = self.of_session("GET", &format!("/element/{}/text", body.0), &Value::Null);
         text.ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// Sends no more than so many bytes a second from now on.
+    pub(crate) fn slow_down(&self, bytes_a_second: u32) {
+        let conditions =
+            json!({"offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_a_second});
+        for (name, parameters) in [("Network.enable", json!({})), ("Network.emulateNetworkConditions", conditions)] {
+            let call = json!({"cmd": name, "params": parameters});
+            self.of_session("POST", "/goog/cdp/execute", &call).unwrap();
+        }
     }
 
     /// Returns a picture of the page in base64.

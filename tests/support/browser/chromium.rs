@@ -12,6 +12,20 @@ use crate::support::wait::try_until_within;
 /// How long a page may take to become what it should be.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// A script that drops a file, of a name and bytes in base64, on the form for uploads.
+pub(crate) const DROP: &str = "
+    const bytes = Uint8Array.from(atob(arguments[1]), (c) => c.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], arguments[0]));
+    const form = document.querySelector('form[data-upload]');
+    form.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
+";
+
+/// The phone that pages are looked at with.
+pub(crate) fn phone() -> Value {
+    json!({"mobileEmulation": {"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 2.0}}})
+}
+
 /// Whether pages may run scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scripts {
@@ -100,16 +114,31 @@ impl Chromium {
         self.until(&format!("there is {selector}"), || (!self.driver.find(selector).is_empty()).then_some(()));
     }
 
+    /// Waits until a selector finds something that says this.
+    pub(crate) fn await_text_in(&self, selector: &str, text: &str) {
+        let script =
+            "return [...document.querySelectorAll(arguments[0])].some((one) => one.textContent.includes(arguments[1]))";
+        let words = [json!(selector), json!(text)];
+        self.until(&format!("{selector} says '{text}'"), || {
+            (self.driver.script(script, &words).ok()? == json!(true)).then_some(())
+        });
+    }
+
     /// Signs in on the login page.
     pub(crate) fn sign_in(&self, origin: &str, name: &str) {
+        self.sign_in_with(origin, name, &format!("{name}-secret"));
+    }
+
+    /// The same with this password.
+    pub(crate) fn sign_in_with(&self, origin: &str, name: &str, password: &str) {
         self.go(&format!("{origin}/login"));
         self.write("username", name);
-        self.write("password", &format!("{name}-secret"));
+        self.write("password", password);
         self.click("form button.primary");
         self.await_element("#applications");
     }
 
-    fn until(&self, what: &str, ask: impl FnMut() -> Option<()>) {
+    pub(crate) fn until(&self, what: &str, ask: impl FnMut() -> Option<()>) {
         if try_until_within(LIMIT, ask).is_none() {
             panic!("waited in vain until {what}; {} says:\n{}", self.driver.url(), self.driver.text());
         }
