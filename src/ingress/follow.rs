@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -59,19 +59,20 @@ pub(super) async fn follow(ingress: Arc<Ingress>, mut director: Director, stop: 
             () = stop.cancelled() => return,
             answer = director.sites(&served.view.digest, &served.troubles) => answer,
         };
-        let pause = match answer {
+        let (view, shortest) = match answer {
             Ok(view) => {
                 is_told = false;
-                tend(&ingress, &mut served, view).await
+                (Some(view), Duration::ZERO)
             }
             Err(error) => {
                 // What is published serves on.
                 if !std::mem::replace(&mut is_told, true) {
                     tracing::warn!("cannot learn what is published: {}", sys::chain(&*error));
                 }
-                AGAIN
+                (None, AGAIN)
             }
         };
+        let pause = tend(&ingress, &mut served, view).await.max(shortest);
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
@@ -81,17 +82,17 @@ pub(super) async fn follow(ingress: Arc<Ingress>, mut director: Director, stop: 
 
 /// Carries out what the director says, if it differs, and looks after what is outside of its word. Returns how long to
 /// wait before the next question.
-async fn tend(ingress: &Arc<Ingress>, served: &mut Served, view: IngressView) -> Duration {
-    let is_new = view.digest != served.view.digest;
-    if is_new {
+async fn tend(ingress: &Arc<Ingress>, served: &mut Served, view: Option<IngressView>) -> Duration {
+    let new = view.filter(|view| view.digest != served.view.digest);
+    let is_new = new.is_some();
+    if let Some(view) = new {
         remember(&ingress.place, &view).await;
         served.view = view;
     }
-    let began = Instant::now();
     let is_other = look(ingress, served).await;
     if is_new || is_other {
         apply(ingress, served).await;
-        return BETWEEN_RELOADS.saturating_sub(began.elapsed());
+        return BETWEEN_RELOADS;
     }
     Duration::ZERO
 }

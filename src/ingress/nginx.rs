@@ -107,11 +107,12 @@ pub(super) fn of(
     for site in sites {
         let address = SocketAddr::new(options.address, site.port);
         let is_tcp = site.protocol == "tcp";
-        if let Some(trouble) = trouble(site, taken.contains(&address), has_names, has_stream) {
+        let is_taken = taken.contains(&address) || [options.names.port(), options.control.port()].contains(&site.port);
+        if let Some(trouble) = trouble(site, is_taken, has_names, has_stream) {
             troubles.insert(site.number, trouble);
         }
         let is_closed = is_tcp && (!has_stream || site.state != SiteState::Running);
-        if taken.contains(&address) || is_closed {
+        if is_taken || is_closed {
             continue;
         }
         listens.insert(address);
@@ -218,4 +219,92 @@ fn digest(content: &str) -> String {
 fn plain_word(text: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._:-[]".contains(c);
     text.chars().all(is_plain).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ApplicationId, ServiceId};
+
+    fn site(number: i64, state: SiteState, name: Option<&str>) -> IngressSite {
+        IngressSite {
+            number,
+            app_id: ApplicationId(1),
+            service_id: ServiceId(number),
+            protocol: "http".to_owned(),
+            port: 48000 + u16::try_from(number).unwrap(),
+            name: name.map(str::to_owned),
+            servers: vec!["172.16.0.3:80".parse().unwrap(), "172.16.0.4:80".parse().unwrap()],
+            state,
+            auth: None,
+        }
+    }
+
+    fn options(directory: &Path) -> IngressOptions {
+        IngressOptions {
+            address: [127, 0, 0, 1].into(),
+            names: "127.0.0.1:48999".parse().unwrap(),
+            control: "127.0.0.1:48998".parse().unwrap(),
+            own_pages: None,
+            announce: None,
+            files: directory.to_owned(),
+            state_dir: directory.to_owned(),
+        }
+    }
+
+    fn content<'a>(wanted: &'a Wanted, path: &str) -> &'a ConfigurationFile {
+        let mut files = wanted.daemon.configuration.iter();
+        files.find(|file| file.path == Path::new(path)).unwrap_or_else(|| panic!("{path} is there"))
+    }
+
+    #[test]
+    fn nginx_itself_calls_the_configuration_good() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = options(directory.path());
+        let place = Place::ensure(&options).unwrap();
+        let closed = site(2, SiteState::Stopped, Some("closed.example.org"));
+        let private = IngressSite {
+            auth: Some(("me".to_owned(), "$6$x$y".to_owned())),
+            ..site(1, SiteState::Running, Some("blog.local"))
+        };
+        let bytes = IngressSite { protocol: "tcp".to_owned(), ..site(3, SiteState::Running, None) };
+        let sites = [private, closed, bytes, site(4, SiteState::Starting, None)];
+        let wanted = of(&options, &place, &sites, &BTreeSet::new()).unwrap();
+        for file in &wanted.daemon.configuration {
+            let path = directory.path().join(&file.path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, &file.content).unwrap();
+        }
+        let file = directory.path().join("nginx.conf");
+        let checked = std::process::Command::new("nginx").args(["-e", "stderr", "-t", "-q", "-c"]).arg(&file).output();
+        let said = String::from_utf8_lossy(&checked.unwrap().stderr).into_owned();
+        assert!(said.is_empty(), "{said}\n{}", std::fs::read_to_string(&file).unwrap());
+        let auth = content(&wanted, "auth/1");
+        assert_eq!((auth.mode, auth.content.as_str()), (0o600, "me:$6$x$y\n"));
+        assert!(wanted.listens.contains(&"127.0.0.1:48003".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_another_program_holds_is_left_out_and_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let (options, place) = (options(directory.path()), Place::of_test(directory.path()));
+        let sites = [site(1, SiteState::Running, Some("blog.local")), site(2, SiteState::Running, None)];
+        let taken = BTreeSet::from([options.names, "127.0.0.1:48002".parse().unwrap()]);
+        let wanted = of(&options, &place, &sites, &taken).unwrap();
+        assert_eq!(wanted.listens, BTreeSet::from([options.control, "127.0.0.1:48001".parse().unwrap()]));
+        assert!(wanted.troubles[&1].contains("blog.local is not served"), "{:?}", wanted.troubles);
+        assert_eq!(wanted.troubles[&2], "another program of this machine has port 48002");
+        let text = &content(&wanted, "nginx.conf").content;
+        assert!(!text.contains("blog.local") && !text.contains("48002"), "{text}");
+    }
+
+    #[test]
+    fn no_value_can_be_more_than_a_word() {
+        let directory = tempfile::tempdir().unwrap();
+        let (options, place) = (options(directory.path()), Place::of_test(directory.path()));
+        for name in ["a;b", "a {", "a\nb", "$host", "a\"b"] {
+            let sites = [site(1, SiteState::Running, Some(name))];
+            assert!(of(&options, &place, &sites, &BTreeSet::new()).is_err(), "{name}");
+        }
+    }
 }

@@ -205,11 +205,11 @@ impl Director {
         self.ask("/kept_volumes", FormBody::default(), LIMIT, CALLER_PATIENCE.min(self.patience)).await
     }
 
-    /// Says where visitors come in at the services; the whole list each time.
+    /// Says where visitors come in at the services; the whole list each time. It is not asked again: who tells it does
+    /// so soon anyhow.
     pub(crate) async fn tell_doors(&self, doors: &[DoorView]) -> Result<(), DirectorError> {
         let form = FormBody::default().field("doors", json_text(&doors));
-        let _nothing_of_interest: IgnoredAny =
-            self.ask("/doors", form, LIMIT, CALLER_PATIENCE.min(self.patience)).await?;
+        let _nothing_of_interest: IgnoredAny = self.ask("/doors", form, LIMIT, Duration::ZERO).await?;
         Ok(())
     }
 

@@ -16,6 +16,8 @@ use crate::sys;
 
 /// A look costs a read of the database.
 const PAUSE: Duration = Duration::from_secs(1);
+/// After the director has not taken it.
+const AGAIN: Duration = Duration::from_secs(10);
 /// How often it is told what is told already.
 const REPEAT: Duration = Duration::from_secs(120);
 
@@ -23,6 +25,7 @@ const REPEAT: Duration = Duration::from_secs(120);
 pub(super) async fn tell(manager: Arc<Manager>, stop: CancellationToken) {
     let mut told: Option<(Vec<DoorView>, Instant)> = None;
     loop {
+        let mut pause = PAUSE;
         match all(&manager).await {
             Ok(doors) if is_known(told.as_ref(), &doors) => {}
             Ok(doors) => {
@@ -30,6 +33,7 @@ pub(super) async fn tell(manager: Arc<Manager>, stop: CancellationToken) {
                     Ok(()) => Some((doors, Instant::now())),
                     Err(error) => {
                         tracing::debug!("the director does not hear of the doors: {}", sys::chain(&error));
+                        pause = AGAIN;
                         None
                     }
                 };
@@ -38,7 +42,7 @@ pub(super) async fn tell(manager: Arc<Manager>, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Publish {
     app_name_or_id: String,
     /// Name or identifier of a service
     serv_name_or_id: String,
-    /// A name: 'blog' for <http://blog.local/>, or one that you own
+    /// A name: 'blog' for blog.local in your network, or one that you own
     #[arg(long)]
     name: Option<String>,
     /// The port of the machine; by default the first free one
