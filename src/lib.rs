@@ -28,6 +28,7 @@ pub mod first_boot;
 mod frontend;
 mod git;
 pub mod image;
+mod ingress;
 pub mod init;
 mod manager;
 mod nutshell;

@@ -71,7 +71,7 @@ impl Dispatch for AgentDispatch {
         let base = &self.config.base;
         match identity.role {
             CertificateRole::Frontend => true,
-            CertificateRole::User | CertificateRole::WebFrontend => false,
+            CertificateRole::User | CertificateRole::WebFrontend | CertificateRole::Ingress => false,
             CertificateRole::Manager | CertificateRole::Agent => {
                 identity.uid() == Some(base.user_id) && identity.application() == Some(base.app_id)
             }

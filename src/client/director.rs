@@ -10,8 +10,8 @@ use super::error::Failure;
 use super::lookup::FoundService;
 use super::session::Session;
 use crate::api::{
-    Accepted, ApplicationView, ManifestView, OperationView, OwnedVolumeView, ResourceView, ServiceAndApplication,
-    UserView, WAIT_FOR,
+    Accepted, ApplicationView, ManifestView, OperationView, OwnedVolumeView, PublishedView, ResourceView,
+    ServiceAndApplication, UserView, WAIT_FOR,
 };
 use crate::model::{ApplicationId, VolumeFate};
 
@@ -104,6 +104,24 @@ impl Session {
             VolumeFate::Kept => &[("keep_volumes", "true")],
         };
         self.post_done(&format!("stopapp/{application}"), parameters).await
+    }
+
+    /// Publishes a service, or changes how it is published; what `wish` does not name stays.
+    pub(crate) async fn publish(&self, found: &FoundService, wish: &[(&str, &str)]) -> Result<PublishedView, Failure> {
+        let (application, service) = (found.application.to_string(), found.service.to_string());
+        let ids = [("app_id", application.as_str()), ("service_id", service.as_str())];
+        self.post("publish", &ids.iter().chain(wish).copied().collect::<Vec<_>>()).await
+    }
+
+    /// Has a service not be reachable from outside any more.
+    pub(crate) async fn unpublish(&self, found: &FoundService) -> Result<(), Failure> {
+        let (application, service) = (found.application.to_string(), found.service.to_string());
+        self.post_done("unpublish", &[("app_id", &application), ("service_id", &service)]).await
+    }
+
+    /// Returns what the user has published.
+    pub(crate) async fn published(&self) -> Result<Vec<PublishedView>, Failure> {
+        self.get("list_published").await
     }
 
     /// Returns all volumes of the user, kept and in use.

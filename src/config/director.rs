@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -74,6 +75,8 @@ pub struct DirectorConfig {
     pub script_output_bytes: u64,
     /// How often a password may be tried.
     pub login: LoginConfig,
+    /// The ports of the machine by which services are published.
+    pub published_ports: RangeInclusive<u16>,
     /// The clock.
     pub clock: ClockConfig,
     /// The clouds, the default one first.
@@ -172,6 +175,7 @@ pub(crate) const DIRECTOR_KEYS: &[Key] = &[
     Key::new("REQUEST_TIMEOUT", "5m"),
     Key::new("LOGIN_ATTEMPTS_PER_MINUTE", "12"),
     Key::new("LOGIN_BURST", "6"),
+    Key::new("PUBLISHED_PORTS", "8001-8999"),
     Key::unset("TIME_SERVERS"),
     Key::unset("NODE_TIME_SERVERS"),
     Key::new("REQUIRE_TIME_SERVER", "false"),
@@ -245,6 +249,7 @@ impl DirectorConfig {
             },
             archive: ArchiveLimits::read(&director)?,
             script_output_bytes: output::read(&director)?,
+            published_ports: director.value("PUBLISHED_PORTS", value::ports)?,
             clock: read_clock(&director)?,
             clouds: read_clouds(&document, &state_dir)?,
             state_dir,

@@ -1,5 +1,6 @@
 //! The spelling of options' values; each function says in its refusal what would be right.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -45,6 +46,15 @@ pub(crate) fn whole(range: std::ops::RangeInclusive<u32>) -> impl Fn(&str) -> Re
     move |text| {
         let number = text.parse::<u32>().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| format!("'{text}' is not a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// Reads ports from the first to the last one, such as `8001-8999`.
+pub(crate) fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let bounds = text.split_once('-').map(|(first, last)| (port(first.trim()), port(last.trim())));
+    match bounds {
+        Some((Ok(first), Ok(last))) if first <= last => Ok(first..=last),
+        _ => Err("wants two ports, such as 8001-8999".to_owned()),
     }
 }
 
@@ -98,6 +108,8 @@ mod tests {
         assert_eq!(size_bytes("1"), Ok(1));
         assert_eq!(flag("Yes"), Ok(true));
         assert_eq!(list(" a, b,,c "), ["a", "b", "c"]);
+        assert_eq!(ports("8001 - 8999"), Ok(8001..=8999));
+        assert_eq!(ports("80-80"), Ok(80..=80));
     }
 
     #[test]
@@ -105,6 +117,9 @@ mod tests {
         for text in ["", "-1", "1.5h", "h", "99999999999999999999", "99999999999999999d", "ä"] {
             assert!(duration(text).is_err(), "{text}");
             assert!(size_bytes(text).is_err(), "{text}");
+        }
+        for text in ["80", "9-8", "0-9", "1-70000", "a-b", "1-2-3"] {
+            assert!(ports(text).is_err(), "{text}");
         }
         assert!(positive_duration("0").is_err());
         assert!(size_bytes("0").is_err());

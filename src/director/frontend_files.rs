@@ -47,8 +47,7 @@ pub(crate) fn ensure(
     let directory = config.cert_dir.join(DIRECTORY);
     file::ensure_private_directory(&directory)?;
     let mut lines = Vec::new();
-    if !has_own(&directory, authority, now) {
-        authority.issue(&Subject::web_frontend(), &[], Lifetime::USER)?.replace(&directory)?;
+    if ensure_own(&directory, authority, &Subject::web_frontend(), now)? {
         lines.push("issued the web frontend's certificate".to_owned());
     }
     let wanted = wanted_names(&config.cert_dir)?;
@@ -61,17 +60,42 @@ pub(crate) fn ensure(
         file::write_atomic(&authority_file, web.certificate_pem().as_bytes(), 0o644)?;
         lines.push("issued the certificate of web pages".to_owned());
     }
-    if let Some(url) = &config.director_url {
-        file::ensure_content(&directory.join(URL_FILE), url.to_string().as_bytes(), 0o644)?;
-    }
+    ensure_url(config, &directory)?;
     Ok(lines)
 }
 
-fn has_own(directory: &Path, authority: &Authority, now: i64) -> bool {
+/// Issues a certificate for one who is the director's client in `directory`, unless there is a good one. Returns
+/// whether it did. Blocking.
+///
+/// # Errors
+/// As [`ensure`].
+pub(super) fn ensure_own(
+    directory: &Path,
+    authority: &Authority,
+    subject: &Subject,
+    now: i64,
+) -> Result<bool, FrontendFilesError> {
+    let is_good = has_own(directory, authority, subject, now);
+    if !is_good {
+        authority.issue(subject, &[], Lifetime::USER)?.replace(directory)?;
+    }
+    Ok(!is_good)
+}
+
+/// Writes down where the director is found. Blocking.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn ensure_url(config: &DirectorConfig, directory: &Path) -> Result<(), FileError> {
+    let Some(url) = &config.director_url else { return Ok(()) };
+    file::ensure_content(&directory.join(URL_FILE), url.to_string().as_bytes(), 0o644)
+}
+
+fn has_own(directory: &Path, authority: &Authority, subject: &Subject, now: i64) -> bool {
     let Ok(own) = Credentials::load(directory) else { return false };
-    let is_current = own.identity().is_ok_and(|identity| {
-        identity.subject == Subject::web_frontend() && !is_due(identity.not_after - now, Lifetime::USER)
-    });
+    let is_current = own
+        .identity()
+        .is_ok_and(|identity| identity.subject == *subject && !is_due(identity.not_after - now, Lifetime::USER));
     is_current && own.authority_pem == authority.certificate_pem()
 }
 

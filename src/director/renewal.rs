@@ -6,6 +6,7 @@ use std::path::Path;
 use chrono::DateTime;
 
 use super::frontend_files;
+use super::ingress_files;
 use crate::clock::{self, Clock};
 use crate::config::DirectorConfig;
 use crate::model::Finding;
@@ -55,6 +56,7 @@ pub(crate) fn renew(director_cfg: &Path, authority: RenewAuthority) -> Vec<Findi
             }
             findings.push(authority_end(&loaded, clock.unix_seconds()));
             findings.extend(of_frontend(&config, &loaded, clock.unix_seconds()));
+            findings.extend(of_ingress(&config, &loaded, clock.unix_seconds()));
             findings
         }
     }
@@ -66,6 +68,17 @@ fn of_frontend(config: &DirectorConfig, authority: &Authority, now: i64) -> Vec<
         Ok(lines) => lines.into_iter().map(Finding::good).collect(),
         Err(error) => vec![Finding::bad(
             format!("cannot renew the certificates of the web frontend: {}", chain(&error)),
+            "make room, or run this as root",
+        )],
+    }
+}
+
+/// What was renewed of the ingress's.
+fn of_ingress(config: &DirectorConfig, authority: &Authority, now: i64) -> Vec<Finding> {
+    match ingress_files::ensure(config, authority, now) {
+        Ok(lines) => lines.into_iter().map(Finding::good).collect(),
+        Err(error) => vec![Finding::bad(
+            format!("cannot renew the certificate of the ingress: {}", chain(&error)),
             "make room, or run this as root",
         )],
     }

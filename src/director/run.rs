@@ -18,6 +18,7 @@ use super::credit;
 use super::frontend_files;
 use super::host::{HostError, check_host, is_found_without_resolver};
 use super::http;
+use super::ingress_files;
 use super::lock::{self, DirectorLock};
 use super::manifest;
 use super::node::stop::StopMark;
@@ -25,6 +26,7 @@ use super::node::tell_wanted;
 use super::orphan;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
+use super::published::KnownTroubles;
 use super::reconcile::{self, STOP_GRACE};
 use super::relocation;
 use super::reserve::Reserve;
@@ -117,7 +119,7 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
     tasks.spawn("tell nodes the URL", relocation::tell_nodes(Arc::clone(&director), tasks.stopping()));
     tasks.spawn("tell nodes of each other", tell_wanted::tell_nodes(Arc::clone(&director), tasks.stopping()));
     tasks.spawn("follow the certificate", Arc::clone(&director.certificate).follow(tasks.stopping()));
-    ensure_frontend_files(&director).await;
+    ensure_files_of_others(&director).await;
     let limits = limits(&director.config)?;
     let handler = handler(&director);
     let accepting = serve(listener, director.certificate.server(), limits, handler, tasks.tracker(), tasks.stopping());
@@ -127,14 +129,19 @@ async fn start(options: &RunOptions, tasks: Tasks) -> anyhow::Result<impl Future
     Ok(async move { credit::settle(&director).await })
 }
 
-/// A director serves without a web frontend.
-async fn ensure_frontend_files(director: &Arc<Director>) {
+/// A director serves without a web frontend and without an ingress.
+async fn ensure_files_of_others(director: &Arc<Director>) {
     let own = Arc::clone(director);
     let now = Clock::system().unix_seconds();
     let made = sys::blocking(move || frontend_files::ensure(&own.config, &own.authority, now)).await;
     match made {
         Ok(lines) => lines.iter().for_each(|line| tracing::info!("{line}")),
         Err(error) => tracing::warn!(error = %chain(&error), "the web frontend does not get what it needs"),
+    }
+    let own = Arc::clone(director);
+    match sys::blocking(move || ingress_files::ensure(&own.config, &own.authority, now)).await {
+        Ok(lines) => lines.iter().for_each(|line| tracing::info!("{line}")),
+        Err(error) => tracing::warn!(error = %chain(&error), "the ingress does not get what it needs"),
     }
 }
 
@@ -209,6 +216,7 @@ fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::
         tasks,
         census: Census::default(),
         shown_lists: ShownLists::default(),
+        troubles: KnownTroubles::default(),
         start_ended: Notify::new(),
         operations: KeyedLocks::default(),
         config,

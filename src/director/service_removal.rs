@@ -22,7 +22,7 @@ use crate::rpc::RpcCall;
 use crate::store::Transaction;
 use crate::store::director::node::Node;
 use crate::store::director::service::Removal;
-use crate::store::director::{node, service, volume};
+use crate::store::director::{node, published, service, volume};
 use crate::sys::chain;
 use crate::task::poll::Pace;
 
@@ -52,6 +52,7 @@ pub(crate) async fn spawn_all(director: &Arc<Director>) -> Result<(), Failure> {
 /// Records that a service is no more.
 pub(super) fn record_end(tx: &Transaction<'_>, rec_id: i64, aid: ApplicationId, sid: ServiceId) -> Result<(), Failure> {
     volume::leave_service(tx, aid, sid)?;
+    published::delete(tx, aid, sid)?;
     Ok(service::delete(tx, rec_id)?)
 }
 

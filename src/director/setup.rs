@@ -11,6 +11,7 @@ use anyhow::Context;
 
 use super::frontend_files;
 use super::host::{check_host, check_networks};
+use super::ingress_files;
 use crate::clock::{self, Clock};
 use crate::config::{DirectorConfig, DirectorUrl, SHIPPED_DIRECTOR_CFG, with_option};
 use crate::pki::{Authority, CertificateName, Credentials, Lifetime, Subject, fingerprint};
@@ -72,6 +73,7 @@ pub(crate) fn setup(options: &SetupOptions) -> anyhow::Result<SetupReport> {
     };
     certify(&config, &authority, options, &mut lines)?;
     lines.extend(frontend_files::ensure(&config, &authority, Clock::system().unix_seconds())?);
+    lines.extend(ingress_files::ensure(&config, &authority, Clock::system().unix_seconds())?);
     store::director::open(&config.database)?;
     lines.push(format!("database: {}", config.database.display()));
     Ok(SetupReport { lines, fingerprint: fingerprint(authority.certificate_pem())? })

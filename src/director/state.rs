@@ -12,6 +12,7 @@ use super::lock::DirectorLock;
 use super::node::stop::StopMark;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
+use super::published::KnownTroubles;
 use super::reserve::Reserve;
 use super::shown_lists::ShownLists;
 use crate::config::DirectorConfig;
@@ -42,6 +43,8 @@ pub(crate) struct Director {
     /// Which nodes know of which removals.
     pub(crate) census: Census,
     pub(crate) shown_lists: ShownLists,
+    /// What ingresses say of sites that are not found.
+    pub(crate) troubles: KnownTroubles,
     /// Told whenever it is recorded how the start of an application ended.
     pub(crate) start_ended: Notify,
     /// A repeated operation waits for its first run.

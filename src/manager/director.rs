@@ -13,7 +13,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::{KeptVolumeView, NodeRequest, NodeView};
+use crate::api::{DoorView, KeptVolumeView, NodeRequest, NodeView};
 use crate::config::{DirectorUrl, ManagerConfig};
 use crate::model::ServiceId;
 use crate::node::NodeCredentials;
@@ -209,6 +209,14 @@ impl Director {
     /// Does the same while a caller waits.
     pub(crate) async fn kept_volumes_for_caller(&self) -> Result<Vec<KeptVolumeView>, DirectorError> {
         self.ask("/kept_volumes", FormBody::default(), LIMIT, CALLER_PATIENCE.min(self.patience)).await
+    }
+
+    /// Says where visitors come in at the services; the whole list each time. It is not asked again: who tells it does
+    /// so soon anyhow.
+    pub(crate) async fn tell_doors(&self, doors: &[DoorView]) -> Result<(), DirectorError> {
+        let form = FormBody::default().field("doors", json_text(&doors));
+        let _nothing_of_interest: IgnoredAny = self.ask("/doors", form, LIMIT, Duration::ZERO).await?;
+        Ok(())
     }
 
     async fn command(&self, route: &'static str, form: FormBody) -> Result<(), DirectorError> {

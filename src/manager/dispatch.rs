@@ -67,7 +67,7 @@ pub(super) fn is_accepted(config: &ManagerConfig, identity: &Identity) -> bool {
         CertificateRole::Frontend => true,
         CertificateRole::User => is_owners,
         CertificateRole::Manager => is_owners && identity.application() == Some(base.app_id),
-        CertificateRole::Agent | CertificateRole::WebFrontend => false,
+        CertificateRole::Agent | CertificateRole::WebFrontend | CertificateRole::Ingress => false,
     }
 }
 

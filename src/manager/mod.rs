@@ -14,6 +14,7 @@ mod core;
 mod device;
 mod director;
 mod dispatch;
+mod doors;
 mod link;
 mod lost;
 mod method;

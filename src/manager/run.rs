@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::care;
 use super::core::Manager;
 use super::dispatch::ManagerDispatch;
+use super::doors;
 use super::link;
 use super::lost::{LostDispatch, open_database};
 use super::operation;
@@ -58,6 +59,7 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     push::begin(&manager);
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
     tasks.spawn("links", link::keep(Arc::clone(&manager), tasks.stopping()));
+    tasks.spawn("doors", doors::tell(Arc::clone(&manager), tasks.stopping()));
     tasks.spawn("sweeper", operation::sweep(Arc::clone(&manager), tasks.stopping()));
     tasks.spawn("care", care::look_after(manager, tasks.stopping()));
     // The first line of ConPaaS 2.0; whoever starts a manager may wait for it.

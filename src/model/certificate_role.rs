@@ -16,16 +16,19 @@ pub enum CertificateRole {
     Agent,
     /// A web frontend; ConPaaS 2.0's had the director's own certificate.
     WebFrontend,
+    /// An ingress, which learns what is published.
+    Ingress,
 }
 
 impl CertificateRole {
     /// Every role, for tests that walk all of them.
-    pub const ALL: [CertificateRole; 5] = [
+    pub const ALL: [CertificateRole; 6] = [
         CertificateRole::Frontend,
         CertificateRole::User,
         CertificateRole::Manager,
         CertificateRole::Agent,
         CertificateRole::WebFrontend,
+        CertificateRole::Ingress,
     ];
 
     /// The text in the certificate.
@@ -37,6 +40,7 @@ impl CertificateRole {
             CertificateRole::Manager => "manager",
             CertificateRole::Agent => "agent",
             CertificateRole::WebFrontend => "web_frontend",
+            CertificateRole::Ingress => "ingress",
         }
     }
 }

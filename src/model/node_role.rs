@@ -27,7 +27,10 @@ impl NodeRole {
         match role {
             CertificateRole::Manager => Some(NodeRole::Manager),
             CertificateRole::Agent => Some(NodeRole::Agent),
-            CertificateRole::Frontend | CertificateRole::User | CertificateRole::WebFrontend => None,
+            CertificateRole::Frontend
+            | CertificateRole::User
+            | CertificateRole::WebFrontend
+            | CertificateRole::Ingress => None,
         }
     }
 

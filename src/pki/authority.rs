@@ -172,7 +172,9 @@ impl Authority {
         let mut params = parameters(subject, node, lifetime);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = match subject.role {
-            Some(CertificateRole::User | CertificateRole::WebFrontend) => vec![ExtendedKeyUsagePurpose::ClientAuth],
+            Some(CertificateRole::User | CertificateRole::WebFrontend | CertificateRole::Ingress) => {
+                vec![ExtendedKeyUsagePurpose::ClientAuth]
+            }
             _ => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
         };
         params.subject_alt_names = alternative_names(names)?;

@@ -54,6 +54,12 @@ impl Subject {
         Subject { common_name: "web frontend".into(), role: Some(CertificateRole::WebFrontend), ..Subject::authority() }
     }
 
+    /// Returns an ingress.
+    #[must_use]
+    pub fn ingress() -> Self {
+        Subject { common_name: "ingress".into(), role: Some(CertificateRole::Ingress), ..Subject::authority() }
+    }
+
     /// Returns a person.
     #[must_use]
     pub fn user(uid: UserId, username: &str, email: &str) -> Self {

@@ -169,6 +169,12 @@ pub(crate) trait ManagerKind: Send + Sync {
         None
     }
 
+    /// Returns the nodes at which visitors of a published service come in, by their role (all where there is none), and
+    /// their port.
+    fn door(&self) -> (Option<&'static str>, u16) {
+        (self.entry_role(), 80)
+    }
+
     /// Returns how the manager looks after working nodes of this kind, if it does.
     fn care(&self) -> Option<&'static Care> {
         None

@@ -10,6 +10,7 @@ mod front_controller;
 mod git;
 mod house;
 mod image;
+mod ingress;
 mod init;
 mod java;
 mod join;

@@ -10,6 +10,7 @@ mod first_boot;
 mod frontend;
 mod image;
 mod image_progress;
+mod ingress;
 mod line;
 mod node;
 mod nutshell;
@@ -51,6 +52,7 @@ pub(crate) const ROLES: &[Role] = &[
     Role::of::<first_boot::FirstBootLine>("first-boot", "make an image into a machine of its own"),
     Role::of::<welcome::WebLine>("web", "serve the welcome page of a machine"),
     Role::of::<frontend::FrontendLine>("frontend", "serve pages for browsers"),
+    Role::of::<ingress::IngressLine>("ingress", "serve what is published"),
     Role::of::<renew::RenewLine>("renew", "renew the certificates of this machine"),
 ];
 

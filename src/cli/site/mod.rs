@@ -12,9 +12,12 @@ mod exec_input;
 mod logs;
 mod names;
 mod open;
+mod publish;
+mod published;
 mod rollback;
 mod source;
 mod status;
+mod unpublish;
 
 use super::group::Group;
 
@@ -25,6 +28,12 @@ pub(crate) const COMMANDS: &[Group] = &[
         "Bring a directory on the air as a site or a program, or its next version.",
     ),
     Group::of_one::<open::Open>("open", "Show where an application answers, and open it in a browser."),
+    Group::of_one::<publish::Publish>(
+        "publish",
+        "Let others reach a service: by a port of the machine, and by a name.",
+    ),
+    Group::of_one::<unpublish::Unpublish>("unpublish", "Let nobody reach a published service any more."),
+    Group::of_one::<published::Published>("published", "Show what is published, and where it is found."),
     Group::of_one::<rollback::Rollback>("rollback", "Enable the code version that was there before the present one."),
     Group::of_one::<logs::Logs>(
         "logs",

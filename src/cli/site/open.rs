@@ -12,6 +12,8 @@ use super::names::SiteNames;
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
+use crate::client::lookup::FoundService;
+use crate::client::session::Session;
 use crate::sys::program;
 
 /// What opens a URL, where somebody looks at a screen.
@@ -34,7 +36,10 @@ struct Opened {
 impl Action for Open {
     async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
         let (app, found, deployment) = self.names.find(&run.session).await?;
-        let urls = entry::urls(&run.session, &found, deployment.entry).await?;
+        let urls = match published(&run.session, &found).await {
+            urls if urls.is_empty() => entry::urls(&run.session, &found, deployment.entry).await?,
+            urls => urls,
+        };
         let Some(first) = urls.first() else {
             let (kind, name, sid) = (deployment.kind, &app.name, found.service);
             return Err(Failure::said(format!(
@@ -48,6 +53,13 @@ impl Action for Open {
         }
         Ok(Reply::lines(&urls, &Opened { urls: urls.clone() }))
     }
+}
+
+/// Returns where the service is published. A director that does not know of that publishes nothing.
+async fn published(session: &Session, found: &FoundService) -> Vec<String> {
+    let all = session.published().await.unwrap_or_default().into_iter();
+    let own = all.filter(|one| (one.app_id, one.service_id) == (found.application, found.service));
+    own.flat_map(|one| one.urls).collect()
 }
 
 /// The address is printed in any case, so that a browser that does not come is no failure.

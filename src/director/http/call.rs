@@ -30,6 +30,8 @@ pub enum Access {
     /// The manager or an agent of an existing application, by a certificate
     /// that may be outdated.
     OutdatedNode,
+    /// An ingress, by certificate.
+    Ingress,
 }
 
 /// One request, its caller known and admitted.
@@ -139,12 +141,15 @@ pub(super) async fn admit(director: &Director, access: Access, caller: &Caller) 
         };
         return Err(Failure::Unauthorized(format!("cert_required: {reason}")));
     };
+    if access == Access::Ingress {
+        return check_role(access, identity.role).map(|()| Admitted::default());
+    }
     let Some(uid) = identity.uid() else {
         return Err(Failure::Unauthorized("cert_required: client certificate does NOT provide UID".into()));
     };
     check_role(access, identity.role)?;
     let application = match access {
-        Access::User | Access::Anyone | Access::Token => None,
+        Access::User | Access::Anyone | Access::Token | Access::Ingress => None,
         Access::Manager | Access::OutdatedNode => Some(identity.application().ok_or_else(|| {
             Failure::Unauthorized("cert_required: client certificate does NOT provide serviceLocator".into())
         })?),
@@ -166,6 +171,7 @@ fn check_role(access: Access, role: CertificateRole) -> Result<(), Failure> {
         Access::User => role == CertificateRole::User,
         Access::Manager => role == CertificateRole::Manager,
         Access::OutdatedNode => matches!(role, CertificateRole::Manager | CertificateRole::Agent),
+        Access::Ingress => role == CertificateRole::Ingress,
     };
     match (is_admitted, role) {
         (true, _) => Ok(()),
@@ -186,13 +192,14 @@ mod tests {
 
     #[test]
     fn every_role_opens_its_own_routes_and_no_others() {
-        use CertificateRole::{Agent, Frontend, Manager, User, WebFrontend};
+        use CertificateRole::{Agent, Frontend, Ingress, Manager, User, WebFrontend};
         let table = [
-            (Access::Anyone, &[Frontend, User, Manager, Agent, WebFrontend][..]),
-            (Access::Token, &[Frontend, User, Manager, Agent, WebFrontend]),
+            (Access::Anyone, &[Frontend, User, Manager, Agent, WebFrontend, Ingress][..]),
+            (Access::Token, &[Frontend, User, Manager, Agent, WebFrontend, Ingress]),
             (Access::User, &[User]),
             (Access::Manager, &[Manager]),
             (Access::OutdatedNode, &[Manager, Agent]),
+            (Access::Ingress, &[Ingress]),
         ];
         for (access, roles) in table {
             for role in CertificateRole::ALL {

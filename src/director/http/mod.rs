@@ -13,6 +13,7 @@ mod information;
 mod join;
 mod manifests;
 mod nodes;
+mod published;
 mod routes;
 mod services;
 mod user_info;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::call::{Access, Call, admit};
 use super::{
-    accounts, applications, certificates, credits, downloads, failure, information, join, manifests, nodes, services,
-    user_info, volumes,
+    accounts, applications, certificates, credits, downloads, failure, information, join, manifests, nodes, published,
+    services, user_info, volumes,
 };
 use crate::director::error::Failure;
 use crate::director::state::Director;
@@ -84,6 +84,9 @@ const ROUTES: &[Route] = &[
     route(POST, "/download_manifest/<int>", Access::User, |d, c| Box::pin(manifests::download(d, c))),
     route(ANY, "/list_volumes", Access::User, |d, c| Box::pin(volumes::list(d, c))),
     route(POST, "/delete_kept_volume", Access::User, |d, c| Box::pin(volumes::delete_kept(d, c))),
+    route(POST, "/publish", Access::User, |d, c| Box::pin(published::publish(d, c))),
+    route(POST, "/unpublish", Access::User, |d, c| Box::pin(published::unpublish(d, c))),
+    route(ANY, "/list_published", Access::User, |d, c| Box::pin(published::list(d, c))),
     within(NODES, route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(nodes::create(d, c)))),
     route(POST, "/remove_nodes", Access::Manager, |d, c| Box::pin(nodes::remove(d, c))),
     route(POST, "/gone_nodes", Access::Manager, |d, c| Box::pin(nodes::gone(d, c))),
@@ -97,6 +100,8 @@ const ROUTES: &[Route] = &[
     route(POST, "/use_volume", Access::Manager, |d, c| Box::pin(volumes::use_again(d, c))),
     route(POST, "/credit", Access::Manager, |d, c| Box::pin(credits::credit(d, c))),
     route(POST, "/callback/decrementUserCredit.php", Access::Manager, |d, c| Box::pin(credits::decrement(d, c))),
+    route(POST, "/doors", Access::Manager, |d, c| Box::pin(published::doors(d, c))),
+    route(POST, "/ingress_sites", Access::Ingress, |d, c| Box::pin(published::sites(d, c))),
     within(REQUEST, route(POST, "/ca/get_cert.php", Access::Manager, |d, c| Box::pin(certificates::sign_agent(d, c)))),
     within(REQUEST, route(POST, "/ca/join", Access::Token, |d, c| Box::pin(join::join(d, c)))),
     within(REQUEST, route(POST, "/ca/renew", Access::OutdatedNode, |d, c| Box::pin(certificates::renew(d, c)))),

@@ -41,7 +41,7 @@ pub(crate) async fn list(director: Arc<Director>, call: Call) -> Result<Response
 }
 
 /// Returns the application's and the service's id, and the application's as written.
-fn ids(form: &Form) -> Result<(ApplicationId, ServiceId, &str), Failure> {
+pub(super) fn ids(form: &Form) -> Result<(ApplicationId, ServiceId, &str), Failure> {
     let text = |name: &str| form.filled(name).map(str::trim);
     let shown = text("app_id").unwrap_or_default();
     match (shown.parse(), text("service_id").map(str::parse)) {

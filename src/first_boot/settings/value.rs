@@ -47,6 +47,7 @@ const TAKEN: &[&str] = &[
     "avahi",
     "conpaas-web",
     "conpaas-frontend",
+    "conpaas-ingress",
     "sudo",
     "adm",
     "users",

@@ -13,6 +13,8 @@ pub(in crate::rpc) enum Party {
     Director,
     /// A web frontend, with all who log in by it.
     WebFrontend,
+    /// All that serve what is published.
+    Ingress,
     /// A user with all his managers and agents.
     User(UserId),
 }
@@ -23,6 +25,7 @@ impl Party {
         match identity.role {
             CertificateRole::Frontend => Some(Party::Director),
             CertificateRole::WebFrontend => Some(Party::WebFrontend),
+            CertificateRole::Ingress => Some(Party::Ingress),
             CertificateRole::User | CertificateRole::Manager | CertificateRole::Agent => {
                 identity.uid().map(Party::User)
             }

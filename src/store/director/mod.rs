@@ -10,6 +10,7 @@ pub(crate) mod mark;
 pub(crate) mod node;
 pub(crate) mod orphan;
 pub(crate) mod outcome;
+pub(crate) mod published;
 mod row;
 pub(crate) mod running_time;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("006_kept_volume.sql"),
     include_str!("007_removal.sql"),
     include_str!("008_manifest.sql"),
+    include_str!("009_published.sql"),
 ];
 
 /// Returns a line for each row that cannot be read.
@@ -42,6 +44,7 @@ pub(crate) fn unreadable(tx: &Transaction<'_>) -> Result<Vec<String>, StoreError
     lines.extend(row::unreadable(tx, "service", service::read)?);
     lines.extend(row::unreadable(tx, "node", node::read)?);
     lines.extend(row::unreadable(tx, "volume", volume::read)?);
+    lines.extend(row::unreadable(tx, "published", published::read)?);
     Ok(lines)
 }
 

@@ -55,7 +55,8 @@ async fn every_route_admits_its_own_sort_of_caller_and_no_other() {
     let outdated_agent = world.certificate(&Subject::agent(ALICE, ApplicationId(2)), Lifetime(Duration::ZERO));
     world.await_outdated(&outdated_agent);
     let frontend = issue(Subject::web_frontend());
-    let callers: [(&str, Option<&Credentials>); 12] = [
+    let ingress = issue(Subject::ingress());
+    let callers: [(&str, Option<&Credentials>); 13] = [
         ("nobody", None),
         ("outdated manager", Some(&outdated)),
         ("outdated agent of another's application", Some(&outdated_agent)),
@@ -63,6 +64,7 @@ async fn every_route_admits_its_own_sort_of_caller_and_no_other() {
         ("unknown user", Some(&unknown_user)),
         ("director", Some(&director)),
         ("web frontend", Some(&frontend)),
+        ("ingress", Some(&ingress)),
         ("manager", Some(&manager)),
         ("manager of another's application", Some(&manager_of_other)),
         ("manager of no application", Some(&manager_of_none)),
@@ -81,7 +83,13 @@ async fn every_route_admits_its_own_sort_of_caller_and_no_other() {
             let wanted = match (access, *name) {
                 (Access::Anyone, _) if pattern == "/login" => Verdict::False,
                 (Access::Anyone | Access::Token, _) => Verdict::Admitted,
-                (_, "nobody" | "director" | "web frontend") => Verdict::NoCertificate,
+                (Access::Ingress, "ingress") => Verdict::Admitted,
+                (Access::Ingress, "user" | "unknown user") => Verdict::False,
+                (Access::Ingress, "nobody" | "outdated manager" | "outdated agent of another's application") => {
+                    Verdict::NoCertificate
+                }
+                (Access::Ingress, _) => Verdict::WrongRole,
+                (_, "nobody" | "director" | "web frontend" | "ingress") => Verdict::NoCertificate,
                 (Access::OutdatedNode, "outdated manager") => Verdict::Admitted,
                 (Access::OutdatedNode, "outdated agent of another's application") => Verdict::False,
                 (_, "outdated manager" | "outdated agent of another's application") => Verdict::NoCertificate,
@@ -119,6 +127,8 @@ async fn nobody_touches_what_is_anothers() {
         ("/add/generic", &[("appid", "1")], "Application 1 not found."),
         ("/rename", &[("app_id", "1"), ("service_id", "1"), ("name", "x")], "Invalid service_id"),
         ("/remove", &[("app_id", "1"), ("service_id", "1")], "Application 1 not found."),
+        ("/publish", &[("app_id", "1"), ("service_id", "1"), ("name", "blog")], "Application not found"),
+        ("/unpublish", &[("app_id", "1"), ("service_id", "1")], "Application not found"),
     ] {
         let answer = world.post(Some(&mallory), path, fields).await;
         assert_eq!(answer.error(), error, "{path}");

@@ -13,6 +13,7 @@ mod manifest;
 mod matrix;
 mod old_client;
 mod orphan;
+mod published;
 mod reconcile;
 mod recorded;
 mod relocation;

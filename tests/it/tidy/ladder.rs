@@ -10,7 +10,20 @@ const LADDER: [&[&str]; 5] = [
     &["model"],
     &["api", "sys", "clock", "config", "pki", "template"],
     &["archive", "client", "cloud", "manifest", "node", "rpc", "server", "service", "store", "supervise", "task"],
-    &["director", "manager", "agent", "init", "time", "welcome", "frontend", "image", "first_boot", "nutshell", "git"],
+    &[
+        "director",
+        "manager",
+        "agent",
+        "init",
+        "time",
+        "welcome",
+        "frontend",
+        "ingress",
+        "image",
+        "first_boot",
+        "nutshell",
+        "git",
+    ],
     &["cli"],
 ];
 const ROLES: usize = 3;

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::agent::MYSQL_LOG;
 use super::roles::{GLB, MYSQL, ROLES, plays};
 use super::settings::MysqlSettings;
-use super::{backups, changes, cluster, links, methods, plan, recovery, roles};
+use super::{backups, changes, cluster, links, methods, plan, ports, recovery, roles};
 use crate::api::mysql::{DatabaseNode, DatabaseNodeInfo};
 use crate::api::web::Performance;
 use crate::api::{NodeView, VolumeRequest};
@@ -107,6 +107,10 @@ impl ManagerKind for Mysql {
             dump: Some(("load_dump", "mysqldump_file")),
             ..ManifestKeys::default()
         }
+    }
+
+    fn door(&self) -> (Option<&'static str>, u16) {
+        (Some(MYSQL), ports::MYSQL)
     }
 
     fn can_be_linked_to(&self) -> bool {

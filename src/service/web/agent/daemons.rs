@@ -12,8 +12,8 @@ use super::hooks;
 use super::java_front::JavaFront;
 use super::memory::JavaMemory;
 use super::place::{GRACE, Place};
+use super::tomcat;
 use super::wanted::Wanted;
-use super::{reload, tomcat};
 use crate::api::web::{HttpProxy, Php, Server, SessionStore};
 use crate::service::error::MethodError;
 use crate::supervise::daemon::{
@@ -163,7 +163,7 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
         max_body_mb: proxy.map_or(0, |proxy| proxy.max_body_mb),
         java: proxy.and_then(|proxy| JavaFront::of(proxy, wanted.wars.get(&proxy.code_version))),
         clients: wanted.web_clients.iter().map(ToString::to_string).collect(),
-        keep_no_connection: reload::mark(place),
+        keep_no_connection: place.mark(),
         hooks: hooks.each_ref().map(|hook| !hook.content.is_empty()),
     };
     let rendered =

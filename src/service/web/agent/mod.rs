@@ -15,13 +15,13 @@ mod connections;
 mod context;
 mod contexts;
 mod daemons;
+mod dropped;
 mod figures;
 mod hooks;
 mod java_front;
 mod memory;
 mod place;
 mod proxy_log;
-mod reload;
 mod rotation;
 mod startup_log;
 #[cfg(test)]
@@ -38,8 +38,8 @@ use tokio::sync::Mutex;
 
 use self::place::Place;
 use self::proxy_log::ProxyLog;
-use self::reload::{Closing, OldWorkers};
 use self::wanted::Wanted;
+use super::reload::{self, Closing, OldWorkers};
 use super::{document_root, logs, war};
 use crate::api::environment::Variables;
 use crate::api::params::bad;
@@ -153,7 +153,7 @@ impl AgentKind for WebAgent {
 
     async fn resume(self: Arc<Self>) {
         let agent = Arc::clone(&self);
-        sys::blocking(move || reload::forget(&reload::mark(&agent.place))).await;
+        sys::blocking(move || reload::forget(&agent.place.mark())).await;
         let agent = Arc::clone(&self);
         sys::blocking(move || match agent.file.read() {
             Ok(wanted) => {
@@ -215,7 +215,7 @@ impl WebAgent {
 
     async fn run_programs(self: &Arc<Self>, before: &Wanted, wanted: Wanted) -> Result<(), MethodError> {
         let agent = Arc::clone(self);
-        let drops_servers = reload::drops_servers(before.proxy.as_ref(), wanted.proxy.as_ref());
+        let drops_servers = dropped::drops_servers(before.proxy.as_ref(), wanted.proxy.as_ref());
         let closing = self.closing(before, &wanted).await;
         let workers = self.workers().await;
         let daemons = sys::blocking(move || {
@@ -267,7 +267,11 @@ impl WebAgent {
         let proxy = before.proxy.as_ref()?;
         let is_up = self.daemons.status_of(daemons::NGINX).is_some_and(|nginx| nginx.state == DaemonState::Ready);
         let is_other = before.web != after.web || after.proxy.as_ref().is_none_or(|new| proxy.differs_for_nginx(new));
-        if is_up && is_other { Some(Closing::begin(&self.place, proxy).await) } else { None }
+        if is_up && is_other {
+            Some(Closing::begin(self.place.mark(), (self.place.my_ip, proxy.port).into()).await)
+        } else {
+            None
+        }
     }
 
     /// Returns the workers of nginx, if it runs.

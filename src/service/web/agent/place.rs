@@ -51,6 +51,11 @@ impl Place {
         }
     }
 
+    /// The file that says that nginx is to keep no connection.
+    pub(super) fn mark(&self) -> PathBuf {
+        self.run.join("keep-no-connection")
+    }
+
     /// The link to the code that is served.
     pub(super) fn current(&self) -> PathBuf {
         self.www.join("current")

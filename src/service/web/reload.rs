@@ -9,8 +9,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::place::Place;
-use crate::api::web::{HttpProxy, Server};
 use crate::rpc::{WebClient, WebLimits, WebRequest};
 use crate::sys::file;
 use crate::sys::process::{self, ProcessId};
@@ -27,28 +25,23 @@ const OF_OLD_WORKERS: &str = "nginx: worker process is shutting down";
 const LIMITS: WebLimits =
     WebLimits { connect: Duration::from_secs(1), whole: Duration::from_secs(2), max_answer_bytes: 4096 };
 
-/// The file that says that no connection is to be kept.
-pub(super) fn mark(place: &Place) -> PathBuf {
-    place.run.join("keep-no-connection")
-}
-
 /// A time in which nginx keeps no connection; over when it is dropped.
-pub(super) struct Closing {
+pub(crate) struct Closing {
     mark: PathBuf,
 }
 
 impl Closing {
-    /// Has nginx keep no connection, and waits for a moment until the kept ones have had their last request.
-    pub(super) async fn begin(place: &Place, proxy: &HttpProxy) -> Closing {
-        let closing = Closing { mark: mark(place) };
+    /// Has nginx keep no connection, and waits for a moment until the kept ones have had their last request. `status` is
+    /// where it answers for itself.
+    pub(crate) async fn begin(mark: PathBuf, status: SocketAddr) -> Closing {
+        let closing = Closing { mark };
         let path = closing.mark.clone();
         if let Err(error) = blocking(move || file::write_atomic(&path, b"", 0o644)).await {
             tracing::warn!("visitors may notice the reload: {}", sys::chain(&error));
             return closing;
         }
-        let address = SocketAddr::from((place.my_ip, proxy.port));
         let is_quiet = || async move {
-            let n_waiting = n_waiting(address).await;
+            let n_waiting = n_waiting(status).await;
             Ok::<_, std::convert::Infallible>(n_waiting.is_none_or(|n_waiting| n_waiting == 0).then_some(()))
         };
         let Ok(_quiet_or_late) = poll::until(LOOK, QUIET, is_quiet).await;
@@ -63,39 +56,28 @@ impl Drop for Closing {
 }
 
 /// Takes back what an agent left that was killed while nginx read its configuration. Blocking.
-pub(super) fn forget(mark: &Path) {
+pub(crate) fn forget(mark: &Path) {
     if let Err(error) = file::ensure_absent(mark) {
         tracing::warn!("nginx keeps no connection of visitors open: {}", sys::chain(&error));
     }
 }
 
-/// Returns whether requests may be on their way to a server that `after` does not know any more.
-pub(super) fn drops_servers(before: Option<&HttpProxy>, after: Option<&HttpProxy>) -> bool {
-    let servers = |proxy: &HttpProxy| -> Vec<(std::net::Ipv4Addr, u16)> {
-        let lists = [&proxy.web_list, &proxy.fpm_list, &proxy.tomcat_list];
-        let used = lists.into_iter().flatten().filter(|server: &&Server| server.weight > 0);
-        used.map(|server| (server.ip, server.port)).collect()
-    };
-    let after = after.map(servers).unwrap_or_default();
-    before.map(servers).unwrap_or_default().iter().any(|server| !after.contains(server))
-}
-
 /// The workers of a reload's old configuration.
-pub(super) struct OldWorkers(Vec<ProcessId>);
+pub(crate) struct OldWorkers(Vec<ProcessId>);
 
 impl OldWorkers {
     /// Takes the workers that the nginx with this main process has now. Blocking.
-    pub(super) fn of(main: i32) -> Self {
+    pub(crate) fn of(main: i32) -> Self {
         OldWorkers(process::children(main))
     }
 
     /// Waits until each of them knows that it is to end: nginx starts the new ones first, and pauses in between.
-    pub(super) async fn leave(&self) {
+    pub(crate) async fn leave(&self) {
         self.until(LEAVE_LIMIT, |worker| !worker.is_alive() || is_leaving(worker)).await;
     }
 
     /// Waits until none of them is there any more.
-    pub(super) async fn end(&self) {
+    pub(crate) async fn end(&self) {
         if !self.until(WORKERS_LIMIT, |worker| !worker.is_alive()).await {
             tracing::warn!("workers of an earlier configuration of nginx do not end; their requests may fail");
         }
@@ -131,34 +113,6 @@ fn n_waiting_of(status: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::web::Hooks;
-
-    fn proxy(backends: &[(u8, u32)]) -> HttpProxy {
-        let server = |(last, weight): &(u8, u32)| Server { ip: [10, 0, 0, *last].into(), port: 9000, weight: *weight };
-        HttpProxy {
-            port: 80,
-            code_version: "code-a".to_owned(),
-            cdn: false,
-            web_list: Vec::new(),
-            fpm_list: backends.iter().map(server).collect(),
-            tomcat_list: Vec::new(),
-            tomcat_servlets: Vec::new(),
-            max_body_mb: 8,
-            document_root: None,
-            hooks: Hooks::default(),
-        }
-    }
-
-    #[test]
-    fn only_a_server_that_got_requests_and_gets_none_any_more_is_waited_for() {
-        let drops = |before: &[(u8, u32)], after| drops_servers(Some(&proxy(before)), Some(&proxy(after)));
-        assert!(!drops(&[(2, 1)], &[(2, 5), (3, 1)]));
-        assert!(drops(&[(2, 1), (3, 1)], &[(3, 1)]));
-        assert!(drops(&[(2, 1), (3, 1)], &[(2, 0), (3, 1)]));
-        assert!(!drops(&[(2, 0), (3, 1)], &[(3, 1)]));
-        assert!(!drops_servers(None, Some(&proxy(&[(2, 1)]))));
-        assert!(drops_servers(Some(&proxy(&[(2, 1)])), None));
-    }
 
     #[test]
     fn the_status_of_nginx_says_how_many_connections_wait() {

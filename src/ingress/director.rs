@@ -1,0 +1,75 @@
+//! Asks the director what is published.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::options::IngressOptions;
+use super::place::Place;
+use crate::api::{IngressView, Troubles, WAIT_FOR};
+use crate::clock::{self, Clock};
+use crate::config::DirectorUrl;
+use crate::pki::Credentials;
+use crate::rpc::{Client, Endpoint, FormBody, PeerRule};
+use crate::sys::excerpt::excerpt_of_bytes;
+use crate::sys::{self, file};
+
+/// For how long an answer may wait for a change.
+const WAIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(40);
+/// A thousand ports, some servers each.
+const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_WORDS_CHARS: usize = 300;
+
+/// The director, as an ingress calls it.
+pub(super) struct Director {
+    files: PathBuf,
+    time_record: PathBuf,
+    connection: Option<(Client, Endpoint)>,
+}
+
+impl Director {
+    pub(super) fn new(options: &IngressOptions, place: &Place) -> Self {
+        Director { files: options.files.clone(), time_record: place.time_record(), connection: None }
+    }
+
+    /// Returns what is published, as soon as it is not what is `known`; tells which sites are not found.
+    ///
+    /// # Errors
+    /// The director does not answer, or says why not.
+    pub(super) async fn sites(&mut self, known: &str, troubles: &Troubles) -> anyhow::Result<IngressView> {
+        let outcome = self.ask(known, troubles).await;
+        if outcome.is_err() {
+            // The certificate may be another one by now, and the director elsewhere.
+            self.connection = None;
+        }
+        outcome
+    }
+
+    async fn ask(&mut self, known: &str, troubles: &Troubles) -> anyhow::Result<IngressView> {
+        let (client, endpoint) = match &self.connection {
+            Some(connection) => connection,
+            None => {
+                let (files, record) = (self.files.clone(), self.time_record.clone());
+                let connection = sys::blocking(move || {
+                    clock::expect_plausible(&Clock::system(), &record)?;
+                    let url: DirectorUrl =
+                        file::read_text(&files.join("director_url"))?.trim().parse().map_err(anyhow::Error::msg)?;
+                    let client = Client::new(Some(&Credentials::load(&files)?), PeerRule::Director)?;
+                    let endpoint = Endpoint { host: url.host().to_owned(), port: url.port() };
+                    Ok::<_, anyhow::Error>((client.with_timeout(LIMIT).with_max_answer(MAX_ANSWER_BYTES), endpoint))
+                });
+                self.connection.insert(connection.await?)
+            }
+        };
+        let form = FormBody::default()
+            .field("known", known)
+            .field("troubles", serde_json::to_string(troubles)?)
+            .field(WAIT_FOR, WAIT.as_secs().to_string());
+        let answer = client.post_form(endpoint, "/ingress_sites", &form).await?;
+        if answer.status != 200 {
+            let words = excerpt_of_bytes(&answer.body, MAX_WORDS_CHARS);
+            anyhow::bail!("the director says {}: {words}", answer.status);
+        }
+        Ok(serde_json::from_slice(&answer.body)?)
+    }
+}

@@ -1,0 +1,27 @@
+//! What is published opens here: nginx before all services, as the director wants it.
+//!
+//! # Guarantees
+//! - Nothing is reachable that was not published. An application that is stopped answers by a page that says so.
+//! - A new configuration serves only after nginx called it good, and a reload loses no request.
+//! - nginx outlives this process and the director: published services stay reachable while either starts again.
+//! - What a visitor says of himself (`X-Forwarded-*`, `Forwarded`) reaches no service.
+//! - Its own certificate lets it read what is published, and nothing else.
+//!
+//! # Caveats
+//! - An open connection, such as a WebSocket, ends a minute after what is published has changed.
+//!
+//! Must not know: users, how a service works.
+
+mod announce;
+mod director;
+mod follow;
+mod logs;
+mod nginx;
+mod options;
+mod pages;
+mod place;
+mod ports;
+mod run;
+
+pub(crate) use options::IngressOptions;
+pub(crate) use run::{end, run};

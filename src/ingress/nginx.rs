@@ -1,0 +1,310 @@
+//! nginx as a daemon, computed from what is published.
+
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::options::IngressOptions;
+use super::pages;
+use super::place::Place;
+use crate::api::{IngressSite, SiteState, Troubles};
+use crate::supervise::daemon::{
+    CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe,
+    Readiness, Reload, Stop, Style,
+};
+use crate::sys::program;
+use crate::template::Templates;
+
+/// The daemon's name.
+pub(super) const NGINX: &str = "nginx";
+const FILES: Templates = Templates {
+    escape: plain_word,
+    files: &[
+        ("nginx.conf", include_str!("nginx.conf")),
+        ("site.conf", include_str!("site.conf")),
+        ("proxy.conf", include_str!("proxy.conf")),
+    ],
+};
+/// Where Debian keeps the module for TCP.
+const STREAM_MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
+/// Hundreds of sites take a while on a small machine.
+const CHECK_LIMIT: Duration = Duration::from_secs(30);
+const READY_LIMIT: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_secs(10);
+/// It is never given up for good.
+const N_TRIES: u32 = u32::MAX;
+/// It passes bytes on; more processors do not make visitors wait less.
+const MAX_WORKERS: usize = 2;
+
+/// What nginx is to be, and what it cannot do of what is wanted.
+pub(super) struct Wanted {
+    /// The daemon.
+    pub(super) daemon: Daemon,
+    /// Where it listens.
+    pub(super) listens: BTreeSet<SocketAddr>,
+    /// What keeps sites from being found.
+    pub(super) troubles: Troubles,
+}
+
+/// What the templates are filled with.
+#[derive(Serialize)]
+struct Values<'a> {
+    digest: String,
+    account: &'a str,
+    n_workers: usize,
+    run: PathBuf,
+    temporary: PathBuf,
+    logs: PathBuf,
+    pages: PathBuf,
+    keep_no_connection: PathBuf,
+    control: String,
+    names: String,
+    own_pages: String,
+    unknown: &'a str,
+    /// Empty where there is none, or nobody uses it.
+    stream_module: &'a str,
+    sites: Vec<Site<'a>>,
+    tcp_sites: Vec<Site<'a>>,
+}
+
+#[derive(Serialize)]
+struct Site<'a> {
+    number: i64,
+    listen: String,
+    name: &'a str,
+    servers: &'a [SocketAddrV4],
+    has_auth: bool,
+    page: &'a str,
+    retry_after: u32,
+}
+
+/// Returns where nginx would listen for these sites, if nobody else does.
+pub(super) fn addresses(options: &IngressOptions, sites: &[IngressSite]) -> Vec<SocketAddr> {
+    let ports = sites.iter().map(|site| SocketAddr::new(options.address, site.port));
+    ports.chain([options.names]).collect()
+}
+
+/// Computes it. `taken` are addresses that other programs hold. Blocking.
+///
+/// # Errors
+/// nginx is not installed.
+pub(super) fn of(
+    options: &IngressOptions,
+    place: &Place,
+    sites: &[IngressSite],
+    taken: &BTreeSet<SocketAddr>,
+) -> anyhow::Result<Wanted> {
+    let program = program::find("nginx").context("nginx is not installed: install the package nginx")?;
+    let has_stream = Path::new(STREAM_MODULE).exists();
+    let has_names = !taken.contains(&options.names);
+    let (mut troubles, mut listens) = (Troubles::new(), BTreeSet::from([options.control]));
+    let (mut of_http, mut of_tcp) = (Vec::new(), Vec::new());
+    for site in sites {
+        let address = SocketAddr::new(options.address, site.port);
+        let is_tcp = site.protocol == "tcp";
+        let is_taken = taken.contains(&address) || [options.names.port(), options.control.port()].contains(&site.port);
+        if let Some(trouble) = trouble(site, is_taken, has_names, has_stream) {
+            troubles.insert(site.number, trouble);
+        }
+        let is_closed = is_tcp && (!has_stream || site.state != SiteState::Running);
+        if is_taken || is_closed {
+            continue;
+        }
+        listens.insert(address);
+        let shown = Site {
+            number: site.number,
+            listen: address.to_string(),
+            name: site.name.as_deref().unwrap_or_default(),
+            servers: if site.state == SiteState::Running { &site.servers } else { &[] },
+            has_auth: site.auth.is_some(),
+            page: pages::of(site.state),
+            retry_after: pages::retry_after(site.state),
+        };
+        if is_tcp { of_tcp.push(shown) } else { of_http.push(shown) }
+    }
+    if has_names {
+        listens.insert(options.names);
+    }
+    let mut values = Values {
+        digest: String::new(),
+        account: place.account.unwrap_or_default(),
+        n_workers: std::thread::available_parallelism().map_or(1, |n_processors| n_processors.get().min(MAX_WORKERS)),
+        run: place.run(),
+        temporary: place.temporary(),
+        logs: place.logs(),
+        pages: place.pages(),
+        keep_no_connection: place.mark(),
+        control: options.control.to_string(),
+        names: if has_names { options.names.to_string() } else { String::new() },
+        own_pages: options.own_pages.map(|address| address.to_string()).unwrap_or_default(),
+        unknown: pages::UNKNOWN,
+        stream_module: if of_tcp.is_empty() { "" } else { STREAM_MODULE },
+        sites: of_http,
+        tcp_sites: of_tcp,
+    };
+    values.digest = digest(&FILES.render("nginx.conf", &values)?);
+    let mut files = vec![file(place, "nginx.conf", FILES.render("nginx.conf", &values)?, 0o644)];
+    for (name, text) in pages::all()? {
+        files.push(file(place, &format!("pages/{name}"), text, 0o644));
+    }
+    for site in sites {
+        if let Some((user, hash)) = &site.auth {
+            files.push(file(place, &format!("auth/{}", site.number), format!("{user}:{hash}\n"), 0o600));
+        }
+    }
+    let probe = Probe::Http(format!("http://{}/-/health/{}", options.control, values.digest));
+    Ok(Wanted { daemon: daemon(place, &program, files, probe), listens, troubles })
+}
+
+fn trouble(site: &IngressSite, is_taken: bool, has_names: bool, has_stream: bool) -> Option<String> {
+    if site.protocol == "tcp" && !has_stream {
+        return Some("nginx lacks its module for TCP: install the package libnginx-mod-stream".to_owned());
+    }
+    if is_taken {
+        return Some(format!("another program of this machine has port {}", site.port));
+    }
+    match &site.name {
+        Some(name) if !has_names => Some(format!("another program has the port for names: {name} is not served")),
+        _ => None,
+    }
+}
+
+fn daemon(place: &Place, program: &Path, configuration: Vec<ConfigurationFile>, probe: Probe) -> Daemon {
+    let file = format!("{CONFIGURATION}/nginx.conf");
+    let arguments = |more: &[&str]| {
+        let words = ["-e", "stderr", "-c", &file].into_iter().chain(more.iter().copied());
+        words.map(str::to_owned).collect::<Vec<String>>()
+    };
+    Daemon {
+        name: NGINX.parse().expect("it is a name of a daemon"),
+        launch: Launch {
+            program: program.to_owned(),
+            arguments: arguments(&[]),
+            environment: Vec::new(),
+            user: None,
+            directory: place.directory().to_owned(),
+            style: Style::Foreground,
+            output: OutputLimits::default(),
+        },
+        configuration,
+        check: Some(CommandLine {
+            program: program.to_owned(),
+            arguments: arguments(&["-t", "-q"]),
+            limit: CHECK_LIMIT,
+        }),
+        readiness: Readiness { probe, limit: READY_LIMIT },
+        reload: Reload::Signal(DaemonSignal::Hup),
+        stop: Stop { signal: DaemonSignal::Quit, grace: GRACE },
+        pauses: Pauses::default(),
+        n_tries: N_TRIES,
+    }
+}
+
+/// nginx reads files of passwords as the account that it serves as.
+fn file(place: &Place, path: &str, content: String, mode: u32) -> ConfigurationFile {
+    ConfigurationFile { path: path.into(), content, mode, owner: place.account.map(str::to_owned) }
+}
+
+/// Tells one configuration from another.
+fn digest(content: &str) -> String {
+    Sha256::digest(content).iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// Words that mean themselves in a configuration of nginx; no other is written.
+fn plain_word(text: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._:-[]".contains(c);
+    text.chars().all(is_plain).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ApplicationId, ServiceId};
+
+    fn site(number: i64, state: SiteState, name: Option<&str>) -> IngressSite {
+        IngressSite {
+            number,
+            app_id: ApplicationId(1),
+            service_id: ServiceId(number),
+            protocol: "http".to_owned(),
+            port: 48000 + u16::try_from(number).unwrap(),
+            name: name.map(str::to_owned),
+            servers: vec!["172.16.0.3:80".parse().unwrap(), "172.16.0.4:80".parse().unwrap()],
+            state,
+            auth: None,
+        }
+    }
+
+    fn options(directory: &Path) -> IngressOptions {
+        IngressOptions {
+            address: [127, 0, 0, 1].into(),
+            names: "127.0.0.1:48999".parse().unwrap(),
+            control: "127.0.0.1:48998".parse().unwrap(),
+            own_pages: None,
+            announce: None,
+            files: directory.to_owned(),
+            state_dir: directory.to_owned(),
+        }
+    }
+
+    fn content<'a>(wanted: &'a Wanted, path: &str) -> &'a ConfigurationFile {
+        let mut files = wanted.daemon.configuration.iter();
+        files.find(|file| file.path == Path::new(path)).unwrap_or_else(|| panic!("{path} is there"))
+    }
+
+    #[test]
+    fn nginx_itself_calls_the_configuration_good() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = options(directory.path());
+        let place = Place::ensure(&options).unwrap();
+        let closed = site(2, SiteState::Stopped, Some("closed.example.org"));
+        let private = IngressSite {
+            auth: Some(("me".to_owned(), "$6$x$y".to_owned())),
+            ..site(1, SiteState::Running, Some("blog.local"))
+        };
+        let bytes = IngressSite { protocol: "tcp".to_owned(), ..site(3, SiteState::Running, None) };
+        let sites = [private, closed, bytes, site(4, SiteState::Starting, None)];
+        let wanted = of(&options, &place, &sites, &BTreeSet::new()).unwrap();
+        for file in &wanted.daemon.configuration {
+            let path = directory.path().join(&file.path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, &file.content).unwrap();
+        }
+        let file = directory.path().join("nginx.conf");
+        let checked = std::process::Command::new("nginx").args(["-e", "stderr", "-t", "-q", "-c"]).arg(&file).output();
+        let said = String::from_utf8_lossy(&checked.unwrap().stderr).into_owned();
+        assert!(said.is_empty(), "{said}\n{}", std::fs::read_to_string(&file).unwrap());
+        let auth = content(&wanted, "auth/1");
+        assert_eq!((auth.mode, auth.content.as_str()), (0o600, "me:$6$x$y\n"));
+        assert!(wanted.listens.contains(&"127.0.0.1:48003".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_another_program_holds_is_left_out_and_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let (options, place) = (options(directory.path()), Place::of_test(directory.path()));
+        let sites = [site(1, SiteState::Running, Some("blog.local")), site(2, SiteState::Running, None)];
+        let taken = BTreeSet::from([options.names, "127.0.0.1:48002".parse().unwrap()]);
+        let wanted = of(&options, &place, &sites, &taken).unwrap();
+        assert_eq!(wanted.listens, BTreeSet::from([options.control, "127.0.0.1:48001".parse().unwrap()]));
+        assert!(wanted.troubles[&1].contains("blog.local is not served"), "{:?}", wanted.troubles);
+        assert_eq!(wanted.troubles[&2], "another program of this machine has port 48002");
+        let text = &content(&wanted, "nginx.conf").content;
+        assert!(!text.contains("blog.local") && !text.contains("48002"), "{text}");
+    }
+
+    #[test]
+    fn no_value_can_be_more_than_a_word() {
+        let directory = tempfile::tempdir().unwrap();
+        let (options, place) = (options(directory.path()), Place::of_test(directory.path()));
+        for name in ["a;b", "a {", "a\nb", "$host", "a\"b"] {
+            let sites = [site(1, SiteState::Running, Some(name))];
+            assert!(of(&options, &place, &sites, &BTreeSet::new()).is_err(), "{name}");
+        }
+    }
+}

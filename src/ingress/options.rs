@@ -1,0 +1,23 @@
+//! Where published services are reached, and what an ingress works with.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// Where published services are reached, and what an ingress works with.
+#[derive(Debug, Clone)]
+pub(crate) struct IngressOptions {
+    /// The address of the machine on which ports are opened.
+    pub address: IpAddr,
+    /// Where names are asked for.
+    pub names: SocketAddr,
+    /// Where nginx answers this machine alone.
+    pub control: SocketAddr,
+    /// Who answers for the names of the machine itself, such as its welcome page.
+    pub own_pages: Option<SocketAddr>,
+    /// The address that names of the local network lead to; by default the first one of the machine.
+    pub announce: Option<Ipv4Addr>,
+    /// What the director made for ingresses: a certificate, and its URL.
+    pub files: PathBuf,
+    /// Its own data: what was published last, configurations, logs.
+    pub state_dir: PathBuf,
+}

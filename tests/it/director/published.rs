@@ -1,0 +1,88 @@
+//! What is published: whose names and ports are whose, and what an ingress is told.
+
+use conpaas::model::{ApplicationId, UserId};
+use conpaas::pki::{Credentials, Lifetime, Subject};
+
+use crate::support::director::World;
+use crate::support::wait::eventually;
+
+/// A user with a service of the kind generic in a running application.
+async fn tenant(world: &World, number: i64, name: &str) -> Credentials {
+    world.add_user(name);
+    let subject = Subject::user(UserId(number), name, &format!("{name}@example.org"));
+    let user = world.certificate(&subject, Lifetime::USER);
+    world.post(Some(&user), &format!("/startapp/{number}"), &[]).await;
+    let aid = number.to_string();
+    eventually("the application runs", || async {
+        let added = world.post(Some(&user), "/add/generic", &[("appid", &aid)]).await;
+        added.json().get("service").map(drop)
+    })
+    .await;
+    user
+}
+
+#[tokio::test]
+async fn names_and_ports_are_the_first_ones_and_an_ingress_learns_of_each_change() {
+    let world = World::start_with(&[("director.PUBLISHED_PORTS", "8001-8002")], &[]);
+    let (alice, mallory) = (tenant(&world, 1, "alice").await, tenant(&world, 2, "mallory").await);
+    let ingress = world.certificate(&Subject::ingress(), Lifetime::USER);
+    let of_alice = [("app_id", "1"), ("service_id", "1")];
+    let of_mallory = [("app_id", "2"), ("service_id", "1")];
+    let publish = async |who, ids: &[(&'static str, &'static str)], more: &[(&'static str, &'static str)]| {
+        world.post(Some(who), "/publish", &[ids, more].concat()).await
+    };
+    let first = publish(&alice, &of_alice, &[("name", "Blog"), ("auth_user", "me"), ("auth_password", "secret")]).await;
+    assert_eq!((&first.json()["port"], &first.json()["name"]), (&8001.into(), &"blog.local".into()), "{}", first.text);
+    assert!(!first.text.contains("secret") && !first.text.contains("$6$"), "{}", first.text);
+    assert_eq!(
+        publish(&mallory, &of_mallory, &[("name", "blog.local")]).await.error(),
+        "\"name\" is not usable: blog.local is taken"
+    );
+    assert_eq!(
+        publish(&mallory, &of_mallory, &[("port", "8001")]).await.error(),
+        "\"port\" is not usable: 8001 is taken"
+    );
+    assert!(publish(&mallory, &of_mallory, &[("port", "443")]).await.error().contains("8001 to 8002"));
+    assert_eq!(publish(&mallory, &of_alice, &[]).await.error(), "Application not found");
+    assert_eq!(publish(&mallory, &of_mallory, &[]).await.json()["port"], 8002);
+    assert_eq!(world.get(Some(&mallory), "/list_published").await.json().as_array().unwrap().len(), 1, "only her own");
+
+    let sites = world.post(Some(&ingress), "/ingress_sites", &[]).await.json();
+    let (digest, known) = (sites["digest"].as_str().unwrap(), sites["sites"].as_array().unwrap());
+    assert_eq!(known.len(), 2, "{sites}");
+    assert_eq!((&known[0]["state"], &known[0]["servers"]), (&"starting".into(), &serde_json::json!([])), "{sites}");
+    assert!(known[0]["auth"][1].as_str().unwrap().starts_with("$6$"), "{sites}");
+    // The answer waits for a change, and comes with it.
+    let parameters = [("known", digest), ("wait_for", "20")];
+    let (changed, _) = tokio::join!(world.post(Some(&ingress), "/ingress_sites", &parameters), async {
+        publish(&alice, &of_alice, &[("maintenance", "true"), ("no_auth", "true")]).await
+    });
+    let changed = changed.json();
+    assert_eq!(
+        (&changed["sites"][0]["state"], &changed["sites"][0]["auth"]),
+        (&"maintenance".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(changed["sites"][0]["name"], "blog.local", "what is not named stays");
+
+    // A manager's word opens no way to the director's machine, nor to another tenant's nodes.
+    let manager = world.certificate(&Subject::manager(UserId(2), ApplicationId(2)), Lifetime::NODE);
+    let doors = r#"[{"service_id": 1, "address": "127.0.0.1:5555"}]"#;
+    assert_eq!(world.post(Some(&manager), "/doors", &[("doors", doors)]).await.text.trim(), "{}");
+    let sites = world.post(Some(&ingress), "/ingress_sites", &[]).await.json();
+    assert_eq!(sites["sites"][1]["servers"], serde_json::json!([]), "{sites}");
+
+    let trouble = [("troubles", r#"{"1": "another program of this machine has port 8001"}"#)];
+    world.post(Some(&ingress), "/ingress_sites", &trouble).await;
+    let shown = world.get(Some(&alice), "/list_published").await.json();
+    assert_eq!(shown[0]["trouble"], "another program of this machine has port 8001");
+    assert_eq!(world.post(Some(&alice), "/stopapp/1", &[]).await.status, 200);
+    world.post(Some(&alice), "/publish", &[&of_alice[..], &[("maintenance", "false")]].concat()).await;
+    assert_eq!(world.post(Some(&alice), "/deleteapp/1", &[]).await.status, 200);
+    let sites = world.post(Some(&ingress), "/ingress_sites", &[]).await.json();
+    assert_eq!(sites["sites"].as_array().unwrap().len(), 1, "it goes with its application: {sites}");
+    assert_eq!(
+        publish(&mallory, &of_mallory, &[("name", "blog")]).await.json()["name"],
+        "blog.local",
+        "it is free now"
+    );
+}
