@@ -218,7 +218,7 @@ test-browser: ## the pages in Debian's Chromium, where no way leads out (root)
 	unshare --net sh -c 'ip link set lo up && exec $(CARGO) test --locked --offline --test browser'
 
 .PHONY: pictures
-pictures: ## small pictures of the pages, in docs/pictures/web (root)
+pictures: ## the pictures in docs/web.md, made anew (root)
 	@.ci/deps browser
 	$(CARGO) test --locked --test browser --no-run
 	mkdir -p docs/pictures/web
