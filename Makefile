@@ -219,6 +219,14 @@ test-browser: ## the pages in Debian's Chromium, where no way leads out (root)
 	$(CARGO) test --locked --test browser --no-run
 	unshare --net sh -c 'ip link set lo up && exec $(CARGO) test --locked --offline --test browser'
 
+.PHONY: pictures
+pictures: ## the pictures in docs/web.md, made anew (root)
+	@.ci/deps browser
+	$(CARGO) test --locked --test browser --no-run
+	mkdir -p docs/pictures/web
+	CONPAAS_PICTURES=$(CURDIR)/docs/pictures/web unshare --net sh -c \
+		'ip link set lo up && exec $(CARGO) test --locked --offline --test browser pictures::'
+
 .PHONY: test-openstack
 test-openstack: deps ## against a real OpenStack, which is started for it and ended after it (root; MODE=full, TESTS="cloud::" or "--skip killed")
 	@trap 'images/nutshell-openstack/openstack --directory $(OPENSTACK)-test down' EXIT; set -x; \

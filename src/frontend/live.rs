@@ -14,7 +14,7 @@ use super::outcome::{Problem, Shown};
 use super::page::read_log;
 use super::site::OpenPage;
 use super::visit::Visit;
-use super::watch::{Pieces, Seen, Watch};
+use super::watch::{Maker, Pieces, Seen, Watch};
 use crate::rpc::Response;
 use crate::sys::pipe::ByteStream;
 
@@ -52,7 +52,14 @@ struct OpenPieces {
 /// Answers with the stream of the page at `path`.
 pub(super) fn answer(visit: Arc<Visit>, path: &str, show: Show) -> Result<Response, Problem> {
     let right = right(&visit)?;
-    let watch = visit.site.watches.look(&visit, path, show);
+    let session = visit.secret.name();
+    let key = (session.clone(), path.to_owned(), visit.t.language);
+    let (shown, asked) = (Arc::clone(&visit), Arc::clone(&visit));
+    let maker = Maker {
+        make: Box::new(move || show(Arc::clone(&shown))),
+        is_allowed: Box::new(move || asked.site.sessions.is_there(&session)),
+    };
+    let watch = visit.site.watches.look(key, &visit.site.tasks, maker);
     let mut seen = watch.seen();
     // What is there already is news for this tab.
     seen.mark_changed();

@@ -17,6 +17,7 @@ mod cookie;
 mod frame;
 mod gate;
 mod guard;
+mod history;
 mod live;
 mod options;
 mod outcome;

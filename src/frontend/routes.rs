@@ -156,7 +156,7 @@ async fn show(guest: &Guest<'_>, page: &PageRoute, visit: Arc<Visit>, path: &str
 
 fn frame(guest: &Guest<'_>, shown: &Page, credit: Option<i64>, path: &str) -> Response {
     let around = Around { t: guest.t, look: &guest.look, note: guest.note.clone(), credit, path };
-    let answer = Response::scripted_page(200, framed(&shown, &around), guest.packing);
+    let answer = Response::scripted_page(200, framed(shown, &around), guest.packing);
     if guest.note.is_some() { answer.with_cookie(&cookie::no_note()) } else { answer }
 }
 

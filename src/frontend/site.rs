@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::history::History;
 use super::options::FrontendOptions;
 use super::session::Sessions;
 use super::watch::Watches;
@@ -30,6 +31,8 @@ pub(super) struct Site {
     pub(super) authority: Option<(String, String)>,
     /// Pages that are open.
     pub(super) watches: Watches,
+    /// How many requests services had.
+    pub(super) requests: History,
     pub(super) tasks: Tasks,
     own: Arc<Credentials>,
     open_pages: Mutex<HashMap<UserId, usize>>,
@@ -66,6 +69,7 @@ impl Site {
             names,
             authority,
             watches: Watches::default(),
+            requests: History::default(),
             tasks,
             own: Arc::new(own),
             open_pages: Mutex::default(),

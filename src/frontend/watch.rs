@@ -1,22 +1,30 @@
 //! Pages that are open: each is made anew while somebody looks at it, once for all tabs of a browser that show it.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch::{self, Receiver, Sender};
+use tokio_util::sync::CancellationToken;
 
 use super::outcome::{Problem, Shown};
-use super::visit::Visit;
+use crate::task::Tasks;
 
 /// While something goes on.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 const IDLE_PAUSE: Duration = Duration::from_secs(4);
 
-type Show = fn(Arc<Visit>) -> std::pin::Pin<Box<dyn Future<Output = Shown> + Send>>;
-
 /// What makes two open pages the same: session, path and language.
-type Key = (String, String, &'static str);
+pub(super) type Key = (String, String, &'static str);
+
+/// How a page is made.
+pub(super) struct Maker {
+    /// Makes it once.
+    pub(super) make: Box<dyn Fn() -> Pin<Box<dyn Future<Output = Shown> + Send>> + Send + Sync>,
+    /// Whether it may still be made: whether its session has not ended.
+    pub(super) is_allowed: Box<dyn Fn() -> bool + Send + Sync>,
+}
 
 /// The live pieces of a page, by id. A text that stays the same is the same one.
 pub(super) type Pieces = Vec<(&'static str, Arc<str>)>;
@@ -48,16 +56,15 @@ impl Watch {
 }
 
 impl Watches {
-    /// Returns the page of a visit, which is made anew from now on unless it is already.
-    pub(super) fn look(&self, visit: &Arc<Visit>, path: &str, show: Show) -> Arc<Watch> {
-        let key = (visit.secret.name(), path.to_owned(), visit.t.language);
+    /// Returns a page, which is made anew from now on unless it is already.
+    pub(super) fn look(&self, key: Key, tasks: &Tasks, maker: Maker) -> Arc<Watch> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, watch| watch.strong_count() > 0);
         if let Some(watch) = open.get(&key).and_then(Weak::upgrade) {
             return watch;
         }
         let (sender, seen) = watch::channel(Seen::default());
-        visit.site.tasks.spawn("make an open page anew", make_anew(Arc::clone(visit), show, sender));
+        tasks.spawn("make an open page anew", make_anew(maker, sender, tasks.stopping()));
         let watch = Arc::new(Watch { seen });
         open.insert(key, Arc::downgrade(&watch));
         watch
@@ -65,14 +72,12 @@ impl Watches {
 }
 
 /// Makes the page until nobody looks any more, its session ends, or what it shows is no more.
-async fn make_anew(visit: Arc<Visit>, show: Show, sender: Sender<Seen>) {
-    let stopping = visit.site.tasks.stopping();
-    let session = visit.secret.name();
+async fn make_anew(maker: Maker, sender: Sender<Seen>, stopping: CancellationToken) {
     loop {
         let pause = tokio::select! {
             () = stopping.cancelled() => return,
             () = sender.closed() => return,
-            pause = look(&visit, show, &sender) => pause,
+            made = (maker.make)() => take(made, &sender),
         };
         let Some(pause) = pause else { return };
         tokio::select! {
@@ -80,15 +85,15 @@ async fn make_anew(visit: Arc<Visit>, show: Show, sender: Sender<Seen>) {
             () = sender.closed() => return,
             () = tokio::time::sleep(pause) => {}
         }
-        if !visit.site.sessions.is_there(&session) {
+        if !(maker.is_allowed)() {
             return;
         }
     }
 }
 
-/// Makes the page once. Returns when to do so again; a look that fails is tried again later.
-async fn look(visit: &Arc<Visit>, show: Show, sender: &Sender<Seen>) -> Option<Duration> {
-    match show(Arc::clone(visit)).await {
+/// Tells those who look what has changed. Returns when to make the page again; one that fails is tried again later.
+fn take(made: Shown, sender: &Sender<Seen>) -> Option<Duration> {
+    match made {
         Ok(page) => {
             let before = Arc::clone(&sender.borrow().pieces);
             let pieces: Pieces =

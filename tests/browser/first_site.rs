@@ -86,6 +86,10 @@ fn go_all_the_way() {
     chromium.click("#overview a.button[rel=noreferrer]");
     chromium.await_text("Attic 42");
 
+    // What visitors asked for is drawn while the page is open.
+    chromium.go(&page);
+    chromium.await_element("#traffic svg polyline");
+
     // A setting arrives, and the log of requests has been written to.
     chromium.go(&format!("{page}/settings"));
     chromium.write("key", "memory_limit");

@@ -1,4 +1,5 @@
-//! Pictures of the pages, on a desk and on a phone, in `target/tmp/browser`.
+//! Pictures of the pages, on a desk and on a phone, in `target/tmp/browser`. `make pictures` makes small ones of some of
+//! them for the documents.
 
 use std::path::Path;
 
@@ -10,6 +11,37 @@ use super::furnished;
 use crate::support::browser::chromium::{Chromium, Scripts, phone};
 use crate::support::director::World;
 use crate::support::frontend::Frontend;
+
+/// Where small pictures go, if they are wanted.
+const SMALL: &str = "CONPAAS_PICTURES";
+/// What documents show: page, device.
+const SHOWN: [(&str, &str); 10] = [
+    ("first", "desktop"),
+    ("applications", "desktop"),
+    ("application", "desktop"),
+    ("generic-", "desktop"),
+    ("php-", "desktop"),
+    ("php-code", "desktop"),
+    ("command", "desktop"),
+    ("trust", "desktop"),
+    ("application", "phone"),
+    ("generic-", "phone"),
+];
+/// No picture of a document is larger.
+const MAX_BYTES: usize = 60_000;
+
+/// Takes a small picture of a page, if documents show it.
+fn take_small(chromium: &Chromium, name: &str, device: &str) {
+    let Some(directory) = std::env::var_os(SMALL) else { return };
+    if !SHOWN.contains(&(name, device)) {
+        return;
+    }
+    let (size, scale) = if device == "phone" { ((390, 844), 0.4) } else { ((1280, 760), 0.6) };
+    let picture = STANDARD.decode(chromium.driver.small_picture(size, scale)).unwrap();
+    assert!(picture.len() <= MAX_BYTES, "the picture of {name} has {} bytes", picture.len());
+    let name = name.trim_end_matches('-');
+    std::fs::write(Path::new(&directory).join(format!("{name}-{device}.png")), picture).unwrap();
+}
 
 #[test]
 fn pages_have_their_pictures_and_none_is_wider_than_its_screen() {
@@ -30,6 +62,7 @@ fn pages_have_their_pictures_and_none_is_wider_than_its_screen() {
             chromium.go(&format!("{origin}{path}"));
             let picture = STANDARD.decode(chromium.driver.picture()).unwrap();
             std::fs::write(directory.join(format!("{name}-{device}.png")), picture).unwrap();
+            take_small(&chromium, name, device);
             let excess = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
             let excess = chromium.driver.script(excess, &[]).unwrap();
             assert_eq!(excess, json!(0), "{name} on a {device}");

@@ -228,4 +228,10 @@ pub(super) static TEXTS: Texts = Texts {
     command_hint: "Draait als root in dit knooppunt, hoogstens 60 seconden.",
     output: "Uitvoer",
     ended_with: "Eindigde met {}.",
+    requests: "Verzoeken",
+    requests_a_second: "{} per seconde",
+    answered_in: "beantwoord in {} ms",
+    kilobytes_a_second: "{} kB per seconde",
+    failed_a_second: "{} mislukt per seconde",
+    requests_hint: "Van de laatste tien seconden; de lijn begint wanneer iemand deze pagina bekijkt.",
 };

@@ -228,4 +228,10 @@ pub(super) static TEXTS: Texts = Texts {
     command_hint: "It runs as root in this node, for 60 seconds at most.",
     output: "Output",
     ended_with: "It ended with {}.",
+    requests: "Requests",
+    requests_a_second: "{} a second",
+    answered_in: "answered in {} ms",
+    kilobytes_a_second: "{} kB a second",
+    failed_a_second: "{} failed a second",
+    requests_hint: "Of the last ten seconds; the line begins when somebody looks at this page.",
 };

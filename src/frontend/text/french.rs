@@ -228,4 +228,10 @@ pub(super) static TEXTS: Texts = Texts {
     command_hint: "Elle s’exécute comme root dans ce nœud, pendant 60 secondes au plus.",
     output: "Sortie",
     ended_with: "Elle s’est terminée avec {}.",
+    requests: "Requêtes",
+    requests_a_second: "{} par seconde",
+    answered_in: "répondues en {} ms",
+    kilobytes_a_second: "{} ko par seconde",
+    failed_a_second: "{} en échec par seconde",
+    requests_hint: "Des dix dernières secondes ; la courbe commence quand quelqu’un regarde cette page.",
 };

@@ -228,4 +228,10 @@ pub(super) static TEXTS: Texts = Texts {
     command_hint: "Läuft als root in diesem Knoten, höchstens 60 Sekunden.",
     output: "Ausgabe",
     ended_with: "Er endete mit {}.",
+    requests: "Anfragen",
+    requests_a_second: "{} je Sekunde",
+    answered_in: "beantwortet in {} ms",
+    kilobytes_a_second: "{} kB je Sekunde",
+    failed_a_second: "{} fehlgeschlagen je Sekunde",
+    requests_hint: "Der letzten zehn Sekunden; die Linie beginnt, wenn jemand diese Seite ansieht.",
 };

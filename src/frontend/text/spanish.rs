@@ -228,4 +228,10 @@ pub(super) static TEXTS: Texts = Texts {
     command_hint: "Se ejecuta como root en este nodo, 60 segundos como mucho.",
     output: "Salida",
     ended_with: "Terminó con {}.",
+    requests: "Peticiones",
+    requests_a_second: "{} por segundo",
+    answered_in: "respondidas en {} ms",
+    kilobytes_a_second: "{} kB por segundo",
+    failed_a_second: "{} fallidas por segundo",
+    requests_hint: "De los últimos diez segundos; la línea empieza cuando alguien mira esta página.",
 };

@@ -227,4 +227,10 @@ pub(in crate::frontend) struct Texts {
     pub(in crate::frontend) command_hint: &'static str,
     pub(in crate::frontend) output: &'static str,
     pub(in crate::frontend) ended_with: &'static str,
+    pub(in crate::frontend) requests: &'static str,
+    pub(in crate::frontend) requests_a_second: &'static str,
+    pub(in crate::frontend) answered_in: &'static str,
+    pub(in crate::frontend) kilobytes_a_second: &'static str,
+    pub(in crate::frontend) failed_a_second: &'static str,
+    pub(in crate::frontend) requests_hint: &'static str,
 }

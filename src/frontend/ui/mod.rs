@@ -1,5 +1,6 @@
-//! Small parts of pages: icons, states, forms, tables. Pure.
+//! Small parts of pages: icons, states, forms, tables, charts. Pure.
 
+pub(super) mod chart;
 pub(super) mod form;
 pub(super) mod icon;
 pub(super) mod state;

@@ -106,6 +106,14 @@ impl Driver {
         }
     }
 
+    /// Returns a picture of what a window of this size shows, made so much smaller, in base64.
+    pub(crate) fn small_picture(&self, (width, height): (u32, u32), scale: f64) -> String {
+        let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": scale});
+        let call = json!({"cmd": "Page.captureScreenshot", "params": {"format": "png", "clip": clip}});
+        let taken = self.of_session("POST", "/goog/cdp/execute", &call).unwrap();
+        taken["data"].as_str().unwrap().to_owned()
+    }
+
     /// Returns a picture of the page in base64.
     pub(crate) fn picture(&self) -> String {
         self.of_session("GET", "/screenshot", &Value::Null).unwrap().as_str().unwrap().to_owned()
