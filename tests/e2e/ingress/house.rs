@@ -121,7 +121,8 @@ impl House {
     pub(super) fn deploy_echo(&self) {
         let program = self.state.join("echo");
         std::fs::create_dir_all(&program).expect("it is writable");
-        std::fs::write(program.join("run.sh"), "exec python3 server.py\n").expect("it is writable");
+        std::fs::write(program.join("run.sh"), "PATH=/usr/bin:/bin exec python3 \"${0%/*}/server.py\"\n")
+            .expect("it is writable");
         std::fs::write(program.join("server.py"), SERVER).expect("it is writable");
         self.client(&format!("deploy {}", program.display()));
     }
