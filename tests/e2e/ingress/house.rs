@@ -109,12 +109,10 @@ impl House {
 
     /// Waits until a page of a port begins like this.
     pub(super) fn await_page(&self, port: &str, headers: &[&str], begins: &str) -> String {
-        let mut last = String::new();
-        let page = wait_until_within(LIMIT, begins, || {
-            last = self.phone(&[&["get", PI, port, "/"], headers].concat());
-            last.starts_with(begins).then(|| last.clone())
-        });
-        page
+        wait_until_within(LIMIT, begins, || {
+            let page = self.phone(&[&["get", PI, port, "/"], headers].concat());
+            page.starts_with(begins).then_some(page)
+        })
     }
 
     /// Brings a program on the air that tells what reaches it, as application `echo`.
