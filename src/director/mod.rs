@@ -50,6 +50,7 @@ mod shown_lists;
 mod state;
 mod time_record;
 mod timestamp;
+mod troubles;
 mod views;
 mod volume;
 

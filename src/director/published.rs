@@ -7,9 +7,7 @@
 //!
 //! Must not know: requests and answers, how an ingress works.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddrV4};
-use std::sync::{Mutex, PoisonError};
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use sha_crypt::{PasswordHasher, ShaCrypt};
@@ -21,7 +19,7 @@ use super::asker::Asker;
 use super::error::Failure;
 use super::node::request::unusable;
 use super::state::Director;
-use crate::api::{DoorView, IngressSite, IngressView, PublishedView, SiteState, Troubles, texts};
+use crate::api::{DoorView, IngressSite, IngressView, PublishedView, SiteState, texts};
 use crate::config::DirectorConfig;
 use crate::model::{ApplicationId, Protocol, PublishedName, ServiceId, State, UserId};
 use crate::store::director::published::{Door, Published};
@@ -35,9 +33,6 @@ const MAX_OF_USER: usize = 50;
 /// Nodes of one application, and more.
 const MAX_DOORS: usize = 1024;
 const MAX_PASSWORD_BYTES: usize = 128;
-/// Machines with an ingress, and what each may say of a site.
-const MAX_INGRESSES: usize = 16;
-const MAX_TROUBLE_CHARS: usize = 200;
 /// How often it is looked whether anything has changed while an ingress waits.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -59,29 +54,6 @@ pub(crate) enum Auth {
     Nobody,
     /// Who knows this name and password.
     Password(String, String),
-}
-
-/// What each ingress said last of sites that are not found.
-#[derive(Default)]
-pub(crate) struct KnownTroubles(Mutex<BTreeMap<IpAddr, Troubles>>);
-
-impl KnownTroubles {
-    /// Remembers what the ingress at an address says.
-    pub(crate) fn remember(&self, ingress: IpAddr, mut troubles: Troubles) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for text in troubles.values_mut() {
-            *text = text.chars().filter(|c| !c.is_control()).take(MAX_TROUBLE_CHARS).collect();
-        }
-        if known.len() >= MAX_INGRESSES && !known.contains_key(&ingress) {
-            known.pop_first();
-        }
-        known.insert(ingress, troubles);
-    }
-
-    fn of(&self, number: i64) -> Option<String> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.values().find_map(|troubles| troubles.get(&number).cloned())
-    }
 }
 
 /// Publishes a service, or changes how it is published.
@@ -375,17 +347,5 @@ mod tests {
         assert_ne!(kept, hash("secret").unwrap(), "each has a salt of its own");
         assert!(check_account("a:b", "x").is_err() && check_account("a", "").is_err());
         assert!(check_account("a", "x\ny").is_err() && check_account("alice", "x").is_ok());
-    }
-
-    #[test]
-    fn what_an_ingress_says_has_bounds() {
-        let troubles = KnownTroubles::default();
-        for last in 0..=255u8 {
-            let said = Troubles::from([(i64::from(last), "x\n".repeat(500))]);
-            troubles.remember(IpAddr::from([10, 0, 0, last]), said);
-        }
-        assert_eq!(troubles.0.lock().unwrap().len(), MAX_INGRESSES);
-        assert_eq!(troubles.of(255).map(|text| text.len()), Some(MAX_TROUBLE_CHARS));
-        assert_eq!(troubles.of(0), None);
     }
 }

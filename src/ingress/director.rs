@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::error::IngressError;
 use super::options::IngressOptions;
 use super::place::Place;
 use crate::api::{IngressView, Troubles, WAIT_FOR};
@@ -18,7 +19,7 @@ const WAIT: Duration = Duration::from_secs(20);
 const LIMIT: Duration = Duration::from_secs(40);
 /// A thousand ports, some servers each.
 const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
-const MAX_WORDS_CHARS: usize = 300;
+const MAX_REASON_CHARS: usize = 300;
 
 /// The director, as an ingress calls it.
 pub(super) struct Director {
@@ -36,7 +37,7 @@ impl Director {
     ///
     /// # Errors
     /// The director does not answer, or says why not.
-    pub(super) async fn sites(&mut self, known: &str, troubles: &Troubles) -> anyhow::Result<IngressView> {
+    pub(super) async fn sites(&mut self, known: &str, troubles: &Troubles) -> Result<IngressView, IngressError> {
         let outcome = self.ask(known, troubles).await;
         if outcome.is_err() {
             // The certificate may be another one by now, and the director elsewhere.
@@ -45,18 +46,18 @@ impl Director {
         outcome
     }
 
-    async fn ask(&mut self, known: &str, troubles: &Troubles) -> anyhow::Result<IngressView> {
+    async fn ask(&mut self, known: &str, troubles: &Troubles) -> Result<IngressView, IngressError> {
         let (client, endpoint) = match &self.connection {
             Some(connection) => connection,
             None => {
                 let (files, record) = (self.files.clone(), self.time_record.clone());
                 let connection = sys::blocking(move || {
                     clock::expect_plausible(&Clock::system(), &record)?;
-                    let url: DirectorUrl =
-                        file::read_text(&files.join("director_url"))?.trim().parse().map_err(anyhow::Error::msg)?;
+                    let text = file::read_text(&files.join("director_url"))?;
+                    let url: DirectorUrl = text.trim().parse().map_err(IngressError::Url)?;
                     let client = Client::new(Some(&Credentials::load(&files)?), PeerRule::Director)?;
                     let endpoint = Endpoint { host: url.host().to_owned(), port: url.port() };
-                    Ok::<_, anyhow::Error>((client.with_timeout(LIMIT).with_max_answer(MAX_ANSWER_BYTES), endpoint))
+                    Ok::<_, IngressError>((client.with_timeout(LIMIT).with_max_answer(MAX_ANSWER_BYTES), endpoint))
                 });
                 self.connection.insert(connection.await?)
             }
@@ -67,8 +68,8 @@ impl Director {
             .field(WAIT_FOR, WAIT.as_secs().to_string());
         let answer = client.post_form(endpoint, "/ingress_sites", &form).await?;
         if answer.status != 200 {
-            let words = excerpt_of_bytes(&answer.body, MAX_WORDS_CHARS);
-            anyhow::bail!("the director says {}: {words}", answer.status);
+            let reason = excerpt_of_bytes(&answer.body, MAX_REASON_CHARS);
+            return Err(IngressError::Refused { status: answer.status, reason });
         }
         Ok(serde_json::from_slice(&answer.body)?)
     }

@@ -67,7 +67,7 @@ pub(super) async fn follow(ingress: Arc<Ingress>, mut director: Director, stop: 
             Err(error) => {
                 // What is published serves on.
                 if !std::mem::replace(&mut is_told, true) {
-                    tracing::warn!("cannot learn what is published: {}", sys::chain(&*error));
+                    tracing::warn!("cannot learn what is published: {}", sys::chain(&error));
                 }
                 (None, AGAIN)
             }
@@ -130,7 +130,7 @@ async fn apply(ingress: &Arc<Ingress>, served: &mut Served) {
     served.taken = taken;
     let Wanted { daemon, listens, troubles } = match wanted {
         Ok(wanted) => wanted,
-        Err(error) => return fail(served, &sys::chain(&*error)),
+        Err(error) => return fail(served, &sys::chain(&error)),
     };
     served.troubles.extend(troubles);
     let outcomes = run(ingress, daemon, names).await;

@@ -14,6 +14,7 @@
 
 mod announce;
 mod director;
+mod error;
 mod follow;
 mod logs;
 mod nginx;

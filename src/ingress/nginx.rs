@@ -5,10 +5,10 @@ use std::net::{SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::error::IngressError;
 use super::options::IngressOptions;
 use super::pages;
 use super::place::Place;
@@ -92,14 +92,14 @@ pub(super) fn addresses(options: &IngressOptions, sites: &[IngressSite]) -> Vec<
 /// Computes it. `taken` are addresses that other programs hold. Blocking.
 ///
 /// # Errors
-/// nginx is not installed.
+/// nginx is not installed, or a value has no form in its syntax.
 pub(super) fn of(
     options: &IngressOptions,
     place: &Place,
     sites: &[IngressSite],
     taken: &BTreeSet<SocketAddr>,
-) -> anyhow::Result<Wanted> {
-    let program = program::find("nginx").context("nginx is not installed: install the package nginx")?;
+) -> Result<Wanted, IngressError> {
+    let program = program::find("nginx").ok_or(IngressError::NoNginx)?;
     let has_stream = Path::new(STREAM_MODULE).exists();
     let has_names = !taken.contains(&options.names);
     let (mut troubles, mut listens) = (Troubles::new(), BTreeSet::from([options.control]));

@@ -183,8 +183,8 @@ fn the_package_knows_every_unit_and_this_version() {
 
 #[test]
 fn the_package_depends_on_every_program_that_is_called() {
-    // Empty: on every Debian; or looked at only where it is; or, for git, suggested, as only nodes that are processes use it here; or brought by
-    // the images, whose first boot alone calls it.
+    // Empty: on every Debian; or looked at only where it is; or suggested, as only nodes that are processes use git here, and
+    // only an ingress nginx and avahi; or brought by the images, whose first boot alone calls it.
     let packages = [
         ("ip", "iproute2"),
         ("nft", "nftables"),
@@ -204,6 +204,8 @@ fn the_package_depends_on_every_program_that_is_called() {
         ("env", ""),
         ("bash", ""),
         ("git", ""),
+        ("avahi-publish", ""),
+        ("nginx", ""),
         ("agetty", ""),
         ("apt-config", ""),
         ("apt-get", ""),

@@ -109,19 +109,18 @@ impl House {
 
     /// Waits until a page of a port begins like this.
     pub(super) fn await_page(&self, port: &str, headers: &[&str], begins: &str) -> String {
-        let mut last = String::new();
-        let page = wait_until_within(LIMIT, begins, || {
-            last = self.phone(&[&["get", PI, port, "/"], headers].concat());
-            last.starts_with(begins).then(|| last.clone())
-        });
-        page
+        wait_until_within(LIMIT, begins, || {
+            let page = self.phone(&[&["get", PI, port, "/"], headers].concat());
+            page.starts_with(begins).then_some(page)
+        })
     }
 
     /// Brings a program on the air that tells what reaches it, as application `echo`.
     pub(super) fn deploy_echo(&self) {
         let program = self.state.join("echo");
         std::fs::create_dir_all(&program).expect("it is writable");
-        std::fs::write(program.join("run.sh"), "exec python3 server.py\n").expect("it is writable");
+        std::fs::write(program.join("run.sh"), "PATH=/usr/bin:/bin exec python3 \"${0%/*}/server.py\"\n")
+            .expect("it is writable");
         std::fs::write(program.join("server.py"), SERVER).expect("it is writable");
         self.client(&format!("deploy {}", program.display()));
     }

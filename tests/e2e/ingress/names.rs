@@ -1,7 +1,7 @@
 //! Names of the local network: real avahi makes them known, for as long as the service runs.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use super::super::world;

@@ -67,7 +67,7 @@ fn a_database(house: &House) {
     house.until("the database answers", || greeting().contains("MariaDB"));
     house.client("unpublish data 1");
     wait_refused(house, "8306");
-    house.client("application stop data");
+    house.client("application stop data --yes");
 }
 
 /// A password, a maintenance page, and the page of a stopped application.
@@ -85,7 +85,7 @@ fn switches(house: &House) {
     assert!(page.starts_with("503 300 ") && page.contains("being worked on"), "{page}");
     house.client("publish echo 1 --maintenance off");
     house.await_page("8123", &[], "200");
-    house.client("application stop echo");
+    house.client("application stop echo --yes");
     let page = house.await_page("8123", &[], "503");
     assert!(page.contains("switched off") || page.contains("starting"), "{page}");
     house.until("it is told that it is stopped", || house.phone(&["get", PI, "8123", "/"]).contains("switched off"));

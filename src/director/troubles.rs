@@ -1,0 +1,52 @@
+//! What ingresses say of published services that are not found.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use crate::api::Troubles;
+
+/// Machines with an ingress, and what each may say of a site.
+const MAX_INGRESSES: usize = 16;
+const MAX_TROUBLE_CHARS: usize = 200;
+
+/// What each ingress said last of sites that are not found.
+#[derive(Default)]
+pub(crate) struct KnownTroubles(Mutex<BTreeMap<IpAddr, Troubles>>);
+
+impl KnownTroubles {
+    /// Remembers what the ingress at an address says.
+    pub(crate) fn remember(&self, ingress: IpAddr, mut troubles: Troubles) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for text in troubles.values_mut() {
+            *text = text.chars().filter(|c| !c.is_control()).take(MAX_TROUBLE_CHARS).collect();
+        }
+        if known.len() >= MAX_INGRESSES && !known.contains_key(&ingress) {
+            known.pop_first();
+        }
+        known.insert(ingress, troubles);
+    }
+
+    /// Returns what one of them says of a published service.
+    pub(crate) fn of(&self, number: i64) -> Option<String> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.values().find_map(|troubles| troubles.get(&number).cloned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_ingress_says_has_bounds() {
+        let troubles = KnownTroubles::default();
+        for last in 0..=255u8 {
+            let said = Troubles::from([(i64::from(last), "x\n".repeat(500))]);
+            troubles.remember(IpAddr::from([10, 0, 0, last]), said);
+        }
+        assert_eq!(troubles.0.lock().unwrap().len(), MAX_INGRESSES);
+        assert_eq!(troubles.of(255).map(|text| text.len()), Some(MAX_TROUBLE_CHARS));
+        assert_eq!(troubles.of(0), None);
+    }
+}
