@@ -117,7 +117,7 @@ async fn load_in_pieces(cluster: &Cluster, state: &Path, ip: &str) {
     writeln!(file, "CREATE DATABASE large; USE large; CREATE TABLE t (i INT PRIMARY KEY); SET @n = 0;").unwrap();
     for _ in 0..DUMP_MB {
         // What one statement sets holds for the next, also over pieces.
-        write!(file, "{line}SET @n = @n + 1; INSERT INTO t VALUES (@n);\n").unwrap();
+        writeln!(file, "{line}SET @n = @n + 1; INSERT INTO t VALUES (@n);").unwrap();
     }
     file.into_inner().unwrap().sync_all().unwrap();
     let size = path.metadata().unwrap().len();
