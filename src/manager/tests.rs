@@ -219,6 +219,7 @@ fn of_databases(not_running: &str) -> Vec<(&'static str, String)> {
         ("get_node_info", missing("serviceNodeId")),
         ("set_password", missing("user")),
         ("load_dump", missing("mysqldump_file")),
+        ("load_dump_piece", missing("load")),
         ("sqldump", not_running.to_owned()),
         ("getMeanLoad", String::new()),
         ("getGangliaParams", String::new()),

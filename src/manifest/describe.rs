@@ -64,7 +64,9 @@ impl Described<'_> {
         let code = self.description.code.as_ref()?;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         let name: String = code.filename.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
-        Some(format!("{}-{name}", self.sid))
+        // One that came from an export has it already.
+        let prefix = format!("{}-", self.sid);
+        Some(if name.starts_with(&prefix) { name } else { prefix + &name })
     }
 }
 
@@ -91,6 +93,10 @@ mod tests {
         let described = Described { sid: ServiceId(2), name: "site", kind: "php", description: &description };
         let entry = described.entry(&BTreeMap::new());
         assert_eq!(entry.archive.as_deref(), Some("2-.._a_b.tar"));
+        let again = DescribedCode { id: "code-a".to_owned(), filename: "2-.._a_b.tar".to_owned() };
+        let again = ServiceDescription { code: Some(again), ..description.clone() };
+        let again = Described { description: &again, ..described };
+        assert_eq!(again.code_file().as_deref(), Some("2-.._a_b.tar"));
         let text = serde_json::to_string(&entry).unwrap();
         assert!(text.contains(r#""API_TOKEN":null"#) && !text.contains("secret0"), "{text}");
         assert!(text.contains(r#""StartupInstances":{"backend":3}"#), "{text}");

@@ -134,10 +134,14 @@ impl House {
     }
 
     pub(crate) async fn credit(&self) -> i64 {
+        self.get("/user_credit").await.unwrap().as_i64().unwrap()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Option<Value> {
         let client = Client::new(Some(&self.user), PeerRule::Director).unwrap();
         let endpoint = Endpoint { host: DIRECTOR.to_owned(), port: 5555 };
-        let answer = client.get(&endpoint, "/user_credit", &[]).await.unwrap();
-        serde_json::from_slice(&answer.body).unwrap()
+        let answer = client.get(&endpoint, path, &[]).await.ok()?;
+        serde_json::from_slice(&answer.body).ok()
     }
 
     pub(crate) async fn call(&self, call: RpcCall) -> Option<Value> {

@@ -37,6 +37,8 @@ fn an_archive_is_fetched_a_link_is_used_and_an_export_makes_the_same_again() {
         house.start();
         house.eventually("the director answers", async || house.ask("/listapp", &[]).await).await;
         client(&house, &["user", "get_certificate"]);
+        // The application that every user has: a manifest may name one that is there.
+        client(&house, &["application", "rename", "New Application", "shop"]);
 
         // A host may be allowed and yet be none of the web: nobody asks this machine's own services through a manifest.
         for (host, word) in [("localhost", "no address of the public web"), ("203.0.113.9", "fetches nothing from")] {
@@ -140,7 +142,7 @@ async fn carried_out(house: &House, manifest: &str) -> Value {
     let answer = house.ask("/upload_manifest", &fields).await.unwrap();
     let Some(id) = answer["operation_id"].as_str() else { return answer };
     eventually_within(LIMIT, "the manifest is at its end", async || {
-        let view = house.ask(&format!("/get_operation/{id}"), &[]).await?;
+        let view = house.get(&format!("/get_operation/{id}")).await?;
         (view["status"] != "RUNNING").then_some(view)
     })
     .await

@@ -41,12 +41,12 @@ pub(super) async fn set_volume_size(service: ServiceContext, mut call: Call) -> 
         if ![State::Init, State::Stopped, State::Running].contains(&row.state) {
             return Err(MethodError::refused("The service is changing: say it again when that is done"));
         }
+        let settings = with_volume_size(&Document::new(store::service_settings(tx, sid)?), size)?;
         let volumes = store::list_volumes(tx, Some(sid))?;
         if let Some(largest) = volumes.iter().map(|volume| volume.size_mb).max().filter(|largest| *largest > size) {
             let text = format!("{size} is less than the {largest} MB of a node: volumes only grow");
             return Err(bad("size", &text).into());
         }
-        let settings = with_volume_size(&Document::new(store::service_settings(tx, sid)?), size)?;
         store::set_service_settings(tx, sid, settings.into_text().as_deref())?;
         Ok(())
     });

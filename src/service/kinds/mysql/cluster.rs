@@ -81,7 +81,9 @@ pub(super) async fn settle(
     let states: Vec<(&str, Option<&MemberState>)> =
         members.iter().zip(&answers).map(|(node, answer)| (node.view.id.as_str(), answer.as_ref().ok())).collect();
     let is_new = |id: &str| new.iter().any(|node| node.view.id == id);
-    for (id, state) in &states {
+    // Who waits for one that gives its data to another does so in vain now and then.
+    let is_one_busy = states.iter().any(|(_, state)| state.is_some_and(|state| state.stage == Stage::Busy));
+    for (id, state) in states.iter().filter(|_| !is_one_busy) {
         let Some(state) = state.filter(|state| is_new(id) && state.n_failures >= MOST_FAILURES) else { continue };
         let reason = state.reason.clone().unwrap_or_else(|| "it does not say why".to_owned());
         return Err(MethodError::refused(format!("agent {id}: {reason}")));

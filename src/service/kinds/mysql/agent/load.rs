@@ -4,19 +4,19 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio_util::io::ReaderStream;
 
+use super::loading::Piece;
 use super::node::MysqlAgent;
+use super::run_dump::{PIECE_BYTES, load_all};
 use super::sql;
+use crate::api::params::bad;
 use crate::service::call::Call;
 use crate::service::error::MethodError;
-use crate::service::kinds::mysql::dump::WithoutSystem;
 use crate::service::reply::Reply;
 use crate::sys::pipe::{self, ByteStream};
 
-pub(super) const PIECE_BYTES: usize = 64 * 1024;
 /// Accounts and rights, as statements that every member can repeat. The tables that hold them are no ordinary ones: rows
 /// that are loaded into those reach no other member.
 const ACCOUNTS: [&str; 2] = ["--system=users", "--insert-ignore"];
@@ -33,6 +33,8 @@ const DATA: [&str; 9] = [
     "--ignore-database=mysql",
 ];
 const DUMP: &str = "mariadb-dump";
+/// Of the word by which the pieces of one dump are known.
+const MOST_NAME_CHARS: usize = 64;
 
 /// `dump`: everything, as a file.
 pub(super) async fn dump(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
@@ -65,21 +67,19 @@ async fn load(socket: &Path, path: &Path) -> io::Result<()> {
     load_all(socket, ReaderStream::with_capacity(file, PIECE_BYTES)).await
 }
 
-/// Runs a dump that comes in pieces.
-///
-/// # Errors
-/// Returns the last words of the client if a statement fails, or the reason for which the pieces break off.
-pub(super) async fn load_all(
-    socket: &Path,
-    pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
-) -> io::Result<()> {
-    let mut words = sql::client(socket);
-    // A dump is a stranger's: in the sandbox it can neither run programs nor read files.
-    words.extend(["--sandbox", "--batch", "--default-character-set=utf8mb4"].map(str::to_owned));
-    let mut filter = WithoutSystem::new();
-    let last = stream::once(async { Ok(Bytes::new()) });
-    let kept = pieces
-        .chain(last)
-        .map_ok(move |piece: Bytes| if piece.is_empty() { filter.end() } else { filter.next(&piece) });
-    pipe::input("mariadb", &words, Box::pin(kept)).await
+/// `load_dump_piece`: runs the next bytes of the dump `load`, from `offset` on; with `last` the answer tells how all ended.
+pub(super) async fn load_dump_piece(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let name = call.params.string("load")?;
+    if name.is_empty() || name.len() > MOST_NAME_CHARS || !name.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Err(bad("load", "it is no short word").into());
+    }
+    let offset = call.params.integer("offset")?;
+    let offset = u64::try_from(offset).map_err(|_| bad("offset", &format!("{offset} is less than 0")))?;
+    let is_last = call.params.boolean_or("last", false)?;
+    let content = call.file("mysqldump_file")?;
+    call.finish()?;
+    agent.member("Cannot load a dump").await?;
+    let piece = Piece { name, offset, is_last, content };
+    let taken = agent.loading.take(agent.place.socket(), piece).await;
+    taken.map(|()| Reply::nothing()).map_err(|error| MethodError::refused(error.to_string()))
 }

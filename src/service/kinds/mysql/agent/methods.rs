@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::daemons::MYSQLD;
 use super::node::MysqlAgent;
 use super::wanted::{Cluster, Member, Wanted};
-use super::{account, backup, begin, kept_backups, load, load_piece, member, sql};
+use super::{account, backup, begin, kept_backups, load, member, sql};
 use crate::api::mysql::{Restored, Schedule, Stage};
 use crate::api::params::bad;
 use crate::service::call::Call;
@@ -33,7 +33,7 @@ pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
     post("revoke_account", |agent, call| Box::pin(account::revoke(agent, call))),
     post("set_variable", |agent, call| Box::pin(set_variable(agent, call))),
     upload("load_dump", |agent, call| Box::pin(load::load_dump(agent, call))),
-    upload("load_dump_piece", |agent, call| Box::pin(load_piece::load_dump_piece(agent, call))),
+    upload("load_dump_piece", |agent, call| Box::pin(load::load_dump_piece(agent, call))),
     get("dump", |agent, call| Box::pin(load::dump(agent, call))),
     get("backup", |agent, call| Box::pin(backup::back_up(agent, call))),
     upload("take_backup", |agent, call| Box::pin(backup::take_backup(agent, call))),

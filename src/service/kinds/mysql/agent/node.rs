@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::super::figures::Meter;
 use super::keeper::Keeper;
-use super::load_piece::Loading;
+use super::loading::Loading;
 use super::member::Observer;
 use super::place::Place;
 use super::wanted::Member;

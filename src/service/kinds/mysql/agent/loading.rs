@@ -6,7 +6,7 @@
 //! - One dump is loaded at a time. One of which no more comes is given up, and what was loaded of it stays, as with any client.
 
 use std::io;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,19 +15,13 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 use tokio_util::io::ReaderStream;
 
-use super::load::{PIECE_BYTES, load_all};
-use super::node::MysqlAgent;
-use crate::api::params::bad;
+use super::run_dump::{PIECE_BYTES, load_all};
 use crate::rpc::Upload;
-use crate::service::call::Call;
-use crate::service::error::MethodError;
-use crate::service::reply::Reply;
 
 /// How long a dump is waited for of which no more comes.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Parts of pieces that wait until the server has taken those before them.
 const QUEUE: usize = 4;
-const MOST_NAME_CHARS: usize = 64;
 
 /// The dump that is loaded now, or was loaded last.
 #[derive(Default)]
@@ -47,48 +41,38 @@ enum Stage {
 }
 
 /// One piece of a dump.
-struct Piece {
-    name: String,
-    offset: u64,
-    is_last: bool,
-    content: Upload,
+pub(super) struct Piece {
+    pub name: String,
+    pub offset: u64,
+    pub is_last: bool,
+    pub content: Upload,
 }
 
-/// `load_dump_piece`: runs the next bytes of the dump `load`, from `offset` on; with `last` the answer tells how all ended.
-pub(super) async fn load_dump_piece(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
-    let piece = take(&mut call)?;
-    call.finish()?;
-    agent.member("Cannot load a dump").await?;
-    let busy = |_| MethodError::refused("another dump is being loaded");
-    let mut loading = agent.loading.0.try_lock().map_err(busy)?;
-    if piece.offset == 0 {
-        begin(&agent, &mut loading, &piece.name)?;
+impl Loading {
+    /// Has the next piece of a dump run by the client of its earlier pieces.
+    ///
+    /// # Errors
+    /// Returns the client's last words if a statement fails, or why this piece is not the next one.
+    pub(super) async fn take(&self, socket: PathBuf, piece: Piece) -> io::Result<()> {
+        let mut loading = self.0.try_lock().map_err(|_| io::Error::other("another dump is being loaded"))?;
+        if piece.offset == 0 {
+            begin(socket, &mut loading, &piece.name)?;
+        }
+        let known = loading.as_mut().filter(|load| load.name == piece.name);
+        let load = known.ok_or_else(|| io::Error::other("no such dump is loaded here: the agent began anew"))?;
+        let outcome = load.take(piece).await;
+        if outcome.is_err() {
+            *loading = None;
+        }
+        outcome
     }
-    let known = loading.as_mut().filter(|load| load.name == piece.name);
-    let load = known.ok_or_else(|| MethodError::refused("no such dump is loaded here: the agent began anew"))?;
-    let outcome = load.take(piece).await;
-    if outcome.is_err() {
-        *loading = None;
-    }
-    outcome.map(|()| Reply::nothing()).map_err(|error| MethodError::refused(error.to_string()))
 }
 
-fn take(call: &mut Call) -> Result<Piece, MethodError> {
-    let name = call.params.string("load")?;
-    if name.is_empty() || name.len() > MOST_NAME_CHARS || !name.chars().all(|c| c.is_ascii_alphanumeric()) {
-        return Err(bad("load", "it is no short word").into());
-    }
-    let offset = call.params.integer("offset")?;
-    let offset = u64::try_from(offset).map_err(|_| bad("offset", &format!("{offset} is less than 0")))?;
-    let is_last = call.params.boolean_or("last", false)?;
-    Ok(Piece { name, offset, is_last, content: call.file("mysqldump_file")? })
-}
-
-fn begin(agent: &MysqlAgent, loading: &mut Option<Load>, name: &str) -> Result<(), MethodError> {
+fn begin(socket: PathBuf, loading: &mut Option<Load>, name: &str) -> io::Result<()> {
     match loading {
         Some(load) if load.name == name => return Ok(()),
         Some(Load { stage: Stage::Runs(..), last_piece, .. }) if last_piece.elapsed() < PATIENCE => {
-            return Err(MethodError::refused("another dump is being loaded"));
+            return Err(io::Error::other("another dump is being loaded"));
         }
         _ => {}
     }
@@ -100,7 +84,6 @@ fn begin(agent: &MysqlAgent, loading: &mut Option<Load>, name: &str) -> Result<(
         };
         Some((piece, receiver))
     });
-    let socket = agent.place.socket();
     let task = tokio::spawn(async move { load_all(&socket, pieces.boxed()).await });
     let (name, last_piece) = (name.to_owned(), Instant::now());
     *loading = Some(Load { name, n_bytes: 0, last_piece, stage: Stage::Runs(sender, task) });
