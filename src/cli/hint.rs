@@ -13,7 +13,7 @@ const WORDS: &[(&[&str], &str)] = &[
     (&["log", "tail", "journal"], "conpaas logs APP, conpaas logs -f APP SERVICE"),
     (&["ssh", "shell", "bash", "attach"], "conpaas exec -t APP SERVICE NODE -- sh"),
     (
-        &["push", "publish", "upload", "code"],
+        &["push", "upload", "code"],
         "conpaas deploy, or conpaas generic upload_code APP SERVICE FILE, then enable_code; conpaas generic git_info APP SERVICE",
     ),
     (

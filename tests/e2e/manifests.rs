@@ -7,7 +7,7 @@ use std::time::Duration;
 use conpaas::rpc::RpcCall;
 use serde_json::{Value, json};
 
-use super::house::{House, kill_managers, succeed, vmid};
+use super::house::{House, succeed, vmid};
 use super::world;
 use crate::support::wait::eventually_within;
 
@@ -56,52 +56,7 @@ fn an_archive_is_fetched_a_link_is_used_and_an_export_makes_the_same_again() {
         expect_visits(&house).await;
         assert_eq!(export(&house, "second.tar"), exported);
         drop(web);
-        link_while_managers_die(&house).await;
     });
-}
-
-/// The manager dies while it links: before the link is recorded, when it is, when the account is there. Whatever was
-/// recorded comes to its end, and no account is left without a link.
-async fn link_while_managers_die(house: &House) {
-    let ask = async |method: &str, params: &[(&str, i64)]| {
-        let call = RpcCall::post(0, method);
-        house.try_call(params.iter().fold(call, |call, (name, value)| call.param(name, *value))).await
-    };
-    let states = async || {
-        let list = house.call(RpcCall::get(0, "list_links")).await?["links"].clone();
-        Some(list.as_array()?.iter().map(|link| link["state"].as_str().map(str::to_owned)).collect::<Vec<_>>())
-    };
-    let list = house.call(RpcCall::get(1, "list_nodes")).await.unwrap();
-    let database = vmid(list["mysql"][0].as_str().unwrap());
-    let accounts = || {
-        let sql = "SELECT COUNT(*) FROM mysql.global_priv WHERE User LIKE 'link%'";
-        let script = format!("mariadb --socket=$(find /run /var/run -name mysqld.sock | head -n 1) -N -e \"{sql}\"");
-        world::run_in(&database, &script).1
-    };
-    let (user, both) = ([("service_id", 2)], [("service_id", 2), ("to_service_id", 1)]);
-    for pause_ms in [0, 5, 20, 60, 150] {
-        eventually_within(LIMIT, "the service is unlinked", async || {
-            let is_gone = states().await?.is_empty() && accounts() == "0";
-            if !is_gone {
-                let _it_may_be_changing = ask("unlink_service", &user).await;
-            }
-            is_gone.then_some(())
-        })
-        .await;
-        let kill = async {
-            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-            kill_managers();
-        };
-        let (answer, ()) = tokio::join!(ask("link_service", &both), kill);
-        let was_recorded = eventually_within(LIMIT, "the manager tells of its links", &states).await.len();
-        eventually_within(LIMIT, "the link is ready", async || match states().await?.as_slice() {
-            [] => ask("link_service", &both).await.ok().and(None),
-            [state] => (state.as_deref() == Some("ready") && accounts() == "1").then_some(()),
-            more => panic!("{more:?}"),
-        })
-        .await;
-        println!("killed {pause_ms} ms after the call: answered {}, links found {was_recorded}", answer.is_ok());
-    }
 }
 
 /// A web server that ends with this world.

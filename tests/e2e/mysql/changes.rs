@@ -158,7 +158,7 @@ async fn load_in_pieces(cluster: &Cluster, state: &Path, ip: &str) {
     let peak = |vmid: &str, role: &str| {
         let script = format!(
             "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline | grep -q 'conpaas {role}' && \
-             sed -n 's/VmHWM: *\\([0-9]*\\) kB/\\1/p' $p/status; done 2>/dev/null | sort -n | tail -n 1"
+             sed -n 's/VmHWM:[^0-9]*\\([0-9]*\\) kB/\\1/p' $p/status; done 2>/dev/null | sort -n | tail -n 1"
         );
         let (_, text) = world::run_in(vmid, &script);
         text.parse::<u64>().unwrap_or_else(|_| panic!("{text}")) >> 10
