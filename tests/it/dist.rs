@@ -193,6 +193,7 @@ fn the_package_depends_on_every_program_that_is_called() {
         ("umount", "mount"),
         ("mkfs.ext4", "e2fsprogs"),
         ("e2fsck", "e2fsprogs"),
+        ("resize2fs", "e2fsprogs"),
         ("dumpe2fs", "e2fsprogs"),
         ("blkid", ""),
         ("nsenter", ""),
