@@ -4,7 +4,6 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use conpaas::rpc::RpcCall;
 use serde_json::{Value, json};
 
 use super::house::{House, succeed, vmid};
