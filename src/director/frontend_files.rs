@@ -45,9 +45,8 @@ pub(crate) fn ensure(
     now: i64,
 ) -> Result<Vec<String>, FrontendFilesError> {
     let directory = config.cert_dir.join(DIRECTORY);
-    file::ensure_private_directory(&directory)?;
     let mut lines = Vec::new();
-    if ensure_own(&directory, authority, &Subject::web_frontend(), now)? {
+    if ensure_client(config, &directory, authority, &Subject::web_frontend(), now)? {
         lines.push("issued the web frontend's certificate".to_owned());
     }
     let wanted = wanted_names(&config.cert_dir)?;
@@ -60,35 +59,30 @@ pub(crate) fn ensure(
         file::write_atomic(&authority_file, web.certificate_pem().as_bytes(), 0o644)?;
         lines.push("issued the certificate of web pages".to_owned());
     }
-    ensure_url(config, &directory)?;
     Ok(lines)
 }
 
-/// Issues a certificate for one who is the director's client in `directory`, unless there is a good one. Returns
-/// whether it did. Blocking.
+/// Makes the directory of one who is the director's client: with a certificate, unless there is a good one, and the
+/// director's URL. Returns whether a certificate was issued. Blocking.
 ///
 /// # Errors
 /// As [`ensure`].
-pub(super) fn ensure_own(
+pub(super) fn ensure_client(
+    config: &DirectorConfig,
     directory: &Path,
     authority: &Authority,
     subject: &Subject,
     now: i64,
 ) -> Result<bool, FrontendFilesError> {
+    file::ensure_private_directory(directory)?;
     let is_good = has_own(directory, authority, subject, now);
     if !is_good {
         authority.issue(subject, &[], Lifetime::USER)?.replace(directory)?;
     }
+    if let Some(url) = &config.director_url {
+        file::ensure_content(&directory.join(URL_FILE), url.to_string().as_bytes(), 0o644)?;
+    }
     Ok(!is_good)
-}
-
-/// Writes down where the director is found. Blocking.
-///
-/// # Errors
-/// The file cannot be written.
-pub(super) fn ensure_url(config: &DirectorConfig, directory: &Path) -> Result<(), FileError> {
-    let Some(url) = &config.director_url else { return Ok(()) };
-    file::ensure_content(&directory.join(URL_FILE), url.to_string().as_bytes(), 0o644)
 }
 
 fn has_own(directory: &Path, authority: &Authority, subject: &Subject, now: i64) -> bool {

@@ -2,10 +2,9 @@
 //!
 //! It holds the ingress's own certificate and the director's URL. May be made again and again: what is good is kept.
 
-use super::frontend_files::{FrontendFilesError, ensure_own, ensure_url};
+use super::frontend_files::{FrontendFilesError, ensure_client};
 use crate::config::DirectorConfig;
 use crate::pki::{Authority, Subject};
-use crate::sys::file;
 
 /// In the director's certificate directory.
 const DIRECTORY: &str = "ingress";
@@ -19,9 +18,6 @@ pub(crate) fn ensure(
     authority: &Authority,
     now: i64,
 ) -> Result<Vec<String>, FrontendFilesError> {
-    let directory = config.cert_dir.join(DIRECTORY);
-    file::ensure_private_directory(&directory)?;
-    let is_new = ensure_own(&directory, authority, &Subject::ingress(), now)?;
-    ensure_url(config, &directory)?;
+    let is_new = ensure_client(config, &config.cert_dir.join(DIRECTORY), authority, &Subject::ingress(), now)?;
     Ok(is_new.then(|| "issued the ingress's certificate".to_owned()).into_iter().collect())
 }

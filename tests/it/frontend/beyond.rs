@@ -11,6 +11,17 @@ use crate::support::wait::wait_until;
 
 const HOSTILE: &str = "<script>alert(1)</script>";
 
+/// A frontend, and the browser of alice in it; mallory has an account, too.
+fn signed_in_beside_mallory() -> (World, Frontend, Browser) {
+    let world = World::start();
+    world.add_user("alice");
+    world.add_user("mallory");
+    let frontend = Frontend::start(&world);
+    let mut browser = frontend.browser();
+    browser.sign_in("alice");
+    (world, frontend, browser)
+}
+
 /// Waits until a page has a text; returns the page.
 fn await_text(browser: &mut Browser, path: &str, text: &str) -> String {
     wait_until(&format!("{path} has '{text}'"), || {
@@ -21,12 +32,7 @@ fn await_text(browser: &mut Browser, path: &str, text: &str) -> String {
 
 #[test]
 fn an_application_comes_from_a_manifest_and_becomes_one() {
-    let world = World::start();
-    world.add_user("alice");
-    world.add_user("mallory");
-    let frontend = Frontend::start(&world);
-    let mut browser = frontend.browser();
-    browser.sign_in("alice");
+    let (_world, frontend, mut browser) = signed_in_beside_mallory();
     let first = browser.get("/");
     assert!(first.text.contains("Welcome, alice") && first.text.contains("/example"), "{}", first.text);
 
@@ -61,12 +67,7 @@ fn an_application_comes_from_a_manifest_and_becomes_one() {
 
 #[test]
 fn a_command_runs_in_a_node_and_an_older_version_comes_back() {
-    let world = World::start();
-    world.add_user("alice");
-    world.add_user("mallory");
-    let frontend = Frontend::start(&world);
-    let mut browser = frontend.browser();
-    browser.sign_in("alice");
+    let (_world, frontend, mut browser) = signed_in_beside_mallory();
     let manifest = "{\"Application\": \"tools\", \"Services\": [{\"Type\": \"generic\"}]}";
     let made = browser.post("/manifest", &[("manifest", manifest)]);
     let path = made.header("location").unwrap().to_owned();
