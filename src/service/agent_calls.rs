@@ -22,6 +22,12 @@ const MAX_REASON_CHARS: usize = 1000;
 const MAX_FAILURES_TOLD: usize = 8;
 /// How long a step waits for an agent that was killed to be there again.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// An agent that works for longer than [`LIMIT`] is asked so often whether it is there.
+const PROBE_PAUSE: Duration = Duration::from_secs(10);
+/// A node that is short of everything may take its time for an answer.
+const PROBE_LIMIT: Duration = Duration::from_secs(15);
+/// An agent that leaves so many in a row unanswered hangs.
+const PROBES_MISSED: u32 = 3;
 
 /// Calls agents of this application. Cheap to clone.
 #[derive(Clone)]
@@ -53,7 +59,7 @@ impl Agents {
         self.call_within(LIMIT, node, call).await
     }
 
-    /// Calls one agent within `limit`.
+    /// Calls one agent within `limit`. One that hangs is given up earlier.
     ///
     /// # Errors
     /// As [`Agents::call`].
@@ -83,7 +89,15 @@ impl Agents {
                 reason_of(error)
             );
         };
-        let asked = || client.call(&endpoint, call);
+        let asked = async || {
+            if limit <= LIMIT {
+                return client.call(&endpoint, call).await;
+            }
+            tokio::select! {
+                answer = client.call(&endpoint, call) => answer,
+                silent = self.silence(&endpoint) => Err(silent.into()),
+            }
+        };
         let answer = match self.patience {
             Duration::ZERO => asked().await,
             _ => asked.retry(backoff).when(is_gone).notify(again).await,
@@ -94,6 +108,21 @@ impl Agents {
             let reason = excerpt(&error.to_string(), MAX_REASON_CHARS);
             MethodError::refused(format!("agent {id} ({ip}): its answer cannot be understood: {reason}"))
         })
+    }
+
+    /// Returns when an agent hangs: it does not even say that it is there.
+    async fn silence(&self, endpoint: &Endpoint) -> ClientError {
+        let client = self.credentials.to_agents().with_timeout(PROBE_LIMIT);
+        let probe = RpcCall::get(0, "check_process");
+        let mut n_missed = 0;
+        while n_missed < PROBES_MISSED {
+            tokio::time::sleep(PROBE_PAUSE).await;
+            match client.call(endpoint, &probe).await {
+                Err(CallError::Client(_)) => n_missed += 1,
+                _ => n_missed = 0,
+            }
+        }
+        ClientError::Timeout { endpoint: endpoint.clone(), limit: (PROBE_PAUSE + PROBE_LIMIT) * PROBES_MISSED }
     }
 
     /// Calls an agent that answers with a file of any size, and returns that as it comes.
