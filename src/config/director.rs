@@ -65,6 +65,8 @@ pub struct DirectorConfig {
     pub reconcile_interval: Duration,
     /// How long a volume stays that no record names any more.
     pub volume_quarantine: Duration,
+    /// What the volumes of a user may have in all, in bytes; `None` is no limit.
+    pub user_volumes_bytes: Option<u64>,
     /// Disk that is kept for what frees disk, in bytes.
     pub reserve_bytes: u64,
     /// What a client may ask for.
@@ -163,6 +165,7 @@ pub(crate) const DIRECTOR_KEYS: &[Key] = &[
     Key::new("CREDIT_INTERVAL", "1m"),
     Key::new("RECONCILE_INTERVAL", "30s"),
     Key::new("VOLUME_QUARANTINE", "1d"),
+    Key::unset("USER_VOLUMES"),
     Key::new("RESERVE", "16M"),
     Key::new("MAX_CONNECTIONS", "256"),
     Key::new("MAX_UPLOAD", "256M"),
@@ -241,6 +244,7 @@ impl DirectorConfig {
             credit_interval: director.value("CREDIT_INTERVAL", value::positive_duration)?,
             reconcile_interval: director.value("RECONCILE_INTERVAL", value::positive_duration)?,
             volume_quarantine: director.value("VOLUME_QUARANTINE", value::duration)?,
+            user_volumes_bytes: director.optional("USER_VOLUMES", value::size_bytes)?,
             reserve_bytes: director.optional("RESERVE", value::size_bytes)?.unwrap_or(0),
             limits: read_limits(&director)?,
             login: LoginConfig {

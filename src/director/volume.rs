@@ -11,7 +11,7 @@ use super::node::request::new_volume_tag;
 use super::state::{Director, OperationKey};
 use crate::api::{NodeVolume, VolumeRequest, texts};
 use crate::cloud::VolumeSpec;
-use crate::model::{ApplicationId, NodeTag};
+use crate::model::{ApplicationId, NodeTag, UserId};
 use crate::store::Transaction;
 use crate::store::director::node::{self, Node};
 use crate::store::director::volume::{self, NewVolume, Phase, Volume};
@@ -60,9 +60,11 @@ pub(crate) async fn attach(
 /// Makes a volume at least so large, also while its node uses it. May be repeated.
 pub(crate) async fn grow(director: &Arc<Director>, asker: Asker, volume: Volume, size_mb: u64) -> Result<(), Failure> {
     director.reserve.check_room().await?;
-    let id = volume.id;
+    let (id, limit) = (volume.id, director.config.user_volumes_bytes);
+    let more_mb = size_mb.saturating_sub(volume.wanted.size_mb);
     let record = move |tx: &Transaction<'_>| {
         asker.expect_wanted(tx)?;
+        expect_room(tx, asker.uid, limit, more_mb)?;
         Ok::<_, Failure>(volume::set_least_size(tx, id, size_mb)?)
     };
     if !director.store.write(record).await? {
@@ -157,7 +159,8 @@ async fn ensure(
     };
     let _repeated_calls_wait = director.operations.hold(&key).await;
     director.reserve.check_room().await?;
-    let wanted = director.store.write(move |tx| record_wanted(tx, order, new)).await?;
+    let limit = director.config.user_volumes_bytes;
+    let wanted = director.store.write(move |tx| record_wanted(tx, order, new, limit)).await?;
     crash_point("create_volume.recorded");
     if wanted.phase == Phase::Ready {
         return Ok(wanted);
@@ -206,7 +209,12 @@ async fn attach_to(
 }
 
 /// Records a volume, or returns what an earlier run of the operation recorded.
-fn record_wanted(tx: &Transaction<'_>, order: Order, new: NewVolume) -> Result<Volume, Failure> {
+fn record_wanted(
+    tx: &Transaction<'_>,
+    order: Order,
+    new: NewVolume,
+    limit_bytes: Option<u64>,
+) -> Result<Volume, Failure> {
     order.expect_wanted(tx)?;
     if let Some(operation) = &new.operation {
         let found = volume::of_operation(tx, new.aid, operation)?;
@@ -217,8 +225,22 @@ fn record_wanted(tx: &Transaction<'_>, order: Order, new: NewVolume) -> Result<V
     if volume::kept_of(tx, new.aid)?.iter().any(|kept| kept.wanted.name == new.name) {
         return Err(Failure::Application(texts::volume_name_kept(shown_name(&new.name))));
     }
+    expect_room(tx, new.uid, limit_bytes, new.size_mb)?;
     let id = volume::insert(tx, &new)?;
     Ok(Volume { id, phase: Phase::Making, wanted: new, volume_id: None, is_kept: false, sid: None, attached_to: None })
+}
+
+/// Refuses what would make a user's volumes, used and kept, larger than all of them may be.
+fn expect_room(tx: &Transaction<'_>, uid: UserId, limit_bytes: Option<u64>, more_mb: u64) -> Result<(), Failure> {
+    let Some(limit_mb) = limit_bytes.map(|bytes| bytes >> 20) else { return Ok(()) };
+    let has_mb = volume::mb_of_user(tx, uid)?;
+    if more_mb == 0 || has_mb.saturating_add(more_mb) <= limit_mb {
+        return Ok(());
+    }
+    Err(Failure::Application(format!(
+        "Your volumes have {has_mb} MB, and may have {limit_mb} MB in all (USER_VOLUMES of the director): {more_mb} MB more \
+         are too much. `conpaas volume list` shows them, also those that are kept"
+    )))
 }
 
 /// Returns the name that a volume's owner gave it. Managers put a word before it.
@@ -275,7 +297,7 @@ mod tests {
                 name: "v".into(),
                 size_mb: 1,
             };
-            sample.write(|tx| record_wanted(tx, Order::WithNode(rid), new)).map(|volume| volume.id)
+            sample.write(|tx| record_wanted(tx, Order::WithNode(rid), new, None)).map(|volume| volume.id)
         };
         let made = |operation| record(operation).expect("a row");
         let first = made(Some("one"));
@@ -286,5 +308,36 @@ mod tests {
         assert_ne!(made(Some("one")), first);
         sample.run(|tx| node::set_removing(tx, rid));
         assert!(record(None).is_err(), "nothing is made for a node that is not wanted");
+    }
+
+    #[test]
+    fn the_volumes_of_a_user_have_a_limit_in_all_kept_or_not() {
+        let sample = Sample::new(0);
+        let rid = sample.add_node("n1", crate::model::NodeRole::Agent);
+        let record = |size_mb: u64| {
+            let new = NewVolume {
+                tag: new_volume_tag(),
+                cloud: CloudName::default_cloud(),
+                uid: sample.uid,
+                aid: sample.aid,
+                operation: None,
+                name: format!("v{size_mb}"),
+                size_mb,
+            };
+            sample.write(|tx| record_wanted(tx, Order::WithNode(rid), new, Some(1000 << 20))).map(|volume| volume.id)
+        };
+        let first = record(600).expect("a row");
+        sample.run(|tx| volume::set_ready(tx, first, "vol-1"));
+        sample.run(|tx| volume::set_kept(tx, first, crate::model::ServiceId(1)));
+        for size_mb in [401, u64::MAX] {
+            let refused = record(size_mb).unwrap_err().to_string();
+            assert!(refused.contains("have 600 MB, and may have 1000 MB"), "{refused}");
+        }
+        record(400).expect("it fits");
+        let grown = |more_mb| sample.write(|tx| expect_room(tx, sample.uid, Some(1000 << 20), more_mb));
+        assert!(grown(1).is_err());
+        grown(0).expect("what grows by nothing is no more than there was");
+        sample.run(|tx| volume::set_removing(tx, first));
+        grown(600).expect("what is on its way out does not count");
     }
 }

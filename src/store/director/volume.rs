@@ -220,6 +220,13 @@ pub(crate) fn placed_of(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Placed>
     readable("volume", rows)
 }
 
+/// Returns the sizes of a user's volumes in all, in MB, also of those that are kept.
+pub(crate) fn mb_of_user(tx: &Transaction<'_>, uid: UserId) -> Result<u64, StoreError> {
+    let sql = "SELECT total(size_mb) FROM volume WHERE user_id = ?1 AND phase <> 'removing'";
+    let total: f64 = tx.prepare_cached(sql)?.query_row([uid.0], |row| row.get(0))?;
+    Ok(total as u64)
+}
+
 /// Returns the volume that one operation of a manager asked for.
 pub(crate) fn of_operation(
     tx: &Transaction<'_>,
