@@ -291,7 +291,8 @@ fn digest(sites: &[IngressSite]) -> String {
 fn view(director: &Director, row: &Published, app_name: &str) -> PublishedView {
     let host = director.config.director_url.as_ref().map_or("localhost", |url| url.host());
     let by_port = format!("{}://{host}:{}/", row.protocol.as_str(), row.port);
-    let by_name = row.name.as_ref().map(|name| format!("http://{name}/"));
+    let scheme = if director.troubles.is_secure(row.number) { "https" } else { "http" };
+    let by_name = row.name.as_ref().map(|name| format!("{scheme}://{name}/"));
     PublishedView {
         app_id: row.aid,
         app_name: app_name.to_owned(),

@@ -1,5 +1,6 @@
 //! Asks the director what is published.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,12 +34,18 @@ impl Director {
         Director { files: options.files.clone(), time_record: place.time_record(), connection: None }
     }
 
-    /// Returns what is published, as soon as it is not what is `known`; tells which sites are not found.
+    /// Returns what is published, as soon as it is not what is `known`; tells which sites are not found,
+    /// and which open by HTTPS.
     ///
     /// # Errors
     /// The director does not answer, or says why not.
-    pub(super) async fn sites(&mut self, known: &str, troubles: &Troubles) -> Result<IngressView, IngressError> {
-        let outcome = self.ask(known, troubles).await;
+    pub(super) async fn sites(
+        &mut self,
+        known: &str,
+        troubles: &Troubles,
+        secure: &BTreeSet<i64>,
+    ) -> Result<IngressView, IngressError> {
+        let outcome = self.ask(known, troubles, secure).await;
         if outcome.is_err() {
             // The certificate may be another one by now, and the director elsewhere.
             self.connection = None;
@@ -46,7 +53,12 @@ impl Director {
         outcome
     }
 
-    async fn ask(&mut self, known: &str, troubles: &Troubles) -> Result<IngressView, IngressError> {
+    async fn ask(
+        &mut self,
+        known: &str,
+        troubles: &Troubles,
+        secure: &BTreeSet<i64>,
+    ) -> Result<IngressView, IngressError> {
         let (client, endpoint) = match &self.connection {
             Some(connection) => connection,
             None => {
@@ -65,6 +77,7 @@ impl Director {
         let form = FormBody::default()
             .field("known", known)
             .field("troubles", serde_json::to_string(troubles)?)
+            .field("secure", serde_json::to_string(secure)?)
             .field(WAIT_FOR, WAIT.as_secs().to_string());
         let answer = client.post_form(endpoint, "/ingress_sites", &form).await?;
         if answer.status != 200 {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::announce::{self, Conflicts};
+use super::certificates::Certificates;
 use super::director::Director;
 use super::logs;
 use super::nginx::{self, NGINX, Wanted};
@@ -29,6 +30,7 @@ pub(super) struct Ingress {
     pub(super) options: IngressOptions,
     pub(super) place: Place,
     pub(super) daemons: Supervisor,
+    pub(super) certificates: Certificates,
 }
 
 /// What nginx and avahi were made to be last.
@@ -39,6 +41,8 @@ struct Served {
     taken: BTreeSet<SocketAddr>,
     conflicts: Conflicts,
     troubles: Troubles,
+    /// Sites whose names open by HTTPS.
+    secure: BTreeSet<i64>,
 }
 
 /// Takes up what an earlier run left, and follows the director until `stop`.
@@ -57,7 +61,11 @@ pub(super) async fn follow(ingress: Arc<Ingress>, mut director: Director, stop: 
     loop {
         let answer = tokio::select! {
             () = stop.cancelled() => return,
-            answer = director.sites(&served.view.digest, &served.troubles) => answer,
+            () = ingress.certificates.changed() => {
+                apply(&ingress, &mut served).await;
+                continue;
+            }
+            answer = director.sites(&served.view.digest, &served.troubles, &served.secure) => answer,
         };
         let (view, shortest) = match answer {
             Ok(view) => {
@@ -118,17 +126,19 @@ async fn look(ingress: &Arc<Ingress>, served: &mut Served) -> bool {
 async fn apply(ingress: &Arc<Ingress>, served: &mut Served) {
     let (own, sites, before) = (Arc::clone(ingress), served.view.sites.clone(), served.listens.clone());
     let conflicts = std::mem::take(&mut served.conflicts);
-    let (conflicts, taken, wanted, names) = blocking(move || {
+    let (conflicts, taken, wanted, names, kept) = blocking(move || {
         let taken = ports::taken(nginx::addresses(&own.options, &sites).into_iter(), &before);
-        let wanted = nginx::of(&own.options, &own.place, &sites, &taken);
+        let kept = own.certificates.kept(&sites);
+        let wanted = nginx::of(&own.options, &own.place, &sites, &kept, &taken);
         let names = announce::of(&own.place, &sites, own.options.announce, &conflicts);
-        (conflicts, taken, wanted, names)
+        (conflicts, taken, wanted, names, kept)
     })
     .await;
-    served.troubles = conflicts.troubles(&served.view.sites);
+    served.troubles = ingress.certificates.troubles(&served.view.sites, &kept);
+    served.troubles.extend(conflicts.troubles(&served.view.sites));
     served.conflicts = conflicts;
     served.taken = taken;
-    let Wanted { daemon, listens, troubles } = match wanted {
+    let Wanted { daemon, listens, secure, troubles } = match wanted {
         Ok(wanted) => wanted,
         Err(error) => return fail(served, &sys::chain(&error)),
     };
@@ -137,6 +147,8 @@ async fn apply(ingress: &Arc<Ingress>, served: &mut Served) {
     let failures: Vec<String> = outcomes.into_iter().filter_map(Outcome::failure).collect();
     if failures.is_empty() {
         served.listens = listens;
+        served.secure = secure;
+        ingress.certificates.want(&served.view.sites);
         let n_sites = served.view.sites.len();
         tracing::info!(n_sites, n_troubles = served.troubles.len(), "serves what is published");
     } else {

@@ -5,6 +5,7 @@
 //! - A new configuration serves only after nginx called it good, and a reload loses no request.
 //! - nginx outlives this process and the director: published services stay reachable while either starts again.
 //! - What a visitor says of himself (`X-Forwarded-*`, `Forwarded`) reaches no service.
+//! - Keys of names that users own stay on this machine, in files that only its account reads.
 //! - Its own certificate lets it read what is published, and nothing else.
 //!
 //! # Caveats
@@ -12,7 +13,9 @@
 //!
 //! Must not know: users, how a service works.
 
+mod acme;
 mod announce;
+mod certificates;
 mod director;
 mod error;
 mod follow;
@@ -24,5 +27,5 @@ mod place;
 mod ports;
 mod run;
 
-pub(crate) use options::IngressOptions;
+pub(crate) use options::{AcmeOptions, IngressOptions};
 pub(crate) use run::{end, run};

@@ -1,6 +1,6 @@
 //! nginx as a daemon, computed from what is published.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::certificates::owned_name;
 use super::error::IngressError;
 use super::options::IngressOptions;
 use super::pages;
@@ -47,6 +48,8 @@ pub(super) struct Wanted {
     pub(super) daemon: Daemon,
     /// Where it listens.
     pub(super) listens: BTreeSet<SocketAddr>,
+    /// Sites whose names open by HTTPS.
+    pub(super) secure: BTreeSet<i64>,
     /// What keeps sites from being found.
     pub(super) troubles: Troubles,
 }
@@ -64,6 +67,9 @@ struct Values<'a> {
     keep_no_connection: PathBuf,
     control: String,
     names: String,
+    /// Empty where nothing has a certificate.
+    https: String,
+    answers: PathBuf,
     own_pages: String,
     unknown: &'a str,
     /// Empty where there is none, or nobody uses it.
@@ -78,6 +84,9 @@ struct Site<'a> {
     listen: String,
     name: &'a str,
     servers: &'a [SocketAddrV4],
+    /// Whether an authority asks at this name.
+    is_owned: bool,
+    has_certificate: bool,
     has_auth: bool,
     page: &'a str,
     retry_after: u32,
@@ -86,7 +95,8 @@ struct Site<'a> {
 /// Returns where nginx would listen for these sites, if nobody else does.
 pub(super) fn addresses(options: &IngressOptions, sites: &[IngressSite]) -> Vec<SocketAddr> {
     let ports = sites.iter().map(|site| SocketAddr::new(options.address, site.port));
-    ports.chain([options.names]).collect()
+    let has_owned = options.acme.is_some() && sites.iter().any(|site| owned_name(site).is_some());
+    ports.chain([options.names]).chain(has_owned.then_some(options.https)).collect()
 }
 
 /// Computes it. `taken` are addresses that other programs hold. Blocking.
@@ -97,19 +107,32 @@ pub(super) fn of(
     options: &IngressOptions,
     place: &Place,
     sites: &[IngressSite],
+    certificates: &BTreeMap<String, String>,
     taken: &BTreeSet<SocketAddr>,
 ) -> Result<Wanted, IngressError> {
     let program = program::find("nginx").ok_or(IngressError::NoNginx)?;
     let has_stream = Path::new(STREAM_MODULE).exists();
     let has_names = !taken.contains(&options.names);
+    let is_https_taken = taken.contains(&options.https);
+    let certificate_of = |site: &IngressSite| {
+        owned_name(site).and_then(|name| certificates.get(name)).filter(|_| has_names && !is_https_taken)
+    };
     let (mut troubles, mut listens) = (Troubles::new(), BTreeSet::from([options.control]));
     let (mut of_http, mut of_tcp) = (Vec::new(), Vec::new());
     for site in sites {
         let address = SocketAddr::new(options.address, site.port);
         let is_tcp = site.protocol == "tcp";
-        let is_taken = taken.contains(&address) || [options.names.port(), options.control.port()].contains(&site.port);
+        let own_ports = [options.names.port(), options.https.port(), options.control.port()];
+        let is_taken = taken.contains(&address) || own_ports.contains(&site.port);
         if let Some(trouble) = trouble(site, is_taken, has_names, has_stream) {
             troubles.insert(site.number, trouble);
+        } else if options.acme.is_some()
+            && is_https_taken
+            && let Some(name) = owned_name(site)
+        {
+            let text =
+                format!("another program has port {} for HTTPS: {name} opens by HTTP alone", options.https.port());
+            troubles.insert(site.number, text);
         }
         let is_closed = is_tcp && (!has_stream || site.state != SiteState::Running);
         if is_taken || is_closed {
@@ -121,6 +144,8 @@ pub(super) fn of(
             listen: address.to_string(),
             name: site.name.as_deref().unwrap_or_default(),
             servers: if site.state == SiteState::Running { &site.servers } else { &[] },
+            is_owned: options.acme.is_some() && owned_name(site).is_some(),
+            has_certificate: certificate_of(site).is_some(),
             has_auth: site.auth.is_some(),
             page: pages::of(site.state),
             retry_after: pages::retry_after(site.state),
@@ -129,6 +154,11 @@ pub(super) fn of(
     }
     if has_names {
         listens.insert(options.names);
+    }
+    let secure = of_http.iter().filter(|site| site.has_certificate).map(|site| site.number).collect();
+    let has_https = of_http.iter().any(|site| site.has_certificate);
+    if has_https {
+        listens.insert(options.https);
     }
     let mut values = Values {
         digest: String::new(),
@@ -141,6 +171,8 @@ pub(super) fn of(
         keep_no_connection: place.mark(),
         control: options.control.to_string(),
         names: if has_names { options.names.to_string() } else { String::new() },
+        https: if has_https { options.https.to_string() } else { String::new() },
+        answers: place.answers(),
         own_pages: options.own_pages.map(|address| address.to_string()).unwrap_or_default(),
         unknown: pages::UNKNOWN,
         stream_module: if of_tcp.is_empty() { "" } else { STREAM_MODULE },
@@ -156,9 +188,12 @@ pub(super) fn of(
         if let Some((user, hash)) = &site.auth {
             files.push(file(place, &format!("auth/{}", site.number), format!("{user}:{hash}\n"), 0o600));
         }
+        if let Some(certificate) = certificate_of(site) {
+            files.push(file(place, &format!("tls/{}.pem", site.number), certificate.clone(), 0o600));
+        }
     }
     let probe = Probe::Http(format!("http://{}/-/health/{}", options.control, values.digest));
-    Ok(Wanted { daemon: daemon(place, &program, files, probe), listens, troubles })
+    Ok(Wanted { daemon: daemon(place, &program, files, probe), listens, secure, troubles })
 }
 
 fn trouble(site: &IngressSite, is_taken: bool, has_names: bool, has_stream: bool) -> Option<String> {
@@ -223,6 +258,7 @@ fn plain_word(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::options::AcmeOptions;
     use super::*;
     use crate::model::{ApplicationId, ServiceId};
 
@@ -244,6 +280,8 @@ mod tests {
         IngressOptions {
             address: [127, 0, 0, 1].into(),
             names: "127.0.0.1:48999".parse().unwrap(),
+            https: "127.0.0.1:48997".parse().unwrap(),
+            acme: Some(AcmeOptions { directory: "https://acme.example".to_owned(), contact: None, authority: None }),
             control: "127.0.0.1:48998".parse().unwrap(),
             own_pages: None,
             announce: None,
@@ -269,7 +307,7 @@ mod tests {
         };
         let bytes = IngressSite { protocol: "tcp".to_owned(), ..site(3, SiteState::Running, None) };
         let sites = [private, closed, bytes, site(4, SiteState::Starting, None)];
-        let wanted = of(&options, &place, &sites, &BTreeSet::new()).unwrap();
+        let wanted = of(&options, &place, &sites, &BTreeMap::new(), &BTreeSet::new()).unwrap();
         for file in &wanted.daemon.configuration {
             let path = directory.path().join(&file.path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -285,12 +323,34 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_a_certificate_opens_by_https_and_no_other_does() {
+        let directory = tempfile::tempdir().unwrap();
+        let (options, place) = (options(directory.path()), Place::of_test(directory.path()));
+        let owned = site(1, SiteState::Running, Some("blog.example.org"));
+        let sites = [owned, site(2, SiteState::Running, Some("shop.example.org"))];
+        let certificates = BTreeMap::from([("blog.example.org".to_owned(), "PEM".to_owned())]);
+        let wanted = of(&options, &place, &sites, &certificates, &BTreeSet::new()).unwrap();
+        assert_eq!(wanted.secure, BTreeSet::from([1]));
+        assert!(wanted.listens.contains(&options.https));
+        let key = content(&wanted, "tls/1.pem");
+        assert_eq!((key.mode, key.content.as_str()), (0o600, "PEM"));
+        let text = &content(&wanted, "nginx.conf").content;
+        assert_eq!((text.matches("48997 ssl").count(), text.matches("tls/1.pem").count()), (2, 2), "{text}");
+        assert!(!text.contains("tls/2.pem") && text.matches("acme-challenge").count() == 2, "{text}");
+
+        let taken = BTreeSet::from([options.https]);
+        let wanted = of(&options, &place, &sites, &certificates, &taken).unwrap();
+        assert!(wanted.secure.is_empty() && !wanted.listens.contains(&options.https));
+        assert!(wanted.troubles[&1].contains("opens by HTTP alone"), "{:?}", wanted.troubles);
+    }
+
+    #[test]
     fn what_another_program_holds_is_left_out_and_told() {
         let directory = tempfile::tempdir().unwrap();
         let (options, place) = (options(directory.path()), Place::of_test(directory.path()));
         let sites = [site(1, SiteState::Running, Some("blog.local")), site(2, SiteState::Running, None)];
         let taken = BTreeSet::from([options.names, "127.0.0.1:48002".parse().unwrap()]);
-        let wanted = of(&options, &place, &sites, &taken).unwrap();
+        let wanted = of(&options, &place, &sites, &BTreeMap::new(), &taken).unwrap();
         assert_eq!(wanted.listens, BTreeSet::from([options.control, "127.0.0.1:48001".parse().unwrap()]));
         assert!(wanted.troubles[&1].contains("blog.local is not served"), "{:?}", wanted.troubles);
         assert_eq!(wanted.troubles[&2], "another program of this machine has port 48002");
@@ -304,7 +364,7 @@ mod tests {
         let (options, place) = (options(directory.path()), Place::of_test(directory.path()));
         for name in ["a;b", "a {", "a\nb", "$host", "a\"b"] {
             let sites = [site(1, SiteState::Running, Some(name))];
-            assert!(of(&options, &place, &sites, &BTreeSet::new()).is_err(), "{name}");
+            assert!(of(&options, &place, &sites, &BTreeMap::new(), &BTreeSet::new()).is_err(), "{name}");
         }
     }
 }

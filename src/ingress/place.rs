@@ -28,7 +28,10 @@ impl Place {
         for directory in [place.run(), place.temporary()] {
             file::ensure_passable_directory(&directory)?;
         }
-        file::ensure_private_directory(&place.logs())?;
+        file::ensure_passable_directory(&place.answers())?;
+        for directory in [place.logs(), place.certificates()] {
+            file::ensure_private_directory(&directory)?;
+        }
         Ok(place)
     }
 
@@ -66,6 +69,16 @@ impl Place {
     /// Where nginx puts what does not fit into memory.
     pub(super) fn temporary(&self) -> PathBuf {
         self.state_dir.join("tmp")
+    }
+
+    /// Certificates with their keys, and accounts at authorities.
+    pub(super) fn certificates(&self) -> PathBuf {
+        self.state_dir.join("certificates")
+    }
+
+    /// What an authority asks for at a name.
+    pub(super) fn answers(&self) -> PathBuf {
+        self.run().join("acme")
     }
 
     /// A log for each published service.

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use tracing_subscriber::filter::LevelFilter;
 
+use super::certificates::{self, Certificates};
 use super::director::Director;
 use super::follow::{Ingress, follow};
 use super::options::IngressOptions;
 use super::place::Place;
+use crate::clock::Clock;
 use crate::server::log::{self, Times};
 use crate::server::{self, Process, Threads};
 use crate::supervise::daemon::{Outcome, Supervisor};
@@ -55,13 +57,16 @@ async fn start(options: IngressOptions, tasks: Tasks) -> anyhow::Result<Ready<()
     let (own, of_daemons) = (options.clone(), tasks.clone());
     let (place, daemons) = sys::blocking(move || {
         let place = Place::ensure(&own)?;
+        certificates::forget_ended(&place.certificates(), Clock::system().unix_seconds());
         let daemons = Supervisor::new(&place.daemons(), of_daemons)?;
         Ok::<_, anyhow::Error>((place, daemons))
     })
     .await?;
     let director = Director::new(&options, &place);
+    let certificates = Certificates::new(place.clone(), options.acme.clone());
     tracing::info!(names = %options.names, "the ingress is ready");
-    let ingress = Arc::new(Ingress { options, place, daemons });
+    tasks.spawn("get certificates", certificates.clone().run(tasks.stopping()));
+    let ingress = Arc::new(Ingress { options, place, daemons, certificates });
     tasks.spawn("follow what is published", follow(ingress, director, tasks.stopping()));
     Ok(std::future::ready(()))
 }

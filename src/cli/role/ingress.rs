@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 
 use super::line::{Outcome, RoleLine};
 use crate::ingress;
-use crate::ingress::IngressOptions;
+use crate::ingress::{AcmeOptions, IngressOptions};
 use crate::server;
 
 /// Serve what is published
@@ -24,6 +24,18 @@ pub(crate) struct IngressLine {
     /// Address and port on which names are asked for
     #[arg(long, value_name = "ADDRESS", env = "INGRESS_NAMES", default_value = "0.0.0.0:80")]
     names: SocketAddr,
+    /// Address and port on which names that have a certificate are asked for by HTTPS
+    #[arg(long, value_name = "ADDRESS", env = "INGRESS_HTTPS", default_value = "0.0.0.0:443")]
+    https: SocketAddr,
+    /// Get certificates for names that users own from the ACME authority with this directory; agrees to its terms
+    #[arg(long, value_name = "URL", env = "INGRESS_ACME")]
+    acme: Option<String>,
+    /// The mail address that the authority writes to when a certificate is about to end
+    #[arg(long, value_name = "MAIL", env = "INGRESS_ACME_CONTACT", requires = "acme")]
+    acme_contact: Option<String>,
+    /// The certificate of who vouches for the authority's own server, in PEM; by default those of this machine
+    #[arg(long, value_name = "FILE", env = "INGRESS_ACME_AUTHORITY", requires = "acme")]
+    acme_authority: Option<PathBuf>,
     /// Address and port by which it looks after nginx
     #[arg(long, value_name = "ADDRESS", env = "INGRESS_CONTROL", default_value = "127.0.0.1:7999")]
     control: SocketAddr,
@@ -48,9 +60,18 @@ enum What {
 
 impl RoleLine for IngressLine {
     fn run(self) -> Outcome {
+        // A setting that is empty says nothing.
+        let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let acme = filled(self.acme).map(|directory| AcmeOptions {
+            directory,
+            contact: filled(self.acme_contact),
+            authority: self.acme_authority.filter(|path| !path.as_os_str().is_empty()),
+        });
         let options = IngressOptions {
             address: self.address,
             names: self.names,
+            https: self.https,
+            acme,
             control: self.control,
             own_pages: self.own_pages,
             announce: self.announce,

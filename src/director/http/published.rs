@@ -10,6 +10,7 @@ use crate::director::error::Failure;
 use crate::director::node::request::unusable;
 use crate::director::published::{self, Auth, Wish};
 use crate::director::state::Director;
+use crate::director::troubles::Said;
 use crate::rpc::{Form, Response};
 
 pub(crate) async fn publish(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
@@ -47,7 +48,8 @@ pub(crate) async fn doors(director: Arc<Director>, call: Call) -> Result<Respons
 pub(crate) async fn sites(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     if let Some(text) = call.form.filled("troubles") {
         let troubles: Troubles = json(text, "troubles")?;
-        director.troubles.remember(call.caller.address.ip(), troubles);
+        let secure = call.form.filled("secure").map(|text| json(text, "secure")).transpose()?.unwrap_or_default();
+        director.troubles.remember(call.caller.address.ip(), Said { troubles, secure });
     }
     let view = published::sites(&director, call.form.filled("known"), call.wait_for()?).await?;
     Ok(Response::json_line(&view))

@@ -22,6 +22,8 @@ pub(super) struct House {
     network: String,
     state: PathBuf,
     ingress: Option<Child>,
+    /// More options of the ingress.
+    more: Vec<String>,
 }
 
 impl House {
@@ -43,7 +45,7 @@ impl House {
             ip(&format!("-netns {namespace} address add {address}/24 dev {card}"));
             ip(&format!("-netns {namespace} link set {card} up"));
         }
-        House { nutshell, phone, network, state: state.to_owned(), ingress: None }
+        House { nutshell, phone, network, state: state.to_owned(), ingress: None, more: Vec::new() }
     }
 
     /// Starts the ingress, which takes over what an earlier one left.
@@ -89,11 +91,40 @@ impl House {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
+    /// Has the next ingress start with more options.
+    pub(super) fn more_words(&mut self, words: &[String]) {
+        self.more = words.to_vec();
+    }
+
     /// Starts a program in the network of the machine.
     pub(super) fn in_machine(&self, words: &[&str]) -> Child {
+        self.in_machine_with(words, &[])
+    }
+
+    /// Starts a program in the network of the machine, with variables.
+    pub(super) fn in_machine_with(&self, words: &[&str], variables: &[(&str, &str)]) -> Child {
         let mut command = self.in_network(&self.network);
-        command.args(words).stdin(Stdio::null()).stdout(Stdio::null());
+        command.args(words).envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null());
         command.spawn().expect("util-linux is installed")
+    }
+
+    /// What curl prints in the network of the machine.
+    pub(super) fn curl(&self, words: &[&str]) -> String {
+        let output =
+            self.in_network(&self.network).args(["curl", "-s", "--max-time", "10"]).args(words).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Has the phone open a name by HTTPS, where it trusts one authority alone. Returns status and version of HTTP, then
+    /// the page.
+    pub(super) fn https(&self, root: &str, name: &str, option: &str) -> String {
+        let (address, url) = (format!("{name}:443:{PI}"), format!("https://{name}/"));
+        let mut command = self.in_network(&self.phone);
+        command.args(["curl", "-s", "--max-time", "10", "--cacert", root, "--resolve", &address]);
+        command.args(["-o", "-", "-w", "\n%{http_code} %{http_version} "]).args(option.split_whitespace()).arg(&url);
+        let said = String::from_utf8_lossy(&command.output().expect("curl is installed").stdout).into_owned();
+        let (page, status) = said.rsplit_once('\n').unwrap_or(("", &said));
+        format!("{status}{page}")
     }
 
     /// Has the phone do something; returns its line.
@@ -160,7 +191,7 @@ impl House {
         let (files, state) = (self.state.join("nutshell/certs/ingress"), self.state.join("ingress"));
         let words = ["ingress", "--files", &files.display().to_string(), "--state-dir", &state.display().to_string()];
         let names = ["--names", "0.0.0.0:80", "--announce", PI];
-        words.into_iter().chain(names).map(str::to_owned).collect()
+        words.into_iter().chain(names).map(str::to_owned).chain(self.more.iter().cloned()).collect()
     }
 
     fn in_network(&self, name: &str) -> Command {

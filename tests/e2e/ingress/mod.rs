@@ -4,4 +4,5 @@ mod attacks;
 mod house;
 mod names;
 mod opens;
+mod secure;
 mod steady;

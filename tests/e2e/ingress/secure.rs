@@ -1,0 +1,135 @@
+//! A name that its user owns opens by HTTPS, with a certificate that an ACME authority gave after it asked for the name.
+
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use super::super::world;
+use super::house::{House, PI};
+use crate::support::wait::wait_until_within;
+
+const LIMIT: Duration = Duration::from_secs(90);
+const NAME: &str = "blog.example.org";
+
+#[test]
+fn an_owned_name_opens_by_https_and_stays_so_while_its_certificate_is_renewed() {
+    let image = world::engines_base();
+    world::inside(
+        "e2e::ingress::secure::an_owned_name_opens_by_https_and_stays_so_while_its_certificate_is_renewed",
+        |state| async move {
+            let mut house = House::without_ingress(&state, &image);
+            let authority = Authority::start(&house);
+            house.more_words(&authority.words());
+            house.start_ingress();
+            house.deploy_echo();
+            house.client(&format!(
+                "publish echo 1 --name {NAME} --auth me --auth-password-file {}",
+                house.write("pw", "x\n")
+            ));
+            let published = wait_until_within(LIMIT, "the name has a certificate", || {
+                let said = house.client("published");
+                said.contains(&format!("https://{NAME}/")).then_some(said)
+            });
+            assert!(!published.contains("certificate"), "{published}");
+            let first = house.https(&authority.root(), NAME, "");
+            assert!(first.starts_with("401"), "{first}");
+            house.client("publish echo 1 --no-auth");
+            house.until("everybody is let in", || house.https(&authority.root(), NAME, "").starts_with("200"));
+            let page = house.https(&authority.root(), NAME, "");
+            let proto = r#""x-forwarded-proto": "https""#;
+            assert!(page.starts_with("200 2 ") && page.to_lowercase().contains(proto), "by HTTP/2: {page}");
+            // Who asks for another name gets no certificate at all.
+            let foreign = house.https(&authority.root(), "other.example.org", "");
+            assert!(foreign.starts_with("000"), "{foreign}");
+            // By plain HTTP it opens as before.
+            house.await_page("80", &[&format!("Host: {NAME}")], "200");
+
+            let file = state.join(format!("ingress/certificates/{NAME}.pem"));
+            let before = std::fs::read_to_string(&file).unwrap();
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            // Its last third begins at once: what is renewed serves without a failed request.
+            house.end_ingress(nix::sys::signal::Signal::SIGTERM);
+            std::fs::write(&file, authority.short_lived(NAME)).unwrap();
+            house.start_ingress();
+            wait_until_within(LIMIT, "the certificate is renewed", || {
+                let page = house.https(&authority.root(), NAME, "-k");
+                assert!(page.starts_with("200"), "{page}");
+                let now = std::fs::read_to_string(&file).unwrap();
+                (now != before && house.https(&authority.root(), NAME, "").starts_with("200")).then_some(())
+            });
+            assert!(!house.log().contains("PRIVATE KEY"));
+
+            // A name that does not lead here has no certificate, and its owner learns why.
+            house.client("publish echo 1 --name lost.example.org");
+            wait_until_within(LIMIT, "the reason is told", || {
+                let said = house.client("published");
+                said.contains("lost.example.org has no certificate yet: the authority").then_some(())
+            });
+            house.await_page("80", &["Host: lost.example.org"], "200");
+            house.end_ingress(nix::sys::signal::Signal::SIGTERM);
+            house.end_nginx();
+        },
+    );
+}
+
+/// Debian's pebble, in the machine's network, with a file of hosts of its own; it ends with the test.
+struct Authority {
+    pebble: Child,
+    directory: std::path::PathBuf,
+}
+
+impl Authority {
+    fn start(house: &House) -> Authority {
+        // This world has mounts of its own: the name leads to the machine, as its provider would say.
+        let hosts = house.write("hosts", &format!("127.0.0.1 localhost\n{PI} {NAME}\n"));
+        let done = Command::new("mount").args(["--bind", &hosts, "/etc/hosts"]).status().expect("it is there");
+        assert!(done.success());
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap().pem();
+        let certificate = house.write("pebble.pem", &certificate);
+        let key = house.write("pebble.key", &key.serialize_pem());
+        let configuration = serde_json::json!({"pebble": {
+            "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
+            "certificate": certificate, "privateKey": key, "httpPort": 80, "tlsPort": 443,
+        }});
+        let configuration = house.write("pebble.json", &configuration.to_string());
+        let pebble = house.in_machine_with(&["pebble", "-config", &configuration], &[("PEBBLE_VA_NOSLEEP", "1")]);
+        let directory = std::path::Path::new(&certificate).parent().unwrap().to_owned();
+        let authority = Authority { pebble, directory };
+        let root = authority.root();
+        wait_until_within(LIMIT, "pebble", || {
+            let asked = house.curl(&["-k", "https://127.0.0.1:15000/roots/0"]);
+            asked.contains("BEGIN CERTIFICATE").then(|| std::fs::write(&root, asked).unwrap())
+        });
+        authority
+    }
+
+    fn words(&self) -> Vec<String> {
+        let vouches = self.directory.join("pebble.pem").display().to_string();
+        let words = ["--acme", "https://localhost:14000/dir", "--acme-contact", "me@example.org", "--acme-authority"];
+        words.into_iter().map(str::to_owned).chain([vouches]).collect()
+    }
+
+    /// The file with the certificate of those that it gives.
+    fn root(&self) -> String {
+        self.directory.join("root.pem").display().to_string()
+    }
+
+    /// A certificate, of somebody else, whose last third has begun.
+    fn short_lived(&self, name: &str) -> String {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = time::OffsetDateTime::now_utc() - time::Duration::days(60);
+        params.not_after = time::OffsetDateTime::now_utc() + time::Duration::days(10);
+        params.self_signed(&key).unwrap().pem() + &key.serialize_pem()
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let _it_may_be_gone = self.pebble.kill();
+        let _it_may_be_gone = self.pebble.wait();
+    }
+}
