@@ -35,7 +35,7 @@ fn an_owned_name_opens_by_https_and_stays_so_while_its_certificate_is_renewed() 
             house.client("publish echo 1 --no-auth");
             house.until("everybody is let in", || house.https(&authority.root(), NAME, "").starts_with("200"));
             let page = house.https(&authority.root(), NAME, "");
-            let proto = r#""x-forwarded-proto": "https""#;
+            let proto = r#"["x-forwarded-proto", "https"]"#;
             assert!(page.starts_with("200 2 ") && page.to_lowercase().contains(proto), "by HTTP/2: {page}");
             // Who asks for another name gets no certificate at all.
             let foreign = house.https(&authority.root(), "other.example.org", "");
@@ -84,11 +84,14 @@ impl Authority {
         let hosts = house.write("hosts", &format!("127.0.0.1 localhost\n{PI} {NAME}\n"));
         let done = Command::new("mount").args(["--bind", &hosts, "/etc/hosts"]).status().expect("it is there");
         assert!(done.success());
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap().pem();
-        let certificate = house.write("pebble.pem", &certificate);
+        let vouches = rcgen::KeyPair::generate().unwrap();
+        house.write("vouches.pem", &params.self_signed(&vouches).unwrap().pem());
+        let issuer = rcgen::Issuer::new(params, vouches);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = house.write("pebble.pem", &params.signed_by(&key, &issuer).unwrap().pem());
         let key = house.write("pebble.key", &key.serialize_pem());
         let configuration = serde_json::json!({"pebble": {
             "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
@@ -107,7 +110,7 @@ impl Authority {
     }
 
     fn words(&self) -> Vec<String> {
-        let vouches = self.directory.join("pebble.pem").display().to_string();
+        let vouches = self.directory.join("vouches.pem").display().to_string();
         let words = ["--acme", "https://localhost:14000/dir", "--acme-contact", "me@example.org", "--acme-authority"];
         words.into_iter().map(str::to_owned).chain([vouches]).collect()
     }
