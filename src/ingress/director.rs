@@ -14,8 +14,6 @@ use crate::rpc::{Client, Endpoint, FormBody, PeerRule};
 use crate::sys::excerpt::excerpt_of_bytes;
 use crate::sys::{self, file};
 
-/// For how long an answer may wait for a change.
-const WAIT: Duration = Duration::from_secs(20);
 const LIMIT: Duration = Duration::from_secs(40);
 /// A thousand ports, some servers each.
 const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
@@ -33,12 +31,18 @@ impl Director {
         Director { files: options.files.clone(), time_record: place.time_record(), connection: None }
     }
 
-    /// Returns what is published, as soon as it is not what is `known`; tells which sites are not found.
+    /// Returns what is published, as soon as it is not what is `known`, and after `wait` at the latest. The director learns
+    /// that this is served, and which sites are not found.
     ///
     /// # Errors
     /// The director does not answer, or says why not.
-    pub(super) async fn sites(&mut self, known: &str, troubles: &Troubles) -> Result<IngressView, IngressError> {
-        let outcome = self.ask(known, troubles).await;
+    pub(super) async fn sites(
+        &mut self,
+        known: &str,
+        troubles: &Troubles,
+        wait: Duration,
+    ) -> Result<IngressView, IngressError> {
+        let outcome = self.ask(known, troubles, wait).await;
         if outcome.is_err() {
             // The certificate may be another one by now, and the director elsewhere.
             self.connection = None;
@@ -46,7 +50,7 @@ impl Director {
         outcome
     }
 
-    async fn ask(&mut self, known: &str, troubles: &Troubles) -> Result<IngressView, IngressError> {
+    async fn ask(&mut self, known: &str, troubles: &Troubles, wait: Duration) -> Result<IngressView, IngressError> {
         let (client, endpoint) = match &self.connection {
             Some(connection) => connection,
             None => {
@@ -65,7 +69,7 @@ impl Director {
         let form = FormBody::default()
             .field("known", known)
             .field("troubles", serde_json::to_string(troubles)?)
-            .field(WAIT_FOR, WAIT.as_secs().to_string());
+            .field(WAIT_FOR, wait.as_secs().to_string());
         let answer = client.post_form(endpoint, "/ingress_sites", &form).await?;
         if answer.status != 200 {
             let reason = excerpt_of_bytes(&answer.body, MAX_REASON_CHARS);
