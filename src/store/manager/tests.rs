@@ -1,5 +1,6 @@
 //! The manager's rows in a real database.
 
+use super::code::EnabledRow;
 use super::*;
 use crate::api::NodeView;
 use crate::model::{CodeFormat, ServiceEvent, ServiceId, State};
@@ -135,6 +136,31 @@ fn nodes_keep_their_order_and_a_repetition_changes_none() {
         assert_eq!(shown(list_nodes(tx, None)?), [b, a.clone(), ("c".to_owned(), NodePhase::New)]);
         delete_nodes(tx, &["b".to_owned(), "gone".to_owned()])?;
         assert_eq!(shown(list_nodes(tx, Some(sid))?), [a]);
+        Ok::<_, StoreError>(())
+    });
+}
+
+#[test]
+fn a_code_version_keeps_its_place_and_the_settings_that_it_was_left_with() {
+    let database = Database::new();
+    database.run(|tx| {
+        let sid = insert_service(tx, None, "php", 0.0)?;
+        for id in ["a", "b", "c"] {
+            insert_code(tx, sid, &code(id, CodeFormat::Tar, 1.0))?;
+        }
+        set_active_code(tx, sid, "a")?;
+        set_service_settings(tx, sid, Some("1"))?;
+        // It is not the enabling that writes them down, but what takes the place.
+        set_active_code(tx, sid, "a")?;
+        assert_eq!(enabled_codes(tx, sid)?["a"], EnabledRow { number: 1, last_settings: None });
+        set_active_code(tx, sid, "c")?;
+        set_service_settings(tx, sid, Some("2"))?;
+        set_active_code(tx, sid, "a")?;
+        insert_code(tx, sid, &code("c", CodeFormat::Tar, 9.0))?;
+        let enabled = enabled_codes(tx, sid)?;
+        assert_eq!(enabled.keys().collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(enabled["a"], EnabledRow { number: 1, last_settings: Some("1".to_owned()) });
+        assert_eq!(enabled["c"], EnabledRow { number: 2, last_settings: Some("2".to_owned()) });
         Ok::<_, StoreError>(())
     });
 }
