@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::call::Call;
 use super::services::ids;
@@ -51,7 +52,7 @@ pub(crate) async fn sites(director: Arc<Director>, call: Call) -> Result<Respons
         director.troubles.remember(call.caller.address.ip(), troubles);
     }
     if let Some(digest) = call.form.filled("known") {
-        director.served.remember(call.caller.address.ip(), digest);
+        director.served.remember(call.caller.address.ip(), digest, Instant::now());
     }
     let view = published::sites(&director, call.form.filled("known"), call.wait_for()?).await?;
     Ok(Response::json_line(&view))
