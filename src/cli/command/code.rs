@@ -291,7 +291,7 @@ mod tests {
             time: 1.0,
             current,
             notes: vec![],
-            enabled_as: None,
+            came_after: None,
             document_root: None,
         }
     }

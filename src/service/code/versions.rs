@@ -138,7 +138,7 @@ pub(crate) async fn list_with(
         let current = active.as_deref() == Some(&code.id);
         CodeVersion {
             current,
-            enabled_as: enabled.as_ref().map(|row| row.number),
+            came_after: enabled.as_ref().and_then(|row| row.came_after.clone()),
             document_root: enabled.and_then(|row| row.last_settings).filter(|_| !current).and_then(document_root),
             id: code.id,
             filename: code.filename,

@@ -1,6 +1,7 @@
--- The how manieth of its service's versions a version was when it was first enabled; empty if it never was.
-ALTER TABLE code ADD COLUMN enabled_as INTEGER;
+-- Whether a version was ever enabled, and which one it took the place of then.
+ALTER TABLE code ADD COLUMN was_enabled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE code ADD COLUMN came_after TEXT;
 -- The settings of its service when another version took its place.
 ALTER TABLE code ADD COLUMN last_settings TEXT;
--- Which ones were enabled is not known: they count in the order in which they came.
-UPDATE code SET enabled_as = (SELECT COUNT(*) FROM code AS one WHERE one.sid = code.sid AND one.time <= code.time);
+-- Of those that are there it is not known.
+UPDATE code SET was_enabled = 1;

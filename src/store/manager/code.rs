@@ -28,8 +28,8 @@ pub(crate) struct CodeRow {
 /// What a code version was to its service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EnabledRow {
-    /// Its place among the versions of its service in the order in which they were first enabled.
-    pub number: i64,
+    /// The version that it took the place of when it was first enabled, if that is known.
+    pub came_after: Option<String>,
     /// The settings of the service when another version took its place, as its kind wrote them.
     pub last_settings: Option<String>,
 }
@@ -45,8 +45,11 @@ pub(crate) fn insert_code(tx: &Transaction<'_>, sid: ServiceId, code: &CodeRow) 
     Ok(())
 }
 
-/// Forgets a code version.
+/// Forgets a code version; the one that came after it came after the one before it.
 pub(crate) fn delete_code(tx: &Transaction<'_>, sid: ServiceId, id: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE code SET came_after = (SELECT came_after FROM code WHERE sid = ?1 AND id = ?2) \
+               WHERE sid = ?1 AND came_after = ?2";
+    tx.execute(sql, (sid.0, id))?;
     tx.execute("DELETE FROM code WHERE sid = ?1 AND id = ?2", (sid.0, id))?;
     Ok(())
 }
@@ -71,8 +74,8 @@ pub(crate) fn set_active_code(tx: &Transaction<'_>, sid: ServiceId, code: &str) 
     let sql = "UPDATE code SET last_settings = (SELECT settings FROM service WHERE sid = ?1) \
                WHERE sid = ?1 AND id != ?2 AND id = (SELECT active_code FROM service WHERE sid = ?1)";
     tx.execute(sql, (sid.0, code))?;
-    let sql = "UPDATE code SET enabled_as = (SELECT COALESCE(MAX(enabled_as), 0) + 1 FROM code WHERE sid = ?1) \
-               WHERE sid = ?1 AND id = ?2 AND enabled_as IS NULL";
+    let sql = "UPDATE code SET was_enabled = 1, came_after = (SELECT active_code FROM service WHERE sid = ?1) \
+               WHERE sid = ?1 AND id = ?2 AND NOT was_enabled";
     tx.execute(sql, (sid.0, code))?;
     tx.execute("UPDATE service SET active_code = ?2 WHERE sid = ?1", (sid.0, code))?;
     Ok(())
@@ -80,9 +83,9 @@ pub(crate) fn set_active_code(tx: &Transaction<'_>, sid: ServiceId, code: &str) 
 
 /// Returns the code versions of a service that were ever enabled, by id.
 pub(crate) fn enabled_codes(tx: &Transaction<'_>, sid: ServiceId) -> Result<BTreeMap<String, EnabledRow>, StoreError> {
-    let sql = "SELECT id, enabled_as, last_settings FROM code WHERE sid = ?1 AND enabled_as IS NOT NULL";
+    let sql = "SELECT id, came_after, last_settings FROM code WHERE sid = ?1 AND was_enabled";
     let mut statement = tx.prepare(sql)?;
-    let read = |row: &Row<'_>| Ok((row.get(0)?, EnabledRow { number: row.get(1)?, last_settings: row.get(2)? }));
+    let read = |row: &Row<'_>| Ok((row.get(0)?, EnabledRow { came_after: row.get(1)?, last_settings: row.get(2)? }));
     Ok(statement.query_map([sid.0], read)?.collect::<Result<_, _>>()?)
 }
 
