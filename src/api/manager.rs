@@ -239,11 +239,22 @@ pub(crate) struct CodeVersion {
     /// What may surprise its user; absent if there is nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// The version that it took the place of when it was first enabled (ours); absent if there was none.
+    #[serde(rename = "cameAfter", default, skip_serializing_if = "Option::is_none")]
+    pub came_after: Option<String>,
+    /// The directory that visitors saw of it before another one took its place, as `documentRoot` of
+    /// [`PhpConfiguration`](super::web::PhpConfiguration) (ours); empty while it was found out by what the code has.
+    #[serde(rename = "documentRoot", default, skip_serializing_if = "Option::is_none")]
+    pub document_root: Option<String>,
 }
 
-/// Returns the newest version that is older than the one that runs.
+/// Returns the version that was there before the one that runs: one that failed when it was enabled never was. Where the
+/// manager does not tell it, it is the newest older one.
 pub(crate) fn before(versions: &[CodeVersion]) -> Option<&CodeVersion> {
     let current = versions.iter().find(|version| version.current)?;
+    if let Some(before) = versions.iter().find(|version| current.came_after.as_deref() == Some(&version.id)) {
+        return Some(before);
+    }
     let older = versions.iter().filter(|version| version.time < current.time);
     older.max_by(|one, other| one.time.total_cmp(&other.time))
 }
@@ -394,11 +405,17 @@ mod tests {
             time,
             current,
             notes: vec![],
+            came_after: None,
+            document_root: None,
         };
         let of = |versions: &[CodeVersion]| before(versions).map(|version| version.id.clone());
         let third_is_new = [version(3.0, false), version(2.0, true), version(1.0, false), version(0.5, false)];
         assert_eq!(of(&third_is_new).as_deref(), Some("code-1"));
         assert_eq!(of(&[version(3.0, false), version(2.0, true)]), None);
         assert_eq!(of(&[version(2.0, false)]), None);
+        let came_after = |id: &str, version| CodeVersion { came_after: Some(id.to_owned()), ..version };
+        let second_failed = [came_after("code-1", version(3.0, true)), version(2.0, false), version(1.0, false)];
+        assert_eq!(of(&second_failed).as_deref(), Some("code-1"));
+        assert_eq!(of(&[came_after("gone", version(3.0, true)), version(2.0, false)]).as_deref(), Some("code-2"));
     }
 }

@@ -69,10 +69,13 @@ impl Hooks {
 }
 
 impl HttpProxy {
-    /// Returns whether the two need configurations of nginx that differ: which code is served is said by a link.
+    /// Returns whether the two need configurations of nginx that differ: before Tomcat a link says which code is served.
     pub(crate) fn differs_for_nginx(&self, other: &HttpProxy) -> bool {
-        let of_code = HttpProxy { code_version: other.code_version.clone(), ..self.clone() };
-        of_code != *other
+        let mut same_code = self.clone();
+        if !self.tomcat_list.is_empty() {
+            same_code.code_version.clone_from(&other.code_version);
+        }
+        same_code != *other
     }
 }
 

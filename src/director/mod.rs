@@ -43,6 +43,7 @@ mod renewal;
 mod reserve;
 mod resource;
 mod run;
+mod served;
 mod service;
 mod service_removal;
 mod setup;

@@ -7,6 +7,7 @@
 //!
 //! Must not know: requests and answers, how an ingress works.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
@@ -154,6 +155,28 @@ pub(crate) async fn set_doors(director: &Director, asker: Asker, doors: Vec<Door
         })
         .await
         .map(drop)
+}
+
+/// Waits until no ingress sends visitors to other doors of the application than those on record, but no longer than `wait`.
+///
+/// # Errors
+/// The database fails.
+pub(crate) async fn await_ingresses(director: &Director, aid: ApplicationId, wait: Duration) -> Result<(), Failure> {
+    let (end, stop) = (Instant::now() + wait, director.tasks.stopping());
+    // What others publish meanwhile changes what is served as well.
+    let mut good = BTreeSet::new();
+    while Instant::now() < end && !stop.is_cancelled() {
+        let sites = director.store.read(|tx| Ok::<_, Failure>(all_sites(tx)?)).await?;
+        if !sites.iter().any(|site| site.app_id == aid) {
+            return Ok(());
+        }
+        good.insert(digest(&sites));
+        if director.served.are_among(&good, std::time::Instant::now()) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 /// Returns all that an ingress serves, as soon as it differs from what it `knows`, and after `wait` at the latest.

@@ -29,6 +29,7 @@ use super::password::Passwords;
 use super::reconcile::{self, STOP_GRACE};
 use super::relocation;
 use super::reserve::Reserve;
+use super::served::ServedSites;
 use super::service;
 use super::service_removal;
 use super::shown_lists::ShownLists;
@@ -217,6 +218,7 @@ fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::
         census: Census::default(),
         shown_lists: ShownLists::default(),
         troubles: KnownTroubles::default(),
+        served: ServedSites::default(),
         start_ended: Notify::new(),
         operations: KeyedLocks::default(),
         config,

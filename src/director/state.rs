@@ -13,6 +13,7 @@ use super::node::stop::StopMark;
 use super::own_certificate::OwnCertificate;
 use super::password::Passwords;
 use super::reserve::Reserve;
+use super::served::ServedSites;
 use super::shown_lists::ShownLists;
 use super::troubles::KnownTroubles;
 use crate::config::DirectorConfig;
@@ -45,6 +46,8 @@ pub(crate) struct Director {
     pub(crate) shown_lists: ShownLists,
     /// What ingresses say of sites that are not found.
     pub(crate) troubles: KnownTroubles,
+    /// What ingresses serve.
+    pub(crate) served: ServedSites,
     /// Told whenever it is recorded how the start of an application ended.
     pub(crate) start_ended: Notify,
     /// A repeated operation waits for its first run.

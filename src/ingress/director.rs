@@ -15,8 +15,6 @@ use crate::rpc::{Client, Endpoint, FormBody, PeerRule};
 use crate::sys::excerpt::excerpt_of_bytes;
 use crate::sys::{self, file};
 
-/// For how long an answer may wait for a change.
-const WAIT: Duration = Duration::from_secs(20);
 const LIMIT: Duration = Duration::from_secs(40);
 /// A thousand ports, some servers each.
 const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
@@ -34,8 +32,8 @@ impl Director {
         Director { files: options.files.clone(), time_record: place.time_record(), connection: None }
     }
 
-    /// Returns what is published, as soon as it is not what is `known`; tells which sites are not found,
-    /// and which open by HTTPS.
+    /// Returns what is published, as soon as it is not what is `known`, and after `wait` at the latest. The director learns
+    /// that this is served, which sites are not found, and which open by HTTPS.
     ///
     /// # Errors
     /// The director does not answer, or says why not.
@@ -44,8 +42,9 @@ impl Director {
         known: &str,
         troubles: &Troubles,
         secure: &BTreeSet<i64>,
+        wait: Duration,
     ) -> Result<IngressView, IngressError> {
-        let outcome = self.ask(known, troubles, secure).await;
+        let outcome = self.ask(known, troubles, secure, wait).await;
         if outcome.is_err() {
             // The certificate may be another one by now, and the director elsewhere.
             self.connection = None;
@@ -58,6 +57,7 @@ impl Director {
         known: &str,
         troubles: &Troubles,
         secure: &BTreeSet<i64>,
+        wait: Duration,
     ) -> Result<IngressView, IngressError> {
         let (client, endpoint) = match &self.connection {
             Some(connection) => connection,
@@ -78,7 +78,7 @@ impl Director {
             .field("known", known)
             .field("troubles", serde_json::to_string(troubles)?)
             .field("secure", serde_json::to_string(secure)?)
-            .field(WAIT_FOR, WAIT.as_secs().to_string());
+            .field(WAIT_FOR, wait.as_secs().to_string());
         let answer = client.post_form(endpoint, "/ingress_sites", &form).await?;
         if answer.status != 200 {
             let reason = excerpt_of_bytes(&answer.body, MAX_REASON_CHARS);

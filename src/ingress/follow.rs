@@ -22,6 +22,8 @@ use crate::sys::{self, blocking, file};
 
 /// Each reload leaves workers behind for a minute: whoever publishes again and again does not make them many.
 const BETWEEN_RELOADS: Duration = Duration::from_secs(3);
+/// For how long an answer of the director may wait for a change.
+const WAIT: Duration = Duration::from_secs(20);
 /// After the director has not answered.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -65,7 +67,7 @@ pub(super) async fn follow(ingress: Arc<Ingress>, mut director: Director, stop: 
                 apply(&ingress, &mut served).await;
                 continue;
             }
-            answer = director.sites(&served.view.digest, &served.troubles, &served.secure) => answer,
+            answer = director.sites(&served.view.digest, &served.troubles, &served.secure, WAIT) => answer,
         };
         let (view, shortest) = match answer {
             Ok(view) => {
@@ -80,7 +82,15 @@ pub(super) async fn follow(ingress: Arc<Ingress>, mut director: Director, stop: 
                 (None, AGAIN)
             }
         };
-        let pause = tend(&ingress, &mut served, view).await.max(shortest);
+        let pause = match tend(&ingress, &mut served, view).await {
+            Tended::Nothing => shortest,
+            Tended::Changed => {
+                // Nodes that are left out by now may go. Who does not hear it learns it by the next question.
+                let _heard =
+                    director.sites(&served.view.digest, &served.troubles, &served.secure, Duration::ZERO).await;
+                BETWEEN_RELOADS
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
@@ -88,9 +98,14 @@ pub(super) async fn follow(ingress: Arc<Ingress>, mut director: Director, stop: 
     }
 }
 
-/// Carries out what the director says, if it differs, and looks after what is outside of its word. Returns how long to
-/// wait before the next question.
-async fn tend(ingress: &Arc<Ingress>, served: &mut Served, view: Option<IngressView>) -> Duration {
+/// What has become of what is served.
+enum Tended {
+    Nothing,
+    Changed,
+}
+
+/// Carries out what the director says, if it differs, and looks after what is outside of its word.
+async fn tend(ingress: &Arc<Ingress>, served: &mut Served, view: Option<IngressView>) -> Tended {
     let new = view.filter(|view| view.digest != served.view.digest);
     let is_new = new.is_some();
     if let Some(view) = new {
@@ -100,9 +115,9 @@ async fn tend(ingress: &Arc<Ingress>, served: &mut Served, view: Option<IngressV
     let is_other = look(ingress, served).await;
     if is_new || is_other {
         apply(ingress, served).await;
-        return BETWEEN_RELOADS;
+        return Tended::Changed;
     }
-    Duration::ZERO
+    Tended::Nothing
 }
 
 /// Looks after logs. Returns whether ports came free or names were lost meanwhile.

@@ -13,7 +13,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::{DoorView, KeptVolumeView, NodeRequest, NodeView};
+use crate::api::{DoorView, KeptVolumeView, NodeRequest, NodeView, WAIT_FOR};
 use crate::config::{DirectorUrl, ManagerConfig};
 use crate::model::ServiceId;
 use crate::node::NodeCredentials;
@@ -28,6 +28,8 @@ use crate::sys::file::FileError;
 /// The director waits up to five minutes for agents.
 const NODES_LIMIT: Duration = Duration::from_secs(420);
 const LIMIT: Duration = Duration::from_secs(180);
+/// Nodes that are to go wait for the answer.
+const DOORS_LIMIT: Duration = Duration::from_secs(30);
 /// For how long an unreachable director is asked again, by default.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// While a caller waits.
@@ -211,11 +213,11 @@ impl Director {
         self.ask("/kept_volumes", FormBody::default(), LIMIT, CALLER_PATIENCE.min(self.patience)).await
     }
 
-    /// Says where visitors come in at the services; the whole list each time. It is not asked again: who tells it does
-    /// so soon anyhow.
-    pub(crate) async fn tell_doors(&self, doors: &[DoorView]) -> Result<(), DirectorError> {
-        let form = FormBody::default().field("doors", json_text(&doors));
-        let _nothing_of_interest: IgnoredAny = self.ask("/doors", form, LIMIT, Duration::ZERO).await?;
+    /// Says where visitors come in at the services; the whole list each time. Waits until every ingress leads there, but no
+    /// longer than `wait`. It is not asked again: who tells it does so soon anyhow.
+    pub(crate) async fn tell_doors(&self, doors: &[DoorView], wait: Duration) -> Result<(), DirectorError> {
+        let form = FormBody::default().field("doors", json_text(&doors)).field(WAIT_FOR, wait.as_secs().to_string());
+        let _nothing_of_interest: IgnoredAny = self.ask("/doors", form, DOORS_LIMIT, Duration::ZERO).await?;
         Ok(())
     }
 

@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::core::Manager;
+use super::core::{Manager, Service};
 use crate::api::DoorView;
 use crate::store::StoreError;
-use crate::store::manager::{self as store, NodePhase};
+use crate::store::manager::{self as store, NodePhase, NodeRow};
 use crate::sys;
 
 /// A look costs a read of the database.
 const PAUSE: Duration = Duration::from_secs(1);
 /// After the director has not taken it.
 const AGAIN: Duration = Duration::from_secs(10);
+/// An ingress pauses between two changes, and reads its new configuration.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is told what is told already.
 const REPEAT: Duration = Duration::from_secs(120);
 
@@ -29,7 +31,7 @@ pub(super) async fn tell(manager: Arc<Manager>, stop: CancellationToken) {
         match all(&manager).await {
             Ok(doors) if is_known(told.as_ref(), &doors) => {}
             Ok(doors) => {
-                told = match manager.director.tell_doors(&doors).await {
+                told = match manager.director.tell_doors(&doors, Duration::ZERO).await {
                     Ok(()) => Some((doors, Instant::now())),
                     Err(error) => {
                         tracing::debug!("the director does not hear of the doors: {}", sys::chain(&error));
@@ -44,6 +46,24 @@ pub(super) async fn tell(manager: Arc<Manager>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Has visitors come in at nodes that stay before those at the doors of `leaving` nodes go. The director may not hear of it:
+/// then it learns it later, and some request may fail.
+pub(super) async fn close(manager: &Manager, service: &Service, leaving: &[NodeRow]) {
+    let kind = service.kind.manager;
+    let (role, _) = kind.door();
+    let is_at_door = |node: &NodeRow| role.is_none_or(|role| kind.roles().read(&node.role).plays(role));
+    if !leaving.iter().any(is_at_door) {
+        return;
+    }
+    let told = match all(manager).await {
+        Ok(doors) => manager.director.tell_doors(&doors, CLOSED_WITHIN).await.map_err(|error| sys::chain(&error)),
+        Err(error) => Err(sys::chain(&error)),
+    };
+    if let Err(error) = told {
+        tracing::warn!("visitors of service {} may come to nodes that go: {error}", service.row.sid);
     }
 }
 

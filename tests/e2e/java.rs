@@ -1,7 +1,9 @@
 //! Web applications in Java on real containers, in real Tomcats behind real nginx.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -10,7 +12,11 @@ use super::php::Site;
 use super::visited::{processes, send_signal};
 use super::wars::Wars;
 use super::{streams, world};
-use crate::support::wait::wait_until;
+use crate::support::visitors::Visitors;
+use crate::support::wait::{wait_until, wait_until_within};
+
+/// A Tomcat starts for some seconds, and load is looked at for some more.
+const SCALED: Duration = Duration::from_secs(180);
 
 #[test]
 fn a_web_application_lives_its_whole_life() {
@@ -95,6 +101,40 @@ fn a_war_comes_on_the_air_by_one_word_in_a_small_node_and_what_is_none_is_refuse
         let said = site.fail_to_deploy(&wars.failing());
         assert!(said.contains("does not start in Tomcat") || said.contains("no database"), "{said}");
         is_refused(&site, &wars);
+    });
+}
+
+#[test]
+fn tomcats_come_when_visitors_wait_too_long_and_go_with_them() {
+    let image = world::engines_base();
+    world::inside("e2e::java::tomcats_come_when_visitors_wait_too_long_and_go_with_them", |state| async move {
+        let wars = Wars::new(&image, &state);
+        let (namespace, nutshell) = world::nutshell(&state, &state, &image);
+        nutshell.succeed("up", &[]);
+        let site = Site { nutshell: &nutshell, directory: &state };
+        for words in ["application create shop", "application start shop", "java add shop", "java start shop 1"] {
+            site.client(words);
+        }
+        let page = "<%@ page session=\"false\" %><% Thread.sleep(30); %>slow\n";
+        let files = [("WEB-INF/web.xml", b"<web-app/>".to_vec()), ("index.jsp", page.as_bytes().to_vec())];
+        enable(&site, &wars.pack("slow.war", &files));
+        let backends = || site.nodes().into_iter().filter(|(role, _)| role == "backend").count();
+        let history = || site.client("java get_history shop 1");
+
+        let address = SocketAddr::new(node_address(&site).parse().expect("it is an address"), 80);
+        let visitors = Visitors::come(&namespace, address, &["/"]);
+        site.client("java enable_autoscaling shop 1 0 10 low --max-nodes 2");
+        let are_two = || (history().matches("Autoscaling: 1 more: answers take").count() == 2).then_some(());
+        wait_until_within(SCALED, "there are two backends", are_two);
+        let is_told = || history().contains("but there are 2 nodes, as many as are allowed").then_some(());
+        wait_until_within(SCALED, "the limit is told", is_told);
+        assert_eq!(backends(), 2);
+        let seen = visitors.go();
+        assert_eq!(seen.n_failed, 0, "{seen:?}");
+
+        wait_until_within(SCALED, "one backend goes", || (backends() == 1).then_some(()));
+        assert_eq!(history().matches("Autoscaling: 1 less: nobody asks for anything").count(), 1, "{}", history());
+        assert_eq!(site.fetch(&format!("http://{}/", address.ip()), 1), ["200 slow"]);
     });
 }
 

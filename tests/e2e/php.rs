@@ -156,6 +156,16 @@ fn a_directory_comes_on_the_air_by_one_word_and_goes_back_by_another() {
         assert!(said.contains("answers 500, so the service goes back to what it was"), "{said}");
         assert_eq!(site.fetch(&url, 1), ["200 one"]);
 
+        // What was found out of a newer directory is not true of the older one; what failed was never there.
+        std::fs::create_dir(shop.join("public")).expect("it is new");
+        std::fs::write(shop.join("composer.json"), "{}").expect("it is writable");
+        std::fs::write(shop.join("public/index.php"), "<?php echo 'framework';\n").expect("it is writable");
+        let said = deploy("above the root");
+        assert_eq!(site.fetch(&url, 1), ["200 framework"], "{said}");
+        site.client("rollback shop");
+        assert_eq!(site.fetch(&url, 1), ["200 one"]);
+        assert!(!site.client("php get_php_config shop 1").contains("/public"));
+
         let program = state.join("clock");
         std::fs::create_dir(&program).expect("it is new");
         std::fs::write(program.join("run.sh"), "exec sleep 600\n").expect("it is writable");

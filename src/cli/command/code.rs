@@ -291,6 +291,8 @@ mod tests {
             time: 1.0,
             current,
             notes: vec![],
+            came_after: None,
+            document_root: None,
         }
     }
 

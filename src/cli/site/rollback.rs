@@ -26,7 +26,9 @@ impl Action for Rollback {
         let version = before(&versions).ok_or_else(|| {
             Failure::said(format!("application '{}' has no older code version to go back to", app.name))
         })?;
-        let new = NewCode { version: &version.id, document_root: None };
+        // What `deploy` found out of a newer version is not true of this one.
+        let root = version.document_root.as_deref();
+        let new = NewCode { version: &version.id, document_root: root };
         bring_up(run, &app, &found, deployment, new, None).await
     }
 }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::call::Call;
 use super::services::ids;
@@ -37,10 +38,11 @@ pub(crate) async fn list(director: Arc<Director>, call: Call) -> Result<Response
     Ok(Response::json_line(&published::list(&director, call.user()).await?))
 }
 
-/// Takes the word of a manager about the doors of its services.
+/// Takes the word of a manager about the doors of its services. Answers once ingresses lead there, if it is to wait.
 pub(crate) async fn doors(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let doors: Vec<DoorView> = json(call.required("doors")?, "doors")?;
     published::set_doors(&director, call.asker(), doors).await?;
+    published::await_ingresses(&director, call.asker().aid, call.wait_for()?).await?;
     Ok(Response::json_line(&Done {}))
 }
 
@@ -50,6 +52,9 @@ pub(crate) async fn sites(director: Arc<Director>, call: Call) -> Result<Respons
         let troubles: Troubles = json(text, "troubles")?;
         let secure = call.form.filled("secure").map(|text| json(text, "secure")).transpose()?.unwrap_or_default();
         director.troubles.remember(call.caller.address.ip(), Said { troubles, secure });
+    }
+    if let Some(digest) = call.form.filled("known") {
+        director.served.remember(call.caller.address.ip(), digest, Instant::now());
     }
     let view = published::sites(&director, call.form.filled("known"), call.wait_for()?).await?;
     Ok(Response::json_line(&view))

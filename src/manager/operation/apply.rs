@@ -78,13 +78,16 @@ impl Target {
     /// Records what the service is now: roles of nodes, settings, code.
     pub(super) fn record(&self, tx: &Transaction<'_>) -> Result<(), StoreError> {
         self.roles.iter().try_for_each(|(id, role)| store::set_node_role(tx, id, role))?;
+        if let Some(version) = &self.code {
+            store::set_active_code(tx, self.sid, version)?;
+        }
         if let Some(settings) = &self.settings {
             store::set_service_settings(tx, self.sid, settings.clone().into_text().as_deref())?;
         }
         if let Some(environment) = &self.environment {
             store::set_service_environment(tx, self.sid, environment)?;
         }
-        self.code.as_ref().map_or(Ok(()), |version| store::set_active_code(tx, self.sid, version))
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use super::apply::Target;
 use super::step::{Operation, StepError};
 use super::task::{Ending, Task};
 use crate::api::NodeView;
+use crate::manager::doors;
 use crate::model::ServiceId;
 use crate::node::Level;
 use crate::service::{ServiceContext, plan};
@@ -23,6 +24,7 @@ impl Operation {
             let left: Vec<NodeRow> = nodes.into_iter().filter(|node| node.phase == NodePhase::Active).collect();
             let answering: Vec<NodeRow> = left.iter().chain(&removed).cloned().collect();
             let target = Target::of(&service, &left, None).await?;
+            doors::close(&self.manager, &service, &removed).await;
             // A node that does not answer must not keep others from going.
             if let Err(error) = target.apply(&service, &answering).await {
                 self.note(Level::Warning, &format!("not every agent was told of the removal: {error}"));

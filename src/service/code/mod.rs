@@ -15,6 +15,6 @@ pub(crate) use git::repository_head;
 pub(crate) use keys::{list_authorized_keys, upload_authorized_key};
 pub(crate) use node::ReceivedCode;
 pub(crate) use versions::{
-    DEFAULT_VERSION, Inspection, UploadedCode, add_default, delete, deployment, download, list, remove_leftovers,
-    take_optional_version, upload,
+    DEFAULT_VERSION, Inspection, UploadedCode, add_default, delete, deployment, download, list, list_with,
+    remove_leftovers, take_optional_version, upload,
 };

@@ -16,6 +16,7 @@ use crate::service::call::Call;
 use crate::service::context::{ServiceContext, now};
 use crate::service::error::MethodError;
 use crate::service::reply::Reply;
+use crate::store::StoreError;
 use crate::store::manager::{self as store, CodeRow};
 use crate::sys::{self, file, random};
 
@@ -113,15 +114,38 @@ pub(crate) async fn add_default(
 /// # Errors
 /// A parameter is left, or the database fails.
 pub(crate) async fn list(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    list_with(service, call, |_| None).await
+}
+
+/// The same; `document_root` says of the settings that a version was left with which directory visitors saw.
+///
+/// # Errors
+/// As [`list`].
+pub(crate) async fn list_with(
+    service: ServiceContext,
+    call: Call,
+    document_root: fn(String) -> Option<String>,
+) -> Result<Reply, MethodError> {
     call.finish()?;
     let active = service.row().await?.active_code;
-    let versions = all(&service).await?.into_iter().map(|code| CodeVersion {
-        current: active.as_deref() == Some(&code.id),
-        id: code.id,
-        filename: code.filename,
-        description: code.description,
-        time: code.time,
-        notes: code.notes,
+    let sid = service.sid;
+    let read = move |tx: &store::Transaction<'_>| {
+        Ok::<_, StoreError>((store::list_codes(tx, sid)?, store::enabled_codes(tx, sid)?))
+    };
+    let (codes, mut enabled) = service.store.read(read).await?;
+    let versions = codes.into_iter().map(|code| {
+        let enabled = enabled.remove(&code.id);
+        let current = active.as_deref() == Some(&code.id);
+        CodeVersion {
+            current,
+            came_after: enabled.as_ref().and_then(|row| row.came_after.clone()),
+            document_root: enabled.and_then(|row| row.last_settings).filter(|_| !current).and_then(document_root),
+            id: code.id,
+            filename: code.filename,
+            description: code.description,
+            time: code.time,
+            notes: code.notes,
+        }
     });
     Ok(Reply::of(&CodeVersions { versions: versions.collect() }))
 }

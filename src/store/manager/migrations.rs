@@ -10,4 +10,5 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("0006_auto_enable.sql"),
     include_str!("0007_care.sql"),
     include_str!("0008_link.sql"),
+    include_str!("0009_enabled_code.sql"),
 ];

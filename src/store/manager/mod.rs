@@ -19,7 +19,7 @@ pub(crate) use super::Transaction;
 
 pub(crate) use applied::{AppliedRow, begin_applied, delete_applied, end_applied, list_applied};
 pub(crate) use care::{find_care, set_care};
-pub(crate) use code::{CodeRow, delete_code, find_code, insert_code, list_codes};
+pub(crate) use code::{CodeRow, delete_code, enabled_codes, find_code, insert_code, list_codes, set_active_code};
 pub(crate) use link::{
     LinkPlace, LinkRow, delete_link, find_link, insert_link, list_links, service_environment, set_link_phase,
     set_link_place, set_link_shown, set_service_environment,
@@ -32,8 +32,7 @@ pub(crate) use operation::{
 pub(crate) use outcome::{Outcome, find_outcome, insert_outcome};
 pub(crate) use service::{
     EventError, HistoryRow, ServiceRow, auto_enable, delete_service, find_service, has_noted, history, insert_service,
-    list_services, note_event, record_event, service_settings, set_active_code, set_auto_enable, set_last_failure,
-    set_service_settings,
+    list_services, note_event, record_event, service_settings, set_auto_enable, set_last_failure, set_service_settings,
 };
 pub(crate) use volume::{
     VolumeRow, delete_volume, find_volume, insert_volume, list_volumes, set_volume_id, set_volume_in_use,

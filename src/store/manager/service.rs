@@ -139,12 +139,6 @@ pub(crate) fn has_noted(tx: &Transaction<'_>, sid: ServiceId, reason: &str) -> R
     Ok(tx.query_row(sql, (sid.0, reason), |row| row.get(0))?)
 }
 
-/// Says which code version is active.
-pub(crate) fn set_active_code(tx: &Transaction<'_>, sid: ServiceId, code: &str) -> Result<(), StoreError> {
-    tx.execute("UPDATE service SET active_code = ?2 WHERE sid = ?1", (sid.0, code))?;
-    Ok(())
-}
-
 /// Returns a service's settings as its kind wrote them; `None` while nothing was ever set.
 pub(crate) fn service_settings(tx: &Transaction<'_>, sid: ServiceId) -> Result<Option<String>, StoreError> {
     let found = tx.query_row("SELECT settings FROM service WHERE sid = ?1", [sid.0], |row| row.get(0)).optional()?;

@@ -1,5 +1,6 @@
 //! The manager's rows in a real database.
 
+use super::code::EnabledRow;
 use super::*;
 use crate::api::NodeView;
 use crate::model::{CodeFormat, ServiceEvent, ServiceId, State};
@@ -135,6 +136,37 @@ fn nodes_keep_their_order_and_a_repetition_changes_none() {
         assert_eq!(shown(list_nodes(tx, None)?), [b, a.clone(), ("c".to_owned(), NodePhase::New)]);
         delete_nodes(tx, &["b".to_owned(), "gone".to_owned()])?;
         assert_eq!(shown(list_nodes(tx, Some(sid))?), [a]);
+        Ok::<_, StoreError>(())
+    });
+}
+
+#[test]
+fn a_code_version_keeps_what_it_came_after_and_the_settings_that_it_was_left_with() {
+    let database = Database::new();
+    database.run(|tx| {
+        let sid = insert_service(tx, None, "php", 0.0)?;
+        for id in ["a", "b", "c", "d"] {
+            insert_code(tx, sid, &code(id, CodeFormat::Tar, 1.0))?;
+        }
+        let after = |id: &str| Some(id.to_owned());
+        set_active_code(tx, sid, "a")?;
+        set_service_settings(tx, sid, Some("1"))?;
+        // It is not the enabling that writes them down, but what takes the place.
+        set_active_code(tx, sid, "a")?;
+        assert_eq!(enabled_codes(tx, sid)?["a"], EnabledRow { came_after: None, last_settings: None });
+        set_active_code(tx, sid, "c")?;
+        set_service_settings(tx, sid, Some("2"))?;
+        set_active_code(tx, sid, "a")?;
+        insert_code(tx, sid, &code("c", CodeFormat::Tar, 9.0))?;
+        set_active_code(tx, sid, "d")?;
+        let enabled = enabled_codes(tx, sid)?;
+        assert_eq!(enabled.keys().collect::<Vec<_>>(), ["a", "c", "d"]);
+        assert_eq!(enabled["a"], EnabledRow { came_after: None, last_settings: after("2") }, "it came first");
+        assert_eq!(enabled["c"], EnabledRow { came_after: after("a"), last_settings: after("2") });
+        assert_eq!(enabled["d"].came_after, after("a"), "that was there once more");
+        set_active_code(tx, sid, "b")?;
+        delete_code(tx, sid, "d")?;
+        assert_eq!(enabled_codes(tx, sid)?["b"].came_after, after("a"));
         Ok::<_, StoreError>(())
     });
 }

@@ -37,12 +37,19 @@ fn no_request_fails_while_what_is_published_changes() {
             eprintln!("{what}: {n_good} good, {n_reopened} reopened, {n_failed} failed, longest {longest:?} {first:?}");
         };
         more("before", 500);
+        let n_all = if std::env::var_os("CONPAAS_TEST_LONG").is_some() { 5 * N_REQUESTS } else { N_REQUESTS };
         for words in ["publish shop 2 --port 8500", "publish shop 1 --name other", "unpublish shop 2"] {
             house.client(words);
             more(words, 1000);
         }
         house.client("php add_nodes --backend 1 --web 1 --proxy 1 shop 1");
         more("scaled out", 1000);
+        for _ in 0..n_all / N_REQUESTS {
+            house.client("php remove_nodes --backend 1 --web 1 --proxy 1 shop 1");
+            more("scaled in", 1000);
+            house.client("php add_nodes --backend 1 --web 1 --proxy 1 shop 1");
+            more("scaled out again", 1000);
+        }
         house.end_ingress(Signal::SIGTERM);
         more("without an ingress", 500);
         house.start_ingress();
@@ -59,7 +66,6 @@ fn no_request_fails_while_what_is_published_changes() {
         house.client("publish shop 2 --port 8501");
         house.await_page("8501", &[], "503");
         more("with a director again", 500);
-        let n_all = if std::env::var_os("CONPAAS_TEST_LONG").is_some() { 5 * N_REQUESTS } else { N_REQUESTS };
         more("at the end", n_all.saturating_sub(visitors.seen().n_good));
         let seen = visitors.go();
         assert_eq!(seen.n_failed, 0, "{seen:?}");

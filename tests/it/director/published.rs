@@ -1,5 +1,7 @@
 //! What is published: whose names and ports are whose, and what an ingress is told.
 
+use std::time::{Duration, Instant};
+
 use conpaas::model::{ApplicationId, UserId};
 use conpaas::pki::{Credentials, Lifetime, Subject};
 
@@ -70,6 +72,20 @@ async fn names_and_ports_are_the_first_ones_and_an_ingress_learns_of_each_change
     assert_eq!(world.post(Some(&manager), "/doors", &[("doors", doors)]).await.text.trim(), "{}");
     let sites = world.post(Some(&ingress), "/ingress_sites", &[]).await.json();
     assert_eq!(sites["sites"][1]["servers"], serde_json::json!([]), "{sites}");
+
+    // A manager whose nodes are about to go waits until no ingress leads there, for as long as one says that it does.
+    let digest = sites["digest"].as_str().unwrap();
+    world.post(Some(&ingress), "/ingress_sites", &[("known", "older")]).await;
+    let parameters = [("doors", "[]"), ("wait_for", "20")];
+    let told = world.post(Some(&manager), "/doors", &parameters);
+    let (told, ()) = tokio::join!(tokio::time::timeout(Duration::from_secs(10), told), async {
+        world.post(Some(&ingress), "/ingress_sites", &[("known", digest)]).await;
+    });
+    assert_eq!(told.expect("it waits no longer than the ingress").text.trim(), "{}");
+    world.post(Some(&ingress), "/ingress_sites", &[("known", "older")]).await;
+    let began = Instant::now();
+    world.post(Some(&manager), "/doors", &[("doors", "[]"), ("wait_for", "1")]).await;
+    assert!(began.elapsed() >= Duration::from_secs(1), "nothing said that the ingress leads elsewhere");
 
     let trouble = [("troubles", r#"{"1": "another program of this machine has port 8001"}"#)];
     world.post(Some(&ingress), "/ingress_sites", &trouble).await;

@@ -28,6 +28,15 @@ pub(super) async fn get(service: ServiceContext, call: Call) -> Result<Reply, Me
     Ok(Reply::of(&PhpConfiguration { cdn, code_version, autoscaling, document_root, phpconf }))
 }
 
+/// `list_code_versions`: each with the document root that it was last served with.
+pub(super) async fn list_codes(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
+    let root = |settings| {
+        let settings: PhpSettings = Document::new(Some(settings)).read().ok()?;
+        Some(settings.document_root.unwrap_or_default())
+    };
+    code::list_with(service, call, root).await
+}
+
 /// `update_php_configuration`: another code version, other values of php.ini, another document root, or all of them.
 pub(super) async fn update(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
     let version = code::take_optional_version(&service, &mut call).await?;
@@ -58,8 +67,8 @@ pub(super) async fn update(service: ServiceContext, mut call: Call) -> Result<Re
     }
     let (sid, text) = (service.sid, settings.into_text());
     let kept = service.store.write(move |tx| {
-        store::set_service_settings(tx, sid, text.as_deref())?;
-        version.map_or(Ok(()), |version| store::set_active_code(tx, sid, &version.id))
+        version.map_or(Ok(()), |version| store::set_active_code(tx, sid, &version.id))?;
+        store::set_service_settings(tx, sid, text.as_deref())
     });
     kept.await?;
     Ok(Reply::nothing())

@@ -26,7 +26,7 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("get_service_info", |service, call| Box::pin(get_service_info(service, call))),
     get("list_nodes", |service, call| Box::pin(web::list_nodes(service, call))),
     get("get_node_info", |service, call| Box::pin(web::get_node_info::<PhpSettings>(service, call, web::php_logs))),
-    get("list_code_versions", |service, call| Box::pin(code::list(service, call))),
+    get("list_code_versions", |service, call| Box::pin(configuration::list_codes(service, call))),
     upload("upload_code_version", |service, call| Box::pin(code::upload(service, call, &INSPECTION))),
     get("download_code_version", |service, call| Box::pin(code::download(service, call))),
     post("delete_code_version", |service, call| Box::pin(code::delete(service, call))),

@@ -72,7 +72,7 @@ async fn put(place: &Place, staged: archive::Staged, target: PathBuf) -> Result<
     Ok(())
 }
 
-/// Makes `version` the one that is served, at one moment. Blocking.
+/// Makes `version` the one that the link `current` leads to, at one moment. Blocking.
 ///
 /// # Errors
 /// Returns an error if the link cannot be made.

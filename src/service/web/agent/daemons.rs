@@ -71,6 +71,9 @@ struct NginxValues<'a> {
     proxy: u16,
     web: u16,
     document_root: &'a str,
+    /// The code version that a proxy serves, and where of the code directory its files are.
+    code_version: &'a str,
+    served: String,
     backends: Vec<&'a Server>,
     /// Where PHP of this node answers this node alone.
     local_php: Option<PathBuf>,
@@ -117,14 +120,23 @@ struct SessionValues<'a> {
     directory: &'a Path,
 }
 
-/// Computes the daemons of a node. `document_root` is the part of the code that visitors see, such as `/public`.
+/// The part of the code that visitors see, such as `/public`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DocumentRoots<'a> {
+    /// Of the newest version, which web servers serve.
+    pub of_newest: &'a str,
+    /// Of the version that the proxy serves.
+    pub of_served: &'a str,
+}
+
+/// Computes the daemons of a node.
 ///
 /// # Errors
 /// Returns an error if a value has no form in the syntax of its file, or a program is not installed.
-pub(super) fn of(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Vec<Daemon>, MethodError> {
+pub(super) fn of(wanted: &Wanted, place: &Place, roots: DocumentRoots<'_>) -> Result<Vec<Daemon>, MethodError> {
     let mut daemons = Vec::new();
     if wanted.proxy.is_some() || wanted.web.is_some() {
-        daemons.push(nginx(wanted, place, document_root)?);
+        daemons.push(nginx(wanted, place, roots)?);
     }
     if let Some(php) = &wanted.php {
         daemons.push(php_fpm(php, place)?);
@@ -138,8 +150,9 @@ pub(super) fn of(wanted: &Wanted, place: &Place, document_root: &str) -> Result<
     Ok(daemons)
 }
 
-fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, MethodError> {
+fn nginx(wanted: &Wanted, place: &Place, roots: DocumentRoots<'_>) -> Result<Daemon, MethodError> {
     let proxy = wanted.proxy.as_ref();
+    let code_version = proxy.map_or("", |proxy| proxy.code_version.as_str());
     let hooks = hooks::of(proxy, place);
     let of_others = |proxy: &&HttpProxy| !wanted.serves_own_files(place.my_ip) && !proxy.web_list.is_empty();
     let mut values = NginxValues {
@@ -153,7 +166,13 @@ fn nginx(wanted: &Wanted, place: &Place, document_root: &str) -> Result<Daemon, 
         listen: if place.account.is_some() { String::new() } else { format!("{}:", place.my_ip) },
         proxy: proxy.map_or(0, |proxy| proxy.port),
         web: wanted.web.unwrap_or_default(),
-        document_root,
+        document_root: roots.of_newest,
+        code_version,
+        served: if code_version.is_empty() {
+            "current".to_owned()
+        } else {
+            format!("{code_version}{}", roots.of_served)
+        },
         backends: proxy.map(|proxy| proxy.fpm_list.iter().filter(has_weight).collect()).unwrap_or_default(),
         local_php: wanted.php.as_ref().and_then(|php| local_socket(php, place)),
         servers: proxy

@@ -36,6 +36,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+use self::daemons::DocumentRoots;
 use self::place::Place;
 use self::proxy_log::ProxyLog;
 use self::wanted::Wanted;
@@ -220,16 +221,20 @@ impl WebAgent {
         let workers = self.workers().await;
         let daemons = sys::blocking(move || {
             let newest = wanted.code.last().map_or("", String::as_str);
-            let root = code::document_root(&agent.place, newest, wanted.document_root.as_deref())?;
-            let daemons = daemons::of(&wanted, &agent.place, root)?;
+            let of_newest = code::document_root(&agent.place, newest, wanted.document_root.as_deref())?;
+            let served = wanted.proxy.as_ref().filter(|proxy| !proxy.code_version.is_empty());
+            // Web servers learn of a new document root first, and the version that is served need not have it.
+            let of_served = served.map_or(Ok(""), |proxy| {
+                code::document_root(&agent.place, &proxy.code_version, proxy.document_root.as_deref())
+            })?;
+            let daemons = daemons::of(&wanted, &agent.place, DocumentRoots { of_newest, of_served })?;
             agent.file.write(&wanted)?;
             agent.place.links.write(wanted.environment())?;
             if wanted.tomcat.is_some() {
                 contexts::tell(&agent.place, &wanted)?;
             }
-            if let Some(proxy) = wanted.proxy.as_ref().filter(|proxy| !proxy.code_version.is_empty()) {
-                let root = code::document_root(&agent.place, &proxy.code_version, wanted.document_root.as_deref())?;
-                code::serve(&agent.place, &proxy.code_version, root)?;
+            if let Some(proxy) = served {
+                code::serve(&agent.place, &proxy.code_version, of_served)?;
             }
             Ok::<_, MethodError>(daemons)
         })

@@ -11,20 +11,27 @@ use crate::sys::process::ProcessId;
 
 /// The one before it is kept, so that a log takes twice as much.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
-/// Logs by the program that opens them again on `SIGUSR1`.
-const LOGS: [(&str, &[&str]); 2] = [
-    (NGINX, &["nginx-proxy-access.log", "nginx-proxy-error.log", "nginx-static-access.log", "nginx-static-error.log"]),
-    (PHP_FPM, &["fpm-access.log", "fpm-error.log", "fpm-slow.log"]),
+const LOGS: [&str; 7] = [
+    "nginx-proxy-access.log",
+    "nginx-proxy-error.log",
+    "nginx-static-access.log",
+    "nginx-static-error.log",
+    "fpm-access.log",
+    "fpm-error.log",
+    "fpm-slow.log",
 ];
+/// The programs that write them, and open them again on `SIGUSR1`. Which of both writes what PHP answered depends on
+/// where PHP is.
+const WRITERS: [&str; 2] = [NGINX, PHP_FPM];
 
 /// Puts large logs in `directory` aside. Blocking.
 pub(super) fn rotate(directory: &Path, daemons: &[DaemonStatus]) {
-    for (name, logs) in LOGS {
-        let process = daemons.iter().find(|daemon| daemon.name.as_str() == name).and_then(|daemon| daemon.process);
-        let n_aside = logs.iter().filter(|log| put_aside(&directory.join(log), MAX_BYTES)).count();
-        if n_aside > 0
-            && let Some(process) = process.and_then(ProcessId::of)
-        {
+    let n_aside = LOGS.iter().filter(|log| put_aside(&directory.join(log), MAX_BYTES)).count();
+    if n_aside == 0 {
+        return;
+    }
+    for daemon in daemons.iter().filter(|daemon| WRITERS.contains(&daemon.name.as_str())) {
+        if let Some(process) = daemon.process.and_then(ProcessId::of) {
             process.signal(Signal::SIGUSR1);
         }
     }

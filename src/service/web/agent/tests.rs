@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::daemons;
+use super::daemons::{self, DocumentRoots};
 use super::place::Place;
 use super::wanted::Wanted;
 use crate::api::environment::Variables;
@@ -90,7 +90,8 @@ fn nginx_takes_the_configuration_of_every_set_of_roles() {
     ];
     for (number, (proxy, web)) in sets.into_iter().enumerate() {
         let wanted = Wanted { proxy, web, ..Wanted::default() };
-        let daemons = daemons::of(&wanted, &place, "/public").unwrap();
+        let daemons =
+            daemons::of(&wanted, &place, DocumentRoots { of_newest: "/public", of_served: "/public" }).unwrap();
         let files = directory.path().join(number.to_string());
         let (is_good, said) = checked(&daemons[0], &files);
         assert!(is_good, "{said}\n{}", daemons[0].configuration[0].content);
@@ -118,7 +119,7 @@ fn nginx_takes_the_configuration_of_every_web_application() {
             web_clients: vec![other.into()],
             ..Wanted::default()
         };
-        let daemons = daemons::of(&wanted, &place, "").unwrap();
+        let daemons = daemons::of(&wanted, &place, DocumentRoots::default()).unwrap();
         let (is_good, said) = checked(&daemons[0], &directory.path().join(number.to_string()));
         let conf = &daemons[0].configuration[0].content;
         assert!(is_good, "{said}\n{conf}");
@@ -139,7 +140,7 @@ fn nginx_looks_at_the_lines_of_users_before_it_uses_them() {
         let hooks = Hooks { server: server.to_owned(), rootloc: rootloc.to_owned() };
         let proxy = HttpProxy { hooks, ..proxy(&[OWN], &[OWN]) };
         let wanted = Wanted { proxy: Some(proxy), web: Some(18081), ..Wanted::default() };
-        let daemons = daemons::of(&wanted, &place, "").unwrap();
+        let daemons = daemons::of(&wanted, &place, DocumentRoots::default()).unwrap();
         checked(&daemons[0], &directory.path().join(number.to_string()))
     };
     std::fs::write(&of_node, "location /of-node { return 204; }\n").unwrap();
@@ -163,10 +164,30 @@ fn a_proxy_serves_its_own_files_only_while_no_other_node_does() {
     let place = place(directory.path());
     let conf = |web: &[[u8; 4]]| {
         let wanted = Wanted { proxy: Some(proxy(web, &[OWN])), web: Some(18081), ..Wanted::default() };
-        daemons::of(&wanted, &place, "").unwrap()[0].configuration[0].content.clone()
+        daemons::of(&wanted, &place, DocumentRoots::default()).unwrap()[0].configuration[0].content.clone()
     };
     assert!(!conf(&[OWN]).contains("web_upstream"));
     assert!(conf(&[OWN, [10, 0, 0, 7]]).contains("server 10.0.0.7:18081 weight=1"));
+}
+
+#[test]
+fn a_proxy_follows_a_link_to_the_code_only_before_tomcat() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    let root = |proxy: &HttpProxy| {
+        let wanted = Wanted { proxy: Some(proxy.clone()), web: Some(18081), ..Wanted::default() };
+        let roots = DocumentRoots { of_newest: "", of_served: "/public" };
+        let conf = daemons::of(&wanted, &place, roots).unwrap().remove(0).configuration.remove(0).content;
+        let root = conf.lines().find_map(|line| line.trim().strip_prefix("root ")).unwrap();
+        root.strip_prefix(&format!("{}/", place.www.display())).unwrap().to_owned()
+    };
+    let php = proxy(&[OWN], &[OWN]);
+    let without_code = HttpProxy { code_version: String::new(), ..php.clone() };
+    let java = HttpProxy { tomcat_list: vec![server(OWN, 19000, 1)], fpm_list: Vec::new(), ..php.clone() };
+    assert_eq!([root(&php), root(&without_code), root(&java)], ["code-a/public;", "current;", "current;"]);
+    let with_other_code = |proxy: &HttpProxy| HttpProxy { code_version: "code-b".to_owned(), ..proxy.clone() };
+    assert!(php.differs_for_nginx(&with_other_code(&php)) && !java.differs_for_nginx(&with_other_code(&java)));
+    assert!(java.differs_for_nginx(&php) && !java.differs_for_nginx(&java));
 }
 
 #[test]
@@ -177,7 +198,7 @@ fn php_takes_its_configuration_and_a_change_of_it() {
     let mut php = php(&values);
     php.environment.0.insert("SITE".to_owned(), "it's; mine = [x]".to_owned());
     let wanted = Wanted { php: Some(php), ..Wanted::default() };
-    let daemons = daemons::of(&wanted, &place, "").unwrap();
+    let daemons = daemons::of(&wanted, &place, DocumentRoots::default()).unwrap();
     let (is_good, said) = checked(&daemons[0], &directory.path().join("files"));
     assert!(is_good, "{said}");
     let conf = &daemons[0].configuration[0].content;
@@ -194,15 +215,17 @@ fn php_answers_a_proxy_in_the_same_node_without_a_network() {
         let php = Php { proxies: clients.iter().map(|ip| (*ip).into()).collect(), ..php(&[]) };
         let other = [10, 0, 0, 7];
         let wanted = Wanted { proxy: Some(proxy(&[OWN], &[OWN, other])), php: Some(php), ..Wanted::default() };
-        let daemons = daemons::of(&wanted, &place, "").unwrap();
+        let daemons = daemons::of(&wanted, &place, DocumentRoots::default()).unwrap();
         [0, 1].map(|n| daemons[n].configuration[0].content.clone())
     };
     let socket = place.run.join("fpm.sock").display().to_string();
     let [nginx, fpm] = confs(&[OWN]);
     assert!(nginx.contains(&format!("server unix:{socket} weight=2")) && nginx.contains("server 10.0.0.7:19000"));
     assert!(fpm.contains(&format!("listen = {socket}\n")) && !fpm.contains("allowed_clients"), "{fpm}");
+    assert!(nginx.contains("/fpm-access.log php_requests buffer=32k") && !fpm.contains("access.log"), "{nginx}{fpm}");
     let [nginx, fpm] = confs(&[OWN, [10, 0, 0, 2]]);
     assert!(nginx.contains("server 127.0.0.1:19000") && fpm.contains("listen = 127.0.0.1:19000"), "{nginx}{fpm}");
+    assert!(!nginx.contains("php_requests buffer") && fpm.contains("access.log = "), "{nginx}{fpm}");
 }
 
 #[test]
@@ -211,6 +234,6 @@ fn a_value_that_would_break_out_of_its_line_is_never_written() {
     let place = place(directory.path());
     for value in ["1M\nphp_admin_value[x] = y", "a\"b", "${HOME}"] {
         let wanted = Wanted { php: Some(php(&[("memory_limit", value)])), ..Wanted::default() };
-        assert!(daemons::of(&wanted, &place, "").is_err(), "{value:?}");
+        assert!(daemons::of(&wanted, &place, DocumentRoots::default()).is_err(), "{value:?}");
     }
 }

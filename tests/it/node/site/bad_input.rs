@@ -277,6 +277,8 @@ async fn refused_by_nginx(site: &Site, node: &str) {
         ("server", "colour red;", "unknown directive \"colour\""),
         ("server", "} server { listen 81;", "[emerg]"),
         ("rootloc", "return 200 'x", "[emerg]"),
+        ("server", "return 503;", "answers 503, so the service goes back"),
+        ("rootloc", "return 500;", "answers 500, so the service goes back"),
     ]
     .into_iter()
     .enumerate()
