@@ -74,9 +74,9 @@ pub(crate) struct DatabaseNode {
     pub cloud: String,
 }
 
-/// `load_dump_piece` (ours): which node takes the pieces of a dump.
+/// `load_dump_piece`, `restore_piece` (ours): which node takes the pieces of a dump or a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LoadingNode {
+pub(crate) struct TakingNode {
     /// Its id.
     pub node: String,
 }

@@ -40,6 +40,7 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("setMySqlParams", |service, call| Box::pin(methods::set_mysql_params(service, call))),
     get("backup", |service, call| Box::pin(backups::back_up(service, call))),
     upload("restore", |service, call| Box::pin(backups::restore(service, call))),
+    upload("restore_piece", |service, call| Box::pin(backups::restore_piece(service, call))),
     post("restore_kept", |service, call| Box::pin(backups::restore_kept(service, call))),
     post("schedule_backup", |service, call| Box::pin(backups::schedule(service, call))),
     get("list_backups", |service, call| Box::pin(backups::list(service, call))),
