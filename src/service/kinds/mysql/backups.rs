@@ -60,7 +60,7 @@ pub(super) async fn restore_piece(service: ServiceContext, mut call: Call) -> Re
     let member = piece.member(&service).await?;
     let call = piece.call("take_backup_piece", "backup", "mysql.backup");
     let taken = service.agents.call_within::<IgnoredAny>(LOAD_LIMIT, &member, &call).await;
-    taken.map_err(not_usable)?;
+    taken.map_err(|error| not_usable(&error))?;
     Ok(Reply::of(&TakingNode { node: member.view.id }))
 }
 
@@ -155,12 +155,12 @@ async fn unpack(
     settings.restored = Restored { number: settings.restored.number + 1, at: member.view.ip.clone() };
     let call = call.param("number", settings.restored.number.to_string());
     let _nothing_to_say: IgnoredAny =
-        service.agents.call_within(LOAD_LIMIT, member, &call).await.map_err(not_usable)?;
+        service.agents.call_within(LOAD_LIMIT, member, &call).await.map_err(|error| not_usable(&error))?;
     let change = Change::Settings { settings: Document::of(&settings)? };
     Ok(Reply::Adapt { reason: "Restoring a backup".to_owned(), change })
 }
 
-fn not_usable(error: MethodError) -> MethodError {
+fn not_usable(error: &MethodError) -> MethodError {
     MethodError::refused(format!("The backup cannot be used: {error}"))
 }
 
