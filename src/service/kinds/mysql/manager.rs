@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::agent::MYSQL_LOG;
 use super::roles::{GLB, MYSQL, ROLES, plays};
 use super::settings::MysqlSettings;
-use super::{backups, changes, cluster, links, methods, plan, ports, recovery, roles};
+use super::{backups, changes, cluster, links, methods, pieces, plan, ports, recovery, roles};
 use crate::api::mysql::{DatabaseNode, DatabaseNodeInfo};
 use crate::api::web::Performance;
 use crate::api::{NodeView, VolumeRequest};
@@ -31,7 +31,7 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("get_node_info", |service, call| Box::pin(get_node_info(service, call))),
     post("set_password", |service, call| Box::pin(methods::set_password(service, call))),
     upload("load_dump", |service, call| Box::pin(methods::load_dump(service, call))),
-    upload("load_dump_piece", |service, call| Box::pin(methods::load_dump_piece(service, call))),
+    upload("load_dump_piece", |service, call| Box::pin(pieces::load_dump_piece(service, call))),
     get("sqldump", |service, call| Box::pin(methods::sqldump(service, call))),
     get("getMeanLoad", |service, call| Box::pin(methods::get_mean_load(service, call))),
     get("getGangliaParams", |service, call| Box::pin(methods::get_ganglia_params(service, call))),

@@ -7,11 +7,10 @@ use serde::de::IgnoredAny;
 
 use super::figures::Meter;
 use super::performance::{self, Host};
-use super::pieces::Piece;
 use super::roles::{MYSQL, ROLES, check_removal, plays};
 use super::settings::MysqlSettings;
 use super::variables;
-use crate::api::mysql::{Figures, GangliaParams, Load, MemberState, Stage, TakingNode};
+use crate::api::mysql::{Figures, GangliaParams, Load, MemberState, Stage};
 use crate::api::params::bad;
 use crate::model::State;
 use crate::rpc::RpcCall;
@@ -62,19 +61,6 @@ pub(super) async fn load_dump(service: ServiceContext, mut call: Call) -> Result
     let call = RpcCall::upload(0, "load_dump").file("mysqldump_file", dump.path(), "dump.sql");
     let _nothing_to_say: IgnoredAny = service.agents.call_within(LOAD_LIMIT, &member, &call).await.map_err(failed)?;
     Ok(Reply::nothing())
-}
-
-/// `load_dump_piece` (ours): the next bytes of a dump that is larger than one upload may be. The first answer names the
-/// node that all pieces go to.
-pub(super) async fn load_dump_piece(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
-    let piece = Piece::of_call(&mut call, "mysqldump_file")?;
-    call.finish()?;
-    service.expect_state(&[State::Running]).await?;
-    let failed = |error: MethodError| MethodError::refused(format!("Could not upload mysqldump_file: {error}."));
-    let member = piece.member(&service).await.map_err(failed)?;
-    let call = piece.call("load_dump_piece", "mysqldump_file", "dump.sql");
-    let _nothing_to_say: IgnoredAny = service.agents.call_within(LOAD_LIMIT, &member, &call).await.map_err(failed)?;
-    Ok(Reply::of(&TakingNode { node: member.view.id }))
 }
 
 /// `sqldump`.

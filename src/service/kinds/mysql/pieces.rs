@@ -1,12 +1,16 @@
 //! The bytes of a file that is larger than one upload may be, on their way through the manager to one node.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::methods::{members, serving_member};
+use super::methods::{LOAD_LIMIT, members, serving_member};
+use crate::api::mysql::TakingNode;
+use crate::model::State;
 use crate::rpc::{RpcCall, Upload};
 use crate::service::call::Call;
 use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
+use crate::service::reply::Reply;
 use crate::store::manager::NodeRow;
 
 /// Some bytes of a file.
@@ -53,4 +57,17 @@ impl Piece {
         let call = RpcCall::upload(0, method).param("load", self.load.as_str()).param("offset", self.offset);
         call.param("last", self.is_last).file(field, self.content.path(), filename)
     }
+}
+
+/// `load_dump_piece` (ours): the next bytes of a dump that is larger than one upload may be. The first answer names the
+/// node that all pieces go to.
+pub(super) async fn load_dump_piece(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+    let piece = Piece::of_call(&mut call, "mysqldump_file")?;
+    call.finish()?;
+    service.expect_state(&[State::Running]).await?;
+    let failed = |error: MethodError| MethodError::refused(format!("Could not upload mysqldump_file: {error}."));
+    let member = piece.member(&service).await.map_err(failed)?;
+    let call = piece.call("load_dump_piece", "mysqldump_file", "dump.sql");
+    let _nothing_to_say: IgnoredAny = service.agents.call_within(LOAD_LIMIT, &member, &call).await.map_err(failed)?;
+    Ok(Reply::of(&TakingNode { node: member.view.id }))
 }
