@@ -108,7 +108,7 @@ async fn link_while_managers_die(cluster: &Cluster, database: &str) {
     };
     let accounts = || {
         let sql = "SELECT COUNT(*) FROM mysql.global_priv WHERE User LIKE 'link%'";
-        let script = format!("mariadb --socket=$(find /run /var/run -name mysqld.sock | head -n 1) -N -e \"{sql}\"");
+        let script = format!("mariadb --socket=/run/cpsagent/mysql/mysqld.sock -N -e \"{sql}\"");
         world::run_in(database, &script).1
     };
     let (user, both) = ([("service_id", PROGRAM)], [("service_id", PROGRAM), ("to_service_id", 1)]);
