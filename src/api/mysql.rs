@@ -74,9 +74,9 @@ pub(crate) struct DatabaseNode {
     pub cloud: String,
 }
 
-/// `load_dump_piece` (ours): which node takes the pieces of a dump.
+/// `load_dump_piece`, `restore_piece` (ours): which node takes the pieces of a dump or a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LoadingNode {
+pub(crate) struct TakingNode {
     /// Its id.
     pub node: String,
 }
@@ -121,8 +121,11 @@ pub(crate) struct MemberState {
     pub has_data: bool,
     /// How far its data is, if that is known.
     pub position: Option<Position>,
-    /// Whether it remembers who was there last, so that all of them can go on by themselves.
+    /// Whether it may go on by itself with others that it remembers: its server runs, and does not wait for whoever serves.
     pub remembers_others: bool,
+    /// Whether its server begins the cluster, and is not ready yet.
+    #[serde(default)]
+    pub begins: bool,
     /// For how long it has not served, in seconds.
     pub waits_s: u64,
     /// For how long the server that runs now has not served, in seconds.

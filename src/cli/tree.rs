@@ -81,7 +81,49 @@ pub(crate) fn invalid_choice(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    /// Those that stand before a sub-command, and with a command of one word.
+    const OF_ALL: [&str; 5] = ["debug", "conf_file", "director_url", "username", "password"];
+
+    /// The long options of a command that the page about the client shows, but for some.
+    fn options(command: &Command, but: &[&str]) -> String {
+        let arguments = command.get_arguments().filter(|arg| !arg.is_hide_set() && !arg.is_global_set());
+        let names = arguments.filter_map(|arg| arg.get_long()).filter(|name| *name != "help" && !but.contains(name));
+        names.map(|name| format!("`--{name}`")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The rows of its table: commands that take options, and the groups that they are in.
+    fn rows_of_options() -> Vec<String> {
+        let mut rows: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
+        for group in groups() {
+            let mut command = group.command(group.name);
+            command.build();
+            for sub_command in command.get_subcommands() {
+                let key = (sub_command.get_name().to_owned(), options(sub_command, &[]));
+                rows.entry(key).or_default().push(group.name);
+            }
+        }
+        for word in COMMANDS {
+            rows.insert((word.name.to_owned(), options(&word.command(word.name), &OF_ALL)), vec!["–"]);
+        }
+        let with_options = rows.into_iter().filter(|((_, options), _)| !options.is_empty());
+        with_options
+            .map(|((name, options), groups)| format!("| `{name}` | {} | {options} |", groups.join(", ")))
+            .collect()
+    }
+
+    #[test]
+    fn the_page_about_the_client_has_every_option() {
+        let page = include_str!("../../docs/reference/cli.md");
+        let (_, table) = page.split_once("| command | groups | options |\n|---|---|---|\n").expect("it has the table");
+        let there: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+        let wanted = rows_of_options();
+        assert!(wanted.iter().any(|row| row.contains("| `start` |") && row.contains("`--volume-size`")));
+        assert_eq!(there, wanted, "the table is to be:\n{}", wanted.join("\n"));
+    }
 
     #[test]
     fn the_whole_tree_is_sound_and_has_every_group_kind_and_role() {

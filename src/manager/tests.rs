@@ -228,6 +228,7 @@ fn of_databases(not_running: &str) -> Vec<(&'static str, String)> {
         ("setMySqlParams", missing("variable")),
         ("backup", not_running.to_owned()),
         ("restore", missing("backup")),
+        ("restore_piece", missing("load")),
         ("restore_kept", missing("name")),
         ("schedule_backup", missing("every")),
         ("list_backups", not_running.to_owned()),

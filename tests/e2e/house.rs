@@ -170,6 +170,16 @@ impl House {
         eventually_within(LIMIT, what, ask).await
     }
 
+    /// What the client prints that succeeds.
+    pub(crate) fn client(&self, words: &[&str]) -> String {
+        let url = format!("https://{DIRECTOR}:5555");
+        let options = ["--director_url", &url, "--username", "alice", "--password", "alice-secret"];
+        let output = self.command(&[&words[..1], &options, &words[1..]].concat()).output().unwrap();
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{words:?}: {stdout}{stderr}");
+        stdout.into_owned()
+    }
+
     pub(crate) async fn rests(&self) {
         self.rests_in("RUNNING").await;
     }

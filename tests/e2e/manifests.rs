@@ -35,9 +35,9 @@ fn an_archive_is_fetched_a_link_is_used_and_an_export_makes_the_same_again() {
         std::fs::write(&file, config.replacen("[director]", &hosts, 1)).unwrap();
         house.start();
         house.eventually("the director answers", async || house.ask("/listapp", &[]).await).await;
-        client(&house, &["user", "get_certificate"]);
+        house.client(&["user", "get_certificate"]);
         // The application that every user has: a manifest may name one that is there.
-        client(&house, &["application", "rename", "New Application", "shop"]);
+        house.client(&["application", "rename", "New Application", "shop"]);
 
         // A host may be allowed and yet be none of the web: nobody asks this machine's own services through a manifest.
         for (host, word) in [("localhost", "no address of the public web"), ("203.0.113.9", "fetches nothing from")] {
@@ -49,9 +49,9 @@ fn an_archive_is_fetched_a_link_is_used_and_an_export_makes_the_same_again() {
         expect_visits(&house).await;
 
         let exported = export(&house, "first.tar");
-        client(&house, &["application", "rename", "shop", "old"]);
+        house.client(&["application", "rename", "shop", "old"]);
         let tar = house.state.join("first.tar").display().to_string();
-        client(&house, &["application", "manifest", &tar]);
+        house.client(&["application", "manifest", &tar]);
         expect_visits(&house).await;
         assert_eq!(export(&house, "second.tar"), exported);
         drop(web);
@@ -104,7 +104,7 @@ async fn carried_out(house: &House, manifest: &str) -> Value {
 
 /// The program has found the database, and its own row in it and no other.
 async fn expect_visits(house: &House) {
-    let nodes = client(house, &["generic", "list_nodes", "shop", "program"]);
+    let nodes = house.client(&["generic", "list_nodes", "shop", "program"]);
     let is_node = |word: &&str| word.starts_with("iaas");
     let node = nodes.split_whitespace().find(is_node).unwrap_or_else(|| panic!("{nodes}")).trim_end_matches(':');
     eventually_within(LIMIT, "the program has written to its database", async || {
@@ -117,15 +117,7 @@ async fn expect_visits(house: &House) {
 /// What an export says of the application.
 fn export(house: &House, name: &str) -> Value {
     let file = house.state.join(name);
-    client(house, &["application", "export", "shop", &file.display().to_string()]);
+    house.client(&["application", "export", "shop", &file.display().to_string()]);
     let listed = Command::new("tar").arg("-xOf").arg(&file).arg("manifest.json").output().unwrap();
     serde_json::from_slice(&listed.stdout).unwrap()
-}
-
-fn client(house: &House, words: &[&str]) -> String {
-    let options = ["--director_url", "https://172.16.0.1:5555", "--username", "alice", "--password", "alice-secret"];
-    let output = house.command(&[&words[..1], &options, &words[1..]].concat()).output().unwrap();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{words:?}: {stdout}{stderr}");
-    stdout.into_owned()
 }

@@ -15,6 +15,7 @@ use super::wait;
 use crate::api::manager::{AppInfo, StateChange};
 use crate::api::params::python_str;
 use crate::cli::invocation::Invocation;
+use crate::cli::output::argparse::ADDITIONS;
 use crate::cli::output::printer::Reply;
 use crate::cli::output::table::value_of;
 use crate::client::error::Failure;
@@ -102,7 +103,7 @@ pub(crate) enum EveryServiceCommand<R: Roles> {
         #[arg(short, long, value_name = "NAME")]
         cloud: Option<String>,
         /// Size of the volume of each node that has one, in MB
-        #[arg(long, value_name = "MB")]
+        #[arg(long = "volume-size", alias = "volume_size", value_name = "MB", help_heading = ADDITIONS)]
         volume_size: Option<i64>,
         #[command(flatten)]
         names: ServiceNames,

@@ -3,10 +3,10 @@
 mod backups;
 mod change;
 mod cluster;
-mod load;
+mod pieces;
 
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use clap::{Args, Subcommand};
@@ -15,6 +15,7 @@ use tokio::fs::File;
 
 use self::backups::BackupCommand;
 use self::cluster::ClusterCommand;
+use self::pieces::Sending;
 use crate::cli::command::every_service::{KindCommand, Roles};
 use crate::cli::command::service_names::ServiceNames;
 use crate::cli::invocation::{Action, Invocation};
@@ -103,7 +104,7 @@ impl Action for MysqlCommand {
             MysqlCommand::Every(command) => command.run(run, NAME).await,
             MysqlCommand::SetPassword(new) => set_password(run, new).await,
             MysqlCommand::Dump(names) => dump(run, &names).await,
-            MysqlCommand::LoadDump { names, filename } => load::load(run, &names, &filename).await,
+            MysqlCommand::LoadDump { names, filename } => load_dump(run, &names, &filename).await,
             MysqlCommand::Backups(command) => command.run(run).await,
             MysqlCommand::Cluster(command) => command.run(run).await,
             MysqlCommand::SetVariable(SetVariable { names, variable, value }) => {
@@ -140,6 +141,18 @@ async fn dump(run: &Invocation, names: &ServiceNames) -> Result<Reply, Failure> 
     let call = RpcCall::get(found.service.0, "sqldump").param("form", "file");
     run.session.manager_stream(found.application, call, &mut File::from_std(output.into())).await?;
     Ok(Reply::lines(&[], &()))
+}
+
+async fn load_dump(run: &Invocation, names: &ServiceNames, path: &Path) -> Result<Reply, Failure> {
+    let found = names.find(&run.session, Some(NAME)).await?;
+    let progress = run.printer.begin_upload(path);
+    let sending = Sending { whole: "load_dump", piece: "load_dump_piece", field: "mysqldump_file", path };
+    let loading = async {
+        let last = sending.all_but_last(run, &found, &progress).await?;
+        run.session.manager::<IgnoredAny>(found.application, last).await
+    };
+    progress.while_sending(loading).await?;
+    Ok(Reply::done(format!("MySQL dump '{}' loaded successfully.", path.display())))
 }
 
 #[cfg(test)]

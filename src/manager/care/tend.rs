@@ -10,9 +10,9 @@ use crate::node::Level;
 use crate::service::{MethodError, Settling};
 
 /// While all is well; each look costs a call of each node.
-const PAUSE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(4);
 /// While something is not.
-const SHORT_PAUSE: Duration = Duration::from_secs(2);
+const SHORT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What was said last of the nodes of a service, so that it is said once.
 #[derive(Debug, Default)]

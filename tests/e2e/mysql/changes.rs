@@ -45,7 +45,7 @@ fn volumes_grow_members_encrypt_and_one_is_given_up() {
 }
 
 /// Has the service be one that an older program made, whose nodes know nothing of TLS.
-fn make_older(cluster: &Cluster) {
+pub(super) fn make_older(cluster: &Cluster) {
     let script = r#"python3 - <<'END'
 import sqlite3
 db = sqlite3.connect('/var/cache/cpsmanager/manager.db', timeout=20)

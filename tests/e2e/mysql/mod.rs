@@ -6,6 +6,8 @@
 mod changes;
 mod cluster;
 mod kills;
+mod large;
+mod links;
 mod one_node;
 mod rates;
 

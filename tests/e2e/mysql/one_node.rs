@@ -12,7 +12,7 @@ use crate::e2e::world;
 use crate::support::wait::eventually_within;
 
 /// What breaks out of careless SQL, shells, configuration files and names of files.
-const HOSTILE: [&str; 10] = [
+pub(super) const HOSTILE: [&str; 10] = [
     "'; DROP DATABASE shop; -- ",
     "\\'; DROP DATABASE shop; -- ",
     "\"; DROP DATABASE shop; -- ",
@@ -45,7 +45,7 @@ fn one_node_serves_and_no_text_becomes_sql() {
         assert_eq!(cluster.ask(&ip, "SELECT @@GLOBAL.wait_timeout"), "777");
         keep_secrets(&id, PASSWORD);
         dump_and_load(&cluster, &state, &ip).await;
-        hostile_parameters(&cluster, &id, &ip).await;
+        hostile_parameters(&cluster, &state, &id, &ip).await;
         // Who asks for TLS gets it.
         for (option, is_tls) in [("--ssl", true), ("--skip-ssl", false)] {
             let output = cluster.sql_with(&ip, &[option], "SHOW STATUS LIKE 'Ssl_cipher'");
@@ -94,9 +94,26 @@ async fn passwords(cluster: &Cluster, ip: &str) {
 }
 
 /// Every parameter of every method, but the password, which takes anything.
-async fn hostile_parameters(cluster: &Cluster, id: &str, ip: &str) {
+async fn hostile_parameters(cluster: &Cluster, state: &Path, id: &str, ip: &str) {
+    let file = state.join("hostile.sql");
+    std::fs::write(&file, "SELECT 1;\n").unwrap();
     for text in HOSTILE {
+        let dump = |call: RpcCall| call.file("mysqldump_file", &file, text);
+        let load = |load: &str| RpcCall::upload(1, "load_dump_piece").param("load", load);
+        let backup = |call: RpcCall| call.file("backup", &file, text);
+        let restore = |load: &str| RpcCall::upload(1, "restore_piece").param("load", load);
         let calls = [
+            dump(load(text).param("offset", 0)),
+            dump(load("x").param("offset", text)),
+            dump(load("x").param("offset", 0).param("last", text)),
+            dump(load("x").param("offset", 0).param("node", text)),
+            backup(restore(text).param("offset", 0)),
+            backup(restore("x").param("offset", text)),
+            backup(restore("x").param("offset", 0).param("last", text)),
+            backup(restore("x").param("offset", 0).param("node", text)),
+            RpcCall::upload(1, "restore").file("backup", &file, text),
+            RpcCall::post(1, "encrypt").param(text, text),
+            Cluster::start_call().param("volume_size", text),
             RpcCall::post(1, "set_password").param("user", text).param("password", "x"),
             RpcCall::get(1, "setMySqlParams").param("variable", text).param("value", "1"),
             RpcCall::get(1, "setMySqlParams").param("variable", "wait_timeout").param("value", text),
@@ -143,6 +160,7 @@ async fn backups(cluster: &Cluster, state: &Path, ip: &str) {
     cluster.house.try_call(restore()).await.unwrap();
     cluster.rests_in("RUNNING").await;
     assert_eq!(cluster.ask(ip, "SELECT COUNT(*) FROM shop.texts"), "2");
+    in_pieces(cluster, &file, ip).await;
 
     let schedule = RpcCall::post(1, "schedule_backup").param("every", "day").param("at", "03:00").param("keep", 1);
     cluster.house.try_call(schedule).await.unwrap();
@@ -166,6 +184,39 @@ async fn backups(cluster: &Cluster, state: &Path, ip: &str) {
         history.contains(&format!("Backup {name} is kept on node")).then_some(())
     })
     .await;
+}
+
+/// The same in pieces; a backup that breaks off changes nothing.
+async fn in_pieces(cluster: &Cluster, file: &Path, ip: &str) {
+    cluster.ask(ip, "DELETE FROM shop.texts");
+    let size = file.metadata().unwrap().len();
+    let third = size / 3;
+    let piece = |load: &str, offset: u64, end: u64| {
+        let call = RpcCall::upload(1, "restore_piece").param("load", load).param("offset", offset);
+        call.param("last", end == size).part_of_file("backup", file, "backup", offset..end)
+    };
+    let broken = |offset: u64, end: u64| {
+        let call = RpcCall::upload(1, "restore_piece").param("load", "broken").param("offset", offset);
+        call.param("last", true).part_of_file("backup", file, "backup", offset..end)
+    };
+    let taken = eventually_within(LIMIT, "the first piece is taken", async || {
+        cluster.house.try_call(piece("broken", 0, third)).await.ok()
+    })
+    .await;
+    assert!(taken["node"].is_string(), "{taken}");
+    let refused = cluster.house.try_call(broken(third, 2 * third)).await.unwrap_err();
+    assert!(refused.starts_with("The backup cannot be used: "), "{refused}");
+    assert_eq!(cluster.ask(ip, "SELECT COUNT(*) FROM shop.texts"), "0");
+
+    for (offset, end) in [(0, third), (third, 2 * third)] {
+        cluster.house.try_call(piece("whole", offset, end)).await.unwrap();
+    }
+    let refused = cluster.house.try_call(piece("other", 0, third)).await.unwrap_err();
+    assert!(refused.contains("another backup is being loaded"), "{refused}");
+    let answer = cluster.house.try_call(piece("whole", 2 * third, size)).await.unwrap();
+    assert!(answer["operation_id"].is_string(), "{answer}");
+    cluster.rests_in("RUNNING").await;
+    assert_eq!(cluster.ask(ip, "SELECT COUNT(*) FROM shop.texts"), "2");
 }
 
 /// Nobody reads a secret in lists of processes, logs, or files that everybody may read.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use conpaas::rpc::RpcCall;
 
+use super::changes::make_older;
 use super::{Cluster, PASSWORD};
 use crate::e2e::house::vmid;
 use crate::e2e::world;
@@ -41,7 +42,10 @@ fn how_fast_a_database_is() {
     }
     let image = world::engines_base();
     world::inside("e2e::mysql::rates::how_fast_a_database_is", |state| async move {
-        let cluster = Cluster::start(&state, image.clone(), "512M").await;
+        // Without TLS between nodes at first, so that its cost is seen.
+        let cluster = Cluster::added(&state, image.clone(), "512M").await;
+        make_older(&cluster);
+        cluster.start_service().await;
         cluster.set_password(PASSWORD).await.unwrap();
         let (id, ip) = cluster.nodes("mysql").await.remove(0);
         say("memory of an idle node", &format!("{} MB anonymous", anonymous_mb(&id)));
@@ -71,6 +75,10 @@ fn how_fast_a_database_is() {
         cluster.change("add_nodes", "mysql", 1).await;
         cluster.change("add_nodes", "glb", 1).await;
         let (_, balancer) = cluster.nodes("glb").await.remove(0);
+        slap.tell("three nodes without TLS, through one", &ip, 3306, PASSWORD);
+        cluster.house.try_call(RpcCall::post(1, "encrypt")).await.unwrap();
+        cluster.rests_in("RUNNING").await;
+        cluster.serve(3).await;
         slap.tell("three nodes with TLS, through one", &ip, 3306, PASSWORD);
         slap.tell("three nodes with TLS, through glb", &balancer, 3306, PASSWORD);
     });

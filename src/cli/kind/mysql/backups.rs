@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::change::{NAME, expect_done};
+use super::pieces::Sending;
 use crate::api::mysql::BackupsView;
 use crate::cli::command::loss::{self, Consent};
 use crate::cli::command::service_names::ServiceNames;
@@ -13,7 +14,6 @@ use crate::cli::output::printer::Reply;
 use crate::cli::output::table::value_of;
 use crate::client::error::Failure;
 use crate::client::lookup::FoundService;
-use crate::client::upload;
 use crate::rpc::RpcCall;
 
 /// The sub-commands.
@@ -102,9 +102,12 @@ impl BackupCommand {
 
 async fn restore(run: &Invocation, found: &FoundService, path: &Path) -> Result<Reply, Failure> {
     let progress = run.printer.begin_upload(path);
-    let call = RpcCall::upload(found.service.0, "restore").counting(progress.sent());
-    let call = upload::with_file(call, "backup", path)?;
-    let operation = progress.while_sending(run.session.accepted(found.application, call)).await?;
+    let sending = Sending { whole: "restore", piece: "restore_piece", field: "backup", path };
+    let taking = async {
+        let last = sending.all_but_last(run, found, &progress).await?;
+        run.session.accepted(found.application, last).await
+    };
+    let operation = progress.while_sending(taking).await?;
     expect_done(run, found, &operation, "the backup is not restored").await?;
     Ok(Reply::done(format!("Backup '{}' restored.", path.display())))
 }

@@ -3,8 +3,9 @@
 use serde::de::IgnoredAny;
 
 use super::methods::{LOAD_LIMIT, member_states, members, serving_member};
+use super::pieces::Piece;
 use super::settings::MysqlSettings;
-use crate::api::mysql::{BackupOutcome, BackupView, BackupsView, Every, KeptBackups, Restored, Schedule};
+use crate::api::mysql::{BackupOutcome, BackupView, BackupsView, Every, KeptBackups, Restored, Schedule, TakingNode};
 use crate::api::params::bad;
 use crate::model::State;
 use crate::node::Level;
@@ -40,6 +41,27 @@ pub(super) async fn restore(service: ServiceContext, mut call: Call) -> Result<R
     let member = serving_member(&service).await?;
     let take = RpcCall::upload(0, "take_backup").file("backup", backup.path(), "mysql.backup");
     unpack(&service, settings, &member, take).await
+}
+
+/// `restore_piece` (ours): the same with the next bytes of a backup that is larger than one upload may be. The first answer
+/// names the node that all pieces go to, the last one the operation.
+pub(super) async fn restore_piece(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+    let piece = Piece::of_call(&mut call, "backup")?;
+    call.finish()?;
+    if piece.is_last {
+        let settings = settings_if_all_serve(&service).await?;
+        let member = piece.member(&service).await?;
+        return unpack(&service, settings, &member, piece.call("take_backup_piece", "backup", "mysql.backup")).await;
+    }
+    if piece.is_first() {
+        settings_if_all_serve(&service).await?;
+    }
+    service.expect_state(&[State::Running]).await?;
+    let member = piece.member(&service).await?;
+    let call = piece.call("take_backup_piece", "backup", "mysql.backup");
+    let taken = service.agents.call_within::<IgnoredAny>(LOAD_LIMIT, &member, &call).await;
+    taken.map_err(|error| not_usable(&error))?;
+    Ok(Reply::of(&TakingNode { node: member.view.id }))
 }
 
 /// `restore_kept` (ours): the same with a backup that was made by itself.
@@ -132,10 +154,14 @@ async fn unpack(
 ) -> Result<Reply, MethodError> {
     settings.restored = Restored { number: settings.restored.number + 1, at: member.view.ip.clone() };
     let call = call.param("number", settings.restored.number.to_string());
-    let failed = |error: MethodError| MethodError::refused(format!("The backup cannot be used: {error}"));
-    let _nothing_to_say: IgnoredAny = service.agents.call_within(LOAD_LIMIT, member, &call).await.map_err(failed)?;
+    let _nothing_to_say: IgnoredAny =
+        service.agents.call_within(LOAD_LIMIT, member, &call).await.map_err(|error| not_usable(&error))?;
     let change = Change::Settings { settings: Document::of(&settings)? };
     Ok(Reply::Adapt { reason: "Restoring a backup".to_owned(), change })
+}
+
+fn not_usable(error: &MethodError) -> MethodError {
+    MethodError::refused(format!("The backup cannot be used: {error}"))
 }
 
 async fn kept(service: &ServiceContext) -> Result<Vec<(NodeRow, KeptBackups)>, MethodError> {

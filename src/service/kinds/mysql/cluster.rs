@@ -1,20 +1,20 @@
 //! Whether a cluster serves, and who begins it again when nobody does.
 //!
-//! Members find each other by themselves, also after all of them were killed at once: each remembers who was there last,
-//! and when all of these are back they go on. There are cases in which they cannot: the first start, a start after all had
-//! ended in order, and deaths one after the other in which somebody forgot the others. Then one of them has to begin, and it
-//! must be the one whose data is the newest: two that begin are two databases.
+//! A server that dies comes back. It waits until another one serves, and joins that. Where nobody serves, one of them has to
+//! begin, and it must be the one whose data is the newest: two that begin are two databases. Servers that run, and have lost
+//! most of the others, go on by themselves once they find enough of them.
 //!
 //! ```text
-//!   nobody serves ──▶ all have answered ──▶ who remembers others has ──▶ those forget ──▶ all say how far ──▶ the newest
-//!                                           had time to find them        them             their data is       begins
+//!   nobody serves ──▶ all have answered ──▶ all say how far  ──▶ others that run    ──▶ the newest
+//!                                           their data is        start anew, and wait   begins
 //! ```
 //!
 //! # Guarantees
 //! - Nobody begins before every member has said how far its data is. A member that is gone for good is taken out of the
 //!   service before, by the director's word or the operator's.
-//! - Nobody begins while anybody remembers others: what nobody remembers does not come to life again by itself. So no data
-//!   grows between the answers and the beginning.
+//! - Nobody begins while another one runs: servers that run may be the greater part of their cluster, although none of them
+//!   answers. One that waits does not come to life by itself. So no data grows between the answers and the beginning, but
+//!   that of the member which begins.
 //! - The member that begins has the newest data of all.
 
 use std::time::Duration;
@@ -28,11 +28,13 @@ use crate::service::error::MethodError;
 use crate::service::manager_side::Settling;
 use crate::store::manager::NodeRow;
 
-/// Members that remember each other have this time to find each other. To end it early costs a start, and no data.
+/// Members that have lost each other have this time to find each other. To end it early costs a start, and no data.
 const PATIENCE_S: u64 = 15;
+/// The same for those that have never served: they cannot go on by themselves, but somebody may be about to.
+const SHORT_PATIENCE_S: u64 = 3;
 /// A server that works, but not with those who serve, is stuck after so long. It needs seconds to find them.
-const ALONE_S: u64 = 60;
-/// The same for one that does not answer yet: it may still look through its data.
+const ALONE_S: u64 = 30;
+/// The same for one that does not answer yet, and may still look through its data.
 const SEARCH_S: u64 = 180;
 /// An agent that is asked how its member is answers at once, or is not there.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
@@ -46,7 +48,7 @@ enum Step {
     Nothing,
     /// Nothing yet, and why.
     Wait(String),
-    /// These members, by their places in the list, start anew and look for whoever serves.
+    /// These members, by their places in the list, start anew and wait for whoever serves.
     Forget(Vec<usize>),
     /// This member begins, by its place in the list.
     Begin(usize),
@@ -162,6 +164,8 @@ fn decide(states: &[(&str, Option<&MemberState>)], are_all_new: bool) -> Step {
         let is_stuck = |state: &MemberState| {
             let limit_s = match state.stage {
                 Stage::Alone => ALONE_S,
+                // Before it says how far its data is, it looks through it.
+                Stage::Joining if state.position.is_some() || !state.has_data => ALONE_S,
                 Stage::Joining => SEARCH_S,
                 Stage::Absent | Stage::Busy | Stage::Synced => return false,
             };
@@ -183,38 +187,56 @@ fn decide(states: &[(&str, Option<&MemberState>)], are_all_new: bool) -> Step {
 
 /// Chooses who begins, where all have answered and nobody serves.
 fn begin(states: &[(&str, &MemberState)], are_all_new: bool) -> Step {
-    let remembers = |state: &MemberState| state.remembers_others || state.stage == Stage::Alone;
-    let remembering = places(states.iter().map(|(_, state)| Some(*state)), remembers);
-    if !remembering.is_empty() && states.iter().any(|(_, state)| state.waits_s < PATIENCE_S) {
+    let newest = newest(states, are_all_new);
+    // A server that runs goes on as it is: those who were with it wait. One that begins already is told so again.
+    let is_alone = |place: usize| states[place].1.stage == Stage::Alone;
+    let can_go_on = |state: &MemberState| state.begins || (state.stage == Stage::Alone && state.has_data);
+    let goes_on = |place: usize| newest == Ok(place) && can_go_on(states[place].1);
+    let runs = |state: &MemberState| state.remembers_others || state.stage == Stage::Alone;
+    let mut running = places(states.iter().map(|(_, state)| Some(*state)), runs);
+    running.retain(|place| !goes_on(*place));
+    if running.is_empty() {
+        return newest.map_or_else(Step::Wait, Step::Begin);
+    }
+    // Whoever starts anew says how far its data is.
+    let patience_s = if running.iter().any(|place| is_alone(*place)) { PATIENCE_S } else { SHORT_PATIENCE_S };
+    if states.iter().any(|(_, state)| state.waits_s < patience_s) {
         return Step::Wait("the members look for each other".to_owned());
     }
-    if !remembering.is_empty() {
-        return Step::Forget(remembering);
-    }
+    Step::Forget(running)
+}
+
+/// Returns the place of the member with the newest data, one that runs before others; or why that is not known.
+fn newest(states: &[(&str, &MemberState)], are_all_new: bool) -> Result<usize, String> {
     let with_data = || states.iter().enumerate().filter(|(_, (_, state))| state.has_data);
     if !are_all_new && with_data().next().is_none() {
-        return Step::Wait("nobody serves, and nobody has the data".to_owned());
+        return Err("nobody serves, and nobody has the data".to_owned());
     }
     if let Some((_, (id, _))) = with_data().find(|(_, (_, state))| state.position.is_none()) {
-        return Step::Wait(format!("how far the data of {id} is, is not known yet"));
+        return Err(format!("how far the data of {id} is, is not known yet"));
     }
     let positions = || with_data().filter_map(|(place, (_, state))| Some((place, state.position.as_ref()?)));
     let mut known = positions().filter(|(_, position)| position.is_known());
     let Some((first, of)) = known.next() else {
         // Nobody has written anything.
-        return Step::Begin(with_data().next().map_or(0, |(place, _)| place));
+        let beginning = states.iter().position(|(_, state)| state.begins);
+        return Ok(with_data().next().map_or_else(|| beginning.unwrap_or(0), |(place, _)| place));
+    };
+    let rank = |place: usize, position: &Position| {
+        let state = states[place].1;
+        (position.change, state.begins, state.stage == Stage::Alone)
     };
     let mut newest: (usize, &Position) = (first, of);
     for (place, position) in known {
         if position.history != of.history {
             let (one, other) = (states[first].0, states[place].0);
-            return Step::Wait(format!("the data of {one} and that of {other} have nothing in common"));
+            return Err(format!("the data of {one} and that of {other} have nothing in common"));
         }
-        if position.change > newest.1.change {
+        if rank(place, position) > rank(newest.0, newest.1) {
             newest = (place, position);
         }
     }
-    Step::Begin(newest.0)
+    Ok(newest.0)
 }
 
 #[cfg(test)]
@@ -229,6 +251,7 @@ mod tests {
             has_data: change.is_some(),
             position: change.map(|change| Position { history: HISTORY.to_owned(), change }),
             remembers_others: false,
+            begins: false,
             waits_s: 60,
             searches_s: 60,
             gets_data: false,
@@ -272,28 +295,49 @@ mod tests {
     }
 
     #[test]
-    fn who_remembers_the_others_looks_for_them_first_and_forgets_them_then() {
+    fn who_runs_looks_for_the_others_first_and_waits_then() {
         let remembering =
             |waits_s| Some(MemberState { remembers_others: true, waits_s, ..state(Stage::Joining, Some(7)) });
         let at = |change| Some(state(Stage::Joining, Some(change)));
-        waits(&[remembering(60), remembering(3)], "look for each other");
-        waits(&[remembering(60), at(9), Some(MemberState { waits_s: 3, ..at(9).unwrap() })], "look for each other");
+        waits(&[remembering(60), remembering(2)], "look for each other");
+        waits(&[remembering(60), at(9), Some(MemberState { waits_s: 2, ..at(9).unwrap() })], "look for each other");
         assert_eq!(step(&[remembering(60), at(9), remembering(31)]), Step::Forget(vec![0, 2]));
         let alone = |change, waits_s| Some(MemberState { waits_s, ..state(Stage::Alone, Some(change)) });
-        waits(&[alone(7, 5), remembering(60)], "look for each other");
+        waits(&[alone(7, 14), alone(7, 60)], "look for each other");
+        // One that begins already is let go on, also where it makes its first tables.
+        let begins = |change| {
+            Some(MemberState { begins: true, remembers_others: true, waits_s: 9, ..state(Stage::Joining, change) })
+        };
+        assert_eq!(step(&[at(9), begins(Some(9)), at(8)]), Step::Begin(1));
+        assert_eq!(step(&[Some(state(Stage::Joining, None)), begins(None)]), Step::Begin(1));
+        assert_eq!(step(&[at(10), begins(Some(9)), at(8)]), Step::Forget(vec![1]));
+        // One that has got all data from another one, which died then, says how far that is when it starts anew.
+        let unknown = |state: Option<MemberState>| state.map(|state| MemberState { position: None, ..state });
+        assert_eq!(step(&[at(7), unknown(remembering(60)), at(6)]), Step::Forget(vec![1]));
+        waits(&[at(7), unknown(at(8)), at(6)], "the data of b");
+        // Two that run may be the greater part, although neither answers.
+        assert_eq!(step(&[alone(7, 5), remembering(60), remembering(60)]), Step::Forget(vec![1, 2]));
         // Also one whose others may have gone on without it: it may not begin before they have said that they have not.
         assert_eq!(step(&[alone(8, 40), at(9)]), Step::Forget(vec![0]));
         assert_eq!(step(&[at(8), at(9)]), Step::Begin(1));
+        // One that runs and has the newest data goes on at once, when nobody else could.
+        assert_eq!(step(&[at(9), alone(9, 0), at(8)]), Step::Begin(1));
+        waits(&[at(9), alone(9, 0), alone(9, 0)], "look for each other");
+        assert_eq!(step(&[at(9), alone(9, 40), alone(9, 40)]), Step::Forget(vec![2]));
     }
 
     #[test]
     fn while_one_serves_nobody_begins_and_who_is_stuck_looks_anew() {
         let serving = || Some(state(Stage::Synced, Some(5)));
         let other = |stage, searches_s, gets_data| Some(MemberState { searches_s, gets_data, ..state(stage, Some(9)) });
-        waits(&[serving(), other(Stage::Joining, 179, false), None], "waiting for b, c");
+        waits(&[serving(), other(Stage::Joining, 29, false), None], "waiting for b, c");
         waits(&[serving(), other(Stage::Joining, 9000, true)], "waiting for b");
-        assert_eq!(step(&[serving(), None, other(Stage::Joining, 180, false)]), Step::Forget(vec![2]));
-        assert_eq!(step(&[other(Stage::Alone, 60, false), serving()]), Step::Forget(vec![0]));
+        assert_eq!(step(&[serving(), None, other(Stage::Joining, 30, false)]), Step::Forget(vec![2]));
+        let looks_through =
+            |searches_s| other(Stage::Joining, searches_s, false).map(|state| MemberState { position: None, ..state });
+        waits(&[serving(), looks_through(179)], "waiting for b");
+        assert_eq!(step(&[serving(), looks_through(180)]), Step::Forget(vec![1]));
+        assert_eq!(step(&[other(Stage::Alone, 30, false), serving()]), Step::Forget(vec![0]));
         waits(&[serving(), other(Stage::Absent, 9000, false)], "waiting for b");
     }
 
@@ -325,7 +369,9 @@ mod tests {
                     };
                     assert!(all.iter().all(|state| change(state) <= change(&all[place])), "{all:?}");
                     let is_free = |state: &MemberState| state.remembers_others || state.stage != Stage::Joining;
-                    assert!(!all.iter().any(is_free), "{all:?}");
+                    let others = all.iter().enumerate().filter(|(other, _)| *other != place);
+                    assert!(!others.map(|(_, state)| state).any(is_free), "{all:?}");
+                    assert!(!is_free(&all[place]) || all[place].stage == Stage::Alone || all[place].begins, "{all:?}");
                     assert!(all.iter().all(|state| !state.has_data || state.position.is_some()), "{all:?}");
                 }
             }

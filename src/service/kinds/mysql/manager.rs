@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::agent::MYSQL_LOG;
 use super::roles::{GLB, MYSQL, ROLES, plays};
 use super::settings::MysqlSettings;
-use super::{backups, changes, cluster, links, methods, plan, ports, recovery, roles};
+use super::{backups, changes, cluster, links, methods, pieces, plan, ports, recovery, roles};
 use crate::api::mysql::{DatabaseNode, DatabaseNodeInfo};
 use crate::api::web::Performance;
 use crate::api::{NodeView, VolumeRequest};
@@ -31,7 +31,7 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("get_node_info", |service, call| Box::pin(get_node_info(service, call))),
     post("set_password", |service, call| Box::pin(methods::set_password(service, call))),
     upload("load_dump", |service, call| Box::pin(methods::load_dump(service, call))),
-    upload("load_dump_piece", |service, call| Box::pin(methods::load_dump_piece(service, call))),
+    upload("load_dump_piece", |service, call| Box::pin(pieces::load_dump_piece(service, call))),
     get("sqldump", |service, call| Box::pin(methods::sqldump(service, call))),
     get("getMeanLoad", |service, call| Box::pin(methods::get_mean_load(service, call))),
     get("getGangliaParams", |service, call| Box::pin(methods::get_ganglia_params(service, call))),
@@ -40,6 +40,7 @@ const METHODS: &[Method<ServiceContext>] = &[
     get("setMySqlParams", |service, call| Box::pin(methods::set_mysql_params(service, call))),
     get("backup", |service, call| Box::pin(backups::back_up(service, call))),
     upload("restore", |service, call| Box::pin(backups::restore(service, call))),
+    upload("restore_piece", |service, call| Box::pin(backups::restore_piece(service, call))),
     post("restore_kept", |service, call| Box::pin(backups::restore_kept(service, call))),
     post("schedule_backup", |service, call| Box::pin(backups::schedule(service, call))),
     get("list_backups", |service, call| Box::pin(backups::list(service, call))),

@@ -10,7 +10,7 @@ use super::performance::{self, Host};
 use super::roles::{MYSQL, ROLES, check_removal, plays};
 use super::settings::MysqlSettings;
 use super::variables;
-use crate::api::mysql::{Figures, GangliaParams, Load, LoadingNode, MemberState, Stage};
+use crate::api::mysql::{Figures, GangliaParams, Load, MemberState, Stage};
 use crate::api::params::bad;
 use crate::model::State;
 use crate::rpc::RpcCall;
@@ -61,28 +61,6 @@ pub(super) async fn load_dump(service: ServiceContext, mut call: Call) -> Result
     let call = RpcCall::upload(0, "load_dump").file("mysqldump_file", dump.path(), "dump.sql");
     let _nothing_to_say: IgnoredAny = service.agents.call_within(LOAD_LIMIT, &member, &call).await.map_err(failed)?;
     Ok(Reply::nothing())
-}
-
-/// `load_dump_piece` (ours): the next bytes of a dump that is larger than one upload may be. The first answer names the
-/// node that all pieces go to.
-pub(super) async fn load_dump_piece(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
-    let load = call.params.string("load")?;
-    let offset = call.params.integer("offset")?;
-    let is_last = call.params.boolean_or("last", false)?;
-    let node = call.params.optional("node");
-    let piece = call.file("mysqldump_file")?;
-    call.finish()?;
-    service.expect_state(&[State::Running]).await?;
-    let failed = |error: MethodError| MethodError::refused(format!("Could not upload mysqldump_file: {error}."));
-    let member = match node.as_ref().and_then(serde_json::Value::as_str) {
-        Some(id) => members(&service).await?.into_iter().find(|node| node.view.id == id),
-        None => Some(serving_member(&service).await.map_err(failed)?),
-    };
-    let member = member.ok_or_else(|| failed(MethodError::refused("the node that took the first pieces is gone")))?;
-    let call = RpcCall::upload(0, "load_dump_piece").param("load", load).param("offset", offset);
-    let call = call.param("last", is_last).file("mysqldump_file", piece.path(), "dump.sql");
-    let _nothing_to_say: IgnoredAny = service.agents.call_within(LOAD_LIMIT, &member, &call).await.map_err(failed)?;
-    Ok(Reply::of(&LoadingNode { node: member.view.id }))
 }
 
 /// `sqldump`.

@@ -22,6 +22,7 @@ mod links;
 mod manager;
 mod methods;
 mod performance;
+mod pieces;
 mod plan;
 mod ports;
 mod recovery;

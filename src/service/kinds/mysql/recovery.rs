@@ -88,6 +88,7 @@ mod tests {
             has_data: true,
             position: (change > 0).then_some(position),
             remembers_others: true,
+            begins: false,
             waits_s: 60,
             searches_s: 60,
             gets_data: false,

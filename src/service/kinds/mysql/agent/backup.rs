@@ -4,26 +4,29 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
-use tokio_util::io::ReaderStream;
 
 use super::backup_store;
 use super::node::MysqlAgent;
+use super::pieces::Piece;
 use crate::service::call::Call;
 use crate::service::error::MethodError;
 use crate::service::reply::Reply;
 use crate::sys::pipe::{self, ByteStream};
+use crate::sys::random;
 
 /// $1 is the socket, $2 the directory of the member.
 const BACK_UP: &str = "set -e; cd \"$2\"; rm -rf backup; mkdir -m 700 backup; \
     mariadb-backup --no-defaults --backup --stream=mbstream --user=mysql --socket=\"$1\" --datadir=\"$2/data\" \
     --target-dir=\"$2/backup\" | gzip -1; rm -rf backup";
-/// $1 is the number of the restoration, $2 the directory of the member. What is not whole does not get its name.
-const UNPACK: &str = "set -e; cd \"$2\"; rm -rf restored-* restoring; mkdir -m 700 restoring; \
+/// $1 is the directory of the member. The backup is made ready in the directory `restoring`.
+const UNPACK: &str = "set -e; cd \"$1\"; rm -rf restored-* restoring; mkdir -m 700 restoring; \
     gzip -dc | mbstream -x -C restoring; test -e restoring/ibdata1 || { echo 'it is no backup' >&2; exit 1; }; \
-    mariadb-backup --no-defaults --prepare --use-memory=16M --target-dir=\"$2/restoring\"; \
-    rm -f restoring/grastate.dat restoring/gvwstate.dat restoring/galera.cache; sync -f restoring; \
-    mv restoring \"restored-$1\"";
-const PIECE_BYTES: usize = 64 * 1024;
+    mariadb-backup --no-defaults --prepare --use-memory=16M --target-dir=\"$1/restoring\"; \
+    rm -f restoring/grastate.dat restoring/gvwstate.dat restoring/galera.cache; sync -f restoring";
+/// $1 is the number of the restoration, $2 the directory. Only what is whole gets this name, by which a start finds it; an
+/// answer that was lost is asked for again.
+const NAME: &str = "cd \"$2\"; test -e \"restored-$1\" || mv restoring \"restored-$1\"; sync -f .";
+const WORD_LENGTH: usize = 40;
 
 /// `backup`: a compressed file, as it comes.
 pub(super) async fn back_up(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
@@ -43,24 +46,44 @@ pub(super) async fn take_backup(agent: Arc<MysqlAgent>, mut call: Call) -> Resul
     let number = call.params.positive("number")?;
     call.finish()?;
     let directory = agent.member("Cannot restore").await?.directory;
-    unpack(&agent, backup.path(), number, &directory).await
+    let whole = Piece::whole(random::alphanumeric(WORD_LENGTH));
+    unpack(&agent, whole, backup.path(), &directory).await?;
+    name(&agent, number, &directory).await
+}
+
+/// `take_backup_piece`: the same with a backup that comes in pieces. The last one has the number, and its answer tells
+/// how all ended.
+pub(super) async fn take_backup_piece(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
+    let (piece, content) = Piece::of_call(&mut call, "backup")?;
+    let number = if piece.is_last() { Some(call.params.positive("number")?) } else { None };
+    call.finish()?;
+    let directory = agent.member("Cannot restore").await?.directory;
+    unpack(&agent, piece, content.path(), &directory).await?;
+    match number {
+        Some(number) => name(&agent, number, &directory).await,
+        None => Ok(Reply::nothing()),
+    }
 }
 
 /// `use_backup`: the same with a backup that is kept here.
 pub(super) async fn use_backup(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
-    let name = call.params.string("name")?;
+    let kept = call.params.string("name")?;
     let number = call.params.positive("number")?;
     call.finish()?;
     let directory = agent.member("Cannot restore").await?.directory;
-    let file = backup_store::find(&directory, &name).await?;
-    unpack(&agent, &file, number, &directory).await
+    let file = backup_store::find(&directory, &kept).await?;
+    unpack(&agent, Piece::whole(random::alphanumeric(WORD_LENGTH)), &file, &directory).await?;
+    name(&agent, number, &directory).await
 }
 
-async fn unpack(agent: &MysqlAgent, backup: &Path, number: i64, directory: &Path) -> Result<Reply, MethodError> {
-    let words = agent.place.shell(UNPACK, &[&number.to_string(), &directory.display().to_string()]);
-    let failed = |error: std::io::Error| MethodError::refused(error.to_string());
-    let file = tokio::fs::File::open(backup).await.map_err(failed)?;
-    let pieces = ReaderStream::with_capacity(file, PIECE_BYTES);
-    pipe::input(&words[0], &words[1..], pieces).await.map_err(failed)?;
-    Ok(Reply::nothing())
+async fn unpack(agent: &MysqlAgent, piece: Piece, content: &Path, directory: &Path) -> Result<(), MethodError> {
+    let words = agent.place.shell(UNPACK, &[&directory.display().to_string()]);
+    let run = |pieces: ByteStream| async move { pipe::input(&words[0], &words[1..], pieces).await };
+    agent.backups.take(piece, content, run).await.map_err(|error| MethodError::refused(error.to_string()))
+}
+
+async fn name(agent: &MysqlAgent, number: i64, directory: &Path) -> Result<Reply, MethodError> {
+    let words = agent.place.shell(NAME, &[&number.to_string(), &directory.display().to_string()]);
+    let named = pipe::input(&words[0], &words[1..], stream::empty()).await;
+    named.map(|()| Reply::nothing()).map_err(|error| MethodError::refused(error.to_string()))
 }

@@ -7,21 +7,25 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::daemons::MYSQLD;
-use super::member::Started;
+use super::member::{Intent, Started};
 use super::node::MysqlAgent;
 use super::place::Place;
+use super::sql;
 use super::wanted::{Cluster, Member, Wanted};
 use crate::service::call::Call;
 use crate::service::error::MethodError;
 use crate::service::reply::Reply;
 use crate::sys;
-use crate::sys::file::{self, FileError};
+use crate::sys::file::FileError;
 use crate::sys::process::ProcessId;
 
 /// The mark by which the next start begins the cluster.
 const BOOTSTRAP: &str = "bootstrap";
-/// The mark by which the next start forgets who was there last.
-const FORGET: &str = "forget";
+/// Has a server that has lost the others go on without them.
+const GO_ON: &str = "SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES';";
+/// It does so at once, if it can.
+const GO_ON_LIMIT: Duration = Duration::from_secs(4);
+const GO_ON_PAUSE: Duration = Duration::from_millis(300);
 /// A member that begins has this time before it is told again.
 const BEGIN_PAUSE: Duration = Duration::from_secs(120);
 
@@ -32,15 +36,26 @@ pub(super) async fn begin_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<
     if agent.observer.is_serving(&agent.place).await {
         return Ok(Reply::nothing());
     }
+    let has_lost_others = agent.observer.has_lost_others(&agent.place).await;
+    if has_lost_others && goes_on(&agent).await {
+        tracing::info!(target: "conpaas.core.agent", "This node goes on without those that are lost");
+        return Ok(Reply::nothing());
+    }
     // Who has no others begins by itself, and has its time for that.
     if is_alone(&agent.place, &member.cluster) {
         agent.begun.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
     }
     let begun = *agent.begun.lock().unwrap_or_else(PoisonError::into_inner);
-    if begun.is_some_and(|begun| begun.elapsed() < BEGIN_PAUSE) && is_beginning(&agent, &member).await {
+    let was_begun = begun.is_some_and(|begun| begun.elapsed() < BEGIN_PAUSE);
+    if was_begun && !has_lost_others && is_beginning(&agent, &member).await {
         return Ok(Reply::nothing());
     }
-    set_mark(&agent, &member, BOOTSTRAP).await?;
+    set_mark(&agent, &member).await?;
+    tracing::info!(target: "conpaas.core.agent", "This node begins the cluster");
+    if intent(&agent).await == Some(Intent::Wait) {
+        note_begun(&agent);
+        return Ok(Reply::nothing());
+    }
     end_searching_server(&agent);
     let begin = |wanted: &mut Wanted| {
         if let Some(member) = &mut wanted.member {
@@ -49,7 +64,6 @@ pub(super) async fn begin_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<
     };
     agent.keeper.change(begin).await?;
     note_begun(&agent);
-    tracing::info!(target: "conpaas.core.agent", "This node begins the cluster");
     Ok(Reply::nothing())
 }
 
@@ -57,27 +71,46 @@ pub(super) async fn begin_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<
 /// whom it could become the greater part by itself: from then on it goes on only if it is told to, or finds who serves.
 pub(super) async fn forget_cluster(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
-    let member = agent.member("Cannot forget a cluster").await?;
+    agent.member("Cannot forget a cluster").await?;
     if agent.observer.is_serving(&agent.place).await {
         return Err(MethodError::refused("the member serves"));
     }
-    set_mark(&agent, &member, FORGET).await?;
     end_searching_server(&agent);
     tracing::info!(target: "conpaas.core.agent", "This node looks anew for those who serve");
     Ok(Reply::nothing())
 }
 
+/// Has a server that runs, and has lost the others, go on, and returns whether it serves then: it needs no new start. What it
+/// is told does nothing once it has found them. One that has left its cluster altogether does not understand it.
+async fn goes_on(agent: &MysqlAgent) -> bool {
+    if sql::run(&agent.place.socket(), GO_ON, sql::LIMIT).await.is_err() {
+        return false;
+    }
+    let end = Instant::now() + GO_ON_LIMIT;
+    while !agent.observer.is_serving(&agent.place).await {
+        if Instant::now() >= end {
+            return false;
+        }
+        tokio::time::sleep(GO_ON_PAUSE).await;
+    }
+    true
+}
+
 /// Returns whether the server that runs now, or is about to start, begins the cluster. One that was killed meanwhile
 /// joins at its next start: its mark was used up.
 async fn is_beginning(agent: &MysqlAgent, member: &Member) -> bool {
+    let mark = member.directory.join(BOOTSTRAP);
+    is_alone(&agent.place, &member.cluster)
+        || sys::blocking(move || mark.exists()).await
+        || intent(agent).await == Some(Intent::Begin)
+}
+
+/// Returns what the start of the server that there is now was about to do.
+async fn intent(agent: &MysqlAgent) -> Option<Intent> {
     let process = agent.keeper.status(MYSQLD).and_then(|status| status.process);
-    let (mark, noted) = (member.directory.join(BOOTSTRAP), agent.place.position());
-    let is_alone = is_alone(&agent.place, &member.cluster);
-    sys::blocking(move || {
-        let begins = |started: Started| started.begins && Some(started.process) == process;
-        is_alone || mark.exists() || Started::read(&noted).is_some_and(begins)
-    })
-    .await
+    let noted = agent.place.position();
+    let started = sys::blocking(move || Started::read(&noted)).await;
+    started.filter(|started| Some(started.process) == process).map(|started| started.intent)
 }
 
 /// Returns the number by which a member's server starts that is to be in `cluster`. If others that were in it are gone and
@@ -92,8 +125,6 @@ pub(super) async fn n_begins(
     if are_all_left || agent.observer.is_serving(&agent.place).await {
         return Ok(before.n_begins);
     }
-    let memory = before.directory.join("data/gvwstate.dat");
-    sys::blocking(move || file::ensure_absent(&memory)).await?;
     if !is_alone(&agent.place, cluster) {
         return Ok(before.n_begins);
     }
@@ -119,9 +150,9 @@ fn end_searching_server(agent: &MysqlAgent) {
     }
 }
 
-/// Tells the next start of the member's server something.
-async fn set_mark(agent: &Arc<MysqlAgent>, member: &Member, name: &str) -> Result<(), MethodError> {
-    let (owner, mark) = (Arc::clone(agent), member.directory.join(name));
+/// Tells the next start of the member's server to begin the cluster.
+async fn set_mark(agent: &Arc<MysqlAgent>, member: &Member) -> Result<(), MethodError> {
+    let (owner, mark) = (Arc::clone(agent), member.directory.join(BOOTSTRAP));
     sys::blocking(move || {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&mark);
         let made = file.and_then(|file| file.sync_all());

@@ -61,6 +61,8 @@ struct MemberValues<'a> {
     account: &'a str,
     cluster: &'a str,
     members: Vec<String>,
+    others: Vec<String>,
+    health_port: u16,
     is_alone: &'a str,
     restored: u64,
     has_backup: &'a str,
@@ -129,7 +131,7 @@ fn member(wanted: &Member, place: &Place, memory: Memory) -> Result<Daemon, Meth
         reload: Reload::Command(CommandLine { program: "/bin/true".into(), arguments: Vec::new(), limit: CHECK_LIMIT }),
         stop: Stop { signal: DaemonSignal::Term, grace: GRACE },
         // A member that comes back late leaves the others without a third vote.
-        pauses: Pauses { longest: Duration::from_secs(3), ..Pauses::default() },
+        pauses: Pauses { longest: Duration::from_secs(3), well_after: Duration::from_secs(20), ..Pauses::default() },
         n_tries: FOR_EVER,
     })
 }
@@ -148,6 +150,8 @@ fn member_files(wanted: &Member, place: &Place, memory: Memory) -> Result<Vec<Co
         account: &place.account,
         cluster: name,
         members: members.iter().map(ToString::to_string).collect(),
+        others: members.iter().filter(|member| **member != place.my_ip).map(ToString::to_string).collect(),
+        health_port: ports::HEALTH,
         is_alone: if is_alone { "yes" } else { "no" },
         restored: wanted.restored.number,
         has_backup: if wanted.restored.at == place.my_ip.to_string() { "yes" } else { "no" },
@@ -312,7 +316,8 @@ mod tests {
     #[test]
     fn only_a_member_that_has_no_others_begins_by_itself() {
         assert!(file("start", &[2]).contains("\nis_alone=yes\n"));
-        assert!(file("start", &[2, 3]).contains("\nis_alone=no\n"));
+        let of_two = file("start", &[2, 3]);
+        assert!(of_two.contains("\nis_alone=no\n") && of_two.contains("for other in 10.0.0.3 ; do"), "{of_two}");
     }
 
     #[test]

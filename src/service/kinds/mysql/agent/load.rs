@@ -7,11 +7,10 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio_util::io::ReaderStream;
 
-use super::loading::Piece;
 use super::node::MysqlAgent;
+use super::pieces::Piece;
 use super::run_dump::{PIECE_BYTES, load_all};
 use super::sql;
-use crate::api::params::bad;
 use crate::service::call::Call;
 use crate::service::error::MethodError;
 use crate::service::reply::Reply;
@@ -33,8 +32,6 @@ const DATA: [&str; 9] = [
     "--ignore-database=mysql",
 ];
 const DUMP: &str = "mariadb-dump";
-/// Of the word by which the pieces of one dump are known.
-const MOST_NAME_CHARS: usize = 64;
 
 /// `dump`: everything, as a file.
 pub(super) async fn dump(agent: Arc<MysqlAgent>, call: Call) -> Result<Reply, MethodError> {
@@ -69,17 +66,11 @@ async fn load(socket: &Path, path: &Path) -> io::Result<()> {
 
 /// `load_dump_piece`: runs the next bytes of the dump `load`, from `offset` on; with `last` the answer tells how all ended.
 pub(super) async fn load_dump_piece(agent: Arc<MysqlAgent>, mut call: Call) -> Result<Reply, MethodError> {
-    let name = call.params.string("load")?;
-    if name.is_empty() || name.len() > MOST_NAME_CHARS || !name.chars().all(|c| c.is_ascii_alphanumeric()) {
-        return Err(bad("load", "it is no short word").into());
-    }
-    let offset = call.params.integer("offset")?;
-    let offset = u64::try_from(offset).map_err(|_| bad("offset", &format!("{offset} is less than 0")))?;
-    let is_last = call.params.boolean_or("last", false)?;
-    let content = call.file("mysqldump_file")?;
+    let (piece, content) = Piece::of_call(&mut call, "mysqldump_file")?;
     call.finish()?;
     agent.member("Cannot load a dump").await?;
-    let piece = Piece { name, offset, is_last, content };
-    let taken = agent.loading.take(agent.place.socket(), piece).await;
+    let socket = agent.place.socket();
+    let run = |pieces: ByteStream| async move { load_all(&socket, pieces).await };
+    let taken = agent.dumps.take(piece, content.path(), run).await;
     taken.map(|()| Reply::nothing()).map_err(|error| MethodError::refused(error.to_string()))
 }

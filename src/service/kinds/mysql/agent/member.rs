@@ -29,7 +29,7 @@ const LOAD: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_local_recv
 /// Asks the server of this node.
 pub(super) struct Observer {
     last: Mutex<Option<(Instant, Seen)>>,
-    /// The server that was there at the last look, and since when.
+    /// The server that was there at the last look, and since when it has looked for others.
     server: std::sync::Mutex<Option<(i32, Instant)>>,
 }
 
@@ -54,6 +54,11 @@ impl Observer {
         self.look(place).await.stage.is_serving()
     }
 
+    /// Returns whether the server answers, but has lost the others.
+    pub(super) async fn has_lost_others(&self, place: &Place) -> bool {
+        self.look(place).await.stage == Stage::Alone
+    }
+
     /// Returns how the member stands whose data is in `directory`; `None` means that none is wanted.
     pub(super) async fn state(
         &self,
@@ -67,24 +72,29 @@ impl Observer {
         let (data, position_file) = (directory.join("data"), place.position());
         let noted = sys::blocking(move || Noted::read(&data, &position_file, process)).await;
         let waits_s = seen.waits_since.map_or(0, |since| since.elapsed().as_secs());
+        let gets_data = seen.is_in_greater_part || noted.is_receiving;
+        let searches_s = self.searches_s(process, gets_data || noted.intent == Some(Intent::Wait));
         MemberState {
             stage: seen.stage,
             has_data: noted.has_data,
             position: seen.position.or(noted.position),
             remembers_others: noted.remembers_others,
+            begins: noted.intent == Some(Intent::Begin),
             waits_s,
-            searches_s: waits_s.min(self.server_age_s(process)),
-            gets_data: seen.is_in_greater_part || noted.is_receiving,
+            searches_s: waits_s.min(searches_s),
+            gets_data,
             n_failures: status.map_or(0, |status| status.n_failures),
             reason: status.and_then(|status| status.reason.clone()),
             last_backup: backup_store::last(directory).await,
         }
     }
 
-    /// Returns for how long this process has been the server, as far as this agent knows.
-    fn server_age_s(&self, process: Option<i32>) -> u64 {
+    /// Returns for how long this process has looked for others, as far as this agent knows; it does not while it gets data
+    /// or waits.
+    fn searches_s(&self, process: Option<i32>, is_busy: bool) -> u64 {
         let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = server.filter(|(known, _)| Some(*known) == process).map_or_else(Instant::now, |(_, since)| since);
+        let known = server.filter(|(known, _)| Some(*known) == process && !is_busy);
+        let since = known.map_or_else(Instant::now, |(_, since)| since);
         *server = process.map(|process| (process, since));
         since.elapsed().as_secs()
     }
@@ -147,16 +157,20 @@ struct Noted {
     position: Option<Position>,
     remembers_others: bool,
     is_receiving: bool,
+    intent: Option<Intent>,
 }
 
 impl Noted {
     /// Blocking.
     fn read(data: &Path, position: &Path, process: Option<i32>) -> Self {
         let started = Started::read(position).filter(|started| Some(started.process) == process);
+        let intent = started.as_ref().map(|started| started.intent);
         Noted {
             has_data: has_data(data),
             position: started.and_then(|started| started.position),
-            remembers_others: data.join("gvwstate.dat").exists(),
+            // A server that was started may be with others of whom nobody here knows; one that waits is with nobody.
+            remembers_others: intent.is_some_and(|intent| intent != Intent::Wait),
+            intent,
             is_receiving: is_receiving(),
         }
     }
@@ -180,8 +194,19 @@ pub(super) struct Started {
     pub process: i32,
     /// How far the data was.
     pub position: Option<Position>,
-    /// Whether the server begins the cluster.
-    pub begins: bool,
+    /// What it is about to do.
+    pub intent: Intent,
+}
+
+/// What the start of a server is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intent {
+    /// It waits until another one serves, or until it is to begin.
+    Wait,
+    /// It begins the cluster.
+    Begin,
+    /// It joins those who serve.
+    Join,
 }
 
 impl Started {
@@ -191,7 +216,12 @@ impl Started {
         let mut words = text.split_whitespace();
         let process = words.next()?.parse().ok()?;
         let position = words.next().and_then(|word| word.parse().ok());
-        Some(Started { process, position, begins: words.next() == Some("begins") })
+        let intent = match words.next() {
+            Some("waits") => Intent::Wait,
+            Some("begins") => Intent::Begin,
+            _ => Intent::Join,
+        };
+        Some(Started { process, position, intent })
     }
 }
 
@@ -201,6 +231,7 @@ fn absent() -> MemberState {
         has_data: false,
         position: None,
         remembers_others: false,
+        begins: false,
         waits_s: 0,
         searches_s: 0,
         gets_data: false,
@@ -275,9 +306,11 @@ mod tests {
         assert_eq!(change(Some(71)), None);
         std::fs::write(&file, format!("71 {HISTORY}:9 \n")).unwrap();
         assert_eq!((change(Some(71)), change(None), change(Some(72))), (Some(9), None, None));
-        assert!(!Started::read(&file).unwrap().begins);
-        std::fs::write(&file, "71 - begins\n").unwrap();
-        assert_eq!(change(Some(71)), None);
-        assert!(Started::read(&file).unwrap().begins);
+        assert_eq!(Started::read(&file).unwrap().intent, Intent::Join);
+        for (word, intent) in [("begins", Intent::Begin), ("waits", Intent::Wait)] {
+            std::fs::write(&file, format!("71 - {word}\n")).unwrap();
+            assert_eq!(change(Some(71)), None);
+            assert_eq!(Started::read(&file).unwrap().intent, intent);
+        }
     }
 }

@@ -37,6 +37,7 @@ pub(super) const METHODS: &[Method<Arc<MysqlAgent>>] = &[
     get("dump", |agent, call| Box::pin(load::dump(agent, call))),
     get("backup", |agent, call| Box::pin(backup::back_up(agent, call))),
     upload("take_backup", |agent, call| Box::pin(backup::take_backup(agent, call))),
+    upload("take_backup_piece", |agent, call| Box::pin(backup::take_backup_piece(agent, call))),
     post("use_backup", |agent, call| Box::pin(backup::use_backup(agent, call))),
     get("list_backups", |agent, call| Box::pin(kept_backups::list(agent, call))),
     post("set_backup_schedule", |agent, call| Box::pin(set_backup_schedule(agent, call))),

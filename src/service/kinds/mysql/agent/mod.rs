@@ -18,11 +18,11 @@ mod health;
 mod keeper;
 mod kept_backups;
 mod load;
-mod loading;
 mod member;
 mod memory;
 mod methods;
 mod node;
+mod pieces;
 mod place;
 mod run_dump;
 mod sql;
@@ -34,9 +34,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use self::keeper::Keeper;
-use self::loading::Loading;
 use self::member::Observer;
 use self::node::MysqlAgent;
+use self::pieces::Pieces;
 use self::place::Place;
 use super::figures::Meter;
 use crate::service::agent_side::{AgentEnvironment, AgentKind};
@@ -75,7 +75,8 @@ pub(super) fn make(environment: &AgentEnvironment) -> Result<Arc<dyn AgentKind>,
         volumes: Volumes::new(base),
         meter: Meter::new(),
         begun: Mutex::default(),
-        loading: Loading::default(),
+        dumps: Pieces::of("dump"),
+        backups: Pieces::of("backup"),
     }))
 }
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::super::figures::Meter;
 use super::keeper::Keeper;
-use super::loading::Loading;
 use super::member::Observer;
+use super::pieces::Pieces;
 use super::place::Place;
 use super::wanted::Member;
 use crate::service::error::MethodError;
@@ -23,7 +23,10 @@ pub(super) struct MysqlAgent {
     pub meter: Meter,
     /// When it last began the cluster: its first start makes tables, which takes a while.
     pub begun: Mutex<Option<Instant>>,
-    pub loading: Loading,
+    /// Dumps that are loaded.
+    pub dumps: Pieces,
+    /// Backups that are unpacked.
+    pub backups: Pieces,
 }
 
 impl MysqlAgent {

@@ -10,6 +10,7 @@ run={{ run }}
 defaults=$run/mariadb.cnf
 cp "$1" "$defaults.new"
 mv "$defaults.new" "$defaults"
+cp "${1%/*}/accounts.sql" "$run/accounts.sql"
 is_alone={{ is_alone }}
 data=$directory/data
 
@@ -20,16 +21,12 @@ rm -rf tmp/*
 # The data of another member was not all there when this one died: what there is of it is no data. The program that copies
 # it makes .sst before it removes anything, and removes that when all is in its place. So it goes last here, too.
 if [ -e "$data/.sst" ]; then
-    find "$data" -mindepth 1 -maxdepth 1 ! -name .sst ! -name gvwstate.dat -exec rm -rf {} +
+    find "$data" -mindepth 1 -maxdepth 1 ! -name .sst -exec rm -rf {} +
     sync -f "$data"
     rm -rf "$data/.sst"
 fi
-# It is to look for those who serve, and not for those who were there last.
-if [ -e forget ]; then
-    rm -f "$data/gvwstate.dat"
-    sync -f "$directory"
-    rm -f forget
-fi
+# It looks for those who serve, and not for those who were there last. Older configurations had servers remember these.
+rm -f "$data/gvwstate.dat" forget
 
 # Data that is older than the last restoration gives way to it. Who has the backup begins with it, others get it from there.
 restored={{ restored }}
@@ -53,18 +50,6 @@ if [ "$is_alone" = yes ] || [ -e "$directory/bootstrap" ]; then
     begins=yes
 fi
 
-if [ "$begins" ] && [ ! -e "$data/ibdata1" ]; then
-    rm -rf "$data" "$directory/data.new"
-    mkdir -m 700 "$directory/data.new"
-    # Without --force it asks for the name of this machine in the whole net.
-    mariadb-install-db --defaults-file="$defaults" --force --skip-test-db --auth-root-authentication-method=socket \
-        --wsrep-on=OFF --datadir="$directory/data.new" --extra-file="${1%/*}/accounts.sql" >"$run/install.log" 2>&1 || {
-        cat "$run/install.log" >&2
-        exit 1
-    }
-    sync -f "$directory/data.new"
-    mv "$directory/data.new" "$data"
-fi
 mkdir -p -m 700 "$data"
 position=
 if [ -e "$data/ibdata1" ]; then
@@ -77,9 +62,46 @@ if [ -e "$data/ibdata1" ]; then
     rm -f "$run/recover.log"
 fi
 # The file is whole or absent, and names its process: who reads it knows whether it is of this start.
-echo "$$ ${position:--} ${begins:+begins}" >"$run/position.new"
-mv "$run/position.new" "$run/position"
+note() {
+    echo "$$ ${position:--} $1" >"$run/position.new"
+    mv "$run/position.new" "$run/position"
+}
+# Returns whether another member serves: its agent says so.
+serves() {
+    # shellcheck disable=SC2034
+    timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET / HTTP/1.0\r\n\r\n" >&3 && read -r version status rest <&3 &&
+        [ "$status" = 200 ]' health "$1" {{ health_port }} 2>/dev/null
+}
+# A server that looks for others while nobody serves gives them up one by one, and does not find whoever begins then.
+while [ ! "$begins" ]; do
+    note waits
+    for other in {% for ip in others %}{{ ip }} {% endfor %}; do
+        if serves "$other"; then
+            break 2
+        fi
+    done
+    for part in 1 2 3 4 5; do
+        if [ -e "$directory/bootstrap" ]; then
+            begins=yes
+            break
+        fi
+        sleep 0.2
+    done
+done
+note "${begins:+begins}"
 
+if [ "$begins" ] && [ ! -e "$data/ibdata1" ]; then
+    rm -rf "$data" "$directory/data.new"
+    mkdir -m 700 "$directory/data.new"
+    # Without --force it asks for the name of this machine in the whole net.
+    mariadb-install-db --defaults-file="$defaults" --force --skip-test-db --auth-root-authentication-method=socket \
+        --wsrep-on=OFF --datadir="$directory/data.new" --extra-file="$run/accounts.sql" >"$run/install.log" 2>&1 || {
+        cat "$run/install.log" >&2
+        exit 1
+    }
+    sync -f "$directory/data.new"
+    mv "$directory/data.new" "$data"
+fi
 if [ "$begins" ] && [ -e "$data/grastate.dat" ]; then
     sed -i 's/^safe_to_bootstrap: 0/safe_to_bootstrap: 1/' "$data/grastate.dat"
 fi
