@@ -8,6 +8,7 @@ mod call;
 mod certificates;
 mod credits;
 mod downloads;
+mod events;
 mod failure;
 mod information;
 mod join;

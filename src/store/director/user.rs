@@ -2,6 +2,7 @@
 
 use rusqlite::{Row, named_params, params};
 
+use super::event;
 use super::row::{one, readable, value};
 use crate::model::UserId;
 use crate::store::{StoreError, Transaction};
@@ -119,6 +120,7 @@ pub(crate) fn rename(tx: &Transaction<'_>, uid: UserId, username: &str) -> Resul
 
 /// Takes out a user who has no application left. The id is never used again.
 pub(crate) fn delete(tx: &Transaction<'_>, uid: UserId) -> Result<(), StoreError> {
+    event::delete_all(tx, uid)?;
     tx.execute("DELETE FROM user WHERE uid = ?1", [uid.0])?;
     Ok(())
 }
