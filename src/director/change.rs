@@ -34,9 +34,8 @@ pub(crate) async fn until<T: Send + 'static>(
             Ok::<_, Failure>((version, found))
         })
     };
-    let (mut seen, mut newest) = match read(None).await? {
-        (version, Some(found)) => (version, found),
-        (_, None) => return Err(Failure::Internal("a first look finds something".to_owned())),
+    let (mut seen, Some(mut newest)) = read(None).await? else {
+        return Err(Failure::Internal("a first look finds nothing".to_owned()));
     };
     while !newest.is_news && Instant::now() < end && !stop.is_cancelled() {
         tokio::time::sleep(LOOK).await;

@@ -8,6 +8,7 @@ mod applications;
 mod code;
 mod command;
 mod confirm;
+mod figures;
 mod health;
 mod log;
 mod manifest;
@@ -49,6 +50,7 @@ pub(super) const PAGES: &[PageRoute] = &[
     page("/applications/<int>/stop", |v| Box::pin(async move { confirm::stop_application(&v).await })),
     page("/applications/<int>/delete", |v| Box::pin(async move { confirm::delete_application(&v).await })),
     page("/applications/<int>/services/<int>", |v| Box::pin(async move { service::show(&v).await })),
+    page("/applications/<int>/services/<int>/figures", |v| Box::pin(async move { figures::show(&v).await })),
     page("/applications/<int>/services/<int>/code", |v| Box::pin(async move { code::show(&v).await })),
     page("/applications/<int>/services/<int>/settings", |v| Box::pin(async move { settings::show(&v).await })),
     page("/applications/<int>/services/<int>/logs", |v| Box::pin(async move { log::list(&v).await })),
