@@ -38,7 +38,7 @@ pub(crate) use outcome::{Done, ErrorView, IsErrorView};
 pub(crate) use published::{DoorView, IngressSite, IngressView, PublishedView, SiteState, Troubles};
 pub(crate) use resource::ResourceView;
 pub(crate) use service::{ServiceAndApplication, ServiceView};
-pub(crate) use user::{CreditView, UserView};
+pub(crate) use user::{CreditView, ManagedUserView, UserView};
 pub(crate) use volume::{KeptVolumeView, OwnedVolumeView, VolumeState};
 
 /// The port that managers listen on unless the application object says otherwise.

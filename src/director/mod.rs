@@ -10,6 +10,7 @@
 //! Must not know: how a cloud works, what a service does, how answers look to people.
 
 mod account;
+mod administration;
 mod application;
 mod application_list;
 mod application_start;

@@ -3,6 +3,7 @@
 //! A handler extracts, asks for the deed, and shows the result. Must not know: transactions and clouds.
 
 mod accounts;
+mod administration;
 mod applications;
 mod call;
 mod certificates;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::call::{Access, Call, admit};
 use super::{
-    accounts, applications, certificates, credits, downloads, events, failure, information, join, manifests, nodes,
-    published, services, user_info, volumes,
+    accounts, administration, applications, certificates, credits, downloads, events, failure, information, join,
+    manifests, nodes, published, services, user_info, volumes,
 };
 use crate::director::error::Failure;
 use crate::director::state::Director;
@@ -91,6 +91,10 @@ const ROUTES: &[Route] = &[
     route(POST, "/unpublish", Access::User, |d, c| Box::pin(published::unpublish(d, c))),
     route(ANY, "/list_published", Access::User, |d, c| Box::pin(published::list(d, c))),
     route(GET, "/events", Access::User, |d, c| Box::pin(events::list(d, c))),
+    route(GET, "/list_users", Access::User, |d, c| Box::pin(administration::users(d, c))),
+    route(POST, "/add_user_credit", Access::User, |d, c| Box::pin(administration::add_credit(d, c))),
+    route(POST, "/set_user_password", Access::User, |d, c| Box::pin(administration::set_password(d, c))),
+    route(POST, "/remove_user", Access::User, |d, c| Box::pin(administration::remove(d, c))),
     within(NODES, route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(nodes::create(d, c)))),
     route(POST, "/remove_nodes", Access::Manager, |d, c| Box::pin(nodes::remove(d, c))),
     route(POST, "/gone_nodes", Access::Manager, |d, c| Box::pin(nodes::gone(d, c))),

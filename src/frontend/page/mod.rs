@@ -17,6 +17,7 @@ mod scale;
 mod service;
 mod settings;
 mod tabs;
+mod users;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use super::visit::Visit;
 pub(super) use command::{Ran, node_of, page as command_page};
 pub(super) use log::read as read_log;
 pub(super) use scale::Change;
+pub(super) use users::user_of;
 
 type Answer = Pin<Box<dyn Future<Output = Shown> + Send>>;
 
@@ -71,5 +73,8 @@ pub(super) const PAGES: &[PageRoute] = &[
     page("/nodes", |v| Box::pin(async move { nodes::show(&v).await })),
     page("/activity", |v| Box::pin(async move { activity::show(&v).await })),
     page("/account", |v| Box::pin(async move { account::show(&v).await })),
+    page("/users", |v| Box::pin(async move { users::show(&v).await })),
+    page("/users/<int>", |v| Box::pin(async move { users::one(&v).await })),
+    page("/users/<int>/remove", |v| Box::pin(async move { users::remove(&v).await })),
     page("/health", |v| Box::pin(async move { health::show(&v).await })),
 ];

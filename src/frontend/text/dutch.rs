@@ -246,4 +246,13 @@ pub(super) static TEXTS: Texts = Texts {
     disk_in_use: "{} van {} van de schijf zijn in gebruik",
     no_figures_yet: "Er zijn nog geen cijfers: de eerste komen na twintig seconden.",
     figures_hint: "Van de laatste vijftien minuten, om de tien seconden één.",
+    users: "Gebruikers",
+    administrator: "beheerder",
+    running_of_all: "{} van {} draaien",
+    credits_to_add: "Tegoed erbij; met een min eraf",
+    credit_is_now: "{} heeft nu {} tegoed.",
+    password_of_user_is_set: "{} heeft het nieuwe wachtwoord. Certificaten blijven geldig.",
+    user_is_removed: "{} is verwijderd.",
+    loss_of_user: "Alle applicaties van deze gebruiker stoppen, en al hun gegevens gaan verloren, ook bewaarde volumes.",
+    only_operator: "Wat er met beheerders gebeurt, zegt de uitbater op de machine van de director.",
 };

@@ -246,4 +246,13 @@ pub(super) static TEXTS: Texts = Texts {
     disk_in_use: "{} of {} of the disk are in use",
     no_figures_yet: "There are no figures yet: the first come after twenty seconds.",
     figures_hint: "Of the last fifteen minutes, one every ten seconds.",
+    users: "Users",
+    administrator: "administrator",
+    running_of_all: "{} of {} running",
+    credits_to_add: "Credits to add; with a minus, to take",
+    credit_is_now: "{} has {} credits now.",
+    password_of_user_is_set: "{} has the new password. Certificates stay good.",
+    user_is_removed: "{} is removed.",
+    loss_of_user: "All applications of this user stop, and all their data is lost, kept volumes too.",
+    only_operator: "What becomes of administrators, the operator says on the director’s machine.",
 };

@@ -246,4 +246,13 @@ pub(super) static TEXTS: Texts = Texts {
     disk_in_use: "{} sur {} du disque sont occupés",
     no_figures_yet: "Pas encore de chiffres : les premiers arrivent après vingt secondes.",
     figures_hint: "Des quinze dernières minutes, un toutes les dix secondes.",
+    users: "Utilisateurs",
+    administrator: "administrateur",
+    running_of_all: "{} sur {} en marche",
+    credits_to_add: "Crédits à ajouter ; avec un moins, à retirer",
+    credit_is_now: "{} a maintenant {} crédits.",
+    password_of_user_is_set: "{} a le nouveau mot de passe. Les certificats restent valables.",
+    user_is_removed: "{} est supprimé.",
+    loss_of_user: "Toutes les applications de cet utilisateur s’arrêtent, et toutes leurs données sont perdues, volumes gardés compris.",
+    only_operator: "Le sort des administrateurs se décide sur la machine du directeur.",
 };

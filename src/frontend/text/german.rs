@@ -246,4 +246,13 @@ pub(super) static TEXTS: Texts = Texts {
     disk_in_use: "{} von {} des Datenträgers sind belegt",
     no_figures_yet: "Noch gibt es keine Zahlen: Die ersten kommen nach zwanzig Sekunden.",
     figures_hint: "Der letzten fünfzehn Minuten, alle zehn Sekunden eine.",
+    users: "Benutzer",
+    administrator: "Verwalter",
+    running_of_all: "{} von {} laufen",
+    credits_to_add: "Guthaben dazu; mit einem Minus davon weg",
+    credit_is_now: "{} hat jetzt {} Guthaben.",
+    password_of_user_is_set: "{} hat das neue Passwort. Zertifikate bleiben gültig.",
+    user_is_removed: "{} ist entfernt.",
+    loss_of_user: "Alle Anwendungen dieses Benutzers halten an, und alle ihre Daten gehen verloren, auch behaltene Volumes.",
+    only_operator: "Was aus Verwaltern wird, sagt der Betreiber auf dem Rechner des Direktors.",
 };

@@ -246,4 +246,13 @@ pub(super) static TEXTS: Texts = Texts {
     disk_in_use: "{} de {} del disco están en uso",
     no_figures_yet: "Aún no hay cifras: las primeras llegan a los veinte segundos.",
     figures_hint: "De los últimos quince minutos, una cada diez segundos.",
+    users: "Usuarios",
+    administrator: "administrador",
+    running_of_all: "{} de {} en marcha",
+    credits_to_add: "Créditos que añadir; con un menos, que quitar",
+    credit_is_now: "{} tiene ahora {} créditos.",
+    password_of_user_is_set: "{} tiene la nueva contraseña. Los certificados siguen siendo válidos.",
+    user_is_removed: "{} está eliminado.",
+    loss_of_user: "Todas las aplicaciones de este usuario se detienen y se pierden todos sus datos, también los volúmenes guardados.",
+    only_operator: "Lo que pasa con los administradores se dice en la máquina del director.",
 };

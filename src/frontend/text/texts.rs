@@ -245,4 +245,13 @@ pub(in crate::frontend) struct Texts {
     pub(in crate::frontend) disk_in_use: &'static str,
     pub(in crate::frontend) no_figures_yet: &'static str,
     pub(in crate::frontend) figures_hint: &'static str,
+    pub(in crate::frontend) users: &'static str,
+    pub(in crate::frontend) administrator: &'static str,
+    pub(in crate::frontend) running_of_all: &'static str,
+    pub(in crate::frontend) credits_to_add: &'static str,
+    pub(in crate::frontend) credit_is_now: &'static str,
+    pub(in crate::frontend) password_of_user_is_set: &'static str,
+    pub(in crate::frontend) user_is_removed: &'static str,
+    pub(in crate::frontend) loss_of_user: &'static str,
+    pub(in crate::frontend) only_operator: &'static str,
 }

@@ -37,6 +37,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("008_manifest.sql"),
     include_str!("009_published.sql"),
     include_str!("010_event.sql"),
+    include_str!("011_administrator.sql"),
 ];
 
 /// Returns a line for each row that cannot be read.

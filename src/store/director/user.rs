@@ -109,6 +109,17 @@ pub(crate) fn set_password(tx: &Transaction<'_>, uid: UserId, password_hash: &st
     Ok(())
 }
 
+/// Returns whether a user is an administrator.
+pub(crate) fn is_administrator(tx: &Transaction<'_>, uid: UserId) -> Result<bool, StoreError> {
+    value(tx, "SELECT EXISTS (SELECT 1 FROM user WHERE uid = ?1 AND administrator <> 0)", [uid.0])
+}
+
+/// Says whether a user is an administrator.
+pub(crate) fn set_administrator(tx: &Transaction<'_>, uid: UserId, is_one: bool) -> Result<(), StoreError> {
+    tx.execute("UPDATE user SET administrator = ?2 WHERE uid = ?1", params![uid.0, is_one])?;
+    Ok(())
+}
+
 /// Changes the login name of a user.
 ///
 /// # Errors
