@@ -53,7 +53,7 @@ impl Session {
         Ok(view.credit)
     }
 
-    /// Gives a user another password, for an administrator.
+    /// Changes the password of another user, for an administrator.
     pub(crate) async fn set_user_password(&self, uid: UserId, password: &str) -> Result<(), Failure> {
         self.post_done("set_user_password", &[("uid", &uid.to_string()), ("new_password", password)]).await
     }

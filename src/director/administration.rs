@@ -39,7 +39,7 @@ pub(crate) async fn add_credit(director: &Director, caller: UserId, uid: UserId,
     Ok(credit)
 }
 
-/// Gives a user another password. Certificates that he has stay good.
+/// Changes the password of another user. Certificates that he has stay good.
 pub(crate) async fn set_password(
     director: &Director,
     caller: UserId,
