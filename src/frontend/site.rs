@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::history::{History, Rates};
+use super::history::History;
 use super::options::FrontendOptions;
 use super::session::Sessions;
 use super::watch::Watches;
@@ -33,8 +33,6 @@ pub(super) struct Site {
     pub(super) watches: Watches,
     /// How many requests services had.
     pub(super) requests: History,
-    /// How many statements databases carried out.
-    pub(super) statements: Rates,
     pub(super) tasks: Tasks,
     own: Arc<Credentials>,
     open_pages: Mutex<HashMap<UserId, usize>>,
@@ -72,7 +70,6 @@ impl Site {
             authority,
             watches: Watches::default(),
             requests: History::default(),
-            statements: Rates::default(),
             tasks,
             own: Arc::new(own),
             open_pages: Mutex::default(),

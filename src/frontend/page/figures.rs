@@ -1,15 +1,11 @@
 //! `/applications/<aid>/services/<sid>/figures`: what each node of a service uses.
 
-use std::time::Instant;
-
 use indicatif::HumanBytes;
 use maud::{Markup, html};
 
 use super::tabs::{self, Tab};
-use crate::api::mysql::MeanLoad;
 use crate::api::node_metrics::{MetricsOfNode, NodeMetrics, NodePoint};
 use crate::frontend::frame::Page;
-use crate::frontend::history::MAX_VALUES;
 use crate::frontend::outcome::Shown;
 use crate::frontend::text::{Texts, fill};
 use crate::frontend::ui::{chart, table};
@@ -22,40 +18,19 @@ const MAX_POINTS: usize = 90;
 pub(super) async fn show(visit: &Visit) -> Shown {
     let place = visit.place().await?;
     if place.application.status != State::Running {
-        return Ok(page(visit.t, &place, &[], None));
+        return Ok(page(visit.t, &place, &[]));
     }
     let nodes = visit.client.node_metrics(&place.found).await?;
-    let statements = if place.service.kind == "mysql" { statements(visit, &place).await } else { None };
-    Ok(page(visit.t, &place, &nodes, statements.as_deref()))
+    Ok(page(visit.t, &place, &nodes))
 }
 
-/// Returns how many statements all nodes of a database carried out in a second, the newest last.
-async fn statements(visit: &Visit, place: &Place) -> Option<Vec<u64>> {
-    let load: MeanLoad = visit.client.service(&place.found, "getMeanLoad").await.ok()?;
-    let counters = [load.selects, load.inserts, load.updates, load.deletes];
-    let total = counters.iter().flatten().filter_map(|text| text.trim().parse::<u64>().ok()).sum();
-    Some(visit.site.statements.add(&place.found, total, Instant::now()))
-}
-
-pub(super) fn page(t: &'static Texts, place: &Place, nodes: &[MetricsOfNode], statements: Option<&[u64]>) -> Page {
+pub(super) fn page(t: &'static Texts, place: &Place, nodes: &[MetricsOfNode]) -> Page {
     let content = html! {
-        @if let Some(values) = statements { (of_database(t, values)) }
         @if nodes.is_empty() { section.card { p.muted { (t.no_nodes) } } }
         @for node in nodes { (of_node(t, node)) }
         @if !nodes.is_empty() { p.hint { (t.figures_hint) } }
     };
     tabs::page(t, place, Tab::Figures).with_live("figures", content)
-}
-
-fn of_database(t: &Texts, values: &[u64]) -> Markup {
-    let content = html! {
-        div.stack {
-            @if let Some(newest) = values.last() { b { (fill(t.in_a_second, &[newest])) } }
-            (chart::draw(values, MAX_VALUES, t.statements))
-            p.hint { (t.statements_hint) }
-        }
-    };
-    table::card(t.statements, &content)
 }
 
 fn of_node(t: &Texts, node: &MetricsOfNode) -> Markup {

@@ -255,6 +255,4 @@ pub(super) static TEXTS: Texts = Texts {
     user_is_removed: "{} is verwijderd.",
     loss_of_user: "Alle applicaties van deze gebruiker stoppen, en al hun gegevens gaan verloren, ook bewaarde volumes.",
     only_operator: "Wat er met beheerders gebeurt, zegt de uitbater op de machine van de director.",
-    statements: "Opdrachten",
-    statements_hint: "Van alle knooppunten samen: select, insert, update en delete. De lijn begint wanneer iemand deze pagina bekijkt.",
 };

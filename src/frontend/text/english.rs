@@ -255,6 +255,4 @@ pub(super) static TEXTS: Texts = Texts {
     user_is_removed: "{} is removed.",
     loss_of_user: "All applications of this user stop, and all their data is lost, kept volumes too.",
     only_operator: "What becomes of administrators, the operator says on the director’s machine.",
-    statements: "Statements",
-    statements_hint: "Of all nodes together: select, insert, update and delete. The line begins when somebody looks at this page.",
 };

@@ -255,6 +255,4 @@ pub(super) static TEXTS: Texts = Texts {
     user_is_removed: "{} est supprimé.",
     loss_of_user: "Toutes les applications de cet utilisateur s’arrêtent, et toutes leurs données sont perdues, volumes gardés compris.",
     only_operator: "Le sort des administrateurs se décide sur la machine du directeur.",
-    statements: "Requêtes SQL",
-    statements_hint: "De tous les nœuds ensemble : select, insert, update et delete. La courbe commence quand quelqu’un regarde cette page.",
 };

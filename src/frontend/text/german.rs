@@ -255,6 +255,4 @@ pub(super) static TEXTS: Texts = Texts {
     user_is_removed: "{} ist entfernt.",
     loss_of_user: "Alle Anwendungen dieses Benutzers halten an, und alle ihre Daten gehen verloren, auch behaltene Volumes.",
     only_operator: "Was aus Verwaltern wird, sagt der Betreiber auf dem Rechner des Direktors.",
-    statements: "Anweisungen",
-    statements_hint: "Aller Knoten zusammen: select, insert, update und delete. Die Linie beginnt, wenn jemand diese Seite ansieht.",
 };

@@ -255,6 +255,4 @@ pub(super) static TEXTS: Texts = Texts {
     user_is_removed: "{} está eliminado.",
     loss_of_user: "Todas las aplicaciones de este usuario se detienen y se pierden todos sus datos, también los volúmenes guardados.",
     only_operator: "Lo que pasa con los administradores se dice en la máquina del director.",
-    statements: "Sentencias",
-    statements_hint: "De todos los nodos juntos: select, insert, update y delete. La línea empieza cuando alguien mira esta página.",
 };

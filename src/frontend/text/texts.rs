@@ -254,6 +254,4 @@ pub(in crate::frontend) struct Texts {
     pub(in crate::frontend) user_is_removed: &'static str,
     pub(in crate::frontend) loss_of_user: &'static str,
     pub(in crate::frontend) only_operator: &'static str,
-    pub(in crate::frontend) statements: &'static str,
-    pub(in crate::frontend) statements_hint: &'static str,
 }

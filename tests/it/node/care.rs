@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::bench::endpoint;
 use super::world::World;
-use crate::support::wait::eventually;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_set_of_the_care_for_a_site_survives_the_manager_and_nonsense_is_refused() {
@@ -68,23 +67,4 @@ async fn prometheus_reads_the_figures_of_all_services() {
     assert!(text.lines().any(|line| line.starts_with("conpaas_service_running{") && line.ends_with("kind=\"php\"} 0")));
     let elsewhere = client.get(&endpoint(world.address), "/metric", &[]).await.unwrap();
     assert_eq!(elsewhere.status, 404);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nodes_tell_what_they_use() {
-    let world = World::start(&[]).await;
-    let sid = world.add("helloworld").await;
-    assert_eq!(world.ok(RpcCall::get(sid, "get_node_metrics")).await, json!({"nodes": []}));
-    world.start_service(sid).await;
-    let told = eventually("a node has looked twice", || async {
-        let told = world.ok(RpcCall::get(sid, "get_node_metrics")).await;
-        (!told["nodes"][0]["metrics"]["points"].as_array()?.is_empty()).then_some(told)
-    })
-    .await;
-    let metrics = &told["nodes"][0]["metrics"];
-    let point = &metrics["points"][0];
-    assert!(point["memory"].as_u64() > Some(0) && point["disk_used"].as_u64() > Some(0), "{told}");
-    assert!(metrics["memory_limit"].as_u64() >= point["memory"].as_u64(), "{told}");
-    let of_all = world.ok(RpcCall::get(0, "get_node_metrics")).await;
-    assert_eq!(of_all["nodes"][0]["id"], told["nodes"][0]["id"], "the manager itself tells of all nodes");
 }
