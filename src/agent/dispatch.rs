@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::exec::Execs;
+use super::meter::Meter;
 use crate::config::AgentConfig;
 use crate::model::{CertificateRole, ServiceId};
 use crate::node::{Dispatch, LogWriter, NodeCredentials};
@@ -20,11 +21,12 @@ use crate::sys;
 const METHODS: &[Method<Arc<Own>>] = &[
     get("check_process", |_, call| Box::pin(check_process(call))),
     get("get_log", |own, call| Box::pin(get_log(own, call))),
-    post("exec", |own, call| Box::pin(async move { own.execs.exec(call).await })),
-    post("exec_input", |own, call| Box::pin(async move { own.execs.input(call).await })),
-    post("exec_resize", |own, call| Box::pin(async move { own.execs.resize(call).await })),
-    post("exec_output", |own, call| Box::pin(async move { own.execs.output(call).await })),
-    post("exec_stop", |own, call| Box::pin(async move { own.execs.stop(call).await })),
+    post("exec", |own, call| Box::pin(async move { own.shared.execs.exec(call).await })),
+    post("exec_input", |own, call| Box::pin(async move { own.shared.execs.input(call).await })),
+    post("exec_resize", |own, call| Box::pin(async move { own.shared.execs.resize(call).await })),
+    post("exec_output", |own, call| Box::pin(async move { own.shared.execs.output(call).await })),
+    post("exec_stop", |own, call| Box::pin(async move { own.shared.execs.stop(call).await })),
+    get("get_node_metrics", |own, call| Box::pin(get_node_metrics(own, call))),
     post("set_director_url", |own, call| Box::pin(set_director_url(own, call))),
     post("set_wanted_nodes", |own, call| Box::pin(set_wanted_nodes(own, call))),
 ];
@@ -39,21 +41,27 @@ pub(crate) struct AgentDispatch {
 struct Own {
     config: Arc<AgentConfig>,
     credentials: Arc<NodeCredentials>,
-    log: LogWriter,
-    execs: Execs,
+    shared: Shared,
     of_kind: &'static [LogFile],
 }
 
+/// What methods of every agent share with its tasks.
+pub(crate) struct Shared {
+    /// The agent's own log.
+    pub(super) log: LogWriter,
+    pub(super) execs: Execs,
+    pub(super) meter: Meter,
+}
+
 impl AgentDispatch {
-    /// Makes a dispatch to the methods of every agent and those of `agent`; `log` is the agent's own.
+    /// Makes a dispatch to the methods of every agent and those of `agent`.
     pub(crate) fn new(
         config: Arc<AgentConfig>,
         credentials: Arc<NodeCredentials>,
         agent: Arc<dyn AgentKind>,
-        log: LogWriter,
-        execs: Execs,
+        shared: Shared,
     ) -> Self {
-        let own = Arc::new(Own { config: Arc::clone(&config), credentials, log, execs, of_kind: agent.logs() });
+        let own = Arc::new(Own { config: Arc::clone(&config), credentials, shared, of_kind: agent.logs() });
         let mut methods = bind(METHODS, &own);
         methods.extend(agent.methods());
         AgentDispatch { config, methods }
@@ -102,10 +110,16 @@ async fn get_log(node: Arc<Own>, mut call: Call) -> Result<Reply, MethodError> {
     let filename = call.params.string_or("filename", &own)?;
     let part = LogPart::take(&mut call)?;
     call.finish()?;
-    let path = if filename == own { Some(node.log.path().to_owned()) } else { node.offered(&filename) };
+    let path = if filename == own { Some(node.shared.log.path().to_owned()) } else { node.offered(&filename) };
     let unreadable = || MethodError::refused(format!("Failed to read log file: '{filename}'"));
     let path = path.ok_or_else(unreadable)?;
     Ok(Reply::of(&part.read(path, unreadable()).await?))
+}
+
+/// Answers what the node used during the last minutes.
+async fn get_node_metrics(node: Arc<Own>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    Ok(Reply::of(&node.shared.meter.metrics()))
 }
 
 /// Takes the director's word that it has moved.

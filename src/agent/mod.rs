@@ -5,6 +5,7 @@
 
 mod dispatch;
 mod exec;
+mod meter;
 mod run;
 mod startup;
 

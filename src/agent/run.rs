@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::dispatch::AgentDispatch;
+use super::dispatch::{AgentDispatch, Shared};
 use super::exec::Execs;
+use super::meter::Meter;
 use super::startup;
 use crate::config::AgentConfig;
 use crate::node;
@@ -45,8 +46,11 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     Arc::clone(&agent).resume().await;
     let execs = Execs::new(Arc::clone(&config), tasks.clone());
     execs.resume().await;
-    let dispatch = Arc::new(AgentDispatch::new(Arc::clone(&config), Arc::clone(&credentials), agent, log, execs));
+    let meter = Meter::default();
+    let shared = Shared { log, execs, meter: meter.clone() };
+    let dispatch = Arc::new(AgentDispatch::new(Arc::clone(&config), Arc::clone(&credentials), agent, shared));
     taken.serve(base.rooted(&base.var_tmp), &credentials, dispatch, &tasks);
+    tasks.spawn("meter", meter.run(tasks.stopping()));
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
     // The first line of ConPaaS 2.0; whoever starts an agent may wait for it.
     let _nobody_reads_it = writeln!(std::io::stdout(), "{address} {port}");

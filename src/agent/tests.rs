@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::dispatch::AgentDispatch;
+use super::dispatch::{AgentDispatch, Shared};
 use super::exec::Execs;
+use super::meter::Meter;
 use crate::api::params::Params;
 use crate::config::{AgentConfig, NodeBase};
 use crate::model::{ApplicationId, CertificateRole, ServiceId, UserId};
@@ -43,7 +44,8 @@ impl World {
         issued.replace(&config.base.rooted(&config.base.cert_dir)).unwrap();
         let credentials = Arc::new(NodeCredentials::load(&config.base).unwrap());
         let execs = Execs::new(Arc::clone(&config), Tasks::new());
-        World { dispatch: AgentDispatch::new(config, credentials, agent, log, execs), _root: root }
+        let shared = Shared { log, execs, meter: Meter::default() };
+        World { dispatch: AgentDispatch::new(config, credentials, agent, shared), _root: root }
     }
 
     async fn said(&self, method: &str, params: &[(&str, &str)]) -> String {
@@ -99,6 +101,7 @@ async fn each_name_reaches_its_own_handler() {
             ("exec_resize", missing("exec_id")),
             ("exec_output", missing("exec_id")),
             ("exec_stop", missing("exec_id")),
+            ("get_node_metrics", r#"{"memory_limit":null,"disk_size":0,"points":[]}"#.into()),
             ("set_director_url", missing("director_url")),
             ("set_wanted_nodes", missing("up_to")),
         ];

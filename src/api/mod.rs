@@ -7,6 +7,7 @@
 pub(crate) mod agent;
 mod application;
 pub(crate) mod environment;
+mod event;
 pub(crate) mod exec;
 pub(crate) mod figures;
 pub mod first_boot;
@@ -14,6 +15,7 @@ mod join;
 pub(crate) mod manager;
 pub(crate) mod mysql;
 mod node;
+pub(crate) mod node_metrics;
 mod operation;
 mod outcome;
 pub(crate) mod params;
@@ -27,6 +29,7 @@ mod volume;
 pub(crate) mod web;
 
 pub(crate) use application::ApplicationView;
+pub(crate) use event::{EventView, EventsView, HeardView, MAX_TOLD_EVENTS, ToldEvent};
 pub use join::{JoinFile, JoinView};
 pub use node::{NodeRequest, NodeView};
 pub(crate) use node::{NodeVolume, VolumeIdView, VolumeRequest};
@@ -35,7 +38,7 @@ pub(crate) use outcome::{Done, ErrorView, IsErrorView};
 pub(crate) use published::{DoorView, IngressSite, IngressView, PublishedView, SiteState, Troubles};
 pub(crate) use resource::ResourceView;
 pub(crate) use service::{ServiceAndApplication, ServiceView};
-pub(crate) use user::{CreditView, UserView};
+pub(crate) use user::{CreditView, ManagedUserView, UserView};
 pub(crate) use volume::{KeptVolumeView, OwnedVolumeView, VolumeState};
 
 /// The port that managers listen on unless the application object says otherwise.

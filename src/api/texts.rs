@@ -11,6 +11,12 @@ pub(crate) const AUTHENTICATION_FAILED: &str = "User authentication failed";
 pub(crate) const INSUFFICIENT_CREDITS: &str = "Insufficient credits";
 /// ConPaaS 2.0's word, with its slip, for a manifest that cannot be read.
 pub(crate) const MANIFEST_NOT_VALID: &str = "The uploded manifest is not valid";
+/// What only administrators may do (ours).
+pub(crate) const NOT_ADMINISTRATOR: &str = "Only administrators may do this";
+/// What no administrator may do to another, or to himself (ours).
+pub(crate) const IS_ADMINISTRATOR: &str = "This user is an administrator: only the director's operator may do this";
+/// A user whom nobody knows (ours).
+pub(crate) const UNKNOWN_USER: &str = "There is no such user";
 /// An application that is not there, or not the caller's.
 pub(crate) const APPLICATION_NOT_FOUND: &str = "Application not found";
 /// A start of an application that is on its way or running.

@@ -31,6 +31,30 @@ pub(crate) struct UserView {
     pub fname: String,
     /// E-mail address.
     pub email: String,
+    /// Whether the user is an administrator (ours), in answers of `/user_config` only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub administrator: bool,
+}
+
+/// A user, as administrators see him (ours).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ManagedUserView {
+    /// The user's id.
+    pub uid: UserId,
+    /// Login name.
+    pub username: String,
+    /// E-mail address.
+    pub email: String,
+    /// Credits left.
+    pub credit: i64,
+    /// Local time of creation, ISO 8601 with microseconds.
+    pub created: String,
+    /// Whether the user is an administrator.
+    pub administrator: bool,
+    /// How many applications he has.
+    pub applications: usize,
+    /// How many of them have nodes, or may have.
+    pub running: usize,
 }
 
 /// What `/credit` says.

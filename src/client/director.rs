@@ -10,10 +10,10 @@ use super::error::Failure;
 use super::lookup::FoundService;
 use super::session::Session;
 use crate::api::{
-    Accepted, ApplicationView, ManifestView, OperationView, OwnedVolumeView, PublishedView, ResourceView,
-    ServiceAndApplication, UserView, WAIT_FOR,
+    Accepted, ApplicationView, CreditView, ManagedUserView, ManifestView, OperationView, OwnedVolumeView,
+    PublishedView, ResourceView, ServiceAndApplication, UserView, WAIT_FOR,
 };
-use crate::model::{ApplicationId, VolumeFate};
+use crate::model::{ApplicationId, UserId, VolumeFate};
 
 /// Every call fails when the director cannot be called, says why not, or
 /// answers with something else.
@@ -38,6 +38,29 @@ impl Session {
     /// Changes the password of the user.
     pub(crate) async fn change_password(&self, old: &str, new: &str) -> Result<(), Failure> {
         self.post_done("change_password", &[("password", old), ("new_password", new)]).await
+    }
+
+    /// Returns all users, for an administrator.
+    pub(crate) async fn users(&self) -> Result<Vec<ManagedUserView>, Failure> {
+        self.get("list_users").await
+    }
+
+    /// Adds to the credit of a user, for an administrator. Returns the new credit.
+    pub(crate) async fn add_user_credit(&self, uid: UserId, amount: i64) -> Result<i64, Failure> {
+        let parameters = [("uid", uid.to_string()), ("credit", amount.to_string())];
+        let view: CreditView =
+            self.post("add_user_credit", &parameters.each_ref().map(|(n, v)| (*n, v.as_str()))).await?;
+        Ok(view.credit)
+    }
+
+    /// Changes the password of another user, for an administrator.
+    pub(crate) async fn set_user_password(&self, uid: UserId, password: &str) -> Result<(), Failure> {
+        self.post_done("set_user_password", &[("uid", &uid.to_string()), ("new_password", password)]).await
+    }
+
+    /// Removes a user with his applications, for an administrator.
+    pub(crate) async fn remove_user(&self, uid: UserId) -> Result<(), Failure> {
+        self.post_done("remove_user", &[("uid", &uid.to_string()), ("force", "true")]).await
     }
 
     /// Returns the names of the clouds.

@@ -24,6 +24,7 @@ use crate::api::manager::{
     NodeInfo, NodeList, ScriptsOfNodes, ServiceHistory, ServiceIdView, ServiceInfo, ServiceNode, StartupScript,
     StateChange, StateView, VolumeList, VolumeView,
 };
+use crate::api::node_metrics::{MetricsOfNode, ServiceMetrics};
 use crate::api::{Accepted, OperationView, WAIT_FOR};
 use crate::model::{ApplicationId, ServiceId, VolumeFate};
 use crate::rpc::RpcCall;
@@ -218,6 +219,11 @@ impl Session {
         let call = service_get(found, "get_agent_log").param("agentId", id);
         let call = filename.iter().fold(call, |call, filename| call.param("filename", *filename));
         self.manager(found.application, cursor.iter().fold(call, |call, cursor| call.param("cursor", *cursor))).await
+    }
+
+    /// Returns what the nodes of a service used during the last minutes.
+    pub(crate) async fn node_metrics(&self, found: &FoundService) -> Result<Vec<MetricsOfNode>, Failure> {
+        Ok(self.service::<ServiceMetrics>(found, "get_node_metrics").await?.nodes)
     }
 
     /// Starts a command in a node of a service.

@@ -6,17 +6,18 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
+use super::application::record_deletion;
 use super::error::Failure;
 use super::password::Debt;
 use super::state::Director;
 use super::timestamp::local_now;
 use crate::api::texts;
 use crate::config::RegistrationRule;
-use crate::model::{ApplicationId, UserId};
+use crate::model::{ApplicationId, State, UserId};
 use crate::pki::{Credentials, Lifetime, Subject};
 use crate::store::Transaction;
 use crate::store::director::user::{NewUser, User};
-use crate::store::director::{application, user};
+use crate::store::director::{application, user, volume};
 use crate::sys::{self, file};
 
 const FIRST_APPLICATION: &str = "New Application";
@@ -114,6 +115,41 @@ pub(crate) fn add(tx: &Transaction<'_>, new: NewUser) -> Result<User, Failure> {
     Ok(User { uid, details: new })
 }
 
+/// What becomes of the applications of a user who is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Running {
+    /// A user of whom one runs stays.
+    Refuse,
+    /// They are stopped; what they hold is lost.
+    Stop,
+}
+
+/// Records that a user is no more, nor his applications: nothing of them is wanted any more.
+pub(super) fn record_removal(tx: &Transaction<'_>, found: &User, running: Running) -> Result<(), Failure> {
+    let username = &found.details.username;
+    let applications = application::list(tx, found.uid)?;
+    let mut names: Vec<String> = Vec::new();
+    for app in &applications {
+        let n_kept = volume::kept_of(tx, app.aid)?.len();
+        if !matches!(app.status, State::Init | State::Stopped) {
+            names.push(format!("'{}' ({})", app.name, app.status));
+        } else if n_kept > 0 {
+            names.push(format!("'{}' ({n_kept} kept volumes)", app.name));
+        }
+    }
+    if running == Running::Refuse && !names.is_empty() {
+        let names = names.join(", ");
+        return Err(Failure::Application(format!(
+            "User '{username}' has applications that are not stopped, or keep volumes: {names}. Add --force to stop them, which loses \
+             their services, volumes and code"
+        )));
+    }
+    for app in applications {
+        record_deletion(tx, app.aid)?;
+    }
+    Ok(user::delete(tx, found.uid)?)
+}
+
 /// Returns the user of this name, if the password is right. Every try counts for the name and the address.
 pub(crate) async fn by_password(
     director: &Director,
@@ -179,6 +215,11 @@ pub(crate) fn certify(director: &Director, user: &User) -> Result<Credentials, F
     let credentials = director.authority.issue(&subject, &[], lifetime)?;
     tracing::info!(user.id = user.uid.0, "certificate issued to user");
     Ok(credentials)
+}
+
+/// Returns whether a user is an administrator.
+pub(crate) async fn is_administrator(director: &Director, uid: UserId) -> Result<bool, Failure> {
+    director.store.read(move |tx| Ok::<_, Failure>(user::is_administrator(tx, uid)?)).await
 }
 
 /// Returns a user.

@@ -103,7 +103,22 @@ pub(crate) fn with_managers(tx: &Transaction<'_>, uid: UserId) -> Result<Vec<Wit
 /// Records that an application is stopped: none of its nodes is wanted any
 /// more, and of its volumes those that are kept. The reconcilers remove the others.
 pub(crate) fn record_stop(tx: &Transaction<'_>, aid: ApplicationId, volumes: VolumeFate) -> Result<(), Failure> {
-    match application::advance(tx, aid, ApplicationEvent::Stop, None)? {
+    record_end(tx, aid, volumes, ApplicationEvent::Stop)
+}
+
+/// Records the same of an application whose owner has no credit left. Nobody was asked whether what is on its volumes
+/// may go: they are kept.
+pub(crate) fn record_end_of_credit(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), Failure> {
+    record_end(tx, aid, VolumeFate::Kept, ApplicationEvent::CreditUsedUp)
+}
+
+fn record_end(
+    tx: &Transaction<'_>,
+    aid: ApplicationId,
+    volumes: VolumeFate,
+    event: ApplicationEvent,
+) -> Result<(), Failure> {
+    match application::advance(tx, aid, event, None)? {
         Advance::Gone => return Ok(()),
         Advance::Refused(wrong) => return Err(Failure::Internal(wrong.to_string())),
         Advance::To(_) => {}

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use super::application::record_stop;
+use super::application::record_end_of_credit;
 use super::asker::Asker;
 use super::error::Failure;
 use super::state::Director;
 use crate::clock;
-use crate::model::{SinceBoot, UserId, VolumeFate, plan_charge};
+use crate::model::{SinceBoot, UserId, plan_charge};
 use crate::store::director::node::Phase;
 use crate::store::director::{application, node, running_time, user};
 use crate::store::{StoreError, Transaction};
@@ -110,8 +110,7 @@ fn charge_all(tx: &Transaction<'_>, now: SinceBoot) -> Result<usize, Failure> {
                     app.id = application.aid.0,
                     "credit is used up: stopping the application"
                 );
-                // Nobody was asked whether what is on them may go.
-                record_stop(tx, application.aid, VolumeFate::Kept)?;
+                record_end_of_credit(tx, application.aid)?;
                 n_stopped += 1;
             }
         }

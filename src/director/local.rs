@@ -3,14 +3,12 @@
 
 use std::path::Path;
 
+pub use super::account::Running;
 use super::account::{self, Registration};
-use super::application::record_deletion;
 use super::error::Failure;
 use super::password::hash_blocking;
 use crate::config::DirectorConfig;
-use crate::model::State;
 use crate::store::director::user::{self, User};
-use crate::store::director::{application, volume};
 use crate::store::{Store, Transaction};
 use crate::sys::chain;
 
@@ -123,44 +121,22 @@ pub fn rename_user(director_cfg: &Path, username: &str, new_name: &str) -> Resul
     outcome.map_err(refused)
 }
 
-/// What becomes of the applications of a user who is removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Running {
-    /// A user of whom one runs stays.
-    Refuse,
-    /// They are stopped; what they hold is lost.
-    Stop,
-}
-
 /// Removes a user and his applications. A director that runs removes their nodes and volumes soon. Blocking.
 ///
 /// # Errors
 /// No director here, no access, no such user, or an application of his runs or keeps volumes and is not to be stopped.
 pub fn remove_user(director_cfg: &Path, username: &str, running: Running) -> Result<(), LocalError> {
-    let outcome = open(director_cfg)?.write_blocking(|tx| {
-        let found = find(tx, username)?;
-        let applications = application::list(tx, found.uid)?;
-        let mut names: Vec<String> = Vec::new();
-        for app in &applications {
-            let n_kept = volume::kept_of(tx, app.aid)?.len();
-            if !matches!(app.status, State::Init | State::Stopped) {
-                names.push(format!("'{}' ({})", app.name, app.status));
-            } else if n_kept > 0 {
-                names.push(format!("'{}' ({n_kept} kept volumes)", app.name));
-            }
-        }
-        if running == Running::Refuse && !names.is_empty() {
-            let names = names.join(", ");
-            return Err(Failure::Application(format!(
-                "User '{username}' has applications that are not stopped, or keep volumes: {names}. Add --force to stop them, which loses \
-                 their services, volumes and code"
-            )));
-        }
-        for app in applications {
-            record_deletion(tx, app.aid)?;
-        }
-        Ok(user::delete(tx, found.uid)?)
-    });
+    let outcome = open(director_cfg)?.write_blocking(|tx| account::record_removal(tx, &find(tx, username)?, running));
+    outcome.map_err(refused)
+}
+
+/// Says whether a user is an administrator from now on. Blocking.
+///
+/// # Errors
+/// No director here, no access, or no such user.
+pub fn set_administrator(director_cfg: &Path, username: &str, is_one: bool) -> Result<(), LocalError> {
+    let outcome =
+        open(director_cfg)?.write_blocking(|tx| Ok(user::set_administrator(tx, find(tx, username)?.uid, is_one)?));
     outcome.map_err(refused)
 }
 

@@ -10,6 +10,7 @@
 //! Must not know: how a cloud works, what a service does, how answers look to people.
 
 mod account;
+mod administration;
 mod application;
 mod application_list;
 mod application_start;
@@ -17,10 +18,12 @@ mod asker;
 mod attempts;
 mod backup;
 mod census;
+mod change;
 mod check;
 mod clouds;
 mod credit;
 mod error;
+mod event;
 mod frontend_files;
 mod hash_queue;
 mod host;

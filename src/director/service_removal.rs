@@ -17,9 +17,10 @@ use super::manager_calls;
 use super::state::{Director, OperationKey};
 use crate::api::manager::AppInfo;
 use crate::api::{OperationStatus, OperationView};
-use crate::model::{ApplicationId, ServiceId};
+use crate::model::{Actor, ApplicationId, ServiceId, State};
 use crate::rpc::RpcCall;
 use crate::store::Transaction;
+use crate::store::director::event::{self, NewEvent};
 use crate::store::director::node::Node;
 use crate::store::director::service::Removal;
 use crate::store::director::{node, published, service, volume};
@@ -53,6 +54,9 @@ pub(crate) async fn spawn_all(director: &Arc<Director>) -> Result<(), Failure> {
 pub(super) fn record_end(tx: &Transaction<'_>, rec_id: i64, aid: ApplicationId, sid: ServiceId) -> Result<(), Failure> {
     volume::leave_service(tx, aid, sid)?;
     published::delete(tx, aid, sid)?;
+    let time = chrono::Utc::now().timestamp_micros() as f64 / 1e6;
+    let (state, reason, actor) = (State::Stopped, "The service is removed", Actor::User);
+    event::insert(tx, &NewEvent { aid, sid: Some(sid), time, state, reason, actor })?;
     Ok(service::delete(tx, rec_id)?)
 }
 

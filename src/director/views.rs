@@ -29,6 +29,7 @@ pub(crate) fn user(user: &User, typed_password: Option<&str>) -> UserView {
         created: details.created.clone(),
         uuid: Some(details.uuid.clone()),
         openid: details.openid.clone(),
+        administrator: false,
     }
 }
 

@@ -13,7 +13,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::{DoorView, KeptVolumeView, NodeRequest, NodeView, WAIT_FOR};
+use crate::api::{DoorView, HeardView, KeptVolumeView, NodeRequest, NodeView, ToldEvent, WAIT_FOR};
 use crate::config::{DirectorUrl, ManagerConfig};
 use crate::model::ServiceId;
 use crate::node::NodeCredentials;
@@ -211,6 +211,14 @@ impl Director {
     /// Does the same while a caller waits.
     pub(crate) async fn kept_volumes_for_caller(&self) -> Result<Vec<KeptVolumeView>, DirectorError> {
         self.ask("/kept_volumes", FormBody::default(), LIMIT, CALLER_PATIENCE.min(self.patience)).await
+    }
+
+    /// Says what happened to services behind the entry `after`. Returns from where to go on. It is not asked again: who
+    /// tells it does so soon anyhow.
+    pub(crate) async fn tell_events(&self, after: i64, told: &[ToldEvent]) -> Result<i64, DirectorError> {
+        let form = FormBody::default().field("after", after.to_string()).field("events", json_text(&told));
+        let view: HeardView = self.ask("/tell_events", form, LIMIT, Duration::ZERO).await?;
+        Ok(view.heard)
     }
 
     /// Says where visitors come in at the services; the whole list each time. Waits until every ingress leads there, but no

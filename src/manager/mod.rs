@@ -15,6 +15,7 @@ mod device;
 mod director;
 mod dispatch;
 mod doors;
+mod history;
 mod link;
 mod lost;
 mod method;

@@ -10,6 +10,7 @@ use super::care;
 use super::core::Manager;
 use super::dispatch::ManagerDispatch;
 use super::doors;
+use super::history;
 use super::link;
 use super::lost::{LostDispatch, open_database};
 use super::operation;
@@ -60,6 +61,7 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
     tasks.spawn("links", link::keep(Arc::clone(&manager), tasks.stopping()));
     tasks.spawn("doors", doors::tell(Arc::clone(&manager), tasks.stopping()));
+    tasks.spawn("history", history::tell(Arc::clone(&manager), tasks.stopping()));
     tasks.spawn("sweeper", operation::sweep(Arc::clone(&manager), tasks.stopping()));
     tasks.spawn("care", care::look_after(manager, tasks.stopping()));
     // The first line of ConPaaS 2.0; whoever starts a manager may wait for it.

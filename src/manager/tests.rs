@@ -148,6 +148,7 @@ async fn each_name_of_the_manager_reaches_its_own_handler() {
         ("exec_resize", missing("agentId")),
         ("exec_output", missing("agentId")),
         ("exec_stop", missing("agentId")),
+        ("get_node_metrics", r#"{"nodes":[]}"#.into()),
         (
             "get_git_info",
             r#"{"state":"CLOSED","reason":"the manager has no node of its own, whose SSH port it could use","user":"git","repository":"code","port":22}"#.into(),

@@ -3,6 +3,7 @@
 //! Pure: no I/O, reads no clock, starts nothing. Everything here is made by
 //! parsing and needs no second check afterwards.
 
+mod actor;
 mod asked_host;
 mod certificate_role;
 mod code_format;
@@ -20,6 +21,7 @@ mod service_state;
 mod state;
 mod volume_fate;
 
+pub(crate) use actor::Actor;
 pub(crate) use asked_host::AskedHost;
 pub use certificate_role::CertificateRole;
 pub(crate) use code_format::CodeFormat;

@@ -7,7 +7,7 @@
 //!              start │ │   ▼                   │
 //!                    │ └─ ERROR ◀──────────────┘
 //!                    │
-//!                 STOPPED ◀── stop, from every state
+//!                 STOPPED ◀── stop or credit used up, from every state
 //! ```
 //!
 //! Of an application nothing sets a state but [`next_application`]. A service
@@ -17,6 +17,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use super::actor::Actor;
 
 /// Where an application or a service is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,8 +91,33 @@ pub(crate) enum ApplicationEvent {
     StartFailed,
     /// The cloud of its manager has lost the manager's node.
     ManagerLost,
-    /// Its owner asked for a stop, or the credit ran out.
+    /// Its owner asked for a stop.
     Stop,
+    /// The credit of its owner ran out.
+    CreditUsedUp,
+}
+
+impl ApplicationEvent {
+    /// Returns who had it happen.
+    #[must_use]
+    pub(crate) fn actor(self) -> Actor {
+        match self {
+            ApplicationEvent::Start | ApplicationEvent::Stop => Actor::User,
+            ApplicationEvent::ManagerUp
+            | ApplicationEvent::StartFailed
+            | ApplicationEvent::ManagerLost
+            | ApplicationEvent::CreditUsedUp => Actor::Director,
+        }
+    }
+
+    /// Returns what is to be said of why it happened, if the event alone says it.
+    #[must_use]
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            ApplicationEvent::CreditUsedUp => "The credit is used up",
+            _ => "",
+        }
+    }
 }
 
 /// An event that cannot happen in this state.
@@ -117,7 +144,7 @@ pub(crate) fn next_application(state: State, event: ApplicationEvent) -> Result<
         (State::Prologue, ApplicationEvent::StartFailed) | (State::Running, ApplicationEvent::ManagerLost) => {
             Ok(State::Error)
         }
-        (_, ApplicationEvent::Stop) => Ok(State::Stopped),
+        (_, ApplicationEvent::Stop | ApplicationEvent::CreditUsedUp) => Ok(State::Stopped),
         (state, event) => Err(WrongState { state, event }),
     }
 }
@@ -126,12 +153,13 @@ pub(crate) fn next_application(state: State, event: ApplicationEvent) -> Result<
 mod tests {
     use super::*;
 
-    const EVENTS: [ApplicationEvent; 5] = [
+    const EVENTS: [ApplicationEvent; 6] = [
         ApplicationEvent::Start,
         ApplicationEvent::ManagerUp,
         ApplicationEvent::StartFailed,
         ApplicationEvent::ManagerLost,
         ApplicationEvent::Stop,
+        ApplicationEvent::CreditUsedUp,
     ];
 
     #[test]
@@ -139,7 +167,7 @@ mod tests {
         for state in State::ALL {
             for event in EVENTS {
                 let wanted = match (state, event) {
-                    (_, ApplicationEvent::Stop) => Some(State::Stopped),
+                    (_, ApplicationEvent::Stop | ApplicationEvent::CreditUsedUp) => Some(State::Stopped),
                     (State::Init | State::Stopped | State::Error, ApplicationEvent::Start) => Some(State::Prologue),
                     (State::Prologue, ApplicationEvent::ManagerUp) => Some(State::Running),
                     (State::Prologue, ApplicationEvent::StartFailed) => Some(State::Error),

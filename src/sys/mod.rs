@@ -24,6 +24,7 @@ pub(crate) mod random;
 mod removal;
 pub(crate) mod resource;
 pub mod tree;
+pub(crate) mod usage;
 
 use std::panic;
 

@@ -6,11 +6,14 @@ use serde_json::json;
 use super::furnished;
 use crate::support::browser::axe;
 use crate::support::browser::chromium::{Chromium, Scripts, phone};
-use crate::support::director::World;
+use crate::support::director::{World, succeed};
 use crate::support::frontend::Frontend;
 
 /// Shown to people who are not signed in.
 const OF_GUESTS: [&str; 3] = ["/login", "/register", "/trust"];
+
+/// Alice is user 1, Bob is user 2.
+const OF_ADMINISTRATORS: [&str; 4] = ["/users", "/users/1", "/users/2", "/users/2/remove"];
 
 /// Whether what is wrong is found.
 fn sees_a_picture_without_words(program: &str) -> bool {
@@ -33,7 +36,9 @@ fn no_page_shuts_anybody_out() {
     let origin = browser.origin();
     browser.sign_in("alice");
     let app = furnished::application(&mut browser);
-    let pages = furnished::pages(&mut browser, &app);
+    let mut pages = furnished::pages(&mut browser, &app);
+    succeed(&mut world.command(&["director", "user", "administrator", "alice"]));
+    pages.extend(OF_ADMINISTRATORS.map(|path| (path.to_owned(), path.to_owned())));
     let (mut found, mut n_looked_at) = (Vec::new(), 0);
     for (device, options) in [("desktop", json!({})), ("phone", phone())] {
         let chromium = Chromium::start_with(Scripts::On, &options);

@@ -49,7 +49,16 @@ pub(super) fn pages(browser: &mut Browser, app: &str) -> Vec<(String, String)> {
     .collect();
     for (at, kind) in KINDS.iter().enumerate() {
         let service = format!("{app}/services/{}", at + 1);
-        for end in ["", "/code", "/settings", "/logs", "/stop", "/remove", "/scale?way=add&count=1&backend=1&mysql=1"] {
+        for end in [
+            "",
+            "/figures",
+            "/code",
+            "/settings",
+            "/logs",
+            "/stop",
+            "/remove",
+            "/scale?way=add&count=1&backend=1&mysql=1",
+        ] {
             if end == "/code" && ["helloworld", "mysql"].contains(kind) {
                 continue;
             }

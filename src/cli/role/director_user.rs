@@ -40,6 +40,14 @@ enum DirectorUserCommand {
         /// The new name
         new_name: String,
     },
+    /// Let a user do with all others what is done here with list, password and remove, from afar
+    Administrator {
+        /// The user's name
+        username: String,
+        /// Not any more
+        #[arg(long)]
+        off: bool,
+    },
     /// Remove a user, with his applications
     Remove {
         /// The user's name
@@ -70,6 +78,10 @@ impl DirectorUserLine {
             DirectorUserCommand::Rename { username, new_name } => {
                 local::rename_user(&config, &username, &new_name)?;
                 format!("User '{username}' is called '{new_name}' now; he writes it into his cps-tools.conf.")
+            }
+            DirectorUserCommand::Administrator { username, off } => {
+                local::set_administrator(&config, &username, !off)?;
+                format!("User '{username}' is {} administrator.", if off { "no" } else { "an" })
             }
             DirectorUserCommand::Remove { username, force } => {
                 local::remove_user(&config, &username, if force { Running::Stop } else { Running::Refuse })?;

@@ -7,9 +7,11 @@
 mod deploy;
 mod directory;
 pub(crate) mod entry;
+mod events;
 mod exec;
 mod exec_input;
 mod logs;
+mod metrics;
 mod names;
 mod open;
 mod publish;
@@ -39,6 +41,11 @@ pub(crate) const COMMANDS: &[Group] = &[
         "logs",
         "Show the logs of an application's nodes and of its manager, also as they grow.",
     ),
+    Group::of_one::<events::Events>(
+        "events",
+        "Show what happened to applications and services, and why, also as it happens.",
+    ),
+    Group::of_one::<metrics::Metrics>("metrics", "Show what the nodes of a service use: processors, memory, disks."),
     Group::of_one::<exec::Exec>("exec", "Run a command in a node."),
     Group::of_one::<status::Status>("status", "Show applications, services, and where they answer."),
 ];

@@ -41,10 +41,11 @@ pub(crate) async fn start(director: Arc<Director>, call: Call) -> Result<Respons
     Ok(Response::json_pretty(&Accepted { operation_id: Some(id) }))
 }
 
-/// Answers what became of a start, for whoever waits for its end; at once, or after `wait_for` seconds if it goes on.
+/// Answers what became of a start, for whoever waits for its end; at once, or after `wait_for` seconds if it goes on. A manifest is
+/// told of at its next step, too.
 pub(crate) async fn operation(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let (id, wait) = (call.argument(0), call.wait_for()?);
-    if let Some(end) = manifest::find_end(&director, call.user(), id).await? {
+    if let Some(end) = manifest::await_step(&director, call.user(), id, wait).await? {
         let (status, reason, progress) = manifests::progress(end);
         return Ok(Response::json_line(&OperationView { operation_id: id.to_owned(), status, reason, progress }));
     }

@@ -3,11 +3,13 @@
 //! A handler extracts, asks for the deed, and shows the result. Must not know: transactions and clouds.
 
 mod accounts;
+mod administration;
 mod applications;
 mod call;
 mod certificates;
 mod credits;
 mod downloads;
+mod events;
 mod failure;
 mod information;
 mod join;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::call::{Access, Call, admit};
 use super::{
-    accounts, applications, certificates, credits, downloads, failure, information, join, manifests, nodes, published,
-    services, user_info, volumes,
+    accounts, administration, applications, certificates, credits, downloads, events, failure, information, join,
+    manifests, nodes, published, services, user_info, volumes,
 };
 use crate::director::error::Failure;
 use crate::director::state::Director;
@@ -33,6 +33,9 @@ const TEXTS: FormBounds = FormBounds { max_bytes: 128 * 1024, takes_files: false
 const REQUEST: FormBounds = FormBounds { max_bytes: 128 * 1024, takes_files: true };
 /// Up to 64 nodes with what each is told, and a startup script.
 const NODES: FormBounds = FormBounds { max_bytes: 2 * 1024 * 1024, takes_files: false };
+
+/// A part of a manager's history.
+const EVENTS: FormBounds = FormBounds { max_bytes: 1024 * 1024, takes_files: false };
 
 /// A manifest with archives beside it; the listener's own bound is lower on most machines.
 const MANIFEST: FormBounds = FormBounds { max_bytes: 2 * 1024 * 1024 * 1024, takes_files: true };
@@ -87,6 +90,11 @@ const ROUTES: &[Route] = &[
     route(POST, "/publish", Access::User, |d, c| Box::pin(published::publish(d, c))),
     route(POST, "/unpublish", Access::User, |d, c| Box::pin(published::unpublish(d, c))),
     route(ANY, "/list_published", Access::User, |d, c| Box::pin(published::list(d, c))),
+    route(GET, "/events", Access::User, |d, c| Box::pin(events::list(d, c))),
+    route(GET, "/list_users", Access::User, |d, c| Box::pin(administration::users(d, c))),
+    route(POST, "/add_user_credit", Access::User, |d, c| Box::pin(administration::add_credit(d, c))),
+    route(POST, "/set_user_password", Access::User, |d, c| Box::pin(administration::set_password(d, c))),
+    route(POST, "/remove_user", Access::User, |d, c| Box::pin(administration::remove(d, c))),
     within(NODES, route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(nodes::create(d, c)))),
     route(POST, "/remove_nodes", Access::Manager, |d, c| Box::pin(nodes::remove(d, c))),
     route(POST, "/gone_nodes", Access::Manager, |d, c| Box::pin(nodes::gone(d, c))),
@@ -101,6 +109,7 @@ const ROUTES: &[Route] = &[
     route(POST, "/credit", Access::Manager, |d, c| Box::pin(credits::credit(d, c))),
     route(POST, "/callback/decrementUserCredit.php", Access::Manager, |d, c| Box::pin(credits::decrement(d, c))),
     route(POST, "/doors", Access::Manager, |d, c| Box::pin(published::doors(d, c))),
+    within(EVENTS, route(POST, "/tell_events", Access::Manager, |d, c| Box::pin(events::tell(d, c)))),
     route(POST, "/ingress_sites", Access::Ingress, |d, c| Box::pin(published::sites(d, c))),
     within(REQUEST, route(POST, "/ca/get_cert.php", Access::Manager, |d, c| Box::pin(certificates::sign_agent(d, c)))),
     within(REQUEST, route(POST, "/ca/join", Access::Token, |d, c| Box::pin(join::join(d, c)))),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::call::Call;
+use crate::api::UserView;
 use crate::director::error::Failure;
 use crate::director::state::Director;
 use crate::director::{account, credit, resource, views};
@@ -10,7 +11,8 @@ use crate::rpc::Response;
 
 pub(crate) async fn user_config(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let found = account::get(&director, call.user()).await?;
-    Ok(Response::json_line(&views::user(&found, None)))
+    let administrator = account::is_administrator(&director, call.user()).await?;
+    Ok(Response::json_line(&UserView { administrator, ..views::user(&found, None) }))
 }
 
 pub(crate) async fn user_credit(director: Arc<Director>, call: Call) -> Result<Response, Failure> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::run::{self, Progress};
 use crate::api::texts;
 use crate::director::application::check_name;
+use crate::director::change::{self, Found};
 use crate::director::error::Failure;
 use crate::director::state::Director;
 use crate::manifest::{self, Manifest, Source};
@@ -95,6 +96,26 @@ pub(crate) async fn accept(director: &Arc<Director>, uid: UserId, new: NewManife
 pub(crate) async fn find_end(director: &Director, uid: UserId, id: &str) -> Result<Option<ManifestEnd>, Failure> {
     let id = id.to_owned();
     director.store.read(move |tx| Ok::<_, Failure>(rows::find_end(tx, uid, &id)?)).await
+}
+
+/// Does the same; the answer waits for the manifest's end, or for its next step, for `wait` at the longest.
+pub(crate) async fn await_step(
+    director: &Director,
+    uid: UserId,
+    id: &str,
+    wait: Duration,
+) -> Result<Option<ManifestEnd>, Failure> {
+    let Some(first) = find_end(director, uid, id).await? else { return Ok(None) };
+    if wait.is_zero() || !first.is_under_way {
+        return Ok(Some(first));
+    }
+    let id = id.to_owned();
+    let look = move |tx: &Transaction<'_>| {
+        let value = rows::find_end(tx, uid, &id)?;
+        let is_news = value.as_ref() != Some(&first);
+        Ok(Found { value, is_news })
+    };
+    change::until(director, wait, look).await
 }
 
 /// Waits until a manifest is carried out, as long as a request may take.

@@ -28,6 +28,6 @@ mod fetch;
 mod run;
 mod service;
 
-pub(crate) use accept::{NewManifest, accept, find_end, until_end};
+pub(crate) use accept::{NewManifest, accept, await_step, until_end};
 pub(crate) use export::export;
 pub(crate) use run::{remove_leftovers, spawn_all};

@@ -7,6 +7,7 @@ mod command;
 mod data;
 mod manifest;
 mod service;
+mod user;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -73,6 +74,9 @@ pub(super) const ACTIONS: &[ActionRoute] = &[
     action("/manifest", |v| Box::pin(async move { manifest::make(&v).await })),
     action("/example", |v| Box::pin(async move { manifest::example(&v).await })),
     action("/logout", |v| Box::pin(async move { account::sign_out(&v) })),
+    action("/users/<int>/credit", |v| Box::pin(async move { user::add_credit(&v).await })),
+    action("/users/<int>/password", |v| Box::pin(async move { user::set_password(&v).await })),
+    action("/users/<int>/remove", |v| Box::pin(async move { user::remove(&v).await })),
     action("/account/password", |v| Box::pin(async move { account::change_password(&v).await })),
     action("/account/sign-out-others", |v| Box::pin(async move { Ok(account::sign_out_others(&v)) })),
     action("/account/look", |v| Box::pin(async move { Ok(account::look(&v)) })),

@@ -32,7 +32,7 @@ pub(super) async fn show(visit: &Visit) -> Shown {
         .beside("password", password(t))
         .beside("look", look(t))
         .beside("phone", phone(t, &visit.origin))
-        .beside("device", device(t, visit)))
+        .beside("device", device(t, visit, &user)))
 }
 
 fn quoted(name: &str) -> String {
@@ -128,13 +128,14 @@ fn phone(t: &Texts, origin: &str) -> Markup {
     table::card(t.on_your_phone, &content)
 }
 
-fn device(t: &Texts, visit: &Visit) -> Markup {
+fn device(t: &Texts, visit: &Visit, user: &UserView) -> Markup {
     table::card(
         t.this_site,
         &html! {
             ul.plain {
                 @if visit.site.authority.is_some() { li { a href="/trust" { (t.trust_title) } } }
                 li { a href="/health" { (t.health) } }
+                @if user.administrator { li { a href="/users" { (t.users) } } }
             }
         },
     )

@@ -8,6 +8,7 @@ mod applications;
 mod code;
 mod command;
 mod confirm;
+mod figures;
 mod health;
 mod log;
 mod manifest;
@@ -16,6 +17,7 @@ mod scale;
 mod service;
 mod settings;
 mod tabs;
+mod users;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use super::visit::Visit;
 pub(super) use command::{Ran, node_of, page as command_page};
 pub(super) use log::read as read_log;
 pub(super) use scale::Change;
+pub(super) use users::user_of;
 
 type Answer = Pin<Box<dyn Future<Output = Shown> + Send>>;
 
@@ -49,6 +52,7 @@ pub(super) const PAGES: &[PageRoute] = &[
     page("/applications/<int>/stop", |v| Box::pin(async move { confirm::stop_application(&v).await })),
     page("/applications/<int>/delete", |v| Box::pin(async move { confirm::delete_application(&v).await })),
     page("/applications/<int>/services/<int>", |v| Box::pin(async move { service::show(&v).await })),
+    page("/applications/<int>/services/<int>/figures", |v| Box::pin(async move { figures::show(&v).await })),
     page("/applications/<int>/services/<int>/code", |v| Box::pin(async move { code::show(&v).await })),
     page("/applications/<int>/services/<int>/settings", |v| Box::pin(async move { settings::show(&v).await })),
     page("/applications/<int>/services/<int>/logs", |v| Box::pin(async move { log::list(&v).await })),
@@ -69,5 +73,8 @@ pub(super) const PAGES: &[PageRoute] = &[
     page("/nodes", |v| Box::pin(async move { nodes::show(&v).await })),
     page("/activity", |v| Box::pin(async move { activity::show(&v).await })),
     page("/account", |v| Box::pin(async move { account::show(&v).await })),
+    page("/users", |v| Box::pin(async move { users::show(&v).await })),
+    page("/users/<int>", |v| Box::pin(async move { users::one(&v).await })),
+    page("/users/<int>/remove", |v| Box::pin(async move { users::remove(&v).await })),
     page("/health", |v| Box::pin(async move { health::show(&v).await })),
 ];

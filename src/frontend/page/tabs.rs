@@ -10,6 +10,7 @@ use crate::frontend::visit::Place;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tab {
     Overview,
+    Figures,
     Code,
     Settings,
     Logs,
@@ -39,6 +40,7 @@ pub(super) fn has_code(kind: &str) -> bool {
 fn show(t: &Texts, place: &Place, current: Tab) -> Markup {
     let tabs = [
         (Tab::Overview, "", t.overview),
+        (Tab::Figures, "/figures", t.figures),
         (Tab::Code, "/code", t.code),
         (Tab::Settings, "/settings", t.settings),
         (Tab::Logs, "/logs", t.logs),

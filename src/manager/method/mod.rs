@@ -6,6 +6,7 @@ mod describe;
 mod exec;
 mod git;
 mod links;
+mod metrics;
 mod nodes;
 mod operation;
 mod parameters;

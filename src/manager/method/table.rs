@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{about, describe, exec, git, links, nodes, operation, services, startup, volumes};
+use super::{about, describe, exec, git, links, metrics, nodes, operation, services, startup, volumes};
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::service::{Method, get, post, upload};
@@ -24,6 +24,7 @@ pub(crate) const OF_EVERY_SERVICE: &[Method<Addressed>] = &[
     post("exec_resize", |a, call| Box::pin(exec::exec_resize(a.manager, a.sid, call))),
     post("exec_output", |a, call| Box::pin(exec::exec_output(a.manager, a.sid, call))),
     post("exec_stop", |a, call| Box::pin(exec::exec_stop(a.manager, a.sid, call))),
+    get("get_node_metrics", |a, call| Box::pin(metrics::get_node_metrics(a.manager, a.sid, call))),
     get("get_git_info", |a, call| Box::pin(git::get_git_info(a.manager, a.sid, call))),
     post("set_auto_enable", |a, call| Box::pin(git::set_auto_enable(a.manager, a.sid, call))),
 ];

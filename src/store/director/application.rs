@@ -2,8 +2,9 @@
 
 use rusqlite::{Row, params};
 
+use super::event::{self, NewEvent};
 use super::row::{one, parsed, readable, value};
-use crate::model::{ApplicationEvent, ApplicationId, State, UserId, WrongState, next_application};
+use crate::model::{Actor, ApplicationEvent, ApplicationId, State, UserId, WrongState, next_application};
 use crate::store::{StoreError, Transaction};
 
 /// An application as stored.
@@ -39,7 +40,9 @@ pub(crate) enum Advance {
 /// [`StoreError::Exists`] when its owner has one of that name.
 pub(crate) fn insert(tx: &Transaction<'_>, uid: UserId, name: &str) -> Result<ApplicationId, StoreError> {
     tx.execute("INSERT INTO application (user_id, name) VALUES (?1, ?2)", params![uid.0, name])?;
-    Ok(ApplicationId(tx.last_insert_rowid()))
+    let aid = ApplicationId(tx.last_insert_rowid());
+    tell(tx, aid, State::Init, "", Actor::User)?;
+    Ok(aid)
 }
 
 /// Returns the application `aid`, if it is `uid`'s.
@@ -68,8 +71,8 @@ pub(crate) fn rename(tx: &Transaction<'_>, aid: ApplicationId, name: &str) -> Re
 }
 
 /// Moves an application on by what happened to it, with the reason of an
-/// error. The only way to another state. An event that does not fit the state
-/// changes nothing.
+/// error, and tells its owner. The only way to another state. An event that does
+/// not fit the state changes nothing.
 pub(crate) fn advance(
     tx: &Transaction<'_>,
     aid: ApplicationId,
@@ -83,6 +86,9 @@ pub(crate) fn advance(
     };
     let sql = "UPDATE application SET status = ?2, reason = ?3 WHERE aid = ?1";
     tx.execute(sql, params![aid.0, next.as_str(), reason])?;
+    if next != state {
+        tell(tx, aid, next, reason.unwrap_or(event.reason()), event.actor())?;
+    }
     Ok(Advance::To(next))
 }
 
@@ -95,8 +101,14 @@ pub(crate) fn status(tx: &Transaction<'_>, aid: ApplicationId) -> Result<Option<
 
 /// Removes an application and its services' rows.
 pub(crate) fn delete(tx: &Transaction<'_>, aid: ApplicationId) -> Result<(), StoreError> {
+    tell(tx, aid, State::Stopped, "The application is deleted", Actor::User)?;
     tx.execute("DELETE FROM application WHERE aid = ?1", [aid.0])?;
     Ok(())
+}
+
+fn tell(tx: &Transaction<'_>, aid: ApplicationId, state: State, reason: &str, actor: Actor) -> Result<(), StoreError> {
+    let time = chrono::Utc::now().timestamp_micros() as f64 / 1e6;
+    event::insert(tx, &NewEvent { aid, sid: None, time, state, reason, actor })
 }
 
 /// Reads a row that is as it should be.

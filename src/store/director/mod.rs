@@ -5,6 +5,7 @@
 //! wrong is said beside it. Must not know: what the rows are for.
 
 pub(crate) mod application;
+pub(crate) mod event;
 pub(crate) mod manifest;
 pub(crate) mod mark;
 pub(crate) mod node;
@@ -35,6 +36,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("007_removal.sql"),
     include_str!("008_manifest.sql"),
     include_str!("009_published.sql"),
+    include_str!("010_event.sql"),
+    include_str!("011_administrator.sql"),
 ];
 
 /// Returns a line for each row that cannot be read.

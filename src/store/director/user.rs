@@ -2,6 +2,7 @@
 
 use rusqlite::{Row, named_params, params};
 
+use super::event;
 use super::row::{one, readable, value};
 use crate::model::UserId;
 use crate::store::{StoreError, Transaction};
@@ -108,6 +109,17 @@ pub(crate) fn set_password(tx: &Transaction<'_>, uid: UserId, password_hash: &st
     Ok(())
 }
 
+/// Returns whether a user is an administrator.
+pub(crate) fn is_administrator(tx: &Transaction<'_>, uid: UserId) -> Result<bool, StoreError> {
+    value(tx, "SELECT EXISTS (SELECT 1 FROM user WHERE uid = ?1 AND administrator <> 0)", [uid.0])
+}
+
+/// Says whether a user is an administrator.
+pub(crate) fn set_administrator(tx: &Transaction<'_>, uid: UserId, is_one: bool) -> Result<(), StoreError> {
+    tx.execute("UPDATE user SET administrator = ?2 WHERE uid = ?1", params![uid.0, is_one])?;
+    Ok(())
+}
+
 /// Changes the login name of a user.
 ///
 /// # Errors
@@ -119,6 +131,7 @@ pub(crate) fn rename(tx: &Transaction<'_>, uid: UserId, username: &str) -> Resul
 
 /// Takes out a user who has no application left. The id is never used again.
 pub(crate) fn delete(tx: &Transaction<'_>, uid: UserId) -> Result<(), StoreError> {
+    event::delete_all(tx, uid)?;
     tx.execute("DELETE FROM user WHERE uid = ?1", [uid.0])?;
     Ok(())
 }

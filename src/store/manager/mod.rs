@@ -31,8 +31,9 @@ pub(crate) use operation::{
 };
 pub(crate) use outcome::{Outcome, find_outcome, insert_outcome};
 pub(crate) use service::{
-    EventError, HistoryRow, ServiceRow, auto_enable, delete_service, find_service, has_noted, history, insert_service,
-    list_services, note_event, record_event, service_settings, set_auto_enable, set_last_failure, set_service_settings,
+    EventError, HistoryRow, NumberedHistory, ServiceRow, auto_enable, delete_service, find_service, has_noted, history,
+    history_after, insert_service, list_services, note_event, record_event, service_settings, set_auto_enable,
+    set_last_failure, set_service_settings,
 };
 pub(crate) use volume::{
     VolumeRow, delete_volume, find_volume, insert_volume, list_volumes, set_volume_id, set_volume_in_use,

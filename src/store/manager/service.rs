@@ -133,6 +133,29 @@ pub(crate) fn history(tx: &Transaction<'_>, sid: ServiceId) -> Result<Vec<Histor
     .collect()
 }
 
+/// An entry of the history of a service, and its number among the entries of all services.
+pub(crate) type NumberedHistory = (i64, ServiceId, HistoryRow);
+
+/// Returns the first entries behind the number `after` of the histories of all services but the manager itself.
+pub(crate) fn history_after(
+    tx: &Transaction<'_>,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<NumberedHistory>, StoreError> {
+    let sql =
+        "SELECT number, sid, time, state, reason FROM history WHERE number > ?1 AND sid <> 0 ORDER BY number LIMIT ?2";
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map((after, limit as i64), |row| {
+        let entry = (row.get::<_, f64>(2)?, row.get::<_, String>(3)?, row.get::<_, String>(4)?);
+        Ok((row.get::<_, i64>(0)?, ServiceId(row.get(1)?), entry))
+    })?;
+    rows.map(|row| {
+        let (number, sid, (time, state, reason)) = row?;
+        Ok((number, sid, HistoryRow { time, state: state.parse().map_err(StoreError::Corrupt)?, reason }))
+    })
+    .collect()
+}
+
 /// Returns whether a service's history has an entry with this reason.
 pub(crate) fn has_noted(tx: &Transaction<'_>, sid: ServiceId, reason: &str) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM history WHERE sid = ?1 AND reason = ?2)";

@@ -59,5 +59,11 @@ async fn a_user_and_the_real_director() {
         let got = place.run_on_director(&words, "").await;
         assert_eq!((got.code, got.stdout.as_str(), got.stderr.as_str()), (*code, *stdout, *stderr), "{line}");
     }
+    let events = place.run(&["conpaas", "events", "-n", "2", "--json"]).await;
+    let told: Vec<serde_json::Value> = serde_json::from_str(&events.stdout).expect(&events.stderr);
+    let told: Vec<_> = told.iter().map(|event| [&event["app_name"], &event["state"], &event["reason"]]).collect();
+    assert_eq!(told, [["webapp", "STOPPED", ""], ["webapp", "STOPPED", "The application is deleted"]]);
+    let shown = place.run(&["conpaas", "events"]).await.stdout;
+    assert!(shown.starts_with("when ") && shown.contains("webapp"), "{shown}");
     backend.stop(&place).await;
 }

@@ -6,6 +6,7 @@ mod clock;
 mod crash;
 mod crowd;
 mod damaged;
+mod events;
 mod full_disk;
 mod join;
 mod kept_volume;

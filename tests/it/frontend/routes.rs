@@ -1,13 +1,13 @@
 //! Every path with every sort of visitor.
 
-use crate::support::director::World;
+use crate::support::director::{World, succeed};
 use crate::support::frontend::{Browser, Frontend};
 
 /// Pages of nobody in particular.
 const OWN: [&str; 6] = ["/", "/manifest", "/nodes", "/activity", "/account", "/health"];
 
 /// What belongs to one application, by GET.
-const OF_APPLICATION: [&str; 17] = [
+const OF_APPLICATION: [&str; 18] = [
     "",
     "/making/0123456789abcdef",
     "/services/1/nodes/iaas1/command",
@@ -16,6 +16,7 @@ const OF_APPLICATION: [&str; 17] = [
     "/stop",
     "/delete",
     "/services/1",
+    "/services/1/figures",
     "/services/1/code",
     "/services/1/settings",
     "/services/1/logs",
@@ -83,6 +84,7 @@ fn every_path_is_for_its_owner_and_for_nobody_else() {
         assert_eq!(stranger.get(path).header("location"), Some("/login"), "{path}");
         assert_eq!(alice.get(path).status, 200, "{path}");
     }
+    only_administrators_see_users(&world, &frontend, &mut mallory);
     let path_of = |end: &&str| format!("/applications/1{end}");
     for path in OF_APPLICATION.iter().chain(&FILES).map(path_of) {
         assert_eq!(stranger.get(&path).header("location"), Some("/login"), "{path}");
@@ -110,6 +112,40 @@ fn every_path_is_for_its_owner_and_for_nobody_else() {
     }
     assert_eq!(alice.ask("DELETE", "/", &[], b"").status, 405);
     links_lead_somewhere(&mut alice);
+}
+
+/// Others find no such pages, and change nothing. Alice is user 1.
+fn only_administrators_see_users(world: &World, frontend: &Frontend, mallory: &mut Browser) {
+    world.add_user("root");
+    let (mut stranger, mut root) = (frontend.browser(), frontend.browser());
+    root.sign_in("root");
+    let pages = ["/users", "/users/1", "/users/1/remove"];
+    let done = ["/users/1/credit", "/users/1/password", "/users/1/remove"];
+    let fields = [("credit", "7"), ("new_password", "x"), ("again", "x")];
+    for path in pages {
+        assert_eq!(stranger.get(path).header("location"), Some("/login"), "{path}");
+        assert_eq!(mallory.get(path).status, 404, "{path}");
+        assert_eq!(root.get(path).status, 404, "{path}");
+    }
+    for path in done {
+        assert_eq!(stranger.post(path, &fields).header("location"), Some("/login"), "{path}");
+        assert_eq!(mallory.post(path, &fields).status, 404, "{path}");
+    }
+    succeed(&mut world.command(&["director", "user", "administrator", "root"]));
+    assert!(root.get("/account").text.contains("href=\"/users\""));
+    for path in pages {
+        assert_eq!(root.get(path).status, 200, "{path}");
+    }
+    assert!(!root.get("/users/3").text.contains("/users/3/remove"), "nobody removes himself");
+    assert_eq!(root.post("/users/1/credit", &fields).status, 303);
+    assert!(root.get("/users/1").text.contains("alice has 57 credits now."));
+    world.add_user("bob");
+    assert_eq!(root.post("/users/4/password", &fields).status, 303);
+    assert!(root.get("/users/4").text.contains("bob has the new password."));
+    assert_eq!(root.post("/users/4/remove", &[]).status, 303);
+    assert_eq!(root.get("/users/4").status, 404);
+    succeed(&mut world.command(&["director", "user", "administrator", "root", "--off"]));
+    assert_eq!(root.get("/users").status, 404, "at once");
 }
 
 /// Follows every link and looks at every form that the pages show.
