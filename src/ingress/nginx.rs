@@ -111,55 +111,26 @@ pub(super) fn of(
     taken: &BTreeSet<SocketAddr>,
 ) -> Result<Wanted, IngressError> {
     let program = program::find("nginx").ok_or(IngressError::NoNginx)?;
-    let has_stream = Path::new(STREAM_MODULE).exists();
-    let has_names = !taken.contains(&options.names);
-    let is_https_taken = taken.contains(&options.https);
-    let certificate_of = |site: &IngressSite| {
-        owned_name(site).and_then(|name| certificates.get(name)).filter(|_| has_names && !is_https_taken)
-    };
+    let ground = Ground { options, certificates, taken, has_stream: Path::new(STREAM_MODULE).exists() };
     let (mut troubles, mut listens) = (Troubles::new(), BTreeSet::from([options.control]));
     let (mut of_http, mut of_tcp) = (Vec::new(), Vec::new());
     for site in sites {
-        let address = SocketAddr::new(options.address, site.port);
-        let is_tcp = site.protocol == "tcp";
-        let own_ports = [options.names.port(), options.https.port(), options.control.port()];
-        let is_taken = taken.contains(&address) || own_ports.contains(&site.port);
-        if let Some(trouble) = trouble(site, is_taken, has_names, has_stream) {
+        if let Some(trouble) = ground.trouble(site) {
             troubles.insert(site.number, trouble);
-        } else if options.acme.is_some()
-            && is_https_taken
-            && let Some(name) = owned_name(site)
-        {
-            let text =
-                format!("another program has port {} for HTTPS: {name} opens by HTTP alone", options.https.port());
-            troubles.insert(site.number, text);
         }
-        let is_closed = is_tcp && (!has_stream || site.state != SiteState::Running);
-        if is_taken || is_closed {
+        let is_tcp = site.protocol == "tcp";
+        let is_closed = is_tcp && (!ground.has_stream || site.state != SiteState::Running);
+        if ground.is_taken(site) || is_closed {
             continue;
         }
-        listens.insert(address);
-        let shown = Site {
-            number: site.number,
-            listen: address.to_string(),
-            name: site.name.as_deref().unwrap_or_default(),
-            servers: if site.state == SiteState::Running { &site.servers } else { &[] },
-            is_owned: options.acme.is_some() && owned_name(site).is_some(),
-            has_certificate: certificate_of(site).is_some(),
-            has_auth: site.auth.is_some(),
-            page: pages::of(site.state),
-            retry_after: pages::retry_after(site.state),
-        };
-        if is_tcp { of_tcp.push(shown) } else { of_http.push(shown) }
+        listens.insert(ground.address(site));
+        if is_tcp { of_tcp.push(ground.shown(site)) } else { of_http.push(ground.shown(site)) }
     }
-    if has_names {
-        listens.insert(options.names);
-    }
-    let secure = of_http.iter().filter(|site| site.has_certificate).map(|site| site.number).collect();
-    let has_https = of_http.iter().any(|site| site.has_certificate);
-    if has_https {
-        listens.insert(options.https);
-    }
+    let secure: BTreeSet<i64> = of_http.iter().filter(|site| site.has_certificate).map(|site| site.number).collect();
+    let names = ground.has_names().then_some(options.names);
+    let https = (!secure.is_empty()).then_some(options.https);
+    listens.extend(names.into_iter().chain(https));
+    let shown = |address: Option<SocketAddr>| address.map(|address| address.to_string()).unwrap_or_default();
     let mut values = Values {
         digest: String::new(),
         account: place.account.unwrap_or_default(),
@@ -170,10 +141,10 @@ pub(super) fn of(
         pages: place.pages(),
         keep_no_connection: place.mark(),
         control: options.control.to_string(),
-        names: if has_names { options.names.to_string() } else { String::new() },
-        https: if has_https { options.https.to_string() } else { String::new() },
+        names: shown(names),
+        https: shown(https),
         answers: place.answers(),
-        own_pages: options.own_pages.map(|address| address.to_string()).unwrap_or_default(),
+        own_pages: shown(options.own_pages),
         unknown: pages::UNKNOWN,
         stream_module: if of_tcp.is_empty() { "" } else { STREAM_MODULE },
         sites: of_http,
@@ -184,28 +155,82 @@ pub(super) fn of(
     for (name, text) in pages::all()? {
         files.push(file(place, &format!("pages/{name}"), text, 0o644));
     }
-    for site in sites {
-        if let Some((user, hash)) = &site.auth {
-            files.push(file(place, &format!("auth/{}", site.number), format!("{user}:{hash}\n"), 0o600));
-        }
-        if let Some(certificate) = certificate_of(site) {
-            files.push(file(place, &format!("tls/{}.pem", site.number), certificate.clone(), 0o600));
-        }
-    }
+    files.extend(sites.iter().flat_map(|site| ground.secrets(place, site)));
     let probe = Probe::Http(format!("http://{}/-/health/{}", options.control, values.digest));
     Ok(Wanted { daemon: daemon(place, &program, files, probe), listens, secure, troubles })
 }
 
-fn trouble(site: &IngressSite, is_taken: bool, has_names: bool, has_stream: bool) -> Option<String> {
-    if site.protocol == "tcp" && !has_stream {
-        return Some("nginx lacks its module for TCP: install the package libnginx-mod-stream".to_owned());
+/// What nginx can have of this machine.
+struct Ground<'a> {
+    options: &'a IngressOptions,
+    /// Certificates with their keys, by names.
+    certificates: &'a BTreeMap<String, String>,
+    /// Addresses that other programs hold.
+    taken: &'a BTreeSet<SocketAddr>,
+    has_stream: bool,
+}
+
+impl Ground<'_> {
+    fn has_names(&self) -> bool {
+        !self.taken.contains(&self.options.names)
     }
-    if is_taken {
-        return Some(format!("another program of this machine has port {}", site.port));
+
+    fn address(&self, site: &IngressSite) -> SocketAddr {
+        SocketAddr::new(self.options.address, site.port)
     }
-    match &site.name {
-        Some(name) if !has_names => Some(format!("another program has the port for names: {name} is not served")),
-        _ => None,
+
+    fn is_taken(&self, site: &IngressSite) -> bool {
+        let own = [self.options.names, self.options.https, self.options.control];
+        self.taken.contains(&self.address(site)) || own.iter().any(|address| address.port() == site.port)
+    }
+
+    /// Returns the name of a site that is to open by HTTPS once it has a certificate.
+    fn owned<'b>(&self, site: &'b IngressSite) -> Option<&'b str> {
+        owned_name(site).filter(|_| self.options.acme.is_some())
+    }
+
+    fn certificate(&self, site: &IngressSite) -> Option<&String> {
+        let certificate = self.certificates.get(self.owned(site)?);
+        certificate.filter(|_| self.has_names() && !self.taken.contains(&self.options.https))
+    }
+
+    fn shown<'b>(&self, site: &'b IngressSite) -> Site<'b> {
+        Site {
+            number: site.number,
+            listen: self.address(site).to_string(),
+            name: site.name.as_deref().unwrap_or_default(),
+            servers: if site.state == SiteState::Running { &site.servers } else { &[] },
+            is_owned: self.owned(site).is_some(),
+            has_certificate: self.certificate(site).is_some(),
+            has_auth: site.auth.is_some(),
+            page: pages::of(site.state),
+            retry_after: pages::retry_after(site.state),
+        }
+    }
+
+    /// Returns the files of a site that nobody else reads.
+    fn secrets(&self, place: &Place, site: &IngressSite) -> Vec<ConfigurationFile> {
+        let auth = site.auth.as_ref().map(|(user, hash)| ("auth", "", format!("{user}:{hash}\n")));
+        let tls = self.certificate(site).map(|certificate| ("tls", ".pem", certificate.clone()));
+        let secret =
+            |(directory, ending, content)| file(place, &format!("{directory}/{}{ending}", site.number), content, 0o600);
+        auth.into_iter().chain(tls).map(secret).collect()
+    }
+
+    fn trouble(&self, site: &IngressSite) -> Option<String> {
+        if site.protocol == "tcp" && !self.has_stream {
+            return Some("nginx lacks its module for TCP: install the package libnginx-mod-stream".to_owned());
+        }
+        if self.is_taken(site) {
+            return Some(format!("another program of this machine has port {}", site.port));
+        }
+        let name = site.name.as_ref()?;
+        if !self.has_names() {
+            return Some(format!("another program has the port for names: {name} is not served"));
+        }
+        self.owned(site).filter(|_| self.taken.contains(&self.options.https))?;
+        let port = self.options.https.port();
+        Some(format!("another program has port {port} for HTTPS: {name} opens by HTTP alone"))
     }
 }
 
