@@ -46,7 +46,7 @@ fn a_program_comes_to_run_by_a_drop_and_the_page_follows() {
     chromium.await_text("exit 0");
     let page = chromium.driver.url();
 
-    chromium.click(".tabs a:nth-child(2)");
+    chromium.click(".tabs a[href$='/code']");
     chromium.await_element("form[data-upload]");
     let file = [json!("attic.tar"), json!(STANDARD.encode(archive()))];
     chromium.driver.script(DROP, &file).unwrap();
@@ -67,7 +67,7 @@ fn a_program_comes_to_run_by_a_drop_and_the_page_follows() {
     chromium.await_element("#head [data-state=RUNNING]");
 
     // A log follows.
-    chromium.click(".tabs a:last-child");
+    chromium.click(".tabs a[href$='/logs']");
     chromium.click("#logs tbody tr:nth-child(1) a");
     chromium.await_element("pre.log");
 
@@ -119,7 +119,7 @@ fn everything_works_without_a_script() {
     chromium.click("#services a.primary");
     chromium.click("#kind-generic button");
     chromium.await_element("[data-state=INIT]");
-    chromium.click(".tabs a:nth-child(2)");
+    chromium.click(".tabs a[href$='/code']");
     let file = world.path("attic.tar");
     std::fs::write(&file, archive()).unwrap();
     let field = chromium.driver.find("#file-code").remove(0);

@@ -10,8 +10,8 @@ use crate::frontend::visit::Place;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tab {
     Overview,
-    Figures,
     Code,
+    Figures,
     Settings,
     Logs,
 }
@@ -40,8 +40,8 @@ pub(super) fn has_code(kind: &str) -> bool {
 fn show(t: &Texts, place: &Place, current: Tab) -> Markup {
     let tabs = [
         (Tab::Overview, "", t.overview),
-        (Tab::Figures, "/figures", t.figures),
         (Tab::Code, "/code", t.code),
+        (Tab::Figures, "/figures", t.figures),
         (Tab::Settings, "/settings", t.settings),
         (Tab::Logs, "/logs", t.logs),
     ];
