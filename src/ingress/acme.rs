@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use instant_acme::{
-    Account, AccountBuilder, AccountCredentials, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder,
-    OrderStatus, RetryPolicy,
-};
-use sha2::{Digest, Sha256};
-
+use super::nginx::digest;
 use super::options::AcmeOptions;
 use super::place::Place;
 use crate::sys::file::FileError;
 use crate::sys::{blocking, file};
+use instant_acme::{
+    Account, AccountBuilder, AccountCredentials, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder,
+    OrderStatus, RetryPolicy,
+};
 
 /// An authority asks from several places of the world, one after the other.
 const RETRIES: RetryPolicy = RetryPolicy::new().timeout(Duration::from_secs(90));
@@ -92,8 +91,7 @@ fn file_name(token: &str) -> String {
 
 /// Returns the account of this machine, made at the first time.
 async fn account(options: &AcmeOptions, place: &Place) -> Result<Account, AcmeError> {
-    let digest =
-        Sha256::digest(&options.directory).iter().take(8).fold(String::new(), |s, byte| s + &format!("{byte:02x}"));
+    let digest = digest(&options.directory);
     let path = place.certificates().join(format!("account-{digest}.json"));
     let known = path.clone();
     let known = blocking(move || known.exists().then(|| file::read_text(&known)).transpose()).await?;

@@ -270,8 +270,8 @@ fn file(place: &Place, path: &str, content: String, mode: u32) -> ConfigurationF
     ConfigurationFile { path: path.into(), content, mode, owner: place.account.map(str::to_owned) }
 }
 
-/// Tells one configuration from another.
-fn digest(content: &str) -> String {
+/// Tells one text from another.
+pub(super) fn digest(content: &str) -> String {
     Sha256::digest(content).iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
