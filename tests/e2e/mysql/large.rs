@@ -27,7 +27,7 @@ fn a_backup_larger_than_an_upload_is_restored() {
         // Nothing that could be compressed.
         for batch in 0..BATCHES {
             let first = batch * ROWS;
-            let rows = format!("SELECT {first} + seq, RANDOM_BYTES(1000) FROM seq_1_to_{ROWS}");
+            let rows = format!("SELECT {first} + seq, RANDOM_BYTES(1000) FROM large.seq_1_to_{ROWS}");
             cluster.ask(&ip, &format!("INSERT INTO large.t {rows}"));
         }
         let sums = "SELECT COUNT(*), SUM(CRC32(x)) FROM large.t";
