@@ -11,8 +11,8 @@ use super::lookup::FoundService;
 use super::session::Session;
 use crate::api::{
     Accepted, ApplicationView, CreditView, ManagedUserView, ManifestView, OperationView, OwnedVolumeView,
-    PublishedView, RecoveryCodesView, ResourceView, ServiceAndApplication, TotpSecretView, TotpView, UserView, WAIT_FOR,
-    totp,
+    PublishedView, RecoveryCodesView, ResourceView, ServiceAndApplication, TotpSecretView, TotpView, UserView,
+    WAIT_FOR, totp,
 };
 use crate::model::{ApplicationId, UserId, VolumeFate};
 

@@ -67,7 +67,8 @@ pub(crate) async fn begin(
 
 /// Switches one-time codes on for a user who shows the first one. Returns his recovery codes, which nobody learns again.
 pub(crate) async fn confirm(director: &Director, uid: UserId, code: &str) -> Result<RecoveryCodesView, Failure> {
-    let recovery_codes: Vec<String> = std::iter::repeat_with(random::readable_password).take(N_RECOVERY_CODES).collect();
+    let recovery_codes: Vec<String> =
+        std::iter::repeat_with(random::readable_password).take(N_RECOVERY_CODES).collect();
     let fingerprints: Vec<String> = recovery_codes.iter().map(|code| recovery_fingerprint(code)).collect();
     let code = plain(code);
     let confirmed = director.store.write(move |tx| {
@@ -109,12 +110,7 @@ pub(crate) async fn log_in(
     Ok(Some(user))
 }
 
-async fn expect_password(
-    director: &Director,
-    uid: UserId,
-    password: &str,
-    address: IpAddr,
-) -> Result<User, Failure> {
+async fn expect_password(director: &Director, uid: UserId, password: &str, address: IpAddr) -> Result<User, Failure> {
     let name = account::get(director, uid).await?.details.username;
     let known = by_password(director, &name, password, address).await?;
     known.filter(|known| known.uid == uid).ok_or_else(|| Failure::application(texts::AUTHENTICATION_FAILED))

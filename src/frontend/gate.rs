@@ -53,8 +53,10 @@ impl Guest<'_> {
     /// Returns the login page.
     pub(super) fn login(&self) -> Response {
         let t = self.t;
-        let is_asked = self.note.as_ref().is_some_and(|note| [t.totp_needed, t.totp_wrong].contains(&note.text.as_str()));
-        let code = Field { is_required: false, ..Field::text(totp::FIELD, t.code_or_recovery) }.with_fill("one-time-code");
+        let is_asked =
+            self.note.as_ref().is_some_and(|note| [t.totp_needed, t.totp_wrong].contains(&note.text.as_str()));
+        let code =
+            Field { is_required: false, ..Field::text(totp::FIELD, t.code_or_recovery) }.with_fill("one-time-code");
         let content = html! {
             form.card.stack method="post" action="/login" {
                 h1 { (t.sign_in) }
@@ -144,7 +146,8 @@ impl Guest<'_> {
                     (texts::TOTP_WRONG, t.totp_wrong),
                     (TOO_MANY, t.too_many_attempts),
                 ];
-                let known = words.iter().find(|(part, _)| failure.text.contains(part)).map(|(_, text)| (*text).to_owned());
+                let known =
+                    words.iter().find(|(part, _)| failure.text.contains(part)).map(|(_, text)| (*text).to_owned());
                 back("/login", known.unwrap_or(failure.text))
             }
         }

@@ -90,7 +90,10 @@ impl DirectorUserLine {
             }
             DirectorUserCommand::TotpOff { username } => {
                 let was_on = local::end_totp(&config, &username)?;
-                format!("A login of '{username}' needs no one-time code{}.", if was_on { " any more" } else { ": it needed none before" })
+                format!(
+                    "A login of '{username}' needs no one-time code{}.",
+                    if was_on { " any more" } else { ": it needed none before" }
+                )
             }
             DirectorUserCommand::Remove { username, force } => {
                 local::remove_user(&config, &username, if force { Running::Stop } else { Running::Refuse })?;

@@ -26,7 +26,10 @@ pub(crate) fn get(tx: &Transaction<'_>, uid: UserId) -> Result<Option<Totp>, Sto
 /// Gives a user a new secret, which is to be confirmed; what was there before is forgotten.
 pub(crate) fn begin(tx: &Transaction<'_>, uid: UserId, secret: &[u8]) -> Result<(), StoreError> {
     delete(tx, uid)?;
-    tx.execute("INSERT INTO totp (uid, secret, is_confirmed, last_step) VALUES (?1, ?2, 0, 0)", params![uid.0, secret])?;
+    tx.execute(
+        "INSERT INTO totp (uid, secret, is_confirmed, last_step) VALUES (?1, ?2, 0, 0)",
+        params![uid.0, secret],
+    )?;
     Ok(())
 }
 

@@ -163,7 +163,10 @@ async fn a_login_needs_a_one_time_code_once_its_user_has_shown_one_and_none_open
     assert_eq!((state["is_on"].as_bool(), state["n_recovery_codes"].as_i64()), (Some(true), Some(9)));
     assert!(post("/begin_totp", &[("password", "alice-secret")]).await.error().contains("switched on already"));
     let spare = recovery[1].as_str().expect("a text");
-    assert_eq!(post("/end_totp", &[("password", "guess"), ("totp", spare)]).await.error(), "User authentication failed");
+    assert_eq!(
+        post("/end_totp", &[("password", "guess"), ("totp", spare)]).await.error(),
+        "User authentication failed"
+    );
     assert!(post("/end_totp", &[("password", "alice-secret")]).await.error().contains("code is needed"));
     assert_eq!(post("/end_totp", &[("password", "alice-secret"), ("totp", spare)]).await.text, "{}");
     assert_eq!(login(None).await, "in");

@@ -154,7 +154,8 @@ fn a_visitor_switches_one_time_codes_on_and_signs_in_by_a_recovery_code() {
     assert!(again.text.contains("The code is wrong") && again.text.contains(&secret), "{}", again.text);
     let code = code_of(&secret, 0);
     let codes = browser.post("/account/totp/confirm", &[("totp", &code), ("secret", &secret), ("url", &url)]);
-    let spare = codes.text.split("<li><code>").nth(1).and_then(|text| text.split('<').next()).expect("a code").to_owned();
+    let spare =
+        codes.text.split("<li><code>").nth(1).and_then(|text| text.split('<').next()).expect("a code").to_owned();
     assert!(browser.get("/account").text.contains("10 recovery codes"));
 
     let mut other = frontend.browser();
