@@ -47,6 +47,7 @@ pub(crate) struct Wish {
     pub(crate) name: Option<PublishedName>,
     pub(crate) auth: Option<Auth>,
     pub(crate) is_in_maintenance: Option<bool>,
+    pub(crate) is_https_forced: Option<bool>,
 }
 
 /// Who is let in.
@@ -98,6 +99,7 @@ pub(crate) async fn publish(
             target: wish.target.or(held.and_then(|row| row.target)),
             auth: auth.unwrap_or_else(|| held.and_then(|row| row.auth.clone())),
             is_in_maintenance: wish.is_in_maintenance.or(held.map(|row| row.is_in_maintenance)).unwrap_or_default(),
+            is_https_forced: wish.is_https_forced.or(held.map(|row| row.is_https_forced)).unwrap_or_default(),
         };
         if row.protocol == Protocol::Tcp && (row.name.is_some() || row.auth.is_some()) {
             return Err(unusable("protocol", "over TCP there is neither a name nor a password: it has a port only"));
@@ -214,6 +216,7 @@ fn all_sites(tx: &Transaction<'_>) -> Result<Vec<IngressSite>, StoreError> {
                 (false, true) => SiteState::Starting,
             },
             servers,
+            force_https: row.is_https_forced,
             auth: row.auth,
         });
     }
@@ -315,6 +318,7 @@ fn view(director: &Director, row: &Published, app_name: &str) -> PublishedView {
         target: row.target,
         auth_user: row.auth.as_ref().map(|(user, _)| user.clone()),
         maintenance: row.is_in_maintenance,
+        force_https: row.is_https_forced,
         urls: by_name.into_iter().chain([by_port]).collect(),
         trouble: director.troubles.of(row.number),
     }
@@ -338,6 +342,7 @@ mod tests {
             target: None,
             auth: None,
             is_in_maintenance: false,
+            is_https_forced: false,
         };
         sample.run(|tx| published::put(tx, &row(1, 8001)));
         sample.run(|tx| published::put(tx, &row(2, 8003)));

@@ -221,6 +221,7 @@ mod tests {
             name: name.map(str::to_owned),
             servers: Vec::new(),
             state: crate::api::SiteState::Running,
+            force_https: false,
             auth: None,
         }
     }

@@ -51,6 +51,8 @@ pub(super) const ACTIONS: &[ActionRoute] = &[
     action("/applications/<int>/services/<int>/stop", |v| Box::pin(async move { service::stop(&v).await })),
     action("/applications/<int>/services/<int>/remove", |v| Box::pin(async move { service::remove(&v).await })),
     action("/applications/<int>/services/<int>/rename", |v| Box::pin(async move { service::rename(&v).await })),
+    action("/applications/<int>/services/<int>/publish", |v| Box::pin(async move { service::publish(&v).await })),
+    action("/applications/<int>/services/<int>/unpublish", |v| Box::pin(async move { service::unpublish(&v).await })),
     action("/applications/<int>/services/<int>/scale", |v| Box::pin(async move { service::scale(&v).await })),
     action("/applications/<int>/services/<int>/scripts", |v| Box::pin(async move { service::execute(&v).await })),
     action("/applications/<int>/services/<int>/startup", |v| Box::pin(async move { data::startup(&v).await })),

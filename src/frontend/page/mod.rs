@@ -13,6 +13,7 @@ mod health;
 mod log;
 mod manifest;
 mod nodes;
+mod published;
 mod scale;
 mod service;
 mod settings;

@@ -269,4 +269,11 @@ pub(super) static TEXTS: Texts = Texts {
     recovery_codes: "Herstelcodes",
     recovery_hint: "Elk meldt u één keer aan zonder telefoon. Ze worden alleen nu getoond: bewaar ze elders.",
     i_use_codes: "Ik gebruik eenmalige codes",
+    published: "Voor anderen",
+    publish: "Publiceren",
+    unpublish: "Intrekken",
+    publish_hint: "Alleen deze machine bereikt hem. Gepubliceerd heeft hij een poort van de machine, en een naam als u wilt.",
+    publish_name: "Naam: blog voor blog.local, of een die van u is",
+    is_published: "Anderen bereiken hem nu.",
+    is_unpublished: "Anderen bereiken hem niet meer.",
 };

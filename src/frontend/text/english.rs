@@ -269,4 +269,11 @@ pub(super) static TEXTS: Texts = Texts {
     recovery_codes: "Recovery codes",
     recovery_hint: "Each signs you in once without your phone. They are shown only now: keep them somewhere else.",
     i_use_codes: "I use one-time codes",
+    published: "For others",
+    publish: "Publish",
+    unpublish: "Unpublish",
+    publish_hint: "Only this machine reaches it. Published, it has a port of the machine, and a name if you like.",
+    publish_name: "Name: blog for blog.local, or one that you own",
+    is_published: "Others reach it now.",
+    is_unpublished: "Others do not reach it any more.",
 };

@@ -269,4 +269,11 @@ pub(super) static TEXTS: Texts = Texts {
     recovery_codes: "Codes de secours",
     recovery_hint: "Chacun vous connecte une fois sans votre téléphone. Ils ne sont affichés que maintenant : gardez-les ailleurs.",
     i_use_codes: "J’utilise des codes à usage unique",
+    published: "Pour les autres",
+    publish: "Publier",
+    unpublish: "Retirer",
+    publish_hint: "Seule cette machine l’atteint. Publié, il a un port de la machine, et un nom si vous voulez.",
+    publish_name: "Nom : blog pour blog.local, ou un nom qui est à vous",
+    is_published: "Les autres l’atteignent maintenant.",
+    is_unpublished: "Les autres ne l’atteignent plus.",
 };

@@ -269,4 +269,11 @@ pub(super) static TEXTS: Texts = Texts {
     recovery_codes: "Ersatzcodes",
     recovery_hint: "Jeder meldet Sie einmal ohne Telefon an. Sie werden nur jetzt gezeigt: Bewahren Sie sie anderswo auf.",
     i_use_codes: "Ich benutze Einmalcodes",
+    published: "Für andere",
+    publish: "Veröffentlichen",
+    unpublish: "Zurückziehen",
+    publish_hint: "Nur diese Maschine erreicht ihn. Veröffentlicht hat er einen Port der Maschine, und wenn Sie mögen einen Namen.",
+    publish_name: "Name: blog für blog.local, oder einer, der Ihnen gehört",
+    is_published: "Andere erreichen ihn jetzt.",
+    is_unpublished: "Andere erreichen ihn nicht mehr.",
 };

@@ -269,4 +269,11 @@ pub(super) static TEXTS: Texts = Texts {
     recovery_codes: "Códigos de recuperación",
     recovery_hint: "Cada uno le permite entrar una vez sin su teléfono. Solo se muestran ahora: guárdelos en otro lugar.",
     i_use_codes: "Uso códigos de un solo uso",
+    published: "Para otros",
+    publish: "Publicar",
+    unpublish: "Retirar",
+    publish_hint: "Solo esta máquina lo alcanza. Publicado, tiene un puerto de la máquina, y un nombre si quiere.",
+    publish_name: "Nombre: blog para blog.local, o uno que sea suyo",
+    is_published: "Otros lo alcanzan ahora.",
+    is_unpublished: "Otros ya no lo alcanzan.",
 };

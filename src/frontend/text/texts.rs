@@ -268,4 +268,11 @@ pub(in crate::frontend) struct Texts {
     pub(in crate::frontend) recovery_codes: &'static str,
     pub(in crate::frontend) recovery_hint: &'static str,
     pub(in crate::frontend) i_use_codes: &'static str,
+    pub(in crate::frontend) published: &'static str,
+    pub(in crate::frontend) publish: &'static str,
+    pub(in crate::frontend) unpublish: &'static str,
+    pub(in crate::frontend) publish_hint: &'static str,
+    pub(in crate::frontend) publish_name: &'static str,
+    pub(in crate::frontend) is_published: &'static str,
+    pub(in crate::frontend) is_unpublished: &'static str,
 }

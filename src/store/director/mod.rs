@@ -40,6 +40,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("010_event.sql"),
     include_str!("011_administrator.sql"),
     include_str!("012_totp.sql"),
+    include_str!("013_force_https.sql"),
 ];
 
 /// Returns a line for each row that cannot be read.

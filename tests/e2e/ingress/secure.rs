@@ -40,7 +40,13 @@ fn an_owned_name_opens_by_https_and_stays_so_while_its_certificate_is_renewed() 
             // Who asks for another name gets no certificate at all.
             let foreign = house.https(&authority.root(), "other.example.org", "");
             assert!(foreign.starts_with("000"), "{foreign}");
-            // By plain HTTP it opens as before.
+            // By plain HTTP it opens as before, until its owner has visitors sent to HTTPS; its port stays as it is.
+            house.await_page("80", &[&format!("Host: {NAME}")], "200");
+            house.client("publish echo 1 --force-https on");
+            house.await_page("80", &[&format!("Host: {NAME}")], "301");
+            assert!(house.https(&authority.root(), NAME, "").starts_with("200"));
+            house.await_page("8001", &[], "200");
+            house.client("publish echo 1 --force-https off");
             house.await_page("80", &[&format!("Host: {NAME}")], "200");
 
             let file = state.join(format!("ingress/certificates/{NAME}.pem"));
