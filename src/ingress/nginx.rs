@@ -312,7 +312,12 @@ mod tests {
             address: [127, 0, 0, 1].into(),
             names: "127.0.0.1:48999".parse().unwrap(),
             https: "127.0.0.1:48997".parse().unwrap(),
-            acme: Some(AcmeOptions { directory: "https://acme.example".to_owned(), contact: None, authority: None }),
+            acme: Some(AcmeOptions {
+                directory: "https://acme.example".to_owned(),
+                contact: None,
+                authority: None,
+                hook: None,
+            }),
             control: "127.0.0.1:48998".parse().unwrap(),
             own_pages: None,
             announce: None,
