@@ -23,7 +23,9 @@ use super::state::Director;
 use crate::api::{DoorView, IngressSite, IngressView, PublishedView, SiteState, texts};
 use crate::config::DirectorConfig;
 use crate::model::{ApplicationId, Protocol, PublishedName, ServiceId, State, UserId};
+use crate::service as kinds;
 use crate::store::director::published::{Door, Published};
+use crate::store::director::service::Service;
 use crate::store::director::{application, published, service};
 use crate::store::{StoreError, Transaction};
 use crate::sys;
@@ -110,6 +112,35 @@ pub(crate) async fn publish(
     let (row, app_name) = stored.await?;
     tracing::info!(app.id = aid.0, service.id = sid.0, port = row.port, "service published");
     Ok(view(director, &row, &app_name))
+}
+
+/// Publishes a service that was just added, if it is a site. One that finds no port stays unpublished.
+pub(super) fn publish_new(
+    tx: &Transaction<'_>,
+    ports: std::ops::RangeInclusive<u16>,
+    added: &Service,
+) -> Result<(), Failure> {
+    let is_site = kinds::find_kind(&added.kind).is_some_and(|kind| kind.manager.entry_role().is_some());
+    if !is_site {
+        return Ok(());
+    }
+    let Ok(port) = free_port(tx, ports) else {
+        tracing::warn!(app.id = added.aid.0, service.id = added.sid.0, "no port is free for a new site");
+        return Ok(());
+    };
+    let row = Published {
+        number: 0,
+        aid: added.aid,
+        sid: added.sid,
+        protocol: Protocol::Http,
+        port,
+        name: None,
+        target: None,
+        auth: None,
+        is_in_maintenance: false,
+        is_https_forced: false,
+    };
+    Ok(published::put(tx, &row)?)
 }
 
 /// Has a service not be reachable from outside any more.
