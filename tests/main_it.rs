@@ -18,5 +18,6 @@ mod support {
     pub(crate) mod nutshell;
     pub(crate) mod pi;
     pub(crate) mod remote;
+    pub(crate) mod totp;
     pub(crate) mod wait;
 }

@@ -24,6 +24,7 @@ pub(crate) mod python;
 mod resource;
 mod service;
 pub(crate) mod texts;
+pub(crate) mod totp;
 mod user;
 mod volume;
 pub(crate) mod web;
@@ -38,6 +39,7 @@ pub(crate) use outcome::{Done, ErrorView, IsErrorView};
 pub(crate) use published::{DoorView, IngressSite, IngressView, PublishedView, SiteState, Troubles};
 pub(crate) use resource::ResourceView;
 pub(crate) use service::{ServiceAndApplication, ServiceView};
+pub(crate) use totp::{RecoveryCodesView, TotpSecretView, TotpView};
 pub(crate) use user::{CreditView, ManagedUserView, UserView};
 pub(crate) use volume::{KeptVolumeView, OwnedVolumeView, VolumeState};
 

@@ -28,6 +28,9 @@ pub(crate) struct PublishedView {
     pub auth_user: Option<String>,
     /// Whether visitors are told that it is being worked on.
     pub maintenance: bool,
+    /// Whether who asks for its name by HTTP is sent to HTTPS, once it opens there.
+    #[serde(default)]
+    pub force_https: bool,
     /// Where visitors find it.
     pub urls: Vec<String>,
     /// Why it is not found there, if an ingress says so.
@@ -71,6 +74,9 @@ pub(crate) struct IngressSite {
     pub servers: Vec<SocketAddrV4>,
     /// Whether it serves.
     pub state: SiteState,
+    /// Whether who asks for its name by HTTP is sent to HTTPS, once it opens there.
+    #[serde(default)]
+    pub force_https: bool,
     /// Who is let in, if not everybody: a name, and a hash in the format of crypt(3).
     pub auth: Option<(String, String)>,
 }

@@ -7,6 +7,14 @@ use crate::model::ApplicationId;
 pub(crate) const NO_STARTUP_SCRIPT: &str = "No startup script";
 /// A login that failed, for `/getcerts`.
 pub(crate) const AUTHENTICATION_FAILED: &str = "User authentication failed";
+/// A right password of a user who needs a one-time code besides, and gave none (ours).
+pub(crate) const TOTP_NEEDED: &str = "A one-time code is needed besides the password: give it as 'totp'";
+/// A one-time code that is not good now, or was used before (ours).
+pub(crate) const TOTP_WRONG: &str = "The one-time code is wrong, or was used before: wait for the next one";
+/// One-time codes that are on already (ours).
+pub(crate) const TOTP_IS_ON: &str = "One-time codes are switched on already: switch them off first";
+/// A first one-time code for which no secret was asked (ours).
+pub(crate) const TOTP_NOT_BEGUN: &str = "No one-time codes were begun: begin them first";
 /// A user whose credit is used up.
 pub(crate) const INSUFFICIENT_CREDITS: &str = "Insufficient credits";
 /// ConPaaS 2.0's word, with its slip, for a manifest that cannot be read.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::error::Failure;
 use super::session::Session;
-use crate::api::VISITOR;
+use crate::api::{VISITOR, totp};
 use crate::pki::Credentials;
 use crate::rpc::{Client, PeerRule};
 
@@ -103,14 +103,19 @@ pub(crate) async fn create_account(session: &Session, trust: &Trust, account: &N
     session.post_by(&client, "new_user", &parameters).await.map(drop)
 }
 
-/// Fetches the certificates of the session's user for his password.
+/// Fetches the certificates of the session's user for his password, and a one-time code where he needs one.
 ///
 /// # Errors
 /// The director cannot be called, is not the one that is trusted, or refuses
-/// the password; or its answer holds no usable certificates.
-pub(crate) async fn fetch(session: &Session, trust: &Trust, password: &str) -> Result<Credentials, Failure> {
+/// the password or the code; or its answer holds no usable certificates.
+pub(crate) async fn fetch(
+    session: &Session,
+    trust: &Trust,
+    (password, code): (&str, Option<&str>),
+) -> Result<Credentials, Failure> {
     let client = trust.client()?;
     let mut parameters = vec![("username", session.username()?), ("password", password), ("service_id", "0")];
+    parameters.extend(code.map(|code| (totp::FIELD, code)));
     let visitor = trust.visitor();
     if !visitor.is_empty() {
         parameters.push((VISITOR, &visitor));

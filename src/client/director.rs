@@ -11,7 +11,8 @@ use super::lookup::FoundService;
 use super::session::Session;
 use crate::api::{
     Accepted, ApplicationView, CreditView, ManagedUserView, ManifestView, OperationView, OwnedVolumeView,
-    PublishedView, ResourceView, ServiceAndApplication, UserView, WAIT_FOR,
+    PublishedView, RecoveryCodesView, ResourceView, ServiceAndApplication, TotpSecretView, TotpView, UserView,
+    WAIT_FOR, totp,
 };
 use crate::model::{ApplicationId, UserId, VolumeFate};
 
@@ -38,6 +39,26 @@ impl Session {
     /// Changes the password of the user.
     pub(crate) async fn change_password(&self, old: &str, new: &str) -> Result<(), Failure> {
         self.post_done("change_password", &[("password", old), ("new_password", new)]).await
+    }
+
+    /// Returns whether the user's login needs a one-time code.
+    pub(crate) async fn totp(&self) -> Result<TotpView, Failure> {
+        self.get("totp").await
+    }
+
+    /// Returns a new secret for one-time codes, which are needed from [`confirm_totp`](Self::confirm_totp) on.
+    pub(crate) async fn begin_totp(&self, password: &str) -> Result<TotpSecretView, Failure> {
+        self.post("begin_totp", &[("password", password)]).await
+    }
+
+    /// Switches one-time codes on by the first one. Returns the recovery codes.
+    pub(crate) async fn confirm_totp(&self, code: &str) -> Result<RecoveryCodesView, Failure> {
+        self.post("confirm_totp", &[(totp::FIELD, code)]).await
+    }
+
+    /// Switches one-time codes off.
+    pub(crate) async fn end_totp(&self, password: &str, code: &str) -> Result<(), Failure> {
+        self.post_done("end_totp", &[("password", password), (totp::FIELD, code)]).await
     }
 
     /// Returns all users, for an administrator.

@@ -79,6 +79,8 @@ pub struct DirectorConfig {
     pub login: LoginConfig,
     /// The ports of the machine by which services are published.
     pub published_ports: RangeInclusive<u16>,
+    /// Whether new services that are sites are published without being asked for.
+    pub publishes_sites: bool,
     /// The clock.
     pub clock: ClockConfig,
     /// The clouds, the default one first.
@@ -179,6 +181,7 @@ pub(crate) const DIRECTOR_KEYS: &[Key] = &[
     Key::new("LOGIN_ATTEMPTS_PER_MINUTE", "12"),
     Key::new("LOGIN_BURST", "6"),
     Key::new("PUBLISHED_PORTS", "8001-8999"),
+    Key::new("PUBLISH_SITES", "no"),
     Key::unset("TIME_SERVERS"),
     Key::unset("NODE_TIME_SERVERS"),
     Key::new("REQUIRE_TIME_SERVER", "false"),
@@ -254,6 +257,7 @@ impl DirectorConfig {
             archive: ArchiveLimits::read(&director)?,
             script_output_bytes: output::read(&director)?,
             published_ports: director.value("PUBLISHED_PORTS", value::ports)?,
+            publishes_sites: director.value("PUBLISH_SITES", value::flag)?,
             clock: read_clock(&director)?,
             clouds: read_clouds(&document, &state_dir)?,
             state_dir,

@@ -8,6 +8,7 @@ use super::account::{self, Registration};
 use super::error::Failure;
 use super::password::hash_blocking;
 use crate::config::DirectorConfig;
+use crate::store::director::totp;
 use crate::store::director::user::{self, User};
 use crate::store::{Store, Transaction};
 use crate::sys::chain;
@@ -137,6 +138,15 @@ pub fn remove_user(director_cfg: &Path, username: &str, running: Running) -> Res
 pub fn set_administrator(director_cfg: &Path, username: &str, is_one: bool) -> Result<(), LocalError> {
     let outcome =
         open(director_cfg)?.write_blocking(|tx| Ok(user::set_administrator(tx, find(tx, username)?.uid, is_one)?));
+    outcome.map_err(refused)
+}
+
+/// Switches one-time codes of a user off. Returns whether a code was needed. Blocking.
+///
+/// # Errors
+/// No director here, no access, or no such user.
+pub fn end_totp(director_cfg: &Path, username: &str) -> Result<bool, LocalError> {
+    let outcome = open(director_cfg)?.write_blocking(|tx| Ok(totp::delete(tx, find(tx, username)?.uid)?));
     outcome.map_err(refused)
 }
 

@@ -54,6 +54,7 @@ mod shown_lists;
 mod state;
 mod time_record;
 mod timestamp;
+mod totp;
 mod troubles;
 mod views;
 mod volume;

@@ -23,7 +23,9 @@ use super::state::Director;
 use crate::api::{DoorView, IngressSite, IngressView, PublishedView, SiteState, texts};
 use crate::config::DirectorConfig;
 use crate::model::{ApplicationId, Protocol, PublishedName, ServiceId, State, UserId};
+use crate::service as kinds;
 use crate::store::director::published::{Door, Published};
+use crate::store::director::service::Service;
 use crate::store::director::{application, published, service};
 use crate::store::{StoreError, Transaction};
 use crate::sys;
@@ -47,6 +49,7 @@ pub(crate) struct Wish {
     pub(crate) name: Option<PublishedName>,
     pub(crate) auth: Option<Auth>,
     pub(crate) is_in_maintenance: Option<bool>,
+    pub(crate) is_https_forced: Option<bool>,
 }
 
 /// Who is let in.
@@ -98,6 +101,7 @@ pub(crate) async fn publish(
             target: wish.target.or(held.and_then(|row| row.target)),
             auth: auth.unwrap_or_else(|| held.and_then(|row| row.auth.clone())),
             is_in_maintenance: wish.is_in_maintenance.or(held.map(|row| row.is_in_maintenance)).unwrap_or_default(),
+            is_https_forced: wish.is_https_forced.or(held.map(|row| row.is_https_forced)).unwrap_or_default(),
         };
         if row.protocol == Protocol::Tcp && (row.name.is_some() || row.auth.is_some()) {
             return Err(unusable("protocol", "over TCP there is neither a name nor a password: it has a port only"));
@@ -108,6 +112,35 @@ pub(crate) async fn publish(
     let (row, app_name) = stored.await?;
     tracing::info!(app.id = aid.0, service.id = sid.0, port = row.port, "service published");
     Ok(view(director, &row, &app_name))
+}
+
+/// Publishes a service that was just added, if it is a site. One that finds no port stays unpublished.
+pub(super) fn publish_new(
+    tx: &Transaction<'_>,
+    ports: std::ops::RangeInclusive<u16>,
+    added: &Service,
+) -> Result<(), Failure> {
+    let is_site = kinds::find_kind(&added.kind).is_some_and(|kind| kind.manager.entry_role().is_some());
+    if !is_site {
+        return Ok(());
+    }
+    let Ok(port) = free_port(tx, ports) else {
+        tracing::warn!(app.id = added.aid.0, service.id = added.sid.0, "no port is free for a new site");
+        return Ok(());
+    };
+    let row = Published {
+        number: 0,
+        aid: added.aid,
+        sid: added.sid,
+        protocol: Protocol::Http,
+        port,
+        name: None,
+        target: None,
+        auth: None,
+        is_in_maintenance: false,
+        is_https_forced: false,
+    };
+    Ok(published::put(tx, &row)?)
 }
 
 /// Has a service not be reachable from outside any more.
@@ -214,6 +247,7 @@ fn all_sites(tx: &Transaction<'_>) -> Result<Vec<IngressSite>, StoreError> {
                 (false, true) => SiteState::Starting,
             },
             servers,
+            force_https: row.is_https_forced,
             auth: row.auth,
         });
     }
@@ -315,6 +349,7 @@ fn view(director: &Director, row: &Published, app_name: &str) -> PublishedView {
         target: row.target,
         auth_user: row.auth.as_ref().map(|(user, _)| user.clone()),
         maintenance: row.is_in_maintenance,
+        force_https: row.is_https_forced,
         urls: by_name.into_iter().chain([by_port]).collect(),
         trouble: director.troubles.of(row.number),
     }
@@ -338,6 +373,7 @@ mod tests {
             target: None,
             auth: None,
             is_in_maintenance: false,
+            is_https_forced: false,
         };
         sample.run(|tx| published::put(tx, &row(1, 8001)));
         sample.run(|tx| published::put(tx, &row(2, 8003)));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::application::{WithManager, with_managers};
 use super::error::Failure;
 use super::manager_calls;
+use super::published;
 use super::service_removal::{self, service_ids};
 use super::state::{Director, OperationKey};
 use super::timestamp::utc_now;
@@ -190,8 +191,15 @@ async fn add_to(director: &Director, node: &Node, kind: &str) -> Result<Service,
             return Err(failure);
         }
     };
-    let added = director.store.write(move |tx| Ok::<_, Failure>(service::finish_adding(tx, rec_id, sid)?)).await?;
-    added.ok_or_else(|| Failure::application("The application was stopped while the service was added"))
+    let ports = director.config.publishes_sites.then(|| director.config.published_ports.clone());
+    let finished = director.store.write(move |tx| {
+        let added = service::finish_adding(tx, rec_id, sid)?;
+        if let (Some(added), Some(ports)) = (&added, ports) {
+            published::publish_new(tx, ports, added)?;
+        }
+        Ok::<_, Failure>(added)
+    });
+    finished.await?.ok_or_else(|| Failure::application("The application was stopped while the service was added"))
 }
 
 async fn remove_from(

@@ -11,7 +11,7 @@ use super::site::Site;
 use super::text::{Texts, fill};
 use super::ui::form::Field;
 use super::ui::icon::{self, Icon};
-use crate::api::texts;
+use crate::api::{texts, totp};
 use crate::client::certificate::{self, NewAccount};
 use crate::client::error::Failure;
 use crate::rpc::{Form, Packing, Request, Response};
@@ -53,11 +53,16 @@ impl Guest<'_> {
     /// Returns the login page.
     pub(super) fn login(&self) -> Response {
         let t = self.t;
+        let is_asked =
+            self.note.as_ref().is_some_and(|note| [t.totp_needed, t.totp_wrong].contains(&note.text.as_str()));
+        let code =
+            Field { is_required: false, ..Field::text(totp::FIELD, t.code_or_recovery) }.with_fill("one-time-code");
         let content = html! {
             form.card.stack method="post" action="/login" {
                 h1 { (t.sign_in) }
                 (Field::text("username", t.name_of_account).with_fill("username").show())
                 (Field::password("password", t.password, "current-password").show())
+                details open[is_asked] { summary.small { (t.i_use_codes) } (code.show()) }
                 label.check { input type="checkbox" name="keep" value="yes"; (t.keep_me_signed_in) }
                 button.primary { (t.sign_in) }
             }
@@ -131,18 +136,19 @@ impl Guest<'_> {
     /// Signs somebody in.
     pub(super) async fn sign_in(&self, request: &Request, form: &Form) -> Response {
         let (username, password) = (form.get("username").unwrap_or_default(), form.get("password").unwrap_or_default());
-        match self.begin(request, form, username, password).await {
+        match self.begin(request, form, username, (password, form.filled(totp::FIELD))).await {
             Ok(answer) => answer,
             Err(failure) => {
-                let says = |part: &str| failure.text.contains(part);
-                back(
-                    "/login",
-                    match (says(texts::AUTHENTICATION_FAILED), says(TOO_MANY)) {
-                        (true, _) => self.t.wrong_password.to_owned(),
-                        (_, true) => self.t.too_many_attempts.to_owned(),
-                        _ => failure.text,
-                    },
-                )
+                let t = self.t;
+                let words = [
+                    (texts::AUTHENTICATION_FAILED, t.wrong_password),
+                    (texts::TOTP_NEEDED, t.totp_needed),
+                    (texts::TOTP_WRONG, t.totp_wrong),
+                    (TOO_MANY, t.too_many_attempts),
+                ];
+                let known =
+                    words.iter().find(|(part, _)| failure.text.contains(part)).map(|(_, text)| (*text).to_owned());
+                back("/login", known.unwrap_or(failure.text))
             }
         }
     }
@@ -168,17 +174,23 @@ impl Guest<'_> {
         if let Err(failure) = certificate::create_account(&session, &trust, &account).await {
             return back("/register", failure.text);
         }
-        match self.begin(request, form, &account.username, &account.password).await {
+        match self.begin(request, form, &account.username, (&account.password, None)).await {
             Ok(answer) => answer,
             Err(failure) => back("/login", failure.text),
         }
     }
 
     /// Fetches the user's certificate for his password, and keeps it in a new session. The old one ends.
-    async fn begin(&self, request: &Request, form: &Form, username: &str, password: &str) -> Result<Response, Failure> {
+    async fn begin(
+        &self,
+        request: &Request,
+        form: &Form,
+        username: &str,
+        (password, code): (&str, Option<&str>),
+    ) -> Result<Response, Failure> {
         let session = self.site.session(username, None);
         let address = request.caller.address.ip();
-        let credentials = certificate::fetch(&session, &self.site.trust(address), password).await?;
+        let credentials = certificate::fetch(&session, &self.site.trust(address), (password, code)).await?;
         let identity = credentials.identity()?;
         let uid = identity.uid().ok_or_else(|| Failure::said(self.t.wrong_password))?;
         let is_kept = form.filled("keep").is_some();

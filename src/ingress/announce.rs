@@ -124,6 +124,7 @@ mod tests {
             name: Some("blog.local".to_owned()),
             servers: Vec::new(),
             state: SiteState::Running,
+            force_https: false,
             auth: None,
         };
         let sites = [site];

@@ -221,6 +221,7 @@ mod tests {
             name: name.map(str::to_owned),
             servers: Vec::new(),
             state: crate::api::SiteState::Running,
+            force_https: false,
             auth: None,
         }
     }
@@ -254,7 +255,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let place = Place::of_test(directory.path());
         std::fs::create_dir_all(place.certificates()).unwrap();
-        let acme = AcmeOptions { directory: "https://acme.example".to_owned(), contact: None, authority: None };
+        let acme =
+            AcmeOptions { directory: "https://acme.example".to_owned(), contact: None, authority: None, hook: None };
         let certificates = Certificates::new(place.clone(), Some(acme));
         let (sites, path) = ([site(Some("blog.example.org"))], path_of(&place, "blog.example.org"));
         let now = Clock::system().unix_seconds();

@@ -29,6 +29,7 @@ const FILES: Templates = Templates {
         ("nginx.conf", include_str!("nginx.conf")),
         ("site.conf", include_str!("site.conf")),
         ("proxy.conf", include_str!("proxy.conf")),
+        ("forced.conf", include_str!("forced.conf")),
     ],
 };
 /// Where Debian keeps the module for TCP.
@@ -69,6 +70,8 @@ struct Values<'a> {
     names: String,
     /// Empty where nothing has a certificate.
     https: String,
+    /// What follows a name in an address: nothing, or the port.
+    https_suffix: String,
     answers: PathBuf,
     own_pages: String,
     unknown: &'a str,
@@ -87,6 +90,8 @@ struct Site<'a> {
     /// Whether an authority asks at this name.
     is_owned: bool,
     has_certificate: bool,
+    /// Whether who asks for the name by HTTP is sent to HTTPS.
+    is_forced: bool,
     has_auth: bool,
     page: &'a str,
     retry_after: u32,
@@ -143,6 +148,10 @@ pub(super) fn of(
         control: options.control.to_string(),
         names: shown(names),
         https: shown(https),
+        https_suffix: match options.https.port() {
+            443 => String::new(),
+            port => format!(":{port}"),
+        },
         answers: place.answers(),
         own_pages: shown(options.own_pages),
         unknown: pages::UNKNOWN,
@@ -202,6 +211,7 @@ impl Ground<'_> {
             servers: if site.state == SiteState::Running { &site.servers } else { &[] },
             is_owned: self.owned(site).is_some(),
             has_certificate: self.certificate(site).is_some(),
+            is_forced: site.force_https && self.certificate(site).is_some(),
             has_auth: site.auth.is_some(),
             page: pages::of(site.state),
             retry_after: pages::retry_after(site.state),
@@ -292,6 +302,7 @@ mod tests {
             name: name.map(str::to_owned),
             servers: vec!["172.16.0.3:80".parse().unwrap(), "172.16.0.4:80".parse().unwrap()],
             state,
+            force_https: false,
             auth: None,
         }
     }
@@ -301,7 +312,12 @@ mod tests {
             address: [127, 0, 0, 1].into(),
             names: "127.0.0.1:48999".parse().unwrap(),
             https: "127.0.0.1:48997".parse().unwrap(),
-            acme: Some(AcmeOptions { directory: "https://acme.example".to_owned(), contact: None, authority: None }),
+            acme: Some(AcmeOptions {
+                directory: "https://acme.example".to_owned(),
+                contact: None,
+                authority: None,
+                hook: None,
+            }),
             control: "127.0.0.1:48998".parse().unwrap(),
             own_pages: None,
             announce: None,

@@ -35,4 +35,6 @@ pub(crate) struct AcmeOptions {
     pub contact: Option<String>,
     /// Who vouches for its own server, in PEM, where no public authority does.
     pub authority: Option<PathBuf>,
+    /// The program that writes answers into the names' own DNS; `None` answers over HTTP.
+    pub hook: Option<PathBuf>,
 }

@@ -25,6 +25,23 @@ impl Qr {
     }
 }
 
+impl Qr {
+    /// Returns the code of a text as lines for a terminal, two rows of modules a line; `None` for one that is too long.
+    pub(crate) fn lines(text: &str) -> Option<Vec<String>> {
+        // Light modules are drawn: most terminals are dark, and cameras take the other way round, too.
+        let code = QrCode::encode_text(text, QrCodeEcc::Low).ok()?;
+        let far = code.size() + MARGIN;
+        let half = |x: i32, y: i32| match (code.get_module(x, y), code.get_module(x, y + 1)) {
+            (false, false) => '█',
+            (false, true) => '▀',
+            (true, false) => '▄',
+            (true, true) => ' ',
+        };
+        let rows = (-MARGIN..far).step_by(2);
+        Some(rows.map(|y| (-MARGIN..far).map(|x| half(x, y)).collect()).collect())
+    }
+}
+
 /// Dark modules beside each other are one rectangle.
 fn rows(code: &QrCode, y: i32) -> Vec<String> {
     let mut found = Vec::new();
@@ -50,5 +67,14 @@ mod tests {
         assert!(code.path.starts_with("M0 0h7v1h-7z") && code.path.contains("M18 0h7v1h-7z"), "{}", code.path);
         assert!(code.path.chars().all(|c| c.is_ascii_digit() || "Mhvz -".contains(c)));
         assert_eq!(Qr::of(&"x".repeat(5000)), None);
+    }
+
+    #[test]
+    fn a_code_for_a_terminal_has_its_corner_behind_a_light_margin() {
+        let lines = Qr::lines("https://attic.local/").expect("a short text");
+        assert_eq!((lines.len(), lines[0].chars().count()), (17, 33));
+        assert_eq!(lines[0].trim_matches('█'), "", "nothing dark");
+        assert!(lines[2].starts_with("████ ▄▄▄▄▄ █"), "{}", lines[2]);
+        assert_eq!(Qr::lines(&"x".repeat(5000)), None);
     }
 }

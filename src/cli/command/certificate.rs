@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::api::texts;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::printer::Reply;
 use crate::cli::output::prompt;
@@ -25,7 +26,7 @@ struct Installed {
 ///
 /// # Errors
 /// The director refuses, or is not the one whose authority is pinned.
-pub(crate) async fn get(run: &Invocation, accept_new_ca: bool) -> Result<Reply, Failure> {
+pub(crate) async fn get(run: &Invocation, accept_new_ca: bool, code: Option<String>) -> Result<Reply, Failure> {
     run.session.director_url()?;
     run.session.username()?;
     let directory = &run.settings.state_dir;
@@ -41,7 +42,7 @@ pub(crate) async fn get(run: &Invocation, accept_new_ca: bool) -> Result<Reply, 
         Some(secret) => secret.clone(),
         None => prompt::ask("Enter your password: ")?,
     };
-    let credentials = certificate::fetch(&run.session, &trust, &secret).await?;
+    let credentials = fetch(run, &trust, &secret, code).await?;
     file::ensure_private_directory(directory)?;
     credentials.replace(directory)?;
     let shown = fingerprint(&credentials.authority_pem)?;
@@ -58,6 +59,18 @@ pub(crate) async fn get(run: &Invocation, accept_new_ca: bool) -> Result<Reply, 
     }
     let message = "User certificates installed successfully.";
     Ok(Reply::line(message, &Installed { message, authority_sha256: shown, is_new_authority: is_new }))
+}
+
+/// Fetches the certificates, and asks for a one-time code where one is needed and none was given.
+async fn fetch(run: &Invocation, trust: &Trust, secret: &str, code: Option<String>) -> Result<Credentials, Failure> {
+    let is_given = code.is_some();
+    match certificate::fetch(&run.session, trust, (secret, code.as_deref())).await {
+        Err(failure) if !is_given && failure.text.contains(texts::TOTP_NEEDED) => {
+            let code = prompt::ask_line("Enter a one-time code: ")?;
+            certificate::fetch(&run.session, trust, (secret, Some(&code))).await
+        }
+        outcome => outcome,
+    }
 }
 
 /// Returns by what the director is known: the authority that was trusted before, or nothing on first use.

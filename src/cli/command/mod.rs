@@ -20,6 +20,7 @@ mod owned_volume;
 mod pushing;
 mod service;
 pub(crate) mod service_names;
+mod totp;
 mod user;
 pub(crate) mod volume;
 pub(crate) mod wait;

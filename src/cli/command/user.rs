@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::certificate;
 use super::local_user;
 use super::local_user::NewUser;
+use super::totp;
 use crate::api::UserView;
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::argparse::ADDITIONS;
@@ -35,7 +36,14 @@ pub(crate) enum UserCommand {
         /// Trust the director although its certificate authority has changed
         #[arg(long = "accept-new-ca", help_heading = ADDITIONS)]
         accept_new_ca: bool,
+        /// The one-time code, if one is needed; it is asked for otherwise
+        #[arg(long, value_name = "CODE", help_heading = ADDITIONS)]
+        totp: Option<String>,
     },
+    /// Have a login by password need a one-time code of your phone, too
+    EnableTotp,
+    /// Have a login by password need no one-time code any more
+    DisableTotp,
     /// Get user configuration
     GetConfig,
     /// Get user current credit
@@ -70,7 +78,9 @@ impl Action for UserCommand {
         match *self {
             UserCommand::Create(user) => create(run.printer, user).await,
             UserCommand::CreateFree { user, invitation } => create_free(run, user, invitation).await,
-            UserCommand::GetCertificate { accept_new_ca } => certificate::get(run, accept_new_ca).await,
+            UserCommand::GetCertificate { accept_new_ca, totp } => certificate::get(run, accept_new_ca, totp).await,
+            UserCommand::EnableTotp => totp::enable(run).await,
+            UserCommand::DisableTotp => totp::disable(run).await,
             UserCommand::GetConfig => get_config(&run.session).await,
             UserCommand::GetCredit => get_credit(&run.session).await,
             UserCommand::AddCredit { username, credit } => add_credit(username, credit).await,

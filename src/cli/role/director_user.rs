@@ -48,6 +48,11 @@ enum DirectorUserCommand {
         #[arg(long)]
         off: bool,
     },
+    /// Have no login of a user need a one-time code, who lost his phone and his recovery codes
+    TotpOff {
+        /// The user's name
+        username: String,
+    },
     /// Remove a user, with his applications
     Remove {
         /// The user's name
@@ -82,6 +87,13 @@ impl DirectorUserLine {
             DirectorUserCommand::Administrator { username, off } => {
                 local::set_administrator(&config, &username, !off)?;
                 format!("User '{username}' is {} administrator.", if off { "no" } else { "an" })
+            }
+            DirectorUserCommand::TotpOff { username } => {
+                let was_on = local::end_totp(&config, &username)?;
+                format!(
+                    "A login of '{username}' needs no one-time code{}.",
+                    if was_on { " any more" } else { ": it needed none before" }
+                )
             }
             DirectorUserCommand::Remove { username, force } => {
                 local::remove_user(&config, &username, if force { Running::Stop } else { Running::Refuse })?;

@@ -36,6 +36,9 @@ pub(crate) struct IngressLine {
     /// The certificate of who vouches for the authority's own server, in PEM; by default those of this machine
     #[arg(long, value_name = "FILE", env = "INGRESS_ACME_AUTHORITY", requires = "acme")]
     acme_authority: Option<PathBuf>,
+    /// A program that writes answers for the authority into the DNS of the names, so that these need not lead here
+    #[arg(long, value_name = "PROGRAM", env = "INGRESS_ACME_DNS_HOOK", requires = "acme")]
+    acme_dns_hook: Option<PathBuf>,
     /// Address and port by which it looks after nginx
     #[arg(long, value_name = "ADDRESS", env = "INGRESS_CONTROL", default_value = "127.0.0.1:7999")]
     control: SocketAddr,
@@ -62,10 +65,12 @@ impl RoleLine for IngressLine {
     fn run(self) -> Outcome {
         // A setting that is empty says nothing.
         let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let filled_path = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
         let acme = filled(self.acme).map(|directory| AcmeOptions {
             directory,
             contact: filled(self.acme_contact),
-            authority: self.acme_authority.filter(|path| !path.as_os_str().is_empty()),
+            authority: filled_path(self.acme_authority),
+            hook: filled_path(self.acme_dns_hook),
         });
         let options = IngressOptions {
             address: self.address,

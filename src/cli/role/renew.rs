@@ -100,7 +100,7 @@ fn of_user(is_json: bool) -> Option<Finding> {
 
 fn fetch(printer: Printer, settings: ClientConfig) -> Result<(), Failure> {
     let run = Invocation::new(settings, printer, "conpaas");
-    let outcome = server::complete(certificate::get(&run, false));
+    let outcome = server::complete(certificate::get(&run, false, None));
     outcome.map_err(|error| Failure::said(format!("cannot start: {error}")))?.map(drop)
 }
 

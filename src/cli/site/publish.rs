@@ -42,12 +42,22 @@ pub(crate) struct Publish {
     /// Tell visitors that the site is being worked on, or let them see it again
     #[arg(long, value_name = "SWITCH")]
     maintenance: Option<Switch>,
+    /// Send who asks for the name by HTTP to HTTPS, once the name has a certificate, or not any more
+    #[arg(long, value_name = "SWITCH")]
+    force_https: Option<Switch>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Switch {
     On,
     Off,
+}
+
+impl Switch {
+    /// Returns it as the director takes it.
+    fn said(self) -> String {
+        (self == Switch::On).to_string()
+    }
 }
 
 #[async_trait(?Send)]
@@ -71,7 +81,8 @@ impl Publish {
         add("target", self.to.map(|port| port.to_string()));
         add("protocol", self.tcp.then(|| "tcp".to_owned()));
         add("no_auth", self.no_auth.then(|| "true".to_owned()));
-        add("maintenance", self.maintenance.map(|switch| (switch == Switch::On).to_string()));
+        add("maintenance", self.maintenance.map(Switch::said));
+        add("force_https", self.force_https.map(Switch::said));
         if let Some(user) = &self.auth {
             add("auth_user", Some(user.clone()));
             add("auth_password", Some(self.password(run)?));

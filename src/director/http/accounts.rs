@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::call::Call;
-use crate::api::{Done, texts};
+use crate::api::{Done, texts, totp as code};
 use crate::director::account::{self, Registration};
 use crate::director::error::Failure;
 use crate::director::state::Director;
-use crate::director::views;
+use crate::director::{totp, views};
 use crate::model::CertificateRole;
 use crate::rpc::{Form, Response};
 use crate::store::director::user::User;
@@ -64,7 +64,8 @@ async fn authenticate(director: &Director, call: &Call) -> Result<Option<User>, 
     // A name is what was registered, blanks and all.
     if let Some(username) = call.form.get("username").filter(|name| !name.trim().is_empty()) {
         let password = call.form.get("password").unwrap_or_default();
-        let found = account::by_password(director, username, password, call.visitor()).await?;
+        let code = call.form.filled(code::FIELD);
+        let found = totp::log_in(director, username, (password, code), call.visitor()).await?;
         if found.is_some() {
             return Ok(found);
         }

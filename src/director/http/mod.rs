@@ -18,6 +18,7 @@ mod nodes;
 mod published;
 mod routes;
 mod services;
+mod totp;
 mod user_info;
 mod volumes;
 

@@ -23,6 +23,7 @@ pub(crate) async fn publish(director: Arc<Director>, call: Call) -> Result<Respo
         name: read(&call.form, "name")?,
         auth: auth(&call.form)?,
         is_in_maintenance: read(&call.form, "maintenance")?,
+        is_https_forced: read(&call.form, "force_https")?,
     };
     let view = published::publish(&director, call.user(), aid, sid, wish).await?;
     Ok(Response::json_line(&view))

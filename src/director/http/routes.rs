@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::call::{Access, Call, admit};
 use super::{
     accounts, administration, applications, certificates, credits, downloads, events, failure, information, join,
-    manifests, nodes, published, services, user_info, volumes,
+    manifests, nodes, published, services, totp, user_info, volumes,
 };
 use crate::director::error::Failure;
 use crate::director::state::Director;
@@ -69,6 +69,10 @@ const ROUTES: &[Route] = &[
     route(GET, "/user_config", Access::User, |d, c| Box::pin(user_info::user_config(d, c))),
     route(GET, "/user_credit", Access::User, |d, c| Box::pin(user_info::user_credit(d, c))),
     route(POST, "/change_password", Access::User, |d, c| Box::pin(accounts::change_password(d, c))),
+    route(GET, "/totp", Access::User, |d, c| Box::pin(totp::of_user(d, c))),
+    route(POST, "/begin_totp", Access::User, |d, c| Box::pin(totp::begin(d, c))),
+    route(POST, "/confirm_totp", Access::User, |d, c| Box::pin(totp::confirm(d, c))),
+    route(POST, "/end_totp", Access::User, |d, c| Box::pin(totp::end(d, c))),
     route(POST, "/createapp", Access::User, |d, c| Box::pin(applications::create(d, c))),
     route(POST, "/startapp/<int>", Access::User, |d, c| Box::pin(applications::start(d, c))),
     route(POST, "/startapp/<int>/<text>", Access::User, |d, c| Box::pin(applications::start(d, c))),

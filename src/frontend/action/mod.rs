@@ -7,6 +7,7 @@ mod command;
 mod data;
 mod manifest;
 mod service;
+mod totp;
 mod user;
 
 use std::pin::Pin;
@@ -50,6 +51,8 @@ pub(super) const ACTIONS: &[ActionRoute] = &[
     action("/applications/<int>/services/<int>/stop", |v| Box::pin(async move { service::stop(&v).await })),
     action("/applications/<int>/services/<int>/remove", |v| Box::pin(async move { service::remove(&v).await })),
     action("/applications/<int>/services/<int>/rename", |v| Box::pin(async move { service::rename(&v).await })),
+    action("/applications/<int>/services/<int>/publish", |v| Box::pin(async move { service::publish(&v).await })),
+    action("/applications/<int>/services/<int>/unpublish", |v| Box::pin(async move { service::unpublish(&v).await })),
     action("/applications/<int>/services/<int>/scale", |v| Box::pin(async move { service::scale(&v).await })),
     action("/applications/<int>/services/<int>/scripts", |v| Box::pin(async move { service::execute(&v).await })),
     action("/applications/<int>/services/<int>/startup", |v| Box::pin(async move { data::startup(&v).await })),
@@ -78,6 +81,9 @@ pub(super) const ACTIONS: &[ActionRoute] = &[
     action("/users/<int>/password", |v| Box::pin(async move { user::set_password(&v).await })),
     action("/users/<int>/remove", |v| Box::pin(async move { user::remove(&v).await })),
     action("/account/password", |v| Box::pin(async move { account::change_password(&v).await })),
+    action("/account/totp", |v| Box::pin(async move { totp::begin(&v).await })),
+    action("/account/totp/confirm", |v| Box::pin(async move { totp::confirm(&v).await })),
+    action("/account/totp/off", |v| Box::pin(async move { totp::end(&v).await })),
     action("/account/sign-out-others", |v| Box::pin(async move { Ok(account::sign_out_others(&v)) })),
     action("/account/look", |v| Box::pin(async move { Ok(account::look(&v)) })),
 ];

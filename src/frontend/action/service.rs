@@ -31,6 +31,21 @@ pub(super) async fn rename(visit: &Visit) -> Outcome {
     Ok(Done::at(place.path()))
 }
 
+/// A name that is left out stays as it is.
+pub(super) async fn publish(visit: &Visit) -> Outcome {
+    let place = visit.place().await?;
+    let name = visit.field("name");
+    let wish = [("name", name)];
+    visit.client.publish(&place.found, if name.is_empty() { &[] } else { &wish }).await?;
+    Ok(Done::said(place.path(), visit.t.is_published))
+}
+
+pub(super) async fn unpublish(visit: &Visit) -> Outcome {
+    let place = visit.place().await?;
+    visit.client.unpublish(&place.found).await?;
+    Ok(Done::said(place.path(), visit.t.is_unpublished))
+}
+
 pub(super) async fn scale(visit: &Visit) -> Outcome {
     let place = visit.place().await?;
     let change = Change::read(visit, &place)?;

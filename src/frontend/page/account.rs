@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::totp;
 use crate::api::UserView;
 use crate::clock::Clock;
 use crate::frontend::frame::{Page, Section};
@@ -18,6 +19,7 @@ pub(super) async fn show(visit: &Visit) -> Shown {
     let t = visit.t;
     let user = visit.client.user().await?;
     let sessions = visit.site.sessions.of_user(visit.uid);
+    let codes = visit.client.totp().await?;
     let mut page = Page::new(Section::Account, t.account);
     page.head = form::post("/logout", t.sign_out, "");
     let command = format!(
@@ -30,6 +32,7 @@ pub(super) async fn show(visit: &Visit) -> Shown {
         .with("sessions", sessions_of(t, &sessions, &visit.secret.name()))
         .beside("user", about(t, &user))
         .beside("password", password(t))
+        .beside("totp", totp::card(t, &codes))
         .beside("look", look(t))
         .beside("phone", phone(t, &visit.origin))
         .beside("device", device(t, visit, &user)))

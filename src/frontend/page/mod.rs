@@ -13,10 +13,12 @@ mod health;
 mod log;
 mod manifest;
 mod nodes;
+mod published;
 mod scale;
 mod service;
 mod settings;
 mod tabs;
+mod totp;
 mod users;
 
 use std::pin::Pin;
@@ -28,6 +30,7 @@ use super::visit::Visit;
 pub(super) use command::{Ran, node_of, page as command_page};
 pub(super) use log::read as read_log;
 pub(super) use scale::Change;
+pub(super) use totp::{recovery as recovery_page, secret as secret_page};
 pub(super) use users::user_of;
 
 type Answer = Pin<Box<dyn Future<Output = Shown> + Send>>;

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::scale;
 use super::tabs::{self, Tab};
-use crate::api::ResourceView;
+use super::{published, scale};
 use crate::api::manager::{Greetings, ScriptsOfNodes, ServiceInfo};
 use crate::api::web::Performance;
+use crate::api::{PublishedView, ResourceView};
 use crate::frontend::frame::Page;
 use crate::frontend::history::MAX_VALUES;
 use crate::frontend::outcome::Shown;
@@ -37,6 +37,8 @@ pub(super) struct View {
     pub(super) greetings: Option<String>,
     /// What visitors of a site get, and how many requests it had, the newest last.
     pub(super) traffic: Option<(Performance, Vec<u64>)>,
+    /// Where others reach it.
+    pub(super) published: Option<PublishedView>,
 }
 
 pub(super) async fn show(visit: &Visit) -> Shown {
@@ -45,8 +47,10 @@ pub(super) async fn show(visit: &Visit) -> Shown {
         return Ok(not_running(visit.t, &place));
     }
     let (client, found) = (&visit.client, &place.found);
-    let (info, by_role, mut resources) =
-        tokio::try_join!(client.service_info(found), client.nodes(found), client.resources())?;
+    let (info, by_role, mut resources, published) =
+        tokio::try_join!(client.service_info(found), client.nodes(found), client.resources(), client.published())?;
+    let published =
+        published.into_iter().find(|one| (one.app_id, one.service_id) == (found.application, found.service));
     resources.retain(|node| node.app_id == found.application);
     let has_nodes = !by_role.is_empty();
     let scripts = match place.service.kind.as_str() {
@@ -66,7 +70,7 @@ pub(super) async fn show(visit: &Visit) -> Shown {
         }
         _ => None,
     };
-    Ok(page(visit.t, &View { place, info, by_role, resources, scripts, greetings, traffic }))
+    Ok(page(visit.t, &View { place, info, by_role, resources, scripts, greetings, traffic, published }))
 }
 
 /// The manager went with the application's stop.
@@ -96,6 +100,7 @@ pub(super) fn page(t: &'static Texts, view: &View) -> Page {
             },
         );
     }
+    page = page.beside("published", published::card(t, &view.place.path(), view.published.as_ref()));
     page.beside_live(
         "scale",
         if is_running {

@@ -18,6 +18,7 @@ pub(crate) mod running_time;
 pub(crate) mod sample;
 pub(crate) mod service;
 pub(crate) mod token;
+pub(crate) mod totp;
 pub(crate) mod user;
 pub(crate) mod volume;
 
@@ -38,6 +39,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("009_published.sql"),
     include_str!("010_event.sql"),
     include_str!("011_administrator.sql"),
+    include_str!("012_totp.sql"),
+    include_str!("013_force_https.sql"),
 ];
 
 /// Returns a line for each row that cannot be read.

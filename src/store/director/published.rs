@@ -29,6 +29,8 @@ pub(crate) struct Published {
     pub auth: Option<(String, String)>,
     /// Whether visitors are told that it is being worked on.
     pub is_in_maintenance: bool,
+    /// Whether who asks for its name by HTTP is sent to HTTPS, once it opens there.
+    pub is_https_forced: bool,
 }
 
 /// A node of a service at which visitors come in.
@@ -50,10 +52,10 @@ pub(crate) fn put(tx: &Transaction<'_>, row: &Published) -> Result<(), StoreErro
     let (user, hash) = row.auth.clone().unzip();
     tx.execute(
         "INSERT INTO published
-           (application_id, service_id, protocol, port, name, target, auth_user, auth_hash, maintenance)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+           (application_id, service_id, protocol, port, name, target, auth_user, auth_hash, maintenance, force_https)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (application_id, service_id) DO UPDATE SET protocol = ?3, port = ?4, name = ?5, target = ?6,
-           auth_user = ?7, auth_hash = ?8, maintenance = ?9",
+           auth_user = ?7, auth_hash = ?8, maintenance = ?9, force_https = ?10",
         params![
             row.aid.0,
             row.sid.0,
@@ -63,7 +65,8 @@ pub(crate) fn put(tx: &Transaction<'_>, row: &Published) -> Result<(), StoreErro
             row.target,
             user,
             hash,
-            row.is_in_maintenance
+            row.is_in_maintenance,
+            row.is_https_forced
         ],
     )?;
     Ok(())
@@ -147,6 +150,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Published> {
         target: row.get("target")?,
         auth: user.zip(hash),
         is_in_maintenance: row.get("maintenance")?,
+        is_https_forced: row.get("force_https")?,
     })
 }
 
@@ -178,6 +182,7 @@ mod tests {
             target: None,
             auth: None,
             is_in_maintenance: false,
+            is_https_forced: false,
         }
     }
 

@@ -93,7 +93,7 @@ impl House {
 
     /// Has the next ingress start with more options.
     pub(super) fn more_words(&mut self, words: &[String]) {
-        self.more = words.to_vec();
+        self.more.extend(words.iter().cloned());
     }
 
     /// Starts a program in the network of the machine.

@@ -102,3 +102,17 @@ async fn names_and_ports_are_the_first_ones_and_an_ingress_learns_of_each_change
         "it is free now"
     );
 }
+
+#[tokio::test]
+async fn new_sites_are_published_where_the_operator_wants_it_and_others_are_not() {
+    let settings = [("director.PUBLISHED_PORTS", "8001-8001"), ("director.PUBLISH_SITES", "yes")];
+    let world = World::start_with(&settings, &[]);
+    let alice = tenant(&world, 1, "alice").await;
+    assert_eq!(world.get(Some(&alice), "/list_published").await.json(), serde_json::json!([]), "it is no site");
+    let add = async |kind: &str| world.post(Some(&alice), &format!("/add/{kind}"), &[("appid", "1")]).await;
+    assert!(add("php").await.json().get("service").is_some());
+    let listed = world.get(Some(&alice), "/list_published").await.json();
+    assert_eq!((&listed[0]["service_id"], &listed[0]["port"]), (&2.into(), &8001.into()), "{listed}");
+    assert!(add("java").await.json().get("service").is_some(), "without a free port it stays unpublished");
+    assert_eq!(world.get(Some(&alice), "/list_published").await.json().as_array().map(Vec::len), Some(1));
+}

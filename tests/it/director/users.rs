@@ -3,6 +3,7 @@
 use std::process::Output;
 
 use crate::support::director::World;
+use crate::support::totp::code_of;
 use crate::support::wait::eventually;
 use conpaas::pki::{Credentials, Lifetime, Subject};
 
@@ -126,4 +127,67 @@ async fn a_user_changes_the_password_by_the_old_one() {
         async |password| world.post(None, "/login", &[("username", "alice"), ("password", password)]).await.text;
     assert_eq!(login("alice-secret").await, "false");
     assert!(login("new").await.contains("alice@example.org"));
+}
+
+#[tokio::test]
+async fn a_login_needs_a_one_time_code_once_its_user_has_shown_one_and_none_opens_twice() {
+    let world = World::start();
+    world.add_user("alice");
+    let alice = user_certificate(&world, 1, "alice");
+    let post = async |path: &str, fields: &[(&str, &str)]| world.post(Some(&alice), path, fields).await;
+    let login = async |code: Option<&str>| {
+        let mut fields = vec![("username", "alice"), ("password", "alice-secret")];
+        fields.extend(code.map(|code| ("totp", code)));
+        let text = world.post(None, "/login", &fields).await.text;
+        if text.contains("alice@example.org") { "in".to_owned() } else { text }
+    };
+    assert!(post("/confirm_totp", &[("totp", "123456")]).await.error().contains("begin them first"));
+    assert_eq!(post("/begin_totp", &[("password", "guess")]).await.error(), "User authentication failed");
+    let begun = post("/begin_totp", &[("password", "alice-secret")]).await.json();
+    let secret = begun["secret"].as_str().expect("a secret").to_owned();
+    assert!(begun["url"].as_str().is_some_and(|url| url.starts_with("otpauth://totp/") && url.contains(&secret)));
+    assert_eq!(login(None).await, "in", "nothing is needed before the first code was shown");
+    assert!(post("/confirm_totp", &[("totp", "12345x")]).await.error().contains("code is wrong"));
+    let first = code_of(&secret, 0);
+    let codes = post("/confirm_totp", &[("totp", &format!("{} {}", &first[..3], &first[3..]))]).await.json();
+    let recovery = codes["recovery_codes"].as_array().expect("recovery codes").clone();
+    assert_eq!(recovery.len(), 10);
+    assert!(login(None).await.contains("A one-time code is needed besides the password"));
+    assert!(login(Some(&first)).await.contains("was used before"), "its step is over");
+    assert_eq!(login(Some(&code_of(&secret, 30))).await, "in");
+    assert!(login(Some(&code_of(&secret, 30))).await.contains("was used before"));
+    let spare = recovery[0].as_str().expect("a text");
+    assert_eq!(login(Some(spare)).await, "in", "a recovery code stands in");
+    assert!(login(Some(spare)).await.contains("was used before"), "once");
+    let state = world.get(Some(&alice), "/totp").await.json();
+    assert_eq!((state["is_on"].as_bool(), state["n_recovery_codes"].as_i64()), (Some(true), Some(9)));
+    assert!(post("/begin_totp", &[("password", "alice-secret")]).await.error().contains("switched on already"));
+    let spare = recovery[1].as_str().expect("a text");
+    assert_eq!(
+        post("/end_totp", &[("password", "guess"), ("totp", spare)]).await.error(),
+        "User authentication failed"
+    );
+    assert!(post("/end_totp", &[("password", "alice-secret")]).await.error().contains("code is needed"));
+    assert_eq!(post("/end_totp", &[("password", "alice-secret"), ("totp", spare)]).await.text, "{}");
+    assert_eq!(login(None).await, "in");
+}
+
+#[tokio::test]
+async fn guesses_of_one_time_codes_count_as_guesses_of_passwords_do() {
+    let limits = [("director.LOGIN_ATTEMPTS_PER_MINUTE", "1"), ("director.LOGIN_BURST", "4")];
+    let world = World::start_with(&limits, &[]);
+    world.add_user("alice");
+    let alice = user_certificate(&world, 1, "alice");
+    let begun = world.post(Some(&alice), "/begin_totp", &[("password", "alice-secret")]).await.json();
+    let first = code_of(begun["secret"].as_str().expect("a secret"), 0);
+    assert!(world.post(Some(&alice), "/confirm_totp", &[("totp", &first)]).await.text.contains("recovery_codes"));
+    let guess = async |code: &str| {
+        let fields = [("username", "alice"), ("password", "alice-secret"), ("totp", code)];
+        world.post(None, "/getcerts", &fields).await.status
+    };
+    let mut statuses = Vec::new();
+    for code in ["000000", "000001", "000002", "000003", "000004", "000005"] {
+        statuses.push(guess(code).await);
+    }
+    assert!(statuses.contains(&429) && statuses[0] == 200, "{statuses:?}");
 }

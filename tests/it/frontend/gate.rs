@@ -2,6 +2,7 @@
 
 use crate::support::director::{World, entries};
 use crate::support::frontend::Frontend;
+use crate::support::totp::code_of;
 
 const FOREIGN: [&[(&str, &str)]; 4] = [
     &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
@@ -132,4 +133,37 @@ fn a_device_is_told_how_to_trust_these_pages() {
     assert_eq!((file.header("content-type"), &file.text), (Some("application/x-x509-ca-cert"), &pem));
     let german = browser.ask("GET", "/login", &[("accept-language", "de-CH,en;q=0.5")], b"");
     assert!(german.text.contains("Anmelden") && german.text.contains("lang=\"de\""), "{}", german.text);
+}
+
+#[test]
+fn a_visitor_switches_one_time_codes_on_and_signs_in_by_a_recovery_code() {
+    let world = World::start();
+    world.add_user("alice");
+    let frontend = Frontend::start(&world);
+    let mut browser = frontend.browser();
+    browser.sign_in("alice");
+    assert!(browser.get("/account").text.contains("action=\"/account/totp\""));
+    let shown = browser.post("/account/totp", &[("password", "alice-secret")]);
+    let value = |name: &str| {
+        let text = shown.text.split(&format!("name=\"{name}\" value=\"")).nth(1).expect("the field");
+        text.split('"').next().expect("its value").replace("&amp;", "&")
+    };
+    let (secret, url) = (value("secret"), value("url"));
+    assert!(shown.text.contains("<svg class=\"qr\"") && url.contains(&secret), "{}", shown.text);
+    let again = browser.post("/account/totp/confirm", &[("totp", "12345x"), ("secret", &secret), ("url", &url)]);
+    assert!(again.text.contains("The code is wrong") && again.text.contains(&secret), "{}", again.text);
+    let code = code_of(&secret, 0);
+    let codes = browser.post("/account/totp/confirm", &[("totp", &code), ("secret", &secret), ("url", &url)]);
+    let spare =
+        codes.text.split("<li><code>").nth(1).and_then(|text| text.split('<').next()).expect("a code").to_owned();
+    assert!(browser.get("/account").text.contains("10 recovery codes"));
+
+    let mut other = frontend.browser();
+    let fields = [("username", "alice"), ("password", "alice-secret"), ("totp", spare.as_str())];
+    assert_eq!(other.post("/login", &fields[..2]).header("location"), Some("/login"));
+    let page = other.get("/login").text;
+    assert!(page.contains("needs a one-time code, too") && page.contains("<details open"), "{page}");
+    assert_eq!(other.post("/login", &fields).header("location"), Some("/"));
+    other.post("/account/totp/off", &[("password", "alice-secret"), ("totp", &spare)]);
+    assert!(other.get("/account").text.contains("was used before"));
 }

@@ -51,6 +51,16 @@ fn a_program_comes_to_run_and_its_page_follows() {
     let file = browser.get(&format!("{code}/code-{id}/download"));
     assert!(file.status == 200 && file.header("content-disposition").is_some(), "{}", file.head);
 
+    // Others get an address, with a picture for phones.
+    assert!(browser.get(&service).text.contains("Only this machine reaches it."));
+    browser.post(&format!("{service}/publish"), &[("name", "attic<b>")]);
+    assert!(browser.get(&service).text.contains("Only this machine reaches it."), "no such name");
+    browser.post(&format!("{service}/publish"), &[("name", "attic")]);
+    let page = browser.get(&service);
+    assert!(page.text.contains("http://attic.local/") && page.text.contains("<svg class=\"qr\""), "{}", page.text);
+    browser.post(&format!("{service}/unpublish"), &[]);
+    assert!(browser.get(&service).text.contains("Only this machine reaches it."));
+
     // The price is told first, then a node comes.
     let price = browser.get(&format!("{service}/scale?count=1&way=add"));
     assert!(price.text.contains("3 credits an hour instead of 2."), "{}", price.text);

@@ -31,7 +31,7 @@ const OF_APPLICATION: [&str; 18] = [
 const FILES: [&str; 3] = ["/manifest.json", "/services/1/code/code-default/download", "/services/1/dump"];
 
 /// What is done to one application, by POST.
-const DONE: [&str; 21] = [
+const DONE: [&str; 23] = [
     "/services/1/nodes/iaas1/command",
     "/start",
     "/stop",
@@ -42,6 +42,8 @@ const DONE: [&str; 21] = [
     "/services/1/stop",
     "/services/1/remove",
     "/services/1/rename",
+    "/services/1/publish",
+    "/services/1/unpublish",
     "/services/1/scale",
     "/services/1/scripts",
     "/services/1/startup",
@@ -96,7 +98,9 @@ fn every_path_is_for_its_owner_and_for_nobody_else() {
         assert_eq!(mallory.post(&path, &FIELDS).status, 404, "{path}");
         assert!(alice.get(&path).status != 303, "a GET of {path} does nothing");
     }
-    for path in ["/manifest", "/example", "/applications", "/logout", "/account/look", "/account/password"] {
+    for path in
+        ["/manifest", "/example", "/applications", "/logout", "/account/look", "/account/password", "/account/totp"]
+    {
         assert_eq!(stranger.post(path, &FIELDS).header("location"), Some("/login"), "{path}");
     }
     let before = alice.get("/applications/1");
