@@ -46,7 +46,7 @@ pub(crate) fn is_on(tx: &Transaction<'_>, uid: UserId) -> Result<bool, Failure> 
     Ok(rows::get(tx, uid)?.is_some_and(|found| found.is_confirmed))
 }
 
-/// Gives a user who knows his password a new secret. It asks nothing of him before [`confirm`].
+/// Makes a new secret for a user who knows his password, and returns it. It asks nothing of him before [`confirm`].
 pub(crate) async fn begin(
     director: &Director,
     uid: UserId,

@@ -12,6 +12,7 @@ use crate::template::Qr;
 /// Returns the card that says whether codes are on, with the way to the other state.
 pub(super) fn card(t: &Texts, codes: &TotpView) -> Markup {
     let password = Field::password("password", t.present_password, "current-password");
+    let password = Field { form: "totp-", ..password };
     let content = if codes.is_on {
         html! {
             p.small { (fill(t.totp_is_on, &[&codes.n_recovery_codes])) }

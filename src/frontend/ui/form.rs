@@ -15,12 +15,14 @@ pub(in crate::frontend) struct Field<'a> {
     /// The browser's word for what is filled in by itself; empty for nothing.
     pub(in crate::frontend) fills: &'a str,
     pub(in crate::frontend) is_required: bool,
+    /// Sets it apart from one of this name in another form of the page; may be empty.
+    pub(in crate::frontend) form: &'a str,
 }
 
 impl<'a> Field<'a> {
     /// A text that must be given.
     pub(in crate::frontend) fn text(name: &'a str, label: &'a str) -> Self {
-        Field { name, label, kind: "text", value: "", fills: "", is_required: true }
+        Field { name, label, kind: "text", value: "", fills: "", is_required: true, form: "" }
     }
 
     /// A password that must be given.
@@ -35,7 +37,7 @@ impl<'a> Field<'a> {
 
     /// Shows it.
     pub(in crate::frontend) fn show(self) -> Markup {
-        let id = format!("field-{}", self.name);
+        let id = format!("field-{}{}", self.form, self.name);
         html! {
             div {
                 label for=(id) { (self.label) }

@@ -23,7 +23,7 @@ pub(crate) fn get(tx: &Transaction<'_>, uid: UserId) -> Result<Option<Totp>, Sto
     })
 }
 
-/// Gives a user a new secret, which is to be confirmed; what was there before is forgotten.
+/// Records a new secret of a user, which is to be confirmed; what was there before is forgotten.
 pub(crate) fn begin(tx: &Transaction<'_>, uid: UserId, secret: &[u8]) -> Result<(), StoreError> {
     delete(tx, uid)?;
     tx.execute(
