@@ -16,6 +16,7 @@ mod nodes;
 mod scale;
 mod service;
 mod settings;
+mod shared_volumes;
 mod tabs;
 mod users;
 
