@@ -244,6 +244,7 @@ fn of_storage(not_running: &str) -> Vec<(&'static str, String)> {
         ("get_user_cert", missing("user")),
         ("get_service_snapshot", not_running.to_owned()),
         ("set_service_snapshot", missing("manager")),
+        ("promote", not_running.to_owned()),
         (
             "get_servers",
             "Wrong service state: was expecting one of ['RUNNING', 'ADAPTING'] but current state is 'INIT'".into(),

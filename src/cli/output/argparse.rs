@@ -373,7 +373,7 @@ mod tests {
             ("java", 33),
             ("mysql", 30),
             ("storage", 4),
-            ("xtreemfs", 29),
+            ("xtreemfs", 30),
         ];
         for (name, count) in counts {
             let command = find(name).unwrap().command("x");

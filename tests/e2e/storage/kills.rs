@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use conpaas::rpc::RpcCall;
 
 use super::{LIMIT, Storage};
 use crate::e2e::house::vmid;
@@ -53,8 +53,20 @@ fn nothing_acknowledged_is_lost_whoever_is_killed() {
             world::run_in(&vmid(&copy), found).0.then_some(())
         })
         .await;
-        let servers = storage.call("set_volume_clients", &[("volumeName", json!("v")), ("clients", json!("*"))]).await;
-        assert_eq!(servers, Ok(json!({})));
+        let answering = storage.call("promote", &[]).await.unwrap_err();
+        assert!(answering.contains("answers: nothing has to take over"), "{answering}");
+        storage.house.lose_node(&vmid(&first));
+        eventually_within(LIMIT, "another node has the metadata", async || {
+            let info = storage.house.call(RpcCall::get(1, "get_service_info")).await?;
+            let nodes = storage.house.call(RpcCall::get(1, "list_nodes")).await?;
+            let has_gone = !nodes.to_string().contains(&format!("\"{first}\""));
+            (info["state"] == "RUNNING" && has_gone).then_some(())
+        })
+        .await;
+        // Whoever mounts it by hand asks the new master.
+        world::run_in(&vmid(&client), "umount -l /mnt/v");
+        storage.mount(&client, "v", "/mnt/v").await;
+        expect_all(&storage, &client);
     });
 }
 

@@ -17,13 +17,12 @@ fn nodes_of_a_service_share_a_volume_now_and_later() {
         storage.house.ask("/add/generic", &[("appid", "1")]).await.unwrap();
         storage.start_service(2).await;
 
-        let words = ["storage", "link", "New Application", "2", "pictures", "/srv/pictures"];
         for (path, why) in [("/etc/x", "is no directory below"), ("/srv/../etc", "is no directory below")] {
             let call = RpcCall::post(0, "link_storage").param("service_id", 2).param("volume", "pictures");
             let refused = storage.house.try_call(call.param("path", path)).await.unwrap_err();
             assert!(refused.contains(why), "{refused}");
         }
-        let said = storage.house.client(&[words[0], words[1], "1", words[3], words[4], words[5]]);
+        let said = storage.house.client(&["storage", "link", "1", "2", "pictures", "/srv/pictures"]);
         assert!(said.contains("Service 2 has volume 'pictures' at /srv/pictures."), "{said}");
         let first = storage.nodes(2, "master").await.remove(0);
         storage.run(&first, "echo one >/srv/pictures/a && stat -f -c %T /srv/pictures");
@@ -37,7 +36,7 @@ fn nodes_of_a_service_share_a_volume_now_and_later() {
         assert!(used.contains("service 2 mounts it at /srv/pictures"), "{used}");
 
         // The mount is killed, and so is everything at once.
-        storage.run(&second, "kill -9 $(pidof mfsmount)");
+        storage.run(&second, "pkill -9 mfsmount");
         mounted_again(&second).await;
         let mut vmids = vec![storage.manager.clone(), vmid(&first), vmid(&second)];
         vmids.extend(storage.nodes(1, "osd").await.iter().map(|id| vmid(id)));

@@ -40,15 +40,15 @@ fn servers_come_and_go_and_every_file_is_there() {
         let count = "cd /mnt/pictures && ls | wc -l && md5sum <large";
         storage.ask_for(1, "remove_nodes", "osd", 1).await.unwrap();
         // Readable all the while, and told how far it is.
-        let mut n_read = 0;
+        let n_read = std::cell::Cell::new(0);
         eventually_within(LIMIT, "one server has left", async || {
             assert_eq!(storage.run(client, count), format!("201\n{sum}"));
-            n_read += 1;
+            n_read.set(n_read.get() + 1);
             let info = storage.house.call(RpcCall::get(1, "get_service_info")).await?;
             (info["state"] == "RUNNING").then_some(())
         })
         .await;
-        at(&format!("one has left; read {n_read} times"));
+        at(&format!("one has left; read {} times", n_read.get()));
         assert_eq!(storage.nodes(1, "osd").await, servers[..2]);
         let log = world::run_in(&storage.manager, "cat /var/log/cpsmanager1.log").1;
         assert!(log.contains("before ") && log.contains(" chunks are copied to other servers"), "{log}");

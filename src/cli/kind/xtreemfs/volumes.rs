@@ -4,12 +4,16 @@ use clap::{Args, Subcommand};
 use serde::de::IgnoredAny;
 
 use super::NAME;
+use crate::api::Accepted;
 use crate::api::xtreemfs::{Servers, StorageInfo, VolumeAccess, VolumeText};
+use crate::cli::command::loss::{self, Consent};
 use crate::cli::command::service_names::ServiceNames;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
 use crate::client::lookup::FoundService;
+use crate::client::wait::{self, Awaited};
+use crate::model::State;
 use crate::rpc::RpcCall;
 
 /// The sub-commands.
@@ -49,6 +53,13 @@ pub(crate) enum VolumeCommand {
     MountCommand(NamedVolume),
     /// List the servers that have data, and what waits for a copy
     ListServers(ServiceNames),
+    /// Give up the node with the metadata, which does not answer: a node that keeps a copy takes over
+    Promote {
+        #[command(flatten)]
+        names: ServiceNames,
+        #[command(flatten)]
+        consent: Consent,
+    },
 }
 
 /// A volume of a service.
@@ -111,6 +122,7 @@ impl VolumeCommand {
                 Ok(Reply::lines(&lines, &access))
             }
             VolumeCommand::ListServers(names) => list_servers(run, &names).await,
+            VolumeCommand::Promote { names, consent } => promote(run, &names, consent).await,
         }
     }
 }
@@ -140,4 +152,21 @@ async fn list_servers(run: &Invocation, names: &ServiceNames) -> Result<Reply, F
     let servers: Servers = run.session.service(&found, "get_servers").await?;
     let columns = ["id", "ip", "state", "n_chunks", "used_mb", "total_mb"];
     Ok(Reply::table(&columns, &servers.servers, "No servers."))
+}
+
+async fn promote(run: &Invocation, names: &ServiceNames, consent: Consent) -> Result<Reply, Failure> {
+    let found = names.find(&run.session, Some(NAME)).await?;
+    let lost = [
+        "the first node, with its volumes and the only copies of files on them".to_owned(),
+        "changes that the node told of too late for a copy".to_owned(),
+    ];
+    loss::agree_for(run, "Giving up the node with the metadata", &lost, consent)?;
+    run.session.manager::<IgnoredAny>(found.application, RpcCall::post(found.service.0, "promote")).await?;
+    let awaited = Awaited { operation: &Accepted::default(), ends: &[State::Running] };
+    let end = wait::for_service(&run.session, &found, awaited, &|_| {}).await?;
+    if end.is_failure {
+        let reason = end.reason.unwrap_or_else(|| "its manager does not say why".to_owned());
+        return Err(Failure::said(format!("no node took over: {reason}")));
+    }
+    Ok(Reply::done("Another node has the metadata now."))
 }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::agent::{MASTER_LOG, SERVER_LOG};
 use super::roles::{DIR, MRC, OSD, ROLES, check_removal, needs, plays};
 use super::settings::XtreemfsSettings;
-use super::{credentials, plan, policies, servers, snapshot, volumes};
+use super::{credentials, plan, policies, servers, snapshot, takeover, volumes};
 use crate::api::xtreemfs::{StorageInfo, StorageNode, StorageNodeInfo};
 use crate::api::{NodeView, VolumeRequest};
 use crate::model::NodeNeeds;
@@ -48,6 +48,7 @@ const METHODS: &[Method<ServiceContext>] = &[
     post("get_user_cert", |service, call| Box::pin(credentials::get_user_cert(service, call))),
     post("get_service_snapshot", |service, call| Box::pin(snapshot::get(service, call))),
     post("set_service_snapshot", |service, call| Box::pin(snapshot::set(service, call))),
+    post("promote", |service, call| Box::pin(takeover::promote(service, call))),
     get("get_servers", |service, call| Box::pin(servers::get_servers(service, call))),
     post("set_self_healing", |service, call| Box::pin(care::set_self_healing(service, call))),
 ];
@@ -75,20 +76,21 @@ impl ManagerKind for Xtreemfs {
         let mut settings: XtreemfsSettings = settings.read()?;
         let players: Vec<Player> = nodes.iter().map(|node| Player::of(node, &ROLES)).collect();
         settings.counts = ROLES.counts_of(&players);
+        settings.given_up.retain(|id| nodes.iter().any(|node| node.view.id == *id));
         Document::of(&settings)
     }
 
     fn volumes(&self, settings: &Document, roles: &RoleSet) -> Result<Vec<VolumeRequest>, MethodError> {
-        let volume = |role: &str, vol_size| VolumeRequest {
+        let volume = |role: &str, vol_size, dev_name: &str| VolumeRequest {
             vol_name: format!("{role}-%(vm_id)s"),
             vol_size,
-            dev_name: "sdb".to_owned(),
+            dev_name: dev_name.to_owned(),
         };
-        Ok(if roles.plays(OSD) {
-            vec![volume(OSD, settings.read::<XtreemfsSettings>()?.osd_mb())]
-        } else {
-            vec![volume(DIR, DIR_MB)]
-        })
+        let (has_data, has_metadata) = (roles.plays(OSD), roles.plays(DIR));
+        let osd_mb = settings.read::<XtreemfsSettings>()?.osd_mb();
+        let data = has_data.then(|| volume(OSD, osd_mb, "sdb"));
+        let metadata = has_metadata.then(|| volume(DIR, DIR_MB, if has_data { "sdc" } else { "sdb" }));
+        Ok(data.into_iter().chain(metadata).collect())
     }
 
     fn with_volume_size(&self, settings: &Document, size_mb: i64) -> Result<Document, MethodError> {

@@ -8,6 +8,7 @@
 //!   policies.rs     how volumes are kept
 //!   credentials.rs  certificates, and how a volume is mounted
 //!   snapshot.rs     metadata for a time that has passed
+//!   takeover.rs     another node has the metadata
 //! ```
 //!
 //! Directory (`dir`) and metadata (`mrc`) are one program here, the master. Further nodes of these roles keep a copy of the
@@ -28,6 +29,7 @@ mod roles;
 mod servers;
 mod settings;
 mod snapshot;
+mod takeover;
 mod volumes;
 
 use crate::service::kind::Kind;

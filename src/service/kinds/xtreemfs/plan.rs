@@ -72,7 +72,7 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
                 uuid: uuid(node, OSD),
                 hostname: &node.view.ip,
                 mkfs: true,
-                device_name: node.view.volumes.first().map_or("", |volume| &volume.dev_name),
+                device_name: data_volume(node).map_or("", |volume| &volume.dev_name),
                 auth_code: &settings.auth_code,
                 is_leaving: is_leaving(node),
             };
@@ -98,13 +98,19 @@ fn directory(settings: &XtreemfsSettings, nodes: &[NodeRow], node: &NodeRow) -> 
     part("dir", 1, "createDIR", &Directory { uuid: uuid(node, DIR), storage: settings.master_wish(nodes) }, "stopDIR")
 }
 
+/// Returns the volume with the data of a node, where it was made with the node.
+pub(super) fn data_volume(node: &NodeRow) -> Option<&NodeVolume> {
+    node.view.volumes.iter().find(|volume| volume.vol_name.starts_with(OSD))
+}
+
 /// A volume that was made with its node. It stays as long as that.
 fn volume(volume: &NodeVolume) -> Part {
     let NodeVolume { dev_name, vol_name, vol_id, .. } = volume;
     let call = RpcCall::post(0, "mount_volume").param("dev_name", dev_name.as_str());
     let call = call.param("vol_name", vol_name.as_str()).param("vol_id", vol_id.as_str());
     let mount = Action { stage: 0, deed: Deed::Call(call) };
-    Part { name: "volume", wanted: vol_id.clone(), first: mount.clone(), change: mount, stop: None }
+    let name = if vol_name.starts_with(DIR) { "metadata volume" } else { "volume" };
+    Part { name, wanted: vol_id.clone(), first: mount.clone(), change: mount, stop: None }
 }
 
 fn part(name: &'static str, stage: u8, method: &str, wish: &impl Serialize, stop: &str) -> Part {

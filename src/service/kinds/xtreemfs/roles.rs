@@ -59,9 +59,10 @@ pub(super) fn check_removal(nodes: &[NodeRow], counts: &Counts) -> Result<(), Me
     Ok(())
 }
 
-/// Returns the node that has the metadata: the first one that is a directory.
+/// Returns the node that has the metadata: the first one that is a directory and stays.
 pub(super) fn master(nodes: &[NodeRow]) -> Option<&NodeRow> {
-    nodes.iter().find(|node| plays(node, DIR))
+    let all = || nodes.iter().filter(|node| plays(node, DIR));
+    all().find(|node| !is_leaving(node)).or_else(|| all().next())
 }
 
 /// Returns whether a node plays a role.

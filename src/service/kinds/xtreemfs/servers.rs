@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::roles::{DIR, OSD, is_leaving, master, n_servers, plays};
+use super::roles::{OSD, is_leaving, master, n_servers, plays};
 use super::settings::XtreemfsSettings;
 use super::volumes;
 use crate::api::xtreemfs::{ClusterState, DataServer, ServerView, Servers, StorageState};
@@ -49,10 +49,11 @@ pub(super) async fn settle(
             Err(error) => return Ok(Settling::Missing(error.to_string())),
         }
     }
-    let Some(place) = nodes.iter().position(|node| plays(node, DIR)) else {
+    let first = master(nodes).map(|node| &node.view.id);
+    let place = nodes.iter().position(|node| Some(&node.view.id) == first);
+    let (Some(first), Some(place)) = (first, place) else {
         return Ok(Settling::Waits("no node has the metadata".to_owned()));
     };
-    let first = &nodes[place].view.id;
     let state = match &answers[place] {
         Ok(state) => state,
         Err(error) => return Ok(Settling::Waits(format!("node {first} with the metadata does not answer: {error}"))),
@@ -97,6 +98,11 @@ pub(super) async fn release(
         return Ok(Settling::Settled);
     }
     let settings: XtreemfsSettings = service.settings().await?.read()?;
+    let leaving: Vec<NodeRow> =
+        leaving.iter().filter(|node| !settings.given_up.contains(&node.view.id)).cloned().collect();
+    if leaving.is_empty() {
+        return Ok(Settling::Settled);
+    }
     let n_left = n_servers(nodes);
     let too_many = settings.volumes.iter().find(|(_, volume)| volume.copies.is_some_and(|n| n as usize > n_left));
     if let Some((name, volume)) = too_many {
@@ -112,7 +118,7 @@ pub(super) async fn release(
         Ok(_) => return Ok(Settling::Waits("the metadata server does not answer yet".to_owned())),
         Err(error) => return Ok(Settling::Waits(error.to_string())),
     };
-    released(&cluster, nodes, leaving)
+    released(&cluster, nodes, &leaving)
 }
 
 /// Says how far nodes are that leave, by what the master knows.

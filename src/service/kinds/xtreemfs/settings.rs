@@ -1,6 +1,6 @@
 //! What is set of shared storage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,8 @@ pub(super) struct XtreemfsSettings {
     pub osd_mb: Option<u64>,
     /// How many nodes of each role the next start makes.
     pub counts: Counts,
+    /// Nodes that leave with whatever they have.
+    pub given_up: BTreeSet<String>,
 }
 
 /// A volume that clients mount.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::TryStreamExt;
 use serde::de::IgnoredAny;
 
-use super::plan::uuid;
+use super::plan::{data_volume, uuid};
 use super::roles::{DIR, MRC, OSD, master, plays};
 use crate::api::params::bad;
 use crate::api::xtreemfs::{NodeSnapshot, ServiceSnapshot};
@@ -37,7 +37,7 @@ pub(super) async fn get(service: ServiceContext, call: Call) -> Result<Reply, Me
         dir_uuid: uuid_of(node, DIR),
         mrc_uuid: uuid_of(node, MRC),
         osd_uuid: uuid_of(node, OSD),
-        volume: node.view.volumes.first().map(|volume| volume.vol_id.clone()).unwrap_or_default(),
+        volume: volume_of(node),
         cloud: node.view.cloud_name.clone(),
     };
     let nodes = nodes.iter().map(snapshot).collect();
@@ -55,8 +55,7 @@ pub(super) async fn set(service: ServiceContext, mut call: Call) -> Result<Reply
     if given.len() != nodes.len() {
         return Err(MethodError::refused("set_service_snapshot: len(nodes) != len(self.nodes)"));
     }
-    let volumes = |node: &NodeRow| node.view.volumes.first().map(|volume| volume.vol_id.clone()).unwrap_or_default();
-    let has_it = |given: &&NodeSnapshot| !nodes.iter().any(|node| volumes(node) == given.volume);
+    let has_it = |given: &&NodeSnapshot| !nodes.iter().any(|node| volume_of(node) == given.volume);
     if let Some(missing) = given.iter().find(has_it) {
         let text = format!("volume {} of the snapshot is at no node of the service", missing.volume.escape_debug());
         return Err(MethodError::refused(text));
@@ -85,6 +84,10 @@ async fn metadata_of(service: &ServiceContext, node: &NodeRow) -> Result<Vec<u8>
         Ok(all)
     });
     collected.await.map_err(|error| MethodError::refused(format!("agent {}: {error}", node.view.id)))
+}
+
+fn volume_of(node: &NodeRow) -> String {
+    data_volume(node).map(|volume| volume.vol_id.clone()).unwrap_or_default()
 }
 
 fn uuid_of(node: &NodeRow, role: &str) -> String {

@@ -90,16 +90,15 @@ struct LoggerValues<'a> {
 /// # Errors
 /// Returns an error if a program is missing, or a value cannot be written in its file.
 pub(super) fn of(wanted: &Wanted, place: &Place) -> Result<Vec<Daemon>, MethodError> {
-    let Some(directory) = &wanted.directory else { return Ok(Vec::new()) };
     let mut daemons = Vec::new();
-    if let Some(wish) = &wanted.master {
+    if let (Some(wish), Some(directory)) = (&wanted.master, &wanted.metadata) {
         daemons.push(master(wish, directory, place)?);
         daemons.push(admin(wish, place)?);
     }
-    if let Some(server) = &wanted.server {
+    if let (Some(server), Some(directory)) = (&wanted.server, &wanted.data) {
         daemons.push(data_server(server, directory, place)?);
     }
-    if let Some(master) = wanted.logger {
+    if let (Some(master), Some(directory)) = (wanted.logger, &wanted.metadata) {
         daemons.push(logger(master, directory, place)?);
     }
     Ok(daemons)

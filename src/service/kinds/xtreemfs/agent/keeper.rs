@@ -1,5 +1,6 @@
 //! Makes the programs of a node be as wanted.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,10 @@ use crate::sys;
 
 /// How often it is looked whether something was left undone.
 const PAUSE: Duration = Duration::from_secs(10);
+/// What the names of volumes for metadata begin with.
+const METADATA_VOLUME: &str = "dir-";
+/// The same for data.
+const DATA_VOLUME: &str = "osd-";
 
 /// Keeps the programs of a node.
 pub(super) struct Keeper {
@@ -81,9 +86,11 @@ impl Keeper {
         let mut is_done = self.change.lock().await;
         let mut wanted = self.wanted().await?;
         change(&mut wanted);
-        if wanted.directory.is_none() && (wanted.master.is_some() || wanted.logger.is_some() || wanted.server.is_some())
-        {
-            wanted.directory = Some(self.new_directory().await?);
+        if wanted.metadata.is_none() && (wanted.master.is_some() || wanted.logger.is_some()) {
+            wanted.metadata = Some(self.new_directory(METADATA_VOLUME).await?);
+        }
+        if wanted.data.is_none() && wanted.server.is_some() {
+            wanted.data = Some(self.new_directory(DATA_VOLUME).await?);
         }
         let (keeper, kept) = (Arc::clone(self), wanted.clone());
         sys::blocking(move || {
@@ -109,11 +116,11 @@ impl Keeper {
     }
 
     /// Makes the directory of a node that never had one. Only here: if its volume is missing later, it is missing too.
-    async fn new_directory(self: &Arc<Self>) -> Result<std::path::PathBuf, MethodError> {
+    async fn new_directory(self: &Arc<Self>, prefix: &'static str) -> Result<PathBuf, MethodError> {
         let keeper = Arc::clone(self);
         sys::blocking(move || {
             let mut names = keeper.volumes.names();
-            names.retain(|name| name.starts_with("osd-") || name.starts_with("dir-"));
+            names.retain(|name| name.starts_with(prefix));
             let directory = keeper.place.data_directory(&names);
             keeper.place.prepare(&directory)?;
             Ok(directory)
@@ -124,16 +131,16 @@ impl Keeper {
     async fn bring(self: &Arc<Self>, wanted: Wanted) -> Result<(), MethodError> {
         let (keeper, prepared) = (Arc::clone(self), wanted.clone());
         let daemons = sys::blocking(move || {
-            if let Some(directory) = &prepared.directory {
+            if let Some(directory) = &prepared.metadata {
                 if prepared.master.is_some() {
-                    keeper.place.prepare_master(directory)?;
+                    keeper.place.prepare_master(directory, prepared.data.as_deref())?;
                 }
                 if prepared.logger.is_some() {
                     keeper.place.prepare_logger(directory)?;
                 }
-                if prepared.server.is_some() {
-                    keeper.place.prepare_server(directory)?;
-                }
+            }
+            if let (Some(directory), Some(_)) = (&prepared.data, &prepared.server) {
+                keeper.place.prepare_server(directory)?;
             }
             daemons::of(&prepared, &keeper.place)
         })

@@ -99,16 +99,15 @@ impl Place {
     ///
     /// # Errors
     /// Returns an error if there is data without the metadata, or the disk does not take it.
-    pub(super) fn prepare_master(&self, directory: &Path) -> Result<(), MethodError> {
+    pub(super) fn prepare_master(&self, directory: &Path, data: Option<&Path>) -> Result<(), MethodError> {
         expect_there(directory)?;
         let there = metadata(directory);
         if there.exists() {
             return Ok(());
         }
-        if chunks(directory).exists() {
+        if data.is_some_and(|data| chunks(data).exists()) {
             return Err(MethodError::refused(format!(
-                "{} has a part of the data and no metadata: the volume of another node has that, and belongs to the first \
-                 node",
+                "{} has no metadata, and this node has data: the volume with the metadata is missing",
                 directory.display()
             )));
         }
@@ -196,20 +195,21 @@ mod tests {
     fn metadata_begins_once_and_never_beside_data() {
         let disk = tempfile::tempdir().unwrap();
         let place = Place::sample(Ipv4Addr::LOCALHOST, disk.path());
-        let directory = disk.path().join("osd");
-        let missing = place.prepare_master(&directory).unwrap_err().to_string();
+        let (directory, data) = (disk.path().join("dir"), disk.path().join("osd"));
+        let missing = place.prepare_master(&directory, None).unwrap_err().to_string();
         assert!(missing.contains("its volume is not mounted"), "{missing}");
         place.prepare(&directory).unwrap();
-        place.prepare_master(&directory).unwrap();
+        place.prepare_master(&directory, Some(&data)).unwrap();
         let first = metadata(&directory).join("metadata.mfs");
         assert_eq!(fs::read(&first).unwrap(), EMPTY);
         fs::write(&first, "written since").unwrap();
-        place.prepare_server(&directory).unwrap();
-        place.prepare_master(&directory).unwrap();
+        place.prepare(&data).unwrap();
+        place.prepare_server(&data).unwrap();
+        place.prepare_master(&directory, Some(&data)).unwrap();
         assert_eq!(fs::read(&first).unwrap(), b"written since");
         fs::remove_dir_all(metadata(&directory)).unwrap();
-        let refused = place.prepare_master(&directory).unwrap_err().to_string();
-        assert!(refused.contains("no metadata"), "{refused}");
+        let refused = place.prepare_master(&directory, Some(&data)).unwrap_err().to_string();
+        assert!(refused.contains("the volume with the metadata is missing"), "{refused}");
         assert!(!metadata(&directory).exists());
     }
 }

@@ -23,7 +23,7 @@ const FILES: [&str; 2] = ["metadata", "changelog"];
 pub(super) async fn get(agent: Arc<XtreemfsAgent>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     let wanted = agent.keeper.wanted().await?;
-    let directory = wanted.directory.ok_or_else(|| MethodError::refused("No configuration exists"))?;
+    let directory = wanted.metadata.ok_or_else(|| MethodError::refused("No configuration exists"))?;
     let metadata = place::metadata(&directory);
     let listed = metadata.clone();
     let names = sys::blocking(move || files_of(&listed)).await;
@@ -49,7 +49,7 @@ pub(super) async fn take(agent: Arc<XtreemfsAgent>, mut call: Call) -> Result<Re
     let upload = call.file("archive")?;
     call.finish()?;
     let wanted = agent.keeper.wanted().await?;
-    let (Some(directory), Some(wish)) = (wanted.directory, wanted.master) else {
+    let (Some(directory), Some(wish)) = (wanted.metadata, wanted.master) else {
         return Err(MethodError::refused("this node does not have the metadata"));
     };
     let limits = agent.environment.config.base.archive.clone();

@@ -11,8 +11,10 @@ use crate::api::xtreemfs::MasterWish;
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Wanted {
-    /// Where everything of this node is: chosen once.
-    pub directory: Option<PathBuf>,
+    /// Where the metadata of this node is, or its copy: chosen once.
+    pub metadata: Option<PathBuf>,
+    /// Where the data of this node is: chosen once.
+    pub data: Option<PathBuf>,
     /// The metadata.
     pub master: Option<MasterWish>,
     /// A copy of the metadata, by the address of the master.
