@@ -24,7 +24,8 @@ const FILES: Templates = Templates {
 const PORT: u16 = 9421;
 /// For so long a program waits for a server that is away.
 const TIMEOUT: Duration = Duration::from_secs(120);
-const READY_LIMIT: Duration = Duration::from_secs(30);
+/// Who is asked may have to read the metadata of many files first.
+const READY_LIMIT: Duration = Duration::from_secs(180);
 /// What hinders a mount may pass.
 const FOR_EVER: u32 = u32::MAX;
 
@@ -87,7 +88,8 @@ pub(crate) fn daemon(name: &str, mount: &SharedMount) -> Result<Daemon, MethodEr
         Ok::<_, MethodError>(ConfigurationFile { path: path.into(), content, mode: 0o600, owner: None })
     };
     let path = mount.path.display().to_string();
-    let words = [format!("{CONFIGURATION}/mount.sh"), format!("{CONFIGURATION}/mount.cfg"), path.clone()];
+    let [script, options] = ["mount.sh", "mount.cfg"].map(|file| format!("{CONFIGURATION}/{file}"));
+    let words = [script, options, path.clone(), mount.host.to_string(), PORT.to_string()];
     // The root of what is mounted has the number 1 in MooseFS.
     let is_mounted =
         "test \"$(stat -f -c %T \"$1\" 2>/dev/null)\" = fuseblk -o \"$(stat -c %i \"$1\" 2>/dev/null)\" = 1";
@@ -99,7 +101,7 @@ pub(crate) fn daemon(name: &str, mount: &SharedMount) -> Result<Daemon, MethodEr
     Ok(Daemon {
         name: name.parse().map_err(|error| MethodError::refused(format!("{error}")))?,
         launch: Launch {
-            program: "/bin/sh".into(),
+            program: "/bin/bash".into(),
             arguments: words.into(),
             environment: Vec::new(),
             user: None,

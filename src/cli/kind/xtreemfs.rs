@@ -16,8 +16,7 @@ use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
 use crate::client::manager::Counts;
 
-/// The kind's name.
-pub(crate) const NAME: &str = "xtreemfs";
+pub(crate) use self::volumes::NAME;
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]

@@ -20,6 +20,8 @@ const TOLD: u32 = 1;
 const GIVEN_BACK: u32 = 2;
 /// Data is copied for as long as that takes.
 const RELEASE_PACE: Pace = Pace::growing(Duration::from_millis(500), Duration::from_secs(5), 4);
+/// Those who tell how far nodes are may not have learned yet that they are about to leave: they are asked once more.
+const CONFIRMATION_PAUSE: Duration = Duration::from_secs(8);
 /// How often it is told how far nodes are that leave.
 const TELL_PAUSE: Duration = Duration::from_secs(10);
 
@@ -57,20 +59,26 @@ impl Operation {
         if let Err(error) = Target::of(service, &all, None).await?.apply(service, &all).await {
             self.note(Level::Warning, &format!("not every agent was told of the removal: {error}"));
         }
-        let began = Instant::now();
-        let mut told = None;
+        let (began, mut told, mut is_settled) = (Instant::now(), None, false);
         loop {
             self.expect_wanted().await?;
-            let why = match kind.release(&service.context, left, removed).await? {
-                Settling::Settled | Settling::Without(_) => return Ok(()),
-                Settling::Waits(why) | Settling::Missing(why) => why,
+            let pause = match kind.release(&service.context, left, removed).await? {
+                Settling::Settled | Settling::Without(_) if is_settled => return Ok(()),
+                Settling::Settled | Settling::Without(_) => {
+                    is_settled = true;
+                    CONFIRMATION_PAUSE
+                }
+                Settling::Waits(why) | Settling::Missing(why) => {
+                    is_settled = false;
+                    if told.is_none_or(|told: Instant| told.elapsed() >= TELL_PAUSE) {
+                        self.note(Level::Info, &why);
+                        told = Some(Instant::now());
+                    }
+                    RELEASE_PACE.pause_after(began.elapsed())
+                }
             };
-            if told.is_none_or(|told: Instant| told.elapsed() >= TELL_PAUSE) {
-                self.note(Level::Info, &why);
-                told = Some(Instant::now());
-            }
             crash_point("remove_nodes.releasing");
-            tokio::time::sleep(RELEASE_PACE.pause_after(began.elapsed())).await;
+            tokio::time::sleep(pause).await;
         }
     }
 

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 
-use super::NAME;
+use super::volumes::NAME;
 use crate::api::xtreemfs::ClientCertificate;
 use crate::cli::command::service_names::ServiceNames;
 use crate::cli::invocation::Invocation;

@@ -2,7 +2,7 @@
 
 use clap::{Subcommand, ValueEnum};
 
-use super::NAME;
+use super::volumes::NAME;
 use crate::api::xtreemfs::{PolicyNames, PolicyOutput};
 use crate::cli::command::service_names::ServiceNames;
 use crate::cli::invocation::Invocation;

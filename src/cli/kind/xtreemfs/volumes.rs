@@ -3,7 +3,6 @@
 use clap::{Args, Subcommand};
 use serde::de::IgnoredAny;
 
-use super::NAME;
 use crate::api::Accepted;
 use crate::api::xtreemfs::{Servers, StorageInfo, VolumeAccess, VolumeText};
 use crate::cli::command::loss::{self, Consent};
@@ -15,6 +14,9 @@ use crate::client::lookup::FoundService;
 use crate::client::wait::{self, Awaited};
 use crate::model::State;
 use crate::rpc::RpcCall;
+
+/// The kind's name.
+pub(crate) const NAME: &str = "xtreemfs";
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]

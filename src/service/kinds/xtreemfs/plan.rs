@@ -1,9 +1,10 @@
 //! What each node with shared storage is to run.
 //!
 //! ```text
-//!   stage 0   new nodes get their volumes
-//!   stage 1   the master learns of its volumes
-//!   stage 2   servers with data, and copies of the metadata, find the master
+//!   stage 0   new nodes get their volumes for data
+//!   stage 1   and those for metadata: a node notes one mount after the other
+//!   stage 2   the master learns of its volumes
+//!   stage 3   servers with data, and copies of the metadata, find the master
 //!   last      what a node is not to run any more is stopped
 //! ```
 
@@ -64,7 +65,7 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
             parts.push(directory(&settings, input.nodes, node));
         } else if plays(node, DIR) || plays(node, MRC) {
             let wish = Metadata { master: &host, uuid: uuid(node, MRC), hostname: &node.view.ip };
-            parts.push(part("mrc", 2, "createMRC", &wish, "stopMRC"));
+            parts.push(part("mrc", 3, "createMRC", &wish, "stopMRC"));
         }
         if plays(node, OSD) {
             let wish = Data {
@@ -76,7 +77,7 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
                 auth_code: &settings.auth_code,
                 is_leaving: is_leaving(node),
             };
-            parts.push(part("osd", 2, "createOSD", &wish, "stopOSD"));
+            parts.push(part("osd", 3, "createOSD", &wish, "stopOSD"));
         }
         NodePlan { node: node.clone(), parts }
     };
@@ -95,7 +96,7 @@ pub(super) fn uuid(node: &NodeRow, role: &str) -> String {
 }
 
 fn directory(settings: &XtreemfsSettings, nodes: &[NodeRow], node: &NodeRow) -> Part {
-    part("dir", 1, "createDIR", &Directory { uuid: uuid(node, DIR), storage: settings.master_wish(nodes) }, "stopDIR")
+    part("dir", 2, "createDIR", &Directory { uuid: uuid(node, DIR), storage: settings.master_wish(nodes) }, "stopDIR")
 }
 
 /// Returns the volume with the data of a node, where it was made with the node.
@@ -108,8 +109,8 @@ fn volume(volume: &NodeVolume) -> Part {
     let NodeVolume { dev_name, vol_name, vol_id, .. } = volume;
     let call = RpcCall::post(0, "mount_volume").param("dev_name", dev_name.as_str());
     let call = call.param("vol_name", vol_name.as_str()).param("vol_id", vol_id.as_str());
-    let mount = Action { stage: 0, deed: Deed::Call(call) };
-    let name = if vol_name.starts_with(DIR) { "metadata volume" } else { "volume" };
+    let (name, stage) = if vol_name.starts_with(DIR) { ("metadata volume", 1) } else { ("volume", 0) };
+    let mount = Action { stage, deed: Deed::Call(call) };
     Part { name, wanted: vol_id.clone(), first: mount.clone(), change: mount, stop: None }
 }
 

@@ -138,15 +138,17 @@ fn released(cluster: &ClusterState, nodes: &[NodeRow], leaving: &[NodeRow]) -> R
     }
     let staying = nodes.iter().filter(|node| plays(node, OSD)).filter_map(of);
     let free: u64 = staying.map(|server| server.total.saturating_sub(server.used)).sum();
-    let to_move: u64 = if cluster.n_missing > 0 { going.iter().map(|server| server.used).sum() } else { 0 };
-    if to_move > free && cluster.n_waiting > 0 && going.iter().any(|server| server.n_chunks > 0) {
+    let n_chunks: u64 = going.iter().map(|server| server.n_chunks).sum();
+    let used: u64 = going.iter().map(|server| server.used).sum();
+    let to_move = used / n_chunks.max(1) * cluster.n_waiting.min(n_chunks);
+    if to_move > free {
         return Err(MethodError::refused(format!(
             "{ids} has {} MB, and the other servers have room for {} MB: add nodes or use set_osd_size first",
             to_move >> 20,
             free >> 20
         )));
     }
-    if cluster.n_waiting > 0 && going.iter().any(|server| server.n_chunks > 0) {
+    if cluster.n_waiting > 0 && n_chunks > 0 {
         let n = cluster.n_waiting;
         return Ok(Settling::Waits(format!("before {ids} leaves, {n} chunks are copied to other servers")));
     }

@@ -8,8 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::daemons::{ADMIN, MASTER};
-use super::wanted::Server;
-use super::{XtreemfsAgent, snapshot};
+use super::node::XtreemfsAgent;
+use super::snapshot;
+use super::wanted::{Server, Wanted};
 use crate::api::params::bad;
 use crate::api::xtreemfs::{MasterWish, ProgramState, StorageState};
 use crate::service::call::Call;
@@ -61,7 +62,7 @@ async fn create_dir(agent: Arc<XtreemfsAgent>, mut call: Call) -> Result<Reply, 
     call.params.string("uuid")?;
     let wish: MasterWish = call.structure("storage")?;
     call.finish()?;
-    let take_over = |wanted: &mut super::wanted::Wanted| {
+    let take_over = |wanted: &mut Wanted| {
         wanted.master = Some(wish);
         wanted.logger = None;
     };
@@ -73,7 +74,7 @@ async fn create_dir(agent: Arc<XtreemfsAgent>, mut call: Call) -> Result<Reply, 
 async fn create_mrc(agent: Arc<XtreemfsAgent>, mut call: Call) -> Result<Reply, MethodError> {
     let master: Ipv4Addr = take_host(&mut call)?;
     call.finish()?;
-    let keep = |wanted: &mut super::wanted::Wanted| {
+    let keep = |wanted: &mut Wanted| {
         if wanted.master.is_none() {
             wanted.logger = Some(master);
         }

@@ -9,6 +9,7 @@ mod cluster;
 mod daemons;
 mod keeper;
 mod methods;
+mod node;
 mod place;
 mod snapshot;
 mod volumes;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 
 use self::cluster::Observer;
 use self::keeper::Keeper;
+use self::node::XtreemfsAgent;
 use self::place::Place;
 use crate::service::agent_side::{AgentEnvironment, AgentKind};
 use crate::service::error::MethodError;
@@ -39,14 +41,6 @@ pub(super) const SERVER_LOG: LogFile =
 /// The same log as that of the metadata, by the name of ConPaaS 2.0.
 const DIRECTORY_LOG: LogFile =
     LogFile { filename: "dir.log", description: "DIR log", path: "/var/log/xtreemfs/dir.log" };
-
-/// The agent of a node.
-struct XtreemfsAgent {
-    keeper: Arc<Keeper>,
-    observer: Observer,
-    volumes: Volumes,
-    environment: AgentEnvironment,
-}
 
 /// Makes the side of a node.
 ///

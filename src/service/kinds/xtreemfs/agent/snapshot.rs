@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 
-use super::{XtreemfsAgent, place};
+use super::node::XtreemfsAgent;
+use super::place;
 use crate::archive::{self, Staged};
 use crate::service::account;
 use crate::service::call::Call;
