@@ -24,7 +24,7 @@ FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 PROGRAM ?= $(RELEASE)
 RUN ?=
 # Other names that the program answers to.
-CLIENTS := tools application cloud director generic helloworld java mysql php service user volume
+CLIENTS := tools application cloud director generic helloworld java mysql php service storage user volume xtreemfs
 
 # The nutshell: its cloud (lxc needs root, process does not) and, if it shall
 # keep to itself, the name of a network namespace.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::exec::Execs;
 use super::meter::Meter;
+use super::mounts::Mounts;
 use crate::config::AgentConfig;
 use crate::model::{CertificateRole, ServiceId};
 use crate::node::{Dispatch, LogWriter, NodeCredentials};
@@ -26,6 +27,7 @@ const METHODS: &[Method<Arc<Own>>] = &[
     post("exec_resize", |own, call| Box::pin(async move { own.shared.execs.resize(call).await })),
     post("exec_output", |own, call| Box::pin(async move { own.shared.execs.output(call).await })),
     post("exec_stop", |own, call| Box::pin(async move { own.shared.execs.stop(call).await })),
+    post("mount_storage", |own, call| Box::pin(async move { own.shared.mounts.mount(call).await })),
     get("get_node_metrics", |own, call| Box::pin(get_node_metrics(own, call))),
     post("set_director_url", |own, call| Box::pin(set_director_url(own, call))),
     post("set_wanted_nodes", |own, call| Box::pin(set_wanted_nodes(own, call))),
@@ -51,6 +53,7 @@ pub(crate) struct Shared {
     pub(super) log: LogWriter,
     pub(super) execs: Execs,
     pub(super) meter: Meter,
+    pub(super) mounts: Mounts,
 }
 
 impl AgentDispatch {

@@ -6,6 +6,7 @@
 mod dispatch;
 mod exec;
 mod meter;
+mod mounts;
 mod run;
 mod startup;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::dispatch::{AgentDispatch, Shared};
 use super::exec::Execs;
 use super::meter::Meter;
+use super::mounts::Mounts;
 use crate::api::params::Params;
 use crate::config::{AgentConfig, NodeBase};
 use crate::model::{ApplicationId, CertificateRole, ServiceId, UserId};
@@ -44,7 +45,8 @@ impl World {
         issued.replace(&config.base.rooted(&config.base.cert_dir)).unwrap();
         let credentials = Arc::new(NodeCredentials::load(&config.base).unwrap());
         let execs = Execs::new(Arc::clone(&config), Tasks::new());
-        let shared = Shared { log, execs, meter: Meter::default() };
+        let mounts = Mounts::new(&config, Tasks::new()).unwrap();
+        let shared = Shared { log, execs, meter: Meter::default(), mounts };
         World { dispatch: AgentDispatch::new(config, credentials, agent, shared), _root: root }
     }
 
@@ -101,6 +103,7 @@ async fn each_name_reaches_its_own_handler() {
             ("exec_resize", missing("exec_id")),
             ("exec_output", missing("exec_id")),
             ("exec_stop", missing("exec_id")),
+            ("mount_storage", missing("mounts")),
             ("get_node_metrics", r#"{"memory_limit":null,"disk_size":0,"points":[]}"#.into()),
             ("set_director_url", missing("director_url")),
             ("set_wanted_nodes", missing("up_to")),

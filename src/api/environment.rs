@@ -95,3 +95,25 @@ impl LinkPhase {
         }
     }
 }
+
+/// `list_storage_links` (ours), oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StorageLinkList {
+    /// The volumes that services mount.
+    pub links: Vec<StorageLinkView>,
+}
+
+/// A volume of shared storage that a service mounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StorageLinkView {
+    /// The service that mounts it.
+    pub service_id: ServiceId,
+    /// The service that has it.
+    pub to_service_id: ServiceId,
+    /// The volume.
+    pub volume: String,
+    /// Where it is mounted.
+    pub path: String,
+    /// The address of the server that is asked.
+    pub host: String,
+}

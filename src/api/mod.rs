@@ -28,6 +28,7 @@ pub(crate) mod totp;
 mod user;
 mod volume;
 pub(crate) mod web;
+pub(crate) mod xtreemfs;
 
 pub(crate) use application::ApplicationView;
 pub(crate) use event::{EventView, EventsView, HeardView, MAX_TOLD_EVENTS, ToldEvent};

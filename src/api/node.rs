@@ -13,6 +13,15 @@ pub struct VolumeRequest {
     pub dev_name: String,
 }
 
+impl VolumeRequest {
+    /// Returns whether a volume of this name was made for such a request.
+    #[must_use]
+    pub(crate) fn is_for(&self, name: &str) -> bool {
+        let prefix = self.vol_name.split("%(").next().unwrap_or_default();
+        !prefix.is_empty() && name.starts_with(prefix)
+    }
+}
+
 /// One node that a manager asks for: an element of `nodes_info`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRequest {

@@ -24,7 +24,7 @@ const OF_EVERY_KIND: [&str; 16] = [
 const OF_SITES: [&str; 7] =
     ["upload_key", "list_keys", "upload_code", "list_codes", "download_code", "delete_code", "enable_code"];
 /// What a kind had besides, in the order of its usage errors.
-const OF_KIND: [(&str, &[&[&str]]); 5] = [
+const OF_KIND: [(&str, &[&[&str]]); 6] = [
     ("php", &[&OF_SITES, &["get_php_config", "debug", "help"]]),
     ("java", &[&OF_SITES, &["help"]]),
     (
@@ -49,6 +49,20 @@ const OF_KIND: [(&str, &[&[&str]]); 5] = [
     ),
     ("helloworld", &[&["get_helloworld"]]),
     ("mysql", &[&["set_password", "dump", "load_dump", "help"]]),
+    (
+        "xtreemfs",
+        &[&[
+            "add_xfs_volume",
+            "list_xfs_volumes",
+            "remove_xfs_volume",
+            "get_client_cert",
+            "get_user_cert",
+            "list_policies",
+            "set_policy",
+            "set_osd_size",
+            "help",
+        ]],
+    ),
 ];
 
 /// Returns whether a program was called by a name of ConPaaS 2.0's client.
@@ -78,7 +92,9 @@ mod tests {
 
     #[test]
     fn what_the_old_client_had_is_here() {
-        for (kind, n_old) in [("php", 26), ("java", 24), ("generic", 31), ("helloworld", 17), ("mysql", 20)] {
+        for (kind, n_old) in
+            [("php", 26), ("java", 24), ("generic", 31), ("helloworld", 17), ("mysql", 20), ("xtreemfs", 25)]
+        {
             let command = find(kind).unwrap().command("x");
             let old = sub_commands(&format!("cps-{kind}"), &command).unwrap();
             assert_eq!(old.len(), n_old, "{kind}");

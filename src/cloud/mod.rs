@@ -30,7 +30,7 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ContextError};
 
-use crate::model::{CloudName, Finding, NodeGroup, NodeRole, NodeTag, VolumeTag};
+use crate::model::{CloudName, Finding, NodeGroup, NodeNeeds, NodeRole, NodeTag, VolumeTag};
 
 /// What a node is told when it is made. A cloud takes the one form that it
 /// can hand over, and knows nothing of the other.
@@ -78,6 +78,8 @@ pub struct NodeSpec {
     pub context: Arc<dyn NodeContext>,
     /// Size of instance where the cloud has several (`inst_type`).
     pub instance_type: Option<String>,
+    /// What its programs need of the machine; clouds of other machines have it by the size of instance.
+    pub needs: NodeNeeds,
 }
 
 /// A node that a cloud has.

@@ -22,6 +22,7 @@ mod method;
 mod operation;
 mod push;
 mod run;
+mod storage;
 
 pub(crate) use run::run;
 

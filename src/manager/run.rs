@@ -15,6 +15,7 @@ use super::link;
 use super::lost::{LostDispatch, open_database};
 use super::operation;
 use super::push;
+use super::storage;
 use crate::config::ManagerConfig;
 use crate::node;
 use crate::node::{
@@ -60,6 +61,7 @@ async fn start(options: Options, tasks: Tasks) -> Result<(), NodeError> {
     push::begin(&manager);
     tasks.spawn("renewal", credentials.keep_renewed(tasks.stopping()));
     tasks.spawn("links", link::keep(Arc::clone(&manager), tasks.stopping()));
+    tasks.spawn("storage", storage::keep(Arc::clone(&manager), tasks.stopping()));
     tasks.spawn("doors", doors::tell(Arc::clone(&manager), tasks.stopping()));
     tasks.spawn("history", history::tell(Arc::clone(&manager), tasks.stopping()));
     tasks.spawn("sweeper", operation::sweep(Arc::clone(&manager), tasks.stopping()));

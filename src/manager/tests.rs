@@ -162,7 +162,7 @@ async fn each_name_of_the_manager_reaches_its_own_handler() {
 async fn each_name_of_a_kind_reaches_its_own_handler() {
     let world = World::new().await;
     let not_running = "Wrong service state: was expecting one of ['RUNNING'] but current state is 'INIT'".to_owned();
-    let wanted: [(&str, Vec<(&str, String)>); 3] = [
+    let wanted: [(&str, Vec<(&str, String)>); 4] = [
         (
             "generic",
             vec![
@@ -190,6 +190,7 @@ async fn each_name_of_a_kind_reaches_its_own_handler() {
             ],
         ),
         ("mysql", of_databases(&not_running)),
+        ("xtreemfs", of_storage(&not_running)),
     ];
     for (i, (kind, wanted)) in wanted.into_iter().enumerate() {
         let sid = i as i64 + 1;
@@ -210,6 +211,46 @@ async fn each_name_of_a_kind_reaches_its_own_handler() {
         }
         assert_eq!(said, wanted, "{kind}");
     }
+}
+
+/// What the methods of shared storage say without parameters.
+fn of_storage(not_running: &str) -> Vec<(&'static str, String)> {
+    let names = |text: &str| format!(r#"{{"policies":"{text}"}}"#);
+    let info = |persistent: bool| {
+        format!(r#"{{"state":"INIT","type":"xtreemfs","persistent":{persistent},"osd_volume_size":1024}}"#)
+    };
+    vec![
+        ("get_service_info", info(true)),
+        ("list_nodes", "{}".into()),
+        ("get_node_info", missing("serviceNodeId")),
+        ("createVolume", missing("volumeName")),
+        ("deleteVolume", missing("volumeName")),
+        ("listVolumes", not_running.to_owned()),
+        ("get_volumes", "[]".into()),
+        ("get_volume_access", missing("volumeName")),
+        ("set_volume_quota", missing("volumeName")),
+        ("set_volume_clients", missing("volumeName")),
+        ("list_striping_policies", names("RAID0")),
+        ("list_replication_policies", names("ronly, WaR1, WqRq")),
+        ("list_osd_sel_policies", names("DEFAULT, FQDN, UUID, DCMAP, VIVALDI")),
+        ("list_replica_sel_policies", names("DEFAULT, FQDN, DCMAP, VIVALDI")),
+        ("set_osd_sel_policy", missing("volumeName")),
+        ("set_replica_sel_policy", missing("volumeName")),
+        ("set_replication_policy", missing("volumeName")),
+        ("set_striping_policy", missing("volumeName")),
+        ("toggle_persistent", info(false)),
+        ("set_osd_size", missing("size")),
+        ("get_client_cert", missing("passphrase")),
+        ("get_user_cert", missing("user")),
+        ("get_service_snapshot", not_running.to_owned()),
+        ("set_service_snapshot", missing("manager")),
+        ("promote", not_running.to_owned()),
+        (
+            "get_servers",
+            "Wrong service state: was expecting one of ['RUNNING', 'ADAPTING'] but current state is 'INIT'".into(),
+        ),
+        ("set_self_healing", missing("enable")),
+    ]
 }
 
 /// What the methods of a database say without parameters.

@@ -17,7 +17,9 @@ use super::method::Method;
 use super::plan::{NodePlan, PlanInput};
 use super::role::{Counts, RoleSet, Roles};
 use super::settings::Document;
+use super::shared_mount::StorageOffer;
 use crate::api::VolumeRequest;
+use crate::model::NodeNeeds;
 use crate::store::manager::NodeRow;
 
 /// Values for the agents' configuration, by the names of ConPaaS 2.0.
@@ -72,6 +74,12 @@ pub(crate) trait ManagerKind: Send + Sync {
     /// Returns an error if the kind's nodes have no volumes of their own, or none of this size.
     fn with_volume_size(&self, _settings: &Document, _size_mb: i64) -> Result<Document, MethodError> {
         Err(MethodError::refused("The nodes of such a service have no volumes of their own"))
+    }
+
+    /// Returns what the programs of a node with these roles need of its machine. Nodes whose programs have an environment
+    /// mount shared storage.
+    fn needs(&self, _roles: &RoleSet) -> NodeNeeds {
+        NodeNeeds { memory_mb: 0, has_fuse: self.has_environment() }
     }
 
     /// Returns values for the agents' configuration, which a node has from its first moment on.
@@ -133,6 +141,27 @@ pub(crate) trait ManagerKind: Send + Sync {
     /// Returns the text for the caller.
     fn check_removal(&self, _nodes: &[NodeRow], _counts: &Counts) -> Result<(), MethodError> {
         Ok(())
+    }
+
+    /// Looks whether nodes can leave that the plan tells that they are about to ([`NodePhase::Leaving`]), and tells how far
+    /// they are. It is asked again and again before they are taken out.
+    ///
+    /// [`NodePhase::Leaving`]: crate::store::manager::NodePhase::Leaving
+    ///
+    /// # Errors
+    /// Returns an error if they cannot, which leaves the service as it is.
+    async fn release(
+        &self,
+        _service: &ServiceContext,
+        _nodes: &[NodeRow],
+        _leaving: &[NodeRow],
+    ) -> Result<Settling, MethodError> {
+        Ok(Settling::Settled)
+    }
+
+    /// Returns whether nodes have to be released before they leave.
+    fn releases_nodes(&self) -> bool {
+        false
     }
 
     /// Returns the settings of a service that has these nodes now: what a later start is to make again.
@@ -200,6 +229,14 @@ pub(crate) trait ManagerKind: Send + Sync {
     /// # Errors
     /// Returns an error if the settings cannot be read.
     fn offer(&self, _settings: &Document, _nodes: &[NodeRow]) -> Result<Option<Offer>, MethodError> {
+        Ok(None)
+    }
+
+    /// Returns what services are told that mount volumes of this one; `None` where the kind has no shared storage.
+    ///
+    /// # Errors
+    /// Returns an error if the settings cannot be read.
+    fn storage(&self, _settings: &Document, _nodes: &[NodeRow]) -> Result<Option<StorageOffer>, MethodError> {
         Ok(None)
     }
 

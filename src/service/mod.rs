@@ -31,6 +31,7 @@ mod registry;
 pub(crate) mod reply;
 mod role;
 mod settings;
+pub(crate) mod shared_mount;
 pub mod volume;
 pub(crate) mod wanted_file;
 pub(crate) mod web;

@@ -10,6 +10,7 @@ pub(crate) static KINDS: &[&Kind] = &[
     &kinds::generic::KIND,
     &kinds::helloworld::KIND,
     &kinds::mysql::KIND,
+    &kinds::xtreemfs::KIND,
     &kinds::php::KIND,
 ];
 

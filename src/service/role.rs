@@ -11,6 +11,9 @@
 //!   remove the backend        packed:    proxy+backend      alone: web
 //! ```
 //!
+//! A packable role of which at least one has to stay ([`Removal::Keep`]) never leaves the node that carries it from the
+//! start on: that one has the data.
+//!
 //! Everything here is pure. It must not know: clouds, agents, the store.
 
 use std::fmt;
@@ -178,6 +181,10 @@ impl Roles {
     #[must_use]
     pub(crate) fn plan_start(&self, counts: &[(String, i64)]) -> Vec<RoleSet> {
         let mut sets = self.single(counts, |role| role.name);
+        let carrier = self.carrier();
+        if let Some(first) = sets.iter_mut().find(|set| set.plays(carrier)) {
+            first.0.extend(self.packed.iter().filter(|role| self.stays(role)));
+        }
         self.repack_sets(&mut sets);
         sets
     }
@@ -226,7 +233,7 @@ impl Roles {
         let mut ids = Vec::new();
         for (role, keep, n) in wanted {
             let of_role: Vec<&Player> = nodes.iter().filter(|node| self.is_mainly(&node.roles, role.name)).collect();
-            let can = of_role.len().saturating_sub(keep);
+            let can = of_role.len().saturating_sub(keep.saturating_sub(self.n_carried(nodes, role.name)));
             let asked = usize::try_from(n).unwrap_or(usize::MAX);
             if asked > can {
                 let shown = if self.n_removable_roles() == 1 { "" } else { role.name };
@@ -255,7 +262,10 @@ impl Roles {
         }
         let carrier = self.carrier();
         let is_alone = |role: &&'static str| sets.iter().any(|set| set.plays(role) && !set.plays(carrier));
-        let carried: Vec<&'static str> = self.packed.iter().copied().filter(|role| !is_alone(role)).collect();
+        let has_it =
+            |role: &&'static str| sets.iter().find(|set| set.plays(carrier)).is_some_and(|set| set.plays(role));
+        let is_carried = |role: &&'static str| !is_alone(role) || (self.stays(role) && has_it(role));
+        let carried: Vec<&'static str> = self.packed.iter().copied().filter(is_carried).collect();
         let mut carriers = sets.iter_mut().filter(|set| set.plays(carrier));
         if let Some(first) = carriers.next() {
             first.0 = std::iter::once(carrier).chain(carried).collect();
@@ -300,11 +310,23 @@ impl Roles {
         let Removal::Keep(keep) = role.removal else { return Ok(()) };
         let asked = counts.iter().fold(0_i64, |sum, (_, n)| sum.saturating_add(*n));
         let of_role = nodes.iter().filter(|node| self.is_mainly(&node.roles, role.name)).count();
-        let can = of_role.saturating_sub(keep);
+        let can = of_role.saturating_sub(keep.saturating_sub(self.n_carried(nodes, role.name)));
         if usize::try_from(asked).unwrap_or_default() > can {
             return Err(RoleError::TooMany { role: "", asked, can });
         }
         Ok(())
+    }
+
+    /// Whether a role never leaves the node that carries it.
+    fn stays(&self, role: &str) -> bool {
+        self.find(role).is_some_and(|role| matches!(role.removal, Removal::Keep(1..) | Removal::Never(_)))
+    }
+
+    /// How many nodes carry a role that stays, beside that for which they were made.
+    fn n_carried(&self, nodes: &[Player], role: &str) -> usize {
+        let is_packed = role != self.carrier() && self.packed.contains(&role) && self.stays(role);
+        let carries = |node: &&Player| node.roles.plays(role) && node.roles.plays(self.carrier());
+        if is_packed { nodes.iter().filter(carries).count() } else { 0 }
     }
 
     fn n_removable_roles(&self) -> usize {
@@ -431,6 +453,28 @@ mod tests {
         assert_eq!(SPACED.name(&SPACED.read("dir_mrc_osd")), "dir_mrc_osd");
         assert!(SPACED.read("dir_mrc_osd").plays("mrc"));
         assert_eq!(SPACED.read("strange"), SPACED.read("osd"));
+    }
+
+    #[test]
+    fn a_role_that_stays_never_leaves_the_node_that_carries_it() {
+        const STORAGE: Roles = Roles {
+            rules: &[role("osd", 1), role("mrc", 1), role("dir", 1)],
+            default: "osd",
+            at_start: &[("dir", 1)],
+            packed: &["mrc", "osd"],
+            separator: "_",
+        };
+        assert_eq!(names(&STORAGE, &STORAGE.plan_start(&counts(&[("dir", 1)]))), ["dir_mrc_osd"]);
+        let several = STORAGE.plan_start(&counts(&[("dir", 1), ("osd", 2)]));
+        assert_eq!(names(&STORAGE, &several), ["dir_mrc_osd", "osd", "osd"]);
+        let nodes = players(&STORAGE, &["dir_mrc_osd", "osd", "osd", "dir"]);
+        assert_eq!(STORAGE.repack(&nodes), []);
+        assert_eq!(STORAGE.plan_removal(&nodes, &counts(&[("osd", 2)])).unwrap(), ["n2", "n1"]);
+        assert!(STORAGE.plan_removal(&nodes, &counts(&[("osd", 3)])).is_err());
+        assert_eq!(STORAGE.plan_removal(&nodes, &counts(&[("dir", 1)])).unwrap(), ["n3"]);
+        // Another node takes the place of the first: it has no data, and others have.
+        let changed = STORAGE.repack(&nodes[1..]);
+        assert_eq!(names(&STORAGE, &[changed[0].roles.clone()]), ["dir_mrc"]);
     }
 
     #[test]

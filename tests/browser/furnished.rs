@@ -3,9 +3,9 @@
 use crate::support::frontend::Browser;
 use crate::support::wait::wait_until;
 
-/// The kinds, in the order of their services. Those of the first three run: what java and mysql need is not on every
+/// The kinds, in the order of their services. Those of the first three run: what the others need is not on every
 /// machine.
-const KINDS: [&str; 5] = ["generic", "helloworld", "php", "java", "mysql"];
+const KINDS: [&str; 6] = ["generic", "helloworld", "php", "java", "mysql", "xtreemfs"];
 const N_RUNNING: usize = 3;
 
 /// Makes it for somebody who is signed in. Returns the path of the application.
@@ -57,9 +57,9 @@ pub(super) fn pages(browser: &mut Browser, app: &str) -> Vec<(String, String)> {
             "/logs",
             "/stop",
             "/remove",
-            "/scale?way=add&count=1&backend=1&mysql=1",
+            "/scale?way=add&count=1&backend=1&mysql=1&osd=1",
         ] {
-            if end == "/code" && ["helloworld", "mysql"].contains(kind) {
+            if end == "/code" && ["helloworld", "mysql", "xtreemfs"].contains(kind) {
                 continue;
             }
             let name = end.trim_start_matches('/').split('?').next().unwrap_or_default();

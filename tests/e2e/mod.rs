@@ -26,6 +26,7 @@ mod package;
 mod pages;
 mod php;
 mod power;
+mod storage;
 mod streams;
 mod tenants;
 mod visited;

@@ -184,6 +184,73 @@ fn wordpress_comes_from_one_command_and_loses_no_post() {
     });
 }
 
+/// Uploads a picture as the account admin, and prints its address.
+const UPLOAD: &str = "
+import sys, xmlrpc.client
+site = xmlrpc.client.ServerProxy(sys.argv[1] + 'xmlrpc.php')
+picture = {'name': 'point.png', 'type': 'image/png', 'bits': xmlrpc.client.Binary(bytes.fromhex(sys.argv[2]))}
+print(site.wp.uploadFile(1, 'admin', sys.stdin.readline().strip(), picture)['url'])
+";
+/// One black point.
+const PICTURE: &str = "89504e470d0a1a0a0000000d494844520000000100000001080000000\
+                       03a7e9b550000000a49444154789c6360000000020001e221bc330000000049454e44ae426082";
+
+impl Blog {
+    /// Uploads a picture and returns its address.
+    async fn upload(&self, url: &str) -> String {
+        let backend = self.nodes("backend").await.remove(0);
+        let run = "php $(ls -t /var/cache/cpsagent/www/*/conpaas-password.php | head -n 1)";
+        let password = self.client(&["exec", "wordpress", "site", &backend, "--", "sh", "-c", run]);
+        let mut command = Command::new("python3");
+        command.args(["-c", UPLOAD, url, PICTURE]).stdin(std::process::Stdio::piped());
+        let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("the machine has Python");
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), password.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "the picture is taken");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// What visitors get at an address: the digits of its bytes.
+    fn picture(&self, url: &str) -> String {
+        let fetch =
+            "import sys, urllib.request as u; print(u.build_opener(u.ProxyHandler({})).open(sys.argv[1]).read().hex())";
+        let output = Command::new("python3").args(["-c", fetch, url]).output().expect("the machine has Python");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+}
+
+#[test]
+fn pictures_of_a_site_are_in_shared_storage() {
+    let (image, example) = (world::engines_base(), example("wordpress"));
+    world::inside("e2e::wordpress::pictures_of_a_site_are_in_shared_storage", |state| async move {
+        let blog = Blog::open(&state, &image).await;
+        blog.client(&["application", "rename", "New Application", "wordpress"]);
+        let url = blog.make(&example);
+        blog.client(&["xtreemfs", "add", "wordpress"]);
+        blog.client(&["xtreemfs", "start", "wordpress", "3"]);
+        blog.client(&["xtreemfs", "add_nodes", "--osd", "2", "wordpress", "3"]);
+        blog.client(&["xtreemfs", "add_xfs_volume", "wordpress", "3", "uploads"]);
+        blog.client(&["storage", "link", "wordpress", "site", "uploads", "/srv/uploads"]);
+        let hook = example.join("nginx.hook").display().to_string();
+        blog.client(&["php", "set_nginx_hook", "wordpress", "site", "server", &hook]);
+        let picture = blog.upload(&url).await;
+        assert_eq!(blog.picture(&picture), PICTURE);
+        for backend in blog.nodes("backend").await {
+            let (_, found) = world::run_in(&vmid(&backend), "find /srv/uploads -name 'point*.png' | wc -l");
+            assert_ne!(found, "0", "{backend}");
+        }
+        // One server of three dies, with its node.
+        eventually_within(LIMIT, "two servers have it", async || {
+            let servers = blog.house.call(RpcCall::get(3, "get_servers")).await?;
+            (servers["n_waiting"] == 0).then_some(())
+        })
+        .await;
+        let list = blog.house.call(RpcCall::get(3, "list_nodes")).await.unwrap();
+        blog.house.lose_node(&vmid(list["osd"][1].as_str().unwrap()));
+        assert_eq!(blog.picture(&picture), PICTURE);
+    });
+}
+
 /// A balancer takes the place of the database's address, and nothing is left of a link that ends but its data.
 async fn follow_the_database(blog: &Blog, url: &str) {
     let links = async || blog.house.call(RpcCall::get(0, "list_links")).await.unwrap()["links"].clone();

@@ -97,7 +97,7 @@ pub(crate) fn base() -> PathBuf {
 /// The root file system of nodes of every kind. It takes longer to make than [`base`], but once for all engines.
 pub(crate) fn engines_base() -> PathBuf {
     let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
-    image("services", &recipes, "engines", &["--service", "generic,helloworld,java,mysql,php,development"])
+    image("services", &recipes, "engines", &["--service", "generic,helloworld,java,mysql,php,xtreemfs,development"])
 }
 
 /// The directory `name` that is built of a recipe, once on this machine.
@@ -143,6 +143,7 @@ pub(crate) fn agent(tag: &str) -> NodeSpec {
         group: conpaas::model::NodeGroup(1),
         context: files(vec![context]),
         instance_type: None,
+        needs: conpaas::model::NodeNeeds::default(),
     }
 }
 
@@ -200,10 +201,14 @@ fn groups_of(vmid: &str) -> Vec<PathBuf> {
 
 /// Runs a shell command in a node, within all of its limits, and gives its output and whether it succeeded.
 pub(crate) fn run_in(vmid: &str, script: &str) -> (bool, String) {
-    let mut command = enter::in_node(init_pid(vmid), &groups_of(vmid), script);
-    let output = command.output().expect("util-linux has nsenter");
+    let output = command_in(vmid, script).output().expect("util-linux has nsenter");
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.success(), text.trim().to_owned())
+}
+
+/// A command in a node, for those who do not wait for its end.
+pub(crate) fn command_in(vmid: &str, script: &str) -> Command {
+    enter::in_node(init_pid(vmid), &groups_of(vmid), script)
 }
 
 /// Everything of this cloud that is left outside its directory; empty when all is well.

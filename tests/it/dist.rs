@@ -207,6 +207,7 @@ fn the_package_depends_on_every_program_that_is_called() {
         ("git", ""),
         ("avahi-publish", ""),
         ("nginx", ""),
+        ("mfsmount", ""),
         ("agetty", ""),
         ("apt-config", ""),
         ("apt-get", ""),

@@ -43,7 +43,7 @@ impl RootFileSystem {
         RootFileSystem { name: "containers", services: "generic,helloworld,development" };
     /// Nodes of every kind.
     pub(crate) const ENGINES: Self =
-        RootFileSystem { name: "engines", services: "generic,helloworld,java,mysql,php,development" };
+        RootFileSystem { name: "engines", services: "generic,helloworld,java,mysql,php,xtreemfs,development" };
 
     /// Where it is.
     pub(crate) fn path(self) -> PathBuf {

@@ -93,7 +93,11 @@ async fn list(run: &Invocation, name_or_id: &str) -> Result<Reply, Failure> {
     Ok(Reply::table(&columns, &list.links, "No links."))
 }
 
-async fn settle(run: &Invocation, found: &FoundService, operation: &Accepted) -> Result<(), Failure> {
+/// Waits until the programs of a service were told of a change.
+///
+/// # Errors
+/// They were not told.
+pub(super) async fn settle(run: &Invocation, found: &FoundService, operation: &Accepted) -> Result<(), Failure> {
     if operation.operation_id.is_none() {
         return Ok(());
     }

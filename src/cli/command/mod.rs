@@ -20,6 +20,7 @@ mod owned_volume;
 mod pushing;
 mod service;
 pub(crate) mod service_names;
+mod storage;
 mod totp;
 mod user;
 pub(crate) mod volume;
@@ -35,5 +36,6 @@ pub(crate) const GROUPS: &[Group] = &[
     Group::of::<application::ApplicationCommand>("application", "Manage ConPaaS applications."),
     Group::of::<service::ServiceCommand>("service", "Manage ConPaaS services."),
     Group::of::<owned_volume::OwnedVolumeCommand>("volume", "Manage volumes of all ConPaaS applications."),
+    Group::of::<storage::StorageCommand>("storage", "Mount shared storage in ConPaaS services."),
     Group::of::<director::DirectorCommand>("director", "Manage ConPaaS director."),
 ];

@@ -11,6 +11,7 @@ mod helloworld;
 mod java;
 mod mysql;
 mod php;
+mod xtreemfs;
 
 use super::deployment::Deployment;
 use super::group::Group;
@@ -22,6 +23,7 @@ pub(crate) const KINDS: &[Group] = &[
     Group::of::<java::JavaCommand>(java::NAME, "Manage ConPaaS Java services."),
     Group::of::<mysql::MysqlCommand>(mysql::NAME, "Manage ConPaaS MySQL services."),
     Group::of::<php::PhpCommand>(php::NAME, "Manage ConPaaS PHP services."),
+    Group::of::<xtreemfs::XtreemfsCommand>(xtreemfs::NAME, "Manage ConPaaS XtreemFS services."),
 ];
 
 /// Kinds that `deploy` knows; the first that a directory looks like is meant.

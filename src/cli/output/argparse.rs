@@ -372,6 +372,8 @@ mod tests {
             ("php", 37),
             ("java", 33),
             ("mysql", 30),
+            ("storage", 4),
+            ("xtreemfs", 30),
         ];
         for (name, count) in counts {
             let command = find(name).unwrap().command("x");

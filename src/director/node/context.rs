@@ -20,8 +20,9 @@ use crate::api::{JoinFile, JoinView};
 use crate::cloud::{ContextError, ContextFile, NodeContext, NodeSpec};
 use crate::config::{AgentConfig, DirectorUrl, Invitation, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
 use crate::director::state::Director;
-use crate::model::{NodeGroup, NodeRole};
+use crate::model::{NodeGroup, NodeNeeds, NodeRole};
 use crate::pki::{Credentials, Lifetime, NodeNumber, Subject};
+use crate::service::find_agent_type;
 use crate::store::director::node::Node;
 use crate::sys::chain;
 
@@ -37,8 +38,15 @@ pub(crate) fn node_spec(director: &Arc<Director>, node: &Node) -> Result<NodeSpe
         name: context.name.clone(),
         group: NodeGroup(node.wanted.aid.0),
         instance_type: context.wish.instance_type.clone(),
+        needs: needs(node, &context.wish),
         context: Arc::new(context),
     })
+}
+
+/// Returns what the programs of a node need of its machine: nothing where no kind is known.
+fn needs(node: &Node, wish: &Wish) -> NodeNeeds {
+    let kind = find_agent_type(&wish.service_type).filter(|_| node.wanted.role == NodeRole::Agent);
+    kind.map_or_else(NodeNeeds::default, |kind| kind.manager.needs(&kind.manager.roles().read(&wish.role)))
 }
 
 /// Returns the name that people see (`docs/reference/cloud-context.md` §2).

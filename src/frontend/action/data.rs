@@ -51,6 +51,13 @@ pub(super) async fn delete_volume(visit: &Visit) -> Outcome {
     Ok(Done::at(format!("{}/settings", place.path())))
 }
 
+pub(super) async fn create_shared_volume(visit: &Visit) -> Outcome {
+    let place = of_kind(visit, "xtreemfs").await?;
+    let call = RpcCall::post(place.found.service.0, "createVolume").param("volumeName", visit.required("name")?);
+    visit.client.manager::<IgnoredAny>(place.found.application, call).await?;
+    Ok(saved(visit, &place))
+}
+
 pub(super) async fn php(visit: &Visit) -> Outcome {
     let place = of_kind(visit, "php").await?;
     visit.client.set_php_value(&place.found, visit.required("key")?, visit.field("value")).await?;

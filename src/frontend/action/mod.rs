@@ -57,6 +57,9 @@ pub(super) const ACTIONS: &[ActionRoute] = &[
     action("/applications/<int>/services/<int>/scripts", |v| Box::pin(async move { service::execute(&v).await })),
     action("/applications/<int>/services/<int>/startup", |v| Box::pin(async move { data::startup(&v).await })),
     action("/applications/<int>/services/<int>/volumes", |v| Box::pin(async move { data::create_volume(&v).await })),
+    action("/applications/<int>/services/<int>/shared-volumes", |v| {
+        Box::pin(async move { data::create_shared_volume(&v).await })
+    }),
     action("/applications/<int>/services/<int>/volumes/<text>/delete", |v| {
         Box::pin(async move { data::delete_volume(&v).await })
     }),

@@ -18,6 +18,7 @@ pub(super) async fn show(visit: &Visit) -> Shown {
         "java" => t.about_java,
         "mysql" => t.about_mysql,
         "php" => t.about_php,
+        "xtreemfs" => t.about_xtreemfs,
         _ => "",
     };
     let content = html! {

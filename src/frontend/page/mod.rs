@@ -17,6 +17,7 @@ mod published;
 mod scale;
 mod service;
 mod settings;
+mod shared_volumes;
 mod tabs;
 mod totp;
 mod users;

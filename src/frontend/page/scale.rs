@@ -17,6 +17,7 @@ fn roles(kind: &str) -> &'static [&'static str] {
     match kind {
         "php" | "java" => &["backend", "proxy", "web"],
         "mysql" => &["mysql", "glb"],
+        "xtreemfs" => &["osd", "dir"],
         _ => &["count"],
     }
 }
@@ -29,6 +30,8 @@ pub(super) fn form(t: &Texts, place: &Place) -> Markup {
         "web" => t.about_web,
         "mysql" => t.about_mysql_role,
         "glb" => t.about_glb,
+        "osd" => t.about_osd,
+        "dir" => t.about_dir,
         _ => "",
     };
     let roles = roles(&place.service.kind);

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use super::shared_volumes;
 use super::tabs::{self, Tab};
 use crate::api::manager::VolumeView;
 use crate::api::texts;
 use crate::api::web::PhpConfiguration;
+use crate::api::xtreemfs::SharedVolumeView;
 use crate::frontend::frame::Page;
 use crate::frontend::outcome::{Problem, Shown};
 use crate::frontend::text::Texts;
@@ -50,6 +52,10 @@ async fn of_kind(visit: &Visit, place: &Place, page: Page, state: State) -> Resu
             page.with_live("php-values", php_values(t, &configuration)).with("php", php(t, place))
         }
         "mysql" if is_running => page.with("data", dumps(t, place)).beside("password", password(t, place)),
+        "xtreemfs" if is_running => {
+            let volumes: Vec<SharedVolumeView> = client.service(found, "get_volumes").await?;
+            page.with("volumes", shared_volumes::show(t, place, &volumes))
+        }
         _ => page,
     })
 }

@@ -28,7 +28,7 @@ impl Icon {
         match kind {
             "php" => Icon::Globe,
             "java" => Icon::Cup,
-            "mysql" => Icon::Database,
+            "mysql" | "xtreemfs" => Icon::Database,
             "helloworld" => Icon::Hand,
             _ => Icon::Gear,
         }

@@ -92,6 +92,10 @@ impl Absence {
             return Ok(());
         }
         let reason = format!("Node {} is gone for good; {why}", ids.join(", "));
+        if service.kind.manager.releases_nodes() {
+            // What is lost with it cannot be released; whoever has the means for another node has the rest copied.
+            return Err(MethodError::refused(reason));
+        }
         operation::submit_removal(manager, sid, ids, &reason, |_| Ok(())).await?;
         manager.note(sid, Level::Error, &reason);
         Ok(())

@@ -24,7 +24,7 @@ pub(super) async fn grow(manager: &Arc<Manager>, service: &Service, nodes: &[Nod
     for node in nodes {
         let wanted = kind.volumes(&settings, &kind.roles().read(&node.role))?;
         for volume in volumes.iter().filter(|volume| volume.node_id == node.view.id) {
-            let Some(request) = wanted.iter().find(|request| request.dev_name == volume.device) else { continue };
+            let Some(request) = wanted.iter().find(|request| request.is_for(&volume.name)) else { continue };
             let size_mb = i64::try_from(request.vol_size).unwrap_or(i64::MAX);
             let Some(volume_id) = volume.volume_id.as_deref().filter(|_| volume.size_mb < size_mb) else { continue };
             let grown = manager.director.grow_volume(volume_id, size_mb).await;

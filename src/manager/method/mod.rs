@@ -12,6 +12,7 @@ mod operation;
 mod parameters;
 mod services;
 mod startup;
+mod storage;
 mod table;
 mod volumes;
 

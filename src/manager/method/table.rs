@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{about, describe, exec, git, links, metrics, nodes, operation, services, startup, volumes};
+use super::{about, describe, exec, git, links, metrics, nodes, operation, services, startup, storage, volumes};
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::service::{Method, get, post, upload};
@@ -50,6 +50,9 @@ pub(crate) const OWN: &[Method<Arc<Manager>>] = &[
     post("unlink_service", |manager, call| Box::pin(links::unlink_service(manager, call))),
     get("list_links", |manager, call| Box::pin(links::list_links(manager, call))),
     post("get_link_password", |manager, call| Box::pin(links::get_link_password(manager, call))),
+    post("link_storage", |manager, call| Box::pin(storage::link_storage(manager, call))),
+    post("unlink_storage", |manager, call| Box::pin(storage::unlink_storage(manager, call))),
+    get("list_storage_links", |manager, call| Box::pin(storage::list_storage_links(manager, call))),
     post("set_environment", |manager, call| Box::pin(links::set_environment(manager, call))),
     get("get_environment", |manager, call| Box::pin(links::get_environment(manager, call))),
     get("describe_service", |manager, call| Box::pin(describe::describe_service(manager, call))),

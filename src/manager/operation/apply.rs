@@ -1,5 +1,6 @@
 //! How the nodes of a service are brought to its plan.
 
+use super::mounts;
 use crate::api::environment::Variables;
 use crate::manager::core::{Manager, Service};
 use crate::model::ServiceId;
@@ -34,9 +35,9 @@ impl Target {
         let kept = service.context.store.read(move |tx| {
             let code = store::find_service(tx, sid)?.map(|row| row.active_code);
             let settings = Document::new(store::service_settings(tx, sid)?);
-            Ok::<_, StoreError>((code, settings, Surroundings::read(tx, sid)?))
+            Ok::<_, MethodError>((code, settings, Surroundings::read(tx, sid)?, mounts::read(tx, sid)?))
         });
-        let (code, kept_settings, mut surroundings) = kept.await?;
+        let (code, kept_settings, mut surroundings, mounts) = kept.await?;
         let kept_code = code.ok_or_else(|| MethodError::refused("Service not found"))?;
         let (changed_code, changed_settings) = match change {
             Some(Change::Code { version }) => (Some(version.clone()), None),
@@ -65,7 +66,10 @@ impl Target {
         }
         let variables = surroundings.variables();
         let input = PlanInput { settings: &settings, nodes: &nodes, code: code.as_deref(), environment: &variables };
-        let plans = kind.plan(&input)?;
+        let mut plans = kind.plan(&input)?;
+        if kind.has_environment() {
+            mounts::add(mounts, &mut plans);
+        }
         let settings = (settings != kept_settings).then_some(settings);
         Ok(Target { plans, sid, roles, settings, code: changed_code, environment })
     }

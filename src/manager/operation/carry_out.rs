@@ -49,11 +49,10 @@ impl Operation {
             Task::CreateVolume { name } => self.take_volume_back(&name, failure).await,
             Task::AttachVolume { name } => self.undo_attachment(&name, failure).await,
             Task::Adapt { .. } => self.undo_adapt(failure).await,
-            Task::RemoveNodes { .. }
-            | Task::DeleteVolume { .. }
-            | Task::StopService
-            | Task::StopKeepingVolumes
-            | Task::RemoveService => self.finish(Ending::Undone(failure), |_| Ok(())).await,
+            Task::RemoveNodes { ids } => self.undo_removal(ids, failure).await,
+            Task::DeleteVolume { .. } | Task::StopService | Task::StopKeepingVolumes | Task::RemoveService => {
+                self.finish(Ending::Undone(failure), |_| Ok(())).await
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::step::{Operation, StepError};
 use super::task::{Ending, Task};
 use super::volumes::known_id;
-use crate::api::KeptVolumeView;
+use crate::api::{KeptVolumeView, VolumeRequest};
 use crate::manager::device::free_device;
 use crate::model::ServiceId;
 use crate::node::Level;
@@ -30,11 +30,12 @@ impl Operation {
         kept.retain(|volume| volume.service_id == Some(self.sid()));
         let mut known = self.manager.store.read(|tx| store::list_volumes(tx, None)).await?;
         let mut new = Vec::new();
+        let nodes_and_requests = self.with_requests(nodes).await?;
         for volume in kept {
             if known.iter().any(|known| is_same(known, &volume)) {
                 continue;
             }
-            match self.place(nodes, &volume, &known) {
+            match self.place(&nodes_and_requests, &volume, &known) {
                 Ok(row) => {
                     known.push(row.clone());
                     new.push(row);
@@ -119,6 +120,14 @@ impl Operation {
         }
     }
 
+    /// Returns nodes with the volumes that would be made with them.
+    async fn with_requests(&self, nodes: &[NodeRow]) -> Result<Vec<(NodeRow, Vec<VolumeRequest>)>, StepError> {
+        let service = self.service().await?;
+        let (kind, settings) = (service.kind.manager, service.context.settings().await?);
+        let requests = |node: &NodeRow| Ok((node.clone(), kind.volumes(&settings, &kind.roles().read(&node.role))?));
+        nodes.iter().map(requests).collect()
+    }
+
     async fn volumes_to_keep(&self) -> Result<Vec<VolumeRow>, StoreError> {
         let sid = self.sid();
         let mut volumes = self.manager.store.read(move |tx| store::list_volumes(tx, Some(sid))).await?;
@@ -134,15 +143,22 @@ impl Operation {
     }
 
     /// Chooses the node and the device of a kept volume, or says why there is none.
-    fn place(&self, nodes: &[NodeRow], kept: &KeptVolumeView, known: &[VolumeRow]) -> Result<VolumeRow, String> {
+    fn place(
+        &self,
+        nodes: &[(NodeRow, Vec<VolumeRequest>)],
+        kept: &KeptVolumeView,
+        known: &[VolumeRow],
+    ) -> Result<VolumeRow, String> {
         if known.iter().any(|volume| volume.name == kept.name) {
             return Err("another volume has its name now".to_owned());
         }
         // A node without a volume gets one before another gets a second.
-        let n_volumes = |node: &&NodeRow| known.iter().filter(|volume| volume.node_id == node.view.id).count();
-        let in_cloud = nodes.iter().filter(|node| node.view.cloud_name == kept.cloud);
-        let node = in_cloud.min_by_key(n_volumes);
-        let node = node.ok_or_else(|| format!("the service has no new node in its cloud '{}'", kept.cloud))?;
+        let n_volumes = |node: &NodeRow| known.iter().filter(|volume| volume.node_id == node.view.id).count();
+        let in_cloud = nodes.iter().filter(|(node, _)| node.view.cloud_name == kept.cloud);
+        // What was made for data goes where data is wanted.
+        let is_strange = |requests: &[VolumeRequest]| !requests.iter().any(|request| request.is_for(&kept.name));
+        let chosen = in_cloud.min_by_key(|(node, requests)| (is_strange(requests), n_volumes(node)));
+        let (node, _) = chosen.ok_or_else(|| format!("the service has no new node in its cloud '{}'", kept.cloud))?;
         let first = &self.manager.config.dev_target;
         let device = free_device(first, known, &node.view.id).map_err(|error| error.to_string())?;
         Ok(kept_row(kept, self.sid(), node, device))

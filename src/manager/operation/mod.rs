@@ -22,6 +22,7 @@ mod apply;
 mod carry_out;
 mod heal;
 mod kept_volumes;
+mod mounts;
 mod nodes_in;
 mod nodes_out;
 mod step;

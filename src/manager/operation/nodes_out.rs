@@ -1,19 +1,29 @@
 //! `remove_nodes`, `stop_service` and `remove_service`: nodes are given back.
 
-use super::apply::Target;
+use std::time::{Duration, Instant};
+
+use super::apply::{Target, go_back};
 use super::step::{Operation, StepError};
 use super::task::{Ending, Task};
 use crate::api::NodeView;
+use crate::manager::core::Service;
 use crate::manager::doors;
 use crate::model::ServiceId;
 use crate::node::Level;
-use crate::service::{ServiceContext, plan};
+use crate::service::{ServiceContext, Settling, plan};
 use crate::store::manager::{self as store, NodePhase, NodeRow};
 use crate::sys::{self, file};
 use crate::task::crash_point;
+use crate::task::poll::Pace;
 
 const TOLD: u32 = 1;
 const GIVEN_BACK: u32 = 2;
+/// Data is copied for as long as that takes.
+const RELEASE_PACE: Pace = Pace::growing(Duration::from_millis(500), Duration::from_secs(5), 4);
+/// Those who tell how far nodes are may not have learned yet that they are about to leave: they are asked once more.
+const CONFIRMATION_PAUSE: Duration = Duration::from_secs(8);
+/// How often it is told how far nodes are that leave.
+const TELL_PAUSE: Duration = Duration::from_secs(10);
 
 impl Operation {
     pub(super) async fn remove_nodes(&mut self, ids: &[String]) -> Result<(), StepError> {
@@ -23,6 +33,7 @@ impl Operation {
         if !self.has_done(TOLD) {
             let left: Vec<NodeRow> = nodes.into_iter().filter(|node| node.phase == NodePhase::Active).collect();
             let answering: Vec<NodeRow> = left.iter().chain(&removed).cloned().collect();
+            self.release(&service, &left, &removed).await?;
             let target = Target::of(&service, &left, None).await?;
             doors::close(&self.manager, &service, &removed).await;
             // A node that does not answer must not keep others from going.
@@ -36,6 +47,52 @@ impl Operation {
             self.step_done(GIVEN_BACK, "nodes_removed", |_| Ok(())).await?;
         }
         self.finish(Ending::Done, |_| Ok(())).await
+    }
+
+    /// Waits until the nodes that leave can, where their kind says so. A stop of the service ends it.
+    async fn release(&self, service: &Service, left: &[NodeRow], removed: &[NodeRow]) -> Result<(), StepError> {
+        let kind = service.kind.manager;
+        if !kind.releases_nodes() {
+            return Ok(());
+        }
+        let all: Vec<NodeRow> = left.iter().chain(removed).cloned().collect();
+        if let Err(error) = Target::of(service, &all, None).await?.apply(service, &all).await {
+            self.note(Level::Warning, &format!("not every agent was told of the removal: {error}"));
+        }
+        let (began, mut told, mut is_settled) = (Instant::now(), None, false);
+        loop {
+            self.expect_wanted().await?;
+            let pause = match kind.release(&service.context, left, removed).await? {
+                Settling::Settled | Settling::Without(_) if is_settled => return Ok(()),
+                Settling::Settled | Settling::Without(_) => {
+                    is_settled = true;
+                    CONFIRMATION_PAUSE
+                }
+                Settling::Waits(why) | Settling::Missing(why) => {
+                    is_settled = false;
+                    if told.is_none_or(|told: Instant| told.elapsed() >= TELL_PAUSE) {
+                        self.note(Level::Info, &why);
+                        told = Some(Instant::now());
+                    }
+                    RELEASE_PACE.pause_after(began.elapsed())
+                }
+            };
+            crash_point("remove_nodes.releasing");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Puts nodes to work again that could not be released.
+    pub(super) async fn undo_removal(&self, ids: Vec<String>, failure: String) -> Result<(), StepError> {
+        let releases = self.service().await.is_ok_and(|service| service.kind.manager.releases_nodes());
+        if releases && !self.has_done(TOLD) && !self.is_superseded().await? {
+            let kept = self.manager.store.write(move |tx| store::set_node_phase(tx, &ids, NodePhase::Active));
+            kept.await?;
+            if let Err(error) = go_back(&self.service().await?).await {
+                self.note(Level::Warning, &format!("some agents may not be as they were: {error}"));
+            }
+        }
+        self.finish(Ending::Undone(failure), |_| Ok(())).await
     }
 
     pub(super) async fn stop_service(&mut self) -> Result<(), StepError> {

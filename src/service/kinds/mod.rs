@@ -5,3 +5,4 @@ pub(crate) mod helloworld;
 pub(crate) mod java;
 pub(crate) mod mysql;
 pub(crate) mod php;
+pub(crate) mod xtreemfs;

@@ -11,4 +11,5 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("0007_care.sql"),
     include_str!("0008_link.sql"),
     include_str!("0009_enabled_code.sql"),
+    include_str!("0010_mount.sql"),
 ];

@@ -9,6 +9,7 @@ mod code;
 mod json_column;
 mod link;
 mod migrations;
+mod mount;
 mod node;
 mod operation;
 mod outcome;
@@ -25,6 +26,7 @@ pub(crate) use link::{
     set_link_place, set_link_shown, set_service_environment,
 };
 pub(crate) use migrations::MIGRATIONS;
+pub(crate) use mount::{MountRow, delete_mount, insert_mount, list_mounts, set_mount_host};
 pub(crate) use node::{NodePhase, NodeRow, delete_nodes, insert_nodes, list_nodes, set_node_phase, set_node_role};
 pub(crate) use operation::{
     OperationRow, delete_operation, insert_operation, list_operations, save_operation, set_operation_failure,

@@ -89,7 +89,7 @@ async fn public_information_answers_as_recorded() {
         ("/support_external_idp", "False"),
         ("/support_openid", "False"),
         ("/debug_level/js", "0"),
-        ("/available_services", r#"["java", "generic", "helloworld", "mysql", "php"]"#),
+        ("/available_services", r#"["java", "generic", "helloworld", "mysql", "xtreemfs", "php"]"#),
         ("/available_clouds", r#"["default"]"#),
         ("/download_data/nothing", ""),
         ("/download_data/..%2f..%2fdirector.db", ""),

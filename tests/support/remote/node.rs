@@ -31,6 +31,7 @@ pub(crate) fn node(tag: &str) -> NodeSpec {
         group: conpaas::model::NodeGroup(1),
         context: Arc::new(Numbered(AtomicU32::new(0))),
         instance_type: None,
+        needs: conpaas::model::NodeNeeds::default(),
     }
 }
 

@@ -14,6 +14,7 @@ fn spec(tag: &str) -> NodeSpec {
         role: NodeRole::Manager,
         context: fixed(Vec::new()),
         instance_type: None,
+        needs: crate::model::NodeNeeds::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::cgroup::Cgroups;
 use super::lxcfs::{self, LXCFS};
 use super::plan::NodePaths;
 use super::settings::{LxcSettings, Nat, Privilege};
-use super::{disk_image, id_mount, liblxc};
+use super::{disk_image, fuse, id_mount, liblxc};
 use crate::cloud::local::ids::{self, NodeIds};
 use crate::model::{Finding, IdMap, Verdict};
 use crate::sys::{blocking, file, machine, program};
@@ -27,6 +27,7 @@ pub(crate) async fn findings(settings: Arc<LxcSettings>) -> Vec<Finding> {
             found.push(walkable(&of_machine));
             found.push(disk(&of_machine));
             found.extend(ids_of_nodes(&of_machine));
+            found.push(fuse::finding());
             found.push(open_files());
             found.extend(disks_of_nodes(&of_machine));
             found

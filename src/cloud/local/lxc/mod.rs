@@ -23,6 +23,7 @@ mod cgroup;
 mod check;
 mod disk;
 mod disk_image;
+mod fuse;
 mod group_tree;
 mod id_mount;
 mod liblxc;

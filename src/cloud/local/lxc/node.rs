@@ -17,7 +17,7 @@ use super::plan;
 use super::plan::{Machine, NodePaths, ORDER_PREFIX, container_name, host_name};
 use super::settings::LxcSettings;
 use super::start::{self, GO, Order};
-use super::{disk, lxcfs, network, seccomp, volume};
+use super::{disk, fuse, lxcfs, network, seccomp, volume};
 use crate::cloud::local::ids;
 use crate::cloud::local::inventory::NodeRecord;
 use crate::cloud::{ContextFile, NodeSpec};
@@ -110,13 +110,14 @@ impl Node {
             self.write_context(file, owner, &settings.root_file_system).map_err(words)?;
         }
         let machine = this_machine(&settings.state_directory).map_err(words)?;
+        fuse::check_needs(spec.needs, &machine)?;
         let order = Order {
             container: self.container.clone(),
             lxc_path: self.lxc_path.clone(),
             directory: self.paths.0.clone(),
             base: settings.root_file_system.clone(),
             program: settings.program.clone(),
-            items: plan::plan_items(settings, record, &machine),
+            items: plan::plan_items(settings, record, spec.needs, &machine),
         };
         let bytes = serde_json::to_vec_pretty(&order).expect("an order holds only texts and numbers");
         fs::write(path, bytes).map_err(|source| words(FileError::new("write", path, source)))
@@ -357,6 +358,7 @@ fn this_machine(state_directory: &Path) -> Result<Machine, FileError> {
         seccomp_profile: seccomp::ensure_profile(state_directory)?,
         has_apparmor: apparmor.trim() == "Y" && liblxc::knows("lxc.apparmor.profile"),
         lxcfs: lxcfs::files()?,
+        fuse: fuse::device(state_directory)?,
     })
 }
 

@@ -7,7 +7,7 @@ use super::lxcfs::LXCFS;
 use super::network::card_address;
 use super::settings::{Limits, LxcSettings};
 use crate::cloud::local::inventory::NodeRecord;
-use crate::model::IdMap;
+use crate::model::{IdMap, NodeNeeds};
 use crate::sys::processors::Processors;
 
 /// What this machine has; looked up before each start.
@@ -24,6 +24,8 @@ pub(crate) struct Machine {
     pub(crate) has_apparmor: bool,
     /// What lxcfs has for containers.
     pub(crate) lxcfs: Vec<&'static str>,
+    /// The device of FUSE that any node may open, if the kernel has it.
+    pub(crate) fuse: Option<PathBuf>,
 }
 
 /// The directories of one node.
@@ -104,7 +106,12 @@ pub(crate) fn container_prefix(state_directory: &Path) -> String {
 }
 
 /// The configuration of liblxc for one container, in order.
-pub(crate) fn plan_items(settings: &LxcSettings, record: &NodeRecord, machine: &Machine) -> Vec<(String, String)> {
+pub(crate) fn plan_items(
+    settings: &LxcSettings,
+    record: &NodeRecord,
+    needs: NodeNeeds,
+    machine: &Machine,
+) -> Vec<(String, String)> {
     let paths = NodePaths(settings.state_directory.join("nodes").join(record.tag.as_str()));
     let container = container_name(&settings.state_directory, record.number);
     let mut items = Items(Vec::new());
@@ -133,10 +140,17 @@ pub(crate) fn plan_items(settings: &LxcSettings, record: &NodeRecord, machine: &
     for file in &machine.lxcfs {
         items.add("lxc.mount.entry", format_args!("{LXCFS}/{file} {file} none bind,ro,optional 0 0"));
     }
+    let fuse = machine.fuse.as_ref().filter(|_| needs.has_fuse);
+    if let Some(fuse) = fuse {
+        items.add("lxc.mount.entry", format_args!("{} dev/fuse none bind,create=file 0 0", fuse.display()));
+    }
     add_network(&mut items, settings, record, &container);
-    add_limits(&mut items, &settings.limits, machine);
+    add_limits(&mut items, &settings.limits.with_least_memory(needs.memory_mb), machine);
     add_processors(&mut items, &settings.limits, record.number, machine);
     add_confinement(&mut items, settings.ids_of(record), machine);
+    if let (None, Some(version), Some(_)) = (settings.ids_of(record), machine.devices, fuse) {
+        items.add_cgroup(version, "devices.allow", FUSE);
+    }
     items.0
 }
 
@@ -252,6 +266,9 @@ const DEVICES: [&str; 11] = [
     "c 136:* rwm",
 ];
 
+/// What a privileged node is allowed besides, if its programs mount file systems.
+const FUSE: &str = "c 10:229 rwm";
+
 /// What a name may be as a host name: 63 letters, digits and `-`.
 pub(crate) fn host_name(name: &str) -> String {
     let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(63).collect();
@@ -266,6 +283,10 @@ mod tests {
     use crate::model::CloudName;
 
     fn items(privilege: Privilege, memory: Version, cpu_percent: u32) -> Vec<String> {
+        items_of(privilege, memory, cpu_percent, NodeNeeds::default())
+    }
+
+    fn items_of(privilege: Privilege, memory: Version, cpu_percent: u32, needs: NodeNeeds) -> Vec<String> {
         let mut settings =
             LxcSettings::usual(CloudName::default_cloud(), "/state".into(), "/base".into(), "/program".into());
         settings.privilege = privilege;
@@ -283,8 +304,9 @@ mod tests {
             seccomp_profile: None,
             has_apparmor: false,
             lxcfs: vec!["proc/stat"],
+            fuse: Some("/state/fuse".into()),
         };
-        let items = plan_items(&settings, &serde_json::from_value(record).unwrap(), &machine);
+        let items = plan_items(&settings, &serde_json::from_value(record).unwrap(), needs, &machine);
         items.into_iter().map(|(key, value)| format!("{key} = {value}")).collect()
     }
 
@@ -331,6 +353,24 @@ mod tests {
         let allowed = items.iter().position(|item| item == "lxc.cgroup.devices.allow = c 1:3 rwm").unwrap();
         assert!(denied < allowed);
         assert!(!items.iter().any(|item| item.starts_with("lxc.idmap")));
+    }
+
+    #[test]
+    fn a_node_gets_what_its_programs_need() {
+        let map = IdMap { first: 100_000, count: 65_536 };
+        let entry = "lxc.mount.entry = /state/fuse dev/fuse none bind,create=file 0 0";
+        let has = |items: &[String], line: &str| items.iter().any(|item| item == line);
+        let needs = NodeNeeds { memory_mb: 768, has_fuse: true };
+        let given = items_of(Privilege::Unprivileged(map), Version::Two, 50, needs);
+        assert!(has(&given, entry) && has(&given, "lxc.cgroup2.memory.max = 805306368"), "{given:?}");
+        assert!(!given.iter().any(|item| item.contains("devices.allow")), "a user namespace has no list of devices");
+        assert!(has(
+            &items_of(Privilege::Privileged, Version::One, 50, needs),
+            "lxc.cgroup.devices.allow = c 10:229 rwm"
+        ));
+        let least = NodeNeeds { memory_mb: 192, has_fuse: false };
+        let given = items_of(Privilege::Unprivileged(map), Version::Two, 50, least);
+        assert!(!has(&given, entry) && has(&given, "lxc.cgroup2.memory.max = 536870912"), "{given:?}");
     }
 
     #[test]

@@ -269,6 +269,12 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Returns the same with no less memory than that.
+    #[must_use]
+    pub(crate) fn with_least_memory(self, least_mb: u64) -> Self {
+        Limits { memory_bytes: self.memory_bytes.map(|bytes| bytes.max(least_mb << 20)), ..self }
+    }
+
     fn check(&self) -> Result<(), SettingsError> {
         if self.memory_bytes.is_some_and(|bytes| bytes < 16 << 20) {
             return Err(SettingsError("the memory of a node must be 16 MB or more".to_owned()));

@@ -39,6 +39,7 @@ fn spec(tag: &str) -> NodeSpec {
         role: NodeRole::Agent,
         context: fixed(vec![context]),
         instance_type: None,
+        needs: crate::model::NodeNeeds::default(),
     }
 }
 

@@ -1,0 +1,215 @@
+//! Where a node with shared storage keeps its files, and as whom its programs run.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::User;
+
+use crate::config::AgentConfig;
+use crate::service::account;
+use crate::service::error::MethodError;
+use crate::sys::file::{self, FileError};
+
+/// The account of Debian's packages.
+const ACCOUNT: &str = "mfs";
+/// What metadata begins with where there is none yet.
+const EMPTY: &[u8] = b"MFSM NEW";
+
+/// Where a node keeps its files.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The node's address.
+    pub my_ip: Ipv4Addr,
+    /// The name of the account that programs run as.
+    pub account: String,
+    /// What the agent mounts to make volumes.
+    pub admin: PathBuf,
+    /// Below it each program has a directory of its own.
+    pub daemons: PathBuf,
+    /// Whether programs have to be started as another account than this process.
+    has_accounts: bool,
+    /// Where data is if the node has no volume.
+    own_disk: PathBuf,
+    /// Where volumes are.
+    media: PathBuf,
+}
+
+impl Place {
+    pub(super) fn new(config: &AgentConfig) -> Self {
+        let base = &config.base;
+        let has_accounts = base.root == Path::new("/");
+        let own = User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.name);
+        Place {
+            my_ip: base.my_ip,
+            account: if has_accounts { ACCOUNT.to_owned() } else { own.unwrap_or_else(|| ACCOUNT.to_owned()) },
+            admin: base.rooted(&base.var_run).join("xtreemfs/all"),
+            daemons: base.rooted(&base.var_tmp).join("daemons"),
+            has_accounts,
+            own_disk: base.rooted(&base.var_cache).join("xtreemfs"),
+            media: base.rooted("/media"),
+        }
+    }
+
+    /// The account for a daemon; `None` if it is that of this process.
+    pub(super) fn user(&self) -> Option<String> {
+        self.has_accounts.then(|| self.account.clone())
+    }
+
+    /// Returns where all of a new node is: on the first of `volumes`, or on the node's own disk.
+    pub(super) fn data_directory(&self, volumes: &[String]) -> PathBuf {
+        match volumes.first() {
+            Some(volume) => self.media.join(volume).join("xtreemfs"),
+            None => {
+                tracing::warn!(target: "conpaas.core.agent", "there is no volume: the data is on the node's own disk");
+                self.own_disk.clone()
+            }
+        }
+    }
+
+    /// Makes the directory of a node that never had one. Blocking.
+    ///
+    /// # Errors
+    /// Returns an error if it cannot be made.
+    pub(super) fn prepare(&self, directory: &Path) -> Result<(), MethodError> {
+        self.give(directory)
+    }
+
+    /// Makes the directories of a server with data, where there are none. Blocking.
+    ///
+    /// # Errors
+    /// Returns an error if the node's directory is not there, or they cannot be made.
+    pub(super) fn prepare_server(&self, directory: &Path) -> Result<(), MethodError> {
+        expect_there(directory)?;
+        self.give(&state(directory))?;
+        self.give(&chunks(directory))
+    }
+
+    /// Makes the directory of a copy of the metadata, where there is none. Blocking.
+    ///
+    /// # Errors
+    /// As [`Place::prepare_server`].
+    pub(super) fn prepare_logger(&self, directory: &Path) -> Result<(), MethodError> {
+        expect_there(directory)?;
+        self.give(&metadata(directory))
+    }
+
+    /// Begins metadata where a service begins: neither metadata nor data is there. Blocking.
+    ///
+    /// # Errors
+    /// Returns an error if there is data without the metadata, or the disk does not take it.
+    pub(super) fn prepare_master(&self, directory: &Path, data: Option<&Path>) -> Result<(), MethodError> {
+        expect_there(directory)?;
+        let there = metadata(directory);
+        if there.exists() {
+            return Ok(());
+        }
+        if data.is_some_and(|data| chunks(data).exists()) {
+            return Err(MethodError::refused(format!(
+                "{} has no metadata, and this node has data: the volume with the metadata is missing",
+                directory.display()
+            )));
+        }
+        let new = directory.join("metadata.new");
+        file::ensure_absent(&new)?;
+        self.give(&new)?;
+        let first = new.join("metadata.mfs");
+        file::write_atomic(&first, EMPTY, 0o640)?;
+        self.own(&first)?;
+        fs::rename(&new, &there).map_err(|error| FileError::new("rename", &new, error))?;
+        Ok(())
+    }
+
+    /// Lets a log be found where ConPaaS 2.0 has it. Blocking.
+    ///
+    /// # Errors
+    /// Returns an error if the link cannot be made.
+    pub(super) fn show_log(&self, log: &Path, daemon: &str) -> Result<(), FileError> {
+        let output = self.daemons.join(daemon).join("stderr");
+        if fs::read_link(log).is_ok_and(|found| found == output) {
+            return Ok(());
+        }
+        if let Some(directory) = log.parent() {
+            file::ensure_passable_directory(directory)?;
+        }
+        file::ensure_absent(log)?;
+        symlink(&output, log).map_err(|error| FileError::new("link", log, error))
+    }
+
+    fn give(&self, directory: &Path) -> Result<(), MethodError> {
+        file::ensure_passable_directory(directory)?;
+        self.own(directory)
+    }
+
+    fn own(&self, path: &Path) -> Result<(), MethodError> {
+        let Some(account) = self.user() else { return Ok(()) };
+        account::give(path, &account)
+    }
+}
+
+/// Where metadata is, or a copy of it: the copy becomes the metadata when this node takes over.
+pub(super) fn metadata(directory: &Path) -> PathBuf {
+    directory.join("metadata")
+}
+
+/// Where a server has its part of the data.
+pub(super) fn chunks(directory: &Path) -> PathBuf {
+    directory.join("chunks")
+}
+
+/// Where a server keeps what it is known by.
+pub(super) fn state(directory: &Path) -> PathBuf {
+    directory.join("server")
+}
+
+/// A volume that is missing is not begun anew on the node's own disk.
+fn expect_there(directory: &Path) -> Result<(), MethodError> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    Err(MethodError::refused(format!("{} is not there: its volume is not mounted", directory.display())))
+}
+
+#[cfg(test)]
+impl Place {
+    /// Returns the place of a node with this address, whose own disk is `own_disk`.
+    pub(super) fn sample(my_ip: Ipv4Addr, own_disk: &Path) -> Self {
+        Place {
+            my_ip,
+            account: ACCOUNT.to_owned(),
+            admin: "/run/cpsagent/xtreemfs/all".into(),
+            daemons: "/var/tmp/cpsagent/daemons".into(),
+            has_accounts: false,
+            own_disk: own_disk.to_owned(),
+            media: "/media".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_begins_once_and_never_beside_data() {
+        let disk = tempfile::tempdir().unwrap();
+        let place = Place::sample(Ipv4Addr::LOCALHOST, disk.path());
+        let (directory, data) = (disk.path().join("dir"), disk.path().join("osd"));
+        let missing = place.prepare_master(&directory, None).unwrap_err().to_string();
+        assert!(missing.contains("its volume is not mounted"), "{missing}");
+        place.prepare(&directory).unwrap();
+        place.prepare_master(&directory, Some(&data)).unwrap();
+        let first = metadata(&directory).join("metadata.mfs");
+        assert_eq!(fs::read(&first).unwrap(), EMPTY);
+        fs::write(&first, "written since").unwrap();
+        place.prepare(&data).unwrap();
+        place.prepare_server(&data).unwrap();
+        place.prepare_master(&directory, Some(&data)).unwrap();
+        assert_eq!(fs::read(&first).unwrap(), b"written since");
+        fs::remove_dir_all(metadata(&directory)).unwrap();
+        let refused = place.prepare_master(&directory, Some(&data)).unwrap_err().to_string();
+        assert!(refused.contains("the volume with the metadata is missing"), "{refused}");
+        assert!(!metadata(&directory).exists());
+    }
+}
