@@ -7,15 +7,15 @@ use std::process::Command;
 use super::php::Site;
 use super::world;
 
-/// Unpacks Debian's package into `$1`, without extensions and without words in other languages. What the machine knows of
-/// packages may be too old.
+/// Unpacks Debian's package into `$1`, without extensions and without words in other languages. `$2` prepares an apt for
+/// the release whose PHP the nodes have.
 const UNPACK: &str = "
 set -eu
 mkdir -p \"$1.new\"
 cd \"$1.new\"
 rm -rf ./*
-download() { apt-get download -q -o APT::Sandbox::User=root mediawiki mediawiki-classes; }
-download || { apt-get update -q; download; }
+\"$2\" \"$PWD/apt\" \"$(dpkg --print-architecture)\" trixie
+APT_CONFIG=\"$PWD/apt/apt.conf\" apt-get download -q mediawiki mediawiki-classes
 for package in *.deb; do dpkg-deb -x \"$package\" unpacked; done
 mv unpacked/usr/share/mediawiki wiki
 cd wiki
@@ -23,7 +23,7 @@ rm -rf extensions extensions-core config images LocalSettings.php
 mkdir extensions images
 find . -path '*/i18n/*' -name '*.json' ! -name en.json -delete
 find languages/messages -name 'Messages*.php' ! -name MessagesEn.php -delete
-rm -rf ../unpacked ../*.deb
+rm -rf ../unpacked ../apt ../*.deb
 mv ../wiki \"$1\"
 rmdir \"$1.new\"
 ";
@@ -110,9 +110,11 @@ fn install(site: &Site<'_>, url: &str) {
 
 /// What Debian's package has, unpacked once on this machine.
 fn debians_wiki() -> PathBuf {
-    let place = Path::new("/var/tmp/conpaas-test/mediawiki");
+    let place = Path::new("/var/tmp/conpaas-test/mediawiki-trixie");
+    let apt = Path::new(env!("CARGO_MANIFEST_DIR")).join("cross/private-apt");
     if !place.exists() {
-        let status = Command::new("sh").args(["-c", UNPACK, "sh"]).arg(place).status().expect("there is a shell");
+        let status =
+            Command::new("sh").args(["-c", UNPACK, "sh"]).arg(place).arg(&apt).status().expect("there is a shell");
         assert!(status.success(), "Debian's MediaWiki cannot be unpacked");
     }
     place.to_owned()

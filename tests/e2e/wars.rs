@@ -13,7 +13,7 @@ const COMPILE: &str = "
 set -eu
 mount -t proc proc \"$1/proc\"
 mount --bind \"$2\" \"$1/mnt\"
-compiler=/usr/share/java/eclipse-jdt-core.jar
+compiler=/usr/share/java/eclipse-jdt-core-compiler-batch.jar
 status=0
 chroot \"$1\" /usr/bin/java -cp $compiler org.eclipse.jdt.internal.compiler.batch.Main -proc:none -11 \
     -cp \"$(cd \"$1\" && printf '/%s:' usr/share/tomcat10/lib/*api.jar)\" -d /mnt/classes /mnt/source || status=$?
