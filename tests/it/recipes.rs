@@ -243,3 +243,24 @@ fn the_overlay_makes_a_tree_of_the_second_stepping() {
     }
     assert!(!tree.contains("bcm2712c0"), "{tree}");
 }
+
+#[test]
+fn the_ssh_server_keeps_the_programs_that_it_consists_of() {
+    let root = tempfile::tempdir().unwrap();
+    let path = |path: &str| root.path().join(path);
+    for directory in ["usr/sbin", "usr/bin", "usr/lib/openssh", "etc/ssh"] {
+        std::fs::create_dir_all(path(directory)).unwrap();
+    }
+    let unused = ["usr/bin/sftp", "usr/lib/openssh/sftp-server", "usr/lib/openssh/ssh-keysign", "etc/ssh/ssh_host_rsa_key"];
+    // Of OpenSSH 10 each session and each login is a program of its own.
+    let used = ["usr/sbin/sshd", "usr/lib/openssh/sshd-session", "usr/lib/openssh/sshd-auth"];
+    for file in unused.iter().chain(&used) {
+        std::fs::write(path(file), "").unwrap();
+        std::fs::set_permissions(path(file), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let script = images().join("services/85-git.script");
+    let output = Command::new("sh").arg("-eu").arg(script).arg(root.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(used.iter().all(|file| path(file).exists()), "what sshd starts is gone");
+    assert!(!unused.iter().any(|file| path(file).exists()), "what nobody uses is there");
+}
