@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::api::node_metrics::{NodeMetrics, NodePoint};
+use crate::api::node_metrics::{MAX_POINTS, NodeMetrics, NodePoint};
 use crate::clock::Clock;
 use crate::sys::usage::Usage;
 use crate::sys::{self, file};
 
 const PAUSE: Duration = Duration::from_secs(10);
-/// A quarter of an hour.
-const MAX_POINTS: usize = 90;
 
 /// What the node used. Cheap to clone.
 #[derive(Clone, Default)]

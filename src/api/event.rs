@@ -38,6 +38,19 @@ pub(crate) struct EventView {
     pub by: Actor,
 }
 
+impl EventView {
+    /// Returns the service's name, or its number where that is not known; `None` of what happened to an application.
+    pub(crate) fn service(&self) -> Option<String> {
+        self.service_name.clone().or(self.service_id.map(|sid| sid.to_string()))
+    }
+
+    /// Returns when it happened, in whole seconds since 1970.
+    #[expect(clippy::cast_possible_truncation, reason = "times of this era fit")]
+    pub(crate) fn seconds(&self) -> i64 {
+        self.time as i64
+    }
+}
+
 /// An entry of the history of a service, as a manager tells of it to `/tell_events`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ToldEvent {

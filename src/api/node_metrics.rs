@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// So many points are told of a node: those of a quarter of an hour.
+pub(crate) const MAX_POINTS: usize = 90;
+
 /// What a node used during the last minutes, and what there is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -12,11 +12,11 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use sha_crypt::{PasswordHasher, ShaCrypt};
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::application::owned;
 use super::asker::Asker;
+use super::change::{self, Found};
 use super::error::Failure;
 use super::node::request::unusable;
 use super::state::Director;
@@ -25,8 +25,9 @@ use crate::config::DirectorConfig;
 use crate::model::{ApplicationId, Protocol, PublishedName, ServiceId, State, UserId};
 use crate::store::director::published::{Door, Published};
 use crate::store::director::{application, published, service};
-use crate::store::{StoreError, Transaction, Version};
+use crate::store::{StoreError, Transaction};
 use crate::sys;
+use crate::sys::fingerprint::fingerprint;
 use crate::sys::random;
 
 /// What one user may publish.
@@ -34,7 +35,7 @@ const MAX_OF_USER: usize = 50;
 /// Nodes of one application, and more.
 const MAX_DOORS: usize = 1024;
 const MAX_PASSWORD_BYTES: usize = 128;
-/// How often it is looked whether anything has changed while an ingress waits.
+/// How often it is looked whether every ingress has heard of a change.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// What is to be published of a service; what is `None` stays as it is, or gets its default.
@@ -181,26 +182,14 @@ pub(crate) async fn await_ingresses(director: &Director, aid: ApplicationId, wai
 
 /// Returns all that an ingress serves, as soon as it differs from what it `knows`, and after `wait` at the latest.
 pub(crate) async fn sites(director: &Director, known: Option<&str>, wait: Duration) -> Result<IngressView, Failure> {
-    let (end, stop) = (Instant::now() + wait, director.tasks.stopping());
-    let mut last: Option<Version> = None;
-    let mut newest = IngressView::default();
-    loop {
-        let seen = last;
-        let read = director.store.read(move |tx| {
-            let version = Version::of(tx)?;
-            let sites = if seen == Some(version) { None } else { Some(all_sites(tx)?) };
-            Ok::<_, Failure>((version, sites))
-        });
-        let (version, sites) = read.await?;
-        last = Some(version);
-        if let Some(sites) = sites {
-            newest = IngressView { digest: digest(&sites), sites };
-        }
-        if known != Some(newest.digest.as_str()) || Instant::now() >= end || stop.is_cancelled() {
-            return Ok(newest);
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+    let known = known.map(str::to_owned);
+    let look = move |tx: &Transaction<'_>| {
+        let sites = all_sites(tx)?;
+        let value = IngressView { digest: digest(&sites), sites };
+        let is_news = known.as_ref() != Some(&value.digest);
+        Ok(Found { value, is_news })
+    };
+    change::until(director, wait, look).await
 }
 
 fn all_sites(tx: &Transaction<'_>) -> Result<Vec<IngressSite>, StoreError> {
@@ -308,7 +297,7 @@ fn hash(password: &str) -> Result<String, Failure> {
 
 fn digest(sites: &[IngressSite]) -> String {
     let text = serde_json::to_vec(sites).expect("sites are plain data");
-    Sha256::digest(text).iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    fingerprint(text, 16)
 }
 
 fn view(director: &Director, row: &Published, app_name: &str) -> PublishedView {

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::nginx::digest;
 use super::options::AcmeOptions;
 use super::place::Place;
 use crate::sys::file::FileError;
+use crate::sys::fingerprint::fingerprint;
 use crate::sys::{blocking, file};
 use instant_acme::{
     Account, AccountBuilder, AccountCredentials, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder,
@@ -91,7 +91,7 @@ fn file_name(token: &str) -> String {
 
 /// Returns the account of this machine, made at the first time.
 async fn account(options: &AcmeOptions, place: &Place) -> Result<Account, AcmeError> {
-    let digest = digest(&options.directory);
+    let digest = fingerprint(&options.directory, 8);
     let path = place.certificates().join(format!("account-{digest}.json"));
     let known = path.clone();
     let known = blocking(move || known.exists().then(|| file::read_text(&known)).transpose()).await?;

@@ -18,6 +18,7 @@ use super::options::AcmeOptions;
 use super::place::Place;
 use crate::api::{IngressSite, Troubles};
 use crate::clock::Clock;
+use crate::pki::remaining_seconds;
 use crate::sys::excerpt::excerpt;
 use crate::sys::{self, blocking, file};
 use crate::task::backoff::{BackOff, Pauses};
@@ -77,8 +78,7 @@ impl Certificates {
         let names = sites.iter().filter_map(owned_name).filter(|_| self.is_on());
         let read = |name: &str| {
             let text = file::read_text(&path_of(&self.0.place, name)).ok()?;
-            let (_, end) = lifetime(&text)?;
-            (now < end).then(|| (name.to_owned(), text))
+            (remaining_seconds(&text, now)? > 0).then(|| (name.to_owned(), text))
         };
         names.filter_map(read).collect()
     }
@@ -125,18 +125,16 @@ impl Certificates {
         names: &BTreeSet<String>,
         later: &mut BTreeMap<String, Later>,
     ) -> Duration {
-        let place = self.0.place.clone();
-        let all = names.clone();
+        let is_later = |name: &String| later.get(name).is_some_and(|later| later.at > Instant::now());
+        let (place, mut due) = (self.0.place.clone(), names.clone());
+        due.retain(|name| !is_later(name));
         let due = blocking(move || {
             let now = Clock::system().unix_seconds();
-            all.into_iter().filter(|name| is_due(&place, name, now)).collect::<Vec<_>>()
+            due.retain(|name| is_due(&place, name, now));
+            due
         })
         .await;
-        for name in due
-            .into_iter()
-            .filter(|name| later.get(name).is_none_or(|later| later.at <= Instant::now()))
-            .collect::<Vec<_>>()
-        {
+        for name in due {
             match self.get(acme, &name).await {
                 Ok(()) => {
                     tracing::info!(name, "a certificate came");
@@ -200,8 +198,8 @@ pub(super) fn forget_ended(directory: &Path, now: i64) {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let is_certificate = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "pem");
     for path in entries.map(|entry| entry.path()).filter(is_certificate) {
-        let end = file::read_text(&path).ok().and_then(|text| lifetime(&text));
-        if end.is_none_or(|(_, end)| end < now) {
+        let left = file::read_text(&path).ok().and_then(|text| remaining_seconds(&text, now));
+        if left.is_none_or(|left| left < 0) {
             // It is looked at again at the next start.
             let _best_effort = file::ensure_absent(&path);
         }

@@ -27,24 +27,29 @@ pub(super) struct Director {
     connection: Option<(Client, Endpoint)>,
 }
 
+/// What an ingress serves.
+#[derive(Clone, Copy)]
+pub(super) struct Serving<'a> {
+    /// By this the director knows it.
+    pub(super) digest: &'a str,
+    /// Why sites are not found.
+    pub(super) troubles: &'a Troubles,
+    /// Sites whose names open by HTTPS.
+    pub(super) secure: &'a BTreeSet<i64>,
+}
+
 impl Director {
     pub(super) fn new(options: &IngressOptions, place: &Place) -> Self {
         Director { files: options.files.clone(), time_record: place.time_record(), connection: None }
     }
 
-    /// Returns what is published, as soon as it is not what is `known`, and after `wait` at the latest. The director learns
-    /// that this is served, which sites are not found, and which open by HTTPS.
+    /// Returns what is published, as soon as it is not what is served, and after `wait` at the latest. The director learns
+    /// what is served.
     ///
     /// # Errors
     /// The director does not answer, or says why not.
-    pub(super) async fn sites(
-        &mut self,
-        known: &str,
-        troubles: &Troubles,
-        secure: &BTreeSet<i64>,
-        wait: Duration,
-    ) -> Result<IngressView, IngressError> {
-        let outcome = self.ask(known, troubles, secure, wait).await;
+    pub(super) async fn sites(&mut self, serving: Serving<'_>, wait: Duration) -> Result<IngressView, IngressError> {
+        let outcome = self.ask(serving, wait).await;
         if outcome.is_err() {
             // The certificate may be another one by now, and the director elsewhere.
             self.connection = None;
@@ -52,13 +57,7 @@ impl Director {
         outcome
     }
 
-    async fn ask(
-        &mut self,
-        known: &str,
-        troubles: &Troubles,
-        secure: &BTreeSet<i64>,
-        wait: Duration,
-    ) -> Result<IngressView, IngressError> {
+    async fn ask(&mut self, serving: Serving<'_>, wait: Duration) -> Result<IngressView, IngressError> {
         let (client, endpoint) = match &self.connection {
             Some(connection) => connection,
             None => {
@@ -75,9 +74,9 @@ impl Director {
             }
         };
         let form = FormBody::default()
-            .field("known", known)
-            .field("troubles", serde_json::to_string(troubles)?)
-            .field("secure", serde_json::to_string(secure)?)
+            .field("known", serving.digest)
+            .field("troubles", serde_json::to_string(serving.troubles)?)
+            .field("secure", serde_json::to_string(serving.secure)?)
             .field(WAIT_FOR, wait.as_secs().to_string());
         let answer = client.post_form(endpoint, "/ingress_sites", &form).await?;
         if answer.status != 200 {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::announce::{self, Conflicts};
 use super::certificates::Certificates;
-use super::director::Director;
+use super::director::{Director, Serving};
 use super::logs;
 use super::nginx::{self, NGINX, Wanted};
 use super::nginx_program::NginxProgram;
@@ -48,6 +48,12 @@ struct Served {
     secure: BTreeSet<i64>,
 }
 
+impl Served {
+    fn serving(&self) -> Serving<'_> {
+        Serving { digest: &self.view.digest, troubles: &self.troubles, secure: &self.secure }
+    }
+}
+
 /// Takes up what an earlier run left, and follows the director until `stop`.
 pub(super) async fn follow(ingress: Arc<Ingress>, mut director: Director, stop: CancellationToken) {
     let mut served = Served { view: remembered(&ingress.place).await, ..Served::default() };
@@ -68,7 +74,7 @@ pub(super) async fn follow(ingress: Arc<Ingress>, mut director: Director, stop: 
                 apply(&ingress, &mut served).await;
                 continue;
             }
-            answer = director.sites(&served.view.digest, &served.troubles, &served.secure, WAIT) => answer,
+            answer = director.sites(served.serving(), WAIT) => answer,
         };
         let (view, shortest) = match answer {
             Ok(view) => {
@@ -87,8 +93,7 @@ pub(super) async fn follow(ingress: Arc<Ingress>, mut director: Director, stop: 
             Tended::Nothing => shortest,
             Tended::Changed => {
                 // Nodes that are left out by now may go. Who does not hear it learns it by the next question.
-                let _heard =
-                    director.sites(&served.view.digest, &served.troubles, &served.secure, Duration::ZERO).await;
+                let _heard = director.sites(served.serving(), Duration::ZERO).await;
                 BETWEEN_RELOADS
             }
         };

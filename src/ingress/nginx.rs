@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::certificates::owned_name;
 use super::error::IngressError;
@@ -19,6 +18,7 @@ use crate::supervise::daemon::{
     CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe,
     Readiness, Reload, Stop, Style,
 };
+use crate::sys::fingerprint::fingerprint;
 use crate::template::Templates;
 
 /// The daemon's name.
@@ -152,7 +152,7 @@ pub(super) fn of(
         sites: of_http,
         tcp_sites: of_tcp,
     };
-    values.digest = digest(&FILES.render("nginx.conf", &values)?);
+    values.digest = fingerprint(&FILES.render("nginx.conf", &values)?, 8);
     let mut files = vec![file(place, "nginx.conf", FILES.render("nginx.conf", &values)?, 0o644)];
     for (name, text) in pages::all()? {
         files.push(file(place, &format!("pages/{name}"), text, 0o644));
@@ -270,11 +270,6 @@ fn daemon(place: &Place, program: &Path, configuration: Vec<ConfigurationFile>, 
 /// nginx reads files of passwords as the account that it serves as.
 fn file(place: &Place, path: &str, content: String, mode: u32) -> ConfigurationFile {
     ConfigurationFile { path: path.into(), content, mode, owner: place.account.map(str::to_owned) }
-}
-
-/// Tells one text from another.
-pub(super) fn digest(content: &str) -> String {
-    Sha256::digest(content).iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Words that mean themselves in a configuration of nginx; no other is written.

@@ -26,7 +26,6 @@ use futures_util::{StreamExt, stream};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::code;
 use super::context::ServiceContext;
@@ -35,6 +34,7 @@ use super::settings::Document;
 use crate::api::environment::Variables;
 use crate::rpc::RpcCall;
 use crate::store::manager::{self as store, AppliedRow, NodeRow};
+use crate::sys::fingerprint::fingerprint;
 
 /// Sending an archive to a Pi and unpacking it there takes its time.
 const CODE_LIMIT: Duration = Duration::from_secs(600);
@@ -164,7 +164,13 @@ pub(crate) async fn adopt(service: &ServiceContext, plans: &[NodePlan]) -> Resul
         let known: BTreeSet<&str> = applied.iter().map(|row| row.node_id.as_str()).collect();
         for plan in plans.iter().filter(|plan| !known.contains(plan.node.view.id.as_str())) {
             for part in &plan.parts {
-                store::end_applied(tx, &plan.node.view.id, part.name, &digest(&part.wanted), part.stop.as_ref())?;
+                store::end_applied(
+                    tx,
+                    &plan.node.view.id,
+                    part.name,
+                    &fingerprint(&part.wanted, 32),
+                    part.stop.as_ref(),
+                )?;
             }
         }
         Ok::<_, crate::store::StoreError>(())
@@ -179,7 +185,7 @@ fn differences(nodes: &[NodeRow], plans: &[NodePlan], applied: &[AppliedRow<Stop
     let mut steps = Vec::new();
     for (plan, part) in plans.iter().flat_map(|plan| plan.parts.iter().map(move |part| (plan, part))) {
         let row = known.get(&(plan.node.view.id.as_str(), part.name));
-        let digest = digest(&part.wanted);
+        let digest = fingerprint(&part.wanted, 32);
         if row.is_some_and(|row| row.digest.as_ref() == Some(&digest)) {
             continue;
         }
@@ -294,10 +300,6 @@ async fn give_code(service: &ServiceContext, steps: Vec<Step>) -> Vec<Done> {
 fn stop_call(stop: &StopCall) -> RpcCall {
     let params = stop.params.iter();
     params.fold(RpcCall::post(0, &stop.method), |call, (name, value)| call.param(name, value.clone()))
-}
-
-fn digest(wanted: &str) -> String {
-    Sha256::digest(wanted).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

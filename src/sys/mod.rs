@@ -10,6 +10,7 @@ pub(crate) mod allocator;
 pub(crate) mod contained;
 pub(crate) mod excerpt;
 pub(crate) mod file;
+pub(crate) mod fingerprint;
 pub(crate) mod follow;
 pub(crate) mod last_lines;
 pub(crate) mod lock;

@@ -24,7 +24,8 @@ use crate::support::ask_from::{ask_from, login, status};
 use crate::support::product::Product;
 
 const HELLO: &str = "CONPAAS_BENCH_HELLO";
-const HELLO_PORT: u16 = 5556;
+/// Beside those of director and frontend.
+const HELLO_PORT: u16 = 5557;
 const DIRECTOR_PORT: u16 = 5555;
 const AT_ONCE: usize = 8;
 const WARM_UP: Duration = Duration::from_millis(500);

@@ -107,12 +107,11 @@ fn line(event: &EventView) -> String {
 }
 
 fn row(event: &EventView) -> Row {
-    #[expect(clippy::cast_possible_truncation, reason = "times of this era fit")]
-    let time = Local.timestamp_opt(event.time as i64, 0).earliest();
+    let time = Local.timestamp_opt(event.seconds(), 0).earliest();
     Row {
         when: time.map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default(),
         application: event.app_name.clone(),
-        service: event.service_name.clone().or(event.service_id.map(|sid| sid.to_string())).unwrap_or_default(),
+        service: event.service().unwrap_or_default(),
         status: event.state,
         by: event.by.as_str(),
         reason: excerpt(&event.reason, MAX_REASON_CHARS).replace('\n', " "),

@@ -14,6 +14,7 @@ use crate::model::State;
 use crate::service as kinds;
 use crate::store::director::application;
 use crate::store::director::manifest::{self as rows, ManifestRow};
+use crate::sys::fingerprint::fingerprint;
 use crate::sys::{self, chain, file};
 use crate::task::crash_point;
 use crate::task::poll::{self, Pace};
@@ -185,8 +186,7 @@ pub(super) fn directory(director: &Director, id: &str) -> PathBuf {
 
 /// Returns a name for a file whatever its path was: no part of it is a way somewhere else.
 pub(super) fn file_name(path: &str) -> String {
-    use sha2::{Digest, Sha256};
-    Sha256::digest(path).iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    fingerprint(path, 16)
 }
 
 /// Removes the files of a manifest; what cannot be removed is removed at the next start.

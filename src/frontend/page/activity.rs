@@ -33,7 +33,7 @@ pub(super) async fn show(visit: &Visit) -> Shown {
                 (state::show(one.state, t))
                 @if is_there(one) { a href=(path(one)) { (name(one)) } } @else { span { (name(one)) } }
                 span.grow.said { (one.reason) }
-                (time::ago(seconds(one.time), now, t))
+                (time::ago(one.seconds(), now, t))
             } } } }
         }
     };
@@ -48,14 +48,8 @@ fn path(event: &EventView) -> String {
 }
 
 fn name(event: &EventView) -> String {
-    let service = event.service_name.clone().or(event.service_id.map(|sid| sid.to_string()));
-    match service {
+    match event.service() {
         Some(service) => format!("{} · {service}", event.app_name),
         None => event.app_name.clone(),
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "times of this era fit")]
-fn seconds(time: f64) -> i64 {
-    time as i64
 }

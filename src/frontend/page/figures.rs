@@ -4,16 +4,13 @@ use indicatif::HumanBytes;
 use maud::{Markup, html};
 
 use super::tabs::{self, Tab};
-use crate::api::node_metrics::{MetricsOfNode, NodeMetrics, NodePoint};
+use crate::api::node_metrics::{MAX_POINTS, MetricsOfNode, NodeMetrics, NodePoint};
 use crate::frontend::frame::Page;
 use crate::frontend::outcome::Shown;
 use crate::frontend::text::{Texts, fill};
 use crate::frontend::ui::{chart, table};
 use crate::frontend::visit::{Place, Visit};
 use crate::model::State;
-
-/// As many as agents keep.
-const MAX_POINTS: usize = 90;
 
 pub(super) async fn show(visit: &Visit) -> Shown {
     let place = visit.place().await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
-use crate::api::node_metrics::{MetricsOfNode, NodeMetrics, ServiceMetrics};
+use crate::api::node_metrics::{MAX_POINTS, MetricsOfNode, NodeMetrics, ServiceMetrics};
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::rpc::RpcCall;
@@ -17,8 +17,6 @@ const LIMIT: Duration = Duration::from_secs(3);
 const AT_ONCE: usize = 16;
 /// All points of a node take 20 KB.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
-/// Points of a node, whatever its agent says.
-const MAX_POINTS: usize = 90;
 
 /// Answers what the nodes of a service used during the last minutes; of service 0 all nodes of the application.
 pub(crate) async fn get_node_metrics(manager: Arc<Manager>, sid: ServiceId, call: Call) -> Result<Reply, MethodError> {
@@ -39,6 +37,7 @@ async fn ask(manager: &Arc<Manager>, node: &NodeRow) -> Result<NodeMetrics, Meth
     let service = service.ok_or_else(|| MethodError::refused("Service not found"))?;
     let call = RpcCall::get(0, "get_node_metrics").answered_within(MAX_ANSWER_BYTES);
     let mut metrics: NodeMetrics = service.context.agents.call_within(LIMIT, node, &call).await?;
+    // Whatever its agent says.
     metrics.points.truncate(MAX_POINTS);
     Ok(metrics)
 }

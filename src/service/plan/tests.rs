@@ -26,7 +26,7 @@ fn plan(id: &str, parts: &[Part]) -> NodePlan {
 
 fn applied(id: &str, part: &str, wanted: Option<&str>) -> AppliedRow<StopCall> {
     let stop = StopCall { method: "stop".to_owned(), params: Map::new() };
-    let digest = wanted.map(digest);
+    let digest = wanted.map(|wanted| fingerprint(wanted, 32));
     AppliedRow { node_id: id.to_owned(), part: part.to_owned(), digest, stop: Some(stop) }
 }
 

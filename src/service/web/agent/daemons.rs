@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::hooks;
 use super::java_front::JavaFront;
@@ -19,6 +18,7 @@ use crate::service::error::MethodError;
 use crate::supervise::daemon::{
     CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, Pauses, Probe, Readiness, Reload, Stop,
 };
+use crate::sys::fingerprint::fingerprint;
 use crate::sys::{self, program};
 use crate::template::{TemplateError, Templates};
 
@@ -188,7 +188,7 @@ fn nginx(wanted: &Wanted, place: &Place, roots: DocumentRoots<'_>) -> Result<Dae
     let rendered =
         |values: &NginxValues<'_>| NGINX_FILES.render("nginx.conf", values).map_err(|error| not_filled(&error));
     let added: String = hooks.iter().map(|hook| hook.content.as_str()).collect();
-    values.digest = digest(&(rendered(&values)? + &added));
+    values.digest = fingerprint(&(rendered(&values)? + &added), 8);
     let content = rendered(&values)?;
     let program = installed("nginx")?;
     let file = format!("{CONFIGURATION}/nginx.conf");
@@ -296,11 +296,6 @@ fn daemon(
 fn save_path(store: &SessionStore) -> String {
     let SessionStore { ip, port, password, prefix } = store;
     format!("tcp://{ip}:{port}?auth={password}&prefix={prefix}&timeout=1&read_timeout=2")
-}
-
-/// Tells one configuration from another.
-fn digest(content: &str) -> String {
-    Sha256::digest(content).iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A server without weight gets no requests.

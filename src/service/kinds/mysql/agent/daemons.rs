@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::super::ports;
 use super::memory::Memory;
@@ -17,6 +16,7 @@ use crate::supervise::daemon::{
     CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe,
     Readiness, Reload, Stop, Style,
 };
+use crate::sys::fingerprint::fingerprint;
 use crate::sys::{self, program};
 use crate::template::{TemplateError, Templates};
 
@@ -201,7 +201,7 @@ fn arbitrator(cluster: &Cluster, place: &Place) -> Result<Daemon, MethodError> {
         ));
         // It reads its certificate when it starts.
         let read = std::fs::read(&node).unwrap_or_default();
-        environment.push((TLS.to_owned(), digest(&read)));
+        environment.push((TLS.to_owned(), fingerprint(&read, 8)));
     }
     let words =
         ["-a", &format!("gcomm://{}", members.join(",")), "-g", &cluster.name, "-n", "arbitrator", "-o", &options]
@@ -218,10 +218,6 @@ fn arbitrator(cluster: &Cluster, place: &Place) -> Result<Daemon, MethodError> {
         pauses: Pauses::default(),
         n_tries: FOR_EVER,
     })
-}
-
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn name(name: &str) -> crate::supervise::daemon::DaemonName {
