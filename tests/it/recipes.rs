@@ -251,7 +251,8 @@ fn the_ssh_server_keeps_the_programs_that_it_consists_of() {
     for directory in ["usr/sbin", "usr/bin", "usr/lib/openssh", "etc/ssh"] {
         std::fs::create_dir_all(path(directory)).unwrap();
     }
-    let unused = ["usr/bin/sftp", "usr/lib/openssh/sftp-server", "usr/lib/openssh/ssh-keysign", "etc/ssh/ssh_host_rsa_key"];
+    let unused =
+        ["usr/bin/sftp", "usr/lib/openssh/sftp-server", "usr/lib/openssh/ssh-keysign", "etc/ssh/ssh_host_rsa_key"];
     // Of OpenSSH 10 each session and each login is a program of its own.
     let used = ["usr/sbin/sshd", "usr/lib/openssh/sshd-session", "usr/lib/openssh/sshd-auth"];
     for file in unused.iter().chain(&used) {
