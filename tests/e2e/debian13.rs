@@ -36,7 +36,7 @@ fn containers_are_made(machine: &Machine) {
     let liblxc = machine.run("dpkg-query -W -f '${Version}' liblxc1t64");
     assert!(liblxc.starts_with("1:6.") || liblxc.starts_with("6."), "{liblxc}");
     let program = machine.give(Path::new(env!("CARGO_BIN_EXE_conpaas")));
-    machine.run(&format!("mv {program} /usr/local/bin/conpaas"));
+    machine.run(&format!("mv {program} /usr/bin/conpaas"));
     let nutshell = |word: &str, options: &str| {
         machine.run(&format!("conpaas nutshell {word} --state-dir /var/lib/nutshell {options} 2>&1"))
     };
