@@ -38,7 +38,7 @@ mod workspace;
 pub(crate) use build::build;
 pub(crate) use options::{BuildOptions, Compression};
 pub(crate) use publish::artefact::Built;
-pub(crate) use recipe::architecture::Architecture;
+pub use recipe::architecture::Architecture;
 pub use recipe::directory::RecipeDirectory;
 pub use recipe::output::Output;
 pub use recipe::plan::overview;

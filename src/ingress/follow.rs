@@ -12,6 +12,7 @@ use super::certificates::Certificates;
 use super::director::{Director, Serving};
 use super::logs;
 use super::nginx::{self, NGINX, Wanted};
+use super::nginx_program::NginxProgram;
 use super::options::IngressOptions;
 use super::place::Place;
 use super::ports;
@@ -144,12 +145,16 @@ async fn look(ingress: &Arc<Ingress>, served: &mut Served) -> bool {
 
 /// Makes nginx and avahi be as wanted.
 async fn apply(ingress: &Arc<Ingress>, served: &mut Served) {
+    let nginx = match NginxProgram::find().await {
+        Ok(nginx) => nginx,
+        Err(error) => return fail(served, &sys::chain(&error)),
+    };
     let (own, sites, before) = (Arc::clone(ingress), served.view.sites.clone(), served.listens.clone());
     let conflicts = std::mem::take(&mut served.conflicts);
     let (conflicts, taken, wanted, names, kept) = blocking(move || {
         let taken = ports::taken(nginx::addresses(&own.options, &sites).into_iter(), &before);
         let kept = own.certificates.kept(&sites);
-        let wanted = nginx::of(&own.options, &own.place, &sites, &kept, &taken);
+        let wanted = nginx::of(&nginx, &own.options, &own.place, &sites, &kept, &taken);
         let names = announce::of(&own.place, &sites, own.options.announce, &conflicts);
         (conflicts, taken, wanted, names, kept)
     })

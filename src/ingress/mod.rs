@@ -21,6 +21,7 @@ mod error;
 mod follow;
 mod logs;
 mod nginx;
+mod nginx_program;
 mod options;
 mod pages;
 mod place;

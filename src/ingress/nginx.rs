@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::certificates::owned_name;
 use super::error::IngressError;
+use super::nginx_program::{Http2, NginxProgram};
 use super::options::IngressOptions;
 use super::pages;
 use super::place::Place;
@@ -18,7 +19,6 @@ use crate::supervise::daemon::{
     Readiness, Reload, Stop, Style,
 };
 use crate::sys::fingerprint::fingerprint;
-use crate::sys::program;
 use crate::template::Templates;
 
 /// The daemon's name.
@@ -72,6 +72,7 @@ struct Values<'a> {
     https: String,
     /// What follows a name in an address: nothing, or the port.
     https_suffix: String,
+    http2_word: bool,
     answers: PathBuf,
     own_pages: String,
     unknown: &'a str,
@@ -107,15 +108,15 @@ pub(super) fn addresses(options: &IngressOptions, sites: &[IngressSite]) -> Vec<
 /// Computes it. `taken` are addresses that other programs hold. Blocking.
 ///
 /// # Errors
-/// nginx is not installed, or a value has no form in its syntax.
+/// A value has no form in its syntax.
 pub(super) fn of(
+    nginx: &NginxProgram,
     options: &IngressOptions,
     place: &Place,
     sites: &[IngressSite],
     certificates: &BTreeMap<String, String>,
     taken: &BTreeSet<SocketAddr>,
 ) -> Result<Wanted, IngressError> {
-    let program = program::find("nginx").ok_or(IngressError::NoNginx)?;
     let ground = Ground { options, certificates, taken, has_stream: Path::new(STREAM_MODULE).exists() };
     let (mut troubles, mut listens) = (Troubles::new(), BTreeSet::from([options.control]));
     let (mut of_http, mut of_tcp) = (Vec::new(), Vec::new());
@@ -152,6 +153,7 @@ pub(super) fn of(
             443 => String::new(),
             port => format!(":{port}"),
         },
+        http2_word: nginx.http2 == Http2::Word,
         answers: place.answers(),
         own_pages: shown(options.own_pages),
         unknown: pages::UNKNOWN,
@@ -166,7 +168,7 @@ pub(super) fn of(
     }
     files.extend(sites.iter().flat_map(|site| ground.secrets(place, site)));
     let probe = Probe::Http(format!("http://{}/-/health/{}", options.control, values.digest));
-    Ok(Wanted { daemon: daemon(place, &program, files, probe), listens, secure, troubles })
+    Ok(Wanted { daemon: daemon(place, &nginx.path, files, probe), listens, secure, troubles })
 }
 
 /// What nginx can have of this machine.
@@ -326,6 +328,11 @@ mod tests {
         }
     }
 
+    fn nginx() -> NginxProgram {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(NginxProgram::find()).unwrap()
+    }
+
     fn content<'a>(wanted: &'a Wanted, path: &str) -> &'a ConfigurationFile {
         let mut files = wanted.daemon.configuration.iter();
         files.find(|file| file.path == Path::new(path)).unwrap_or_else(|| panic!("{path} is there"))
@@ -342,8 +349,14 @@ mod tests {
             ..site(1, SiteState::Running, Some("blog.local"))
         };
         let bytes = IngressSite { protocol: "tcp".to_owned(), ..site(3, SiteState::Running, None) };
-        let sites = [private, closed, bytes, site(4, SiteState::Starting, None)];
-        let wanted = of(&options, &place, &sites, &BTreeMap::new(), &BTreeSet::new()).unwrap();
+        let owned = site(5, SiteState::Running, Some("shop.example.org"));
+        let sites = [private, closed, bytes, site(4, SiteState::Starting, None), owned];
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec!["shop.example.org".to_owned()]).unwrap();
+        let pem = certificate.self_signed(&key).unwrap().pem() + &key.serialize_pem();
+        let certificates = BTreeMap::from([("shop.example.org".to_owned(), pem)]);
+        let wanted = of(&nginx(), &options, &place, &sites, &certificates, &BTreeSet::new()).unwrap();
+        assert_eq!(wanted.secure, BTreeSet::from([5]));
         for file in &wanted.daemon.configuration {
             let path = directory.path().join(&file.path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -365,7 +378,7 @@ mod tests {
         let owned = site(1, SiteState::Running, Some("blog.example.org"));
         let sites = [owned, site(2, SiteState::Running, Some("shop.example.org"))];
         let certificates = BTreeMap::from([("blog.example.org".to_owned(), "PEM".to_owned())]);
-        let wanted = of(&options, &place, &sites, &certificates, &BTreeSet::new()).unwrap();
+        let wanted = of(&nginx(), &options, &place, &sites, &certificates, &BTreeSet::new()).unwrap();
         assert_eq!(wanted.secure, BTreeSet::from([1]));
         assert!(wanted.listens.contains(&options.https));
         let key = content(&wanted, "tls/1.pem");
@@ -375,7 +388,7 @@ mod tests {
         assert!(!text.contains("tls/2.pem") && text.matches("acme-challenge").count() == 2, "{text}");
 
         let taken = BTreeSet::from([options.https]);
-        let wanted = of(&options, &place, &sites, &certificates, &taken).unwrap();
+        let wanted = of(&nginx(), &options, &place, &sites, &certificates, &taken).unwrap();
         assert!(wanted.secure.is_empty() && !wanted.listens.contains(&options.https));
         assert!(wanted.troubles[&1].contains("opens by HTTP alone"), "{:?}", wanted.troubles);
     }
@@ -386,7 +399,7 @@ mod tests {
         let (options, place) = (options(directory.path()), Place::of_test(directory.path()));
         let sites = [site(1, SiteState::Running, Some("blog.local")), site(2, SiteState::Running, None)];
         let taken = BTreeSet::from([options.names, "127.0.0.1:48002".parse().unwrap()]);
-        let wanted = of(&options, &place, &sites, &BTreeMap::new(), &taken).unwrap();
+        let wanted = of(&nginx(), &options, &place, &sites, &BTreeMap::new(), &taken).unwrap();
         assert_eq!(wanted.listens, BTreeSet::from([options.control, "127.0.0.1:48001".parse().unwrap()]));
         assert!(wanted.troubles[&1].contains("blog.local is not served"), "{:?}", wanted.troubles);
         assert_eq!(wanted.troubles[&2], "another program of this machine has port 48002");
@@ -400,7 +413,7 @@ mod tests {
         let (options, place) = (options(directory.path()), Place::of_test(directory.path()));
         for name in ["a;b", "a {", "a\nb", "$host", "a\"b"] {
             let sites = [site(1, SiteState::Running, Some(name))];
-            assert!(of(&options, &place, &sites, &BTreeMap::new(), &BTreeSet::new()).is_err(), "{name}");
+            assert!(of(&nginx(), &options, &place, &sites, &BTreeMap::new(), &BTreeSet::new()).is_err(), "{name}");
         }
     }
 }

@@ -314,6 +314,18 @@ fn a_build_that_fails_or_is_killed_leaves_nothing_and_goes_on() {
 
     replaced_and_refused(&workshop);
     pre_installed(&workshop);
+    left_out_in_vain(&workshop);
+}
+
+/// A pattern that fits no file of any package leaves nothing out, or lets nothing in.
+fn left_out_in_vain(workshop: &Workshop) {
+    let patterns =
+        "path-exclude=/usr/share/man/*\npath-exclude=/lib/nothing/*\n# Optional: some day.\npath-exclude=/some/*\n";
+    workshop.write("parts/few/01-early.overlay/etc/dpkg/dpkg.cfg.d/test", patterns);
+    let said = workshop.fail("vain", &["tree"]);
+    assert!(said.contains("dpkg.cfg.d/test line 2: path-exclude=/lib/nothing/*"), "{said}");
+    assert!(!said.contains("/usr/share/man") && !said.contains("/some/"), "{said}");
+    assert!(!workshop.path("vain").join(format!("tree-{ARCHITECTURE}")).exists());
 }
 
 fn replaced_and_refused(workshop: &Workshop) {

@@ -2,6 +2,7 @@
 
 mod clouds;
 mod confined;
+mod debian13;
 mod device;
 mod disk;
 mod exec;
@@ -17,6 +18,7 @@ mod join;
 mod kept_volume;
 mod limits;
 mod lxc;
+mod machine;
 mod manifests;
 mod mediawiki;
 mod mysql;

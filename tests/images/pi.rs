@@ -114,6 +114,11 @@ pub(crate) fn look_around(guest: &Guest) -> anyhow::Result<()> {
     ensure!(memory.split(' ').any(|controller| controller == "memory"), "no memory control group: {memory}");
     let swap = guest.run("swapon --show=NAME --noheadings")?;
     ensure!(swap.contains("zram"), "no swap in compressed memory: {swap}");
+    let algorithm = guest.run("cat /sys/block/zram0/comp_algorithm")?;
+    ensure!(algorithm.contains("[zstd]"), "swap is packed otherwise than its settings say: {algorithm}");
+    guest.run("sudo -u nobody ping -c 1 -W 5 127.0.0.1").context("only root can ping")?;
+    let failed = guest.run("systemctl --failed --no-legend --plain")?;
+    ensure!(failed.is_empty(), "units have failed: {failed}");
     let root = guest.run("findmnt -no OPTIONS /")?;
     ensure!(root.contains("noatime"), "reading writes to the card: {root}");
     let journal = guest.run("find /var/log/journal -type f 2>/dev/null || true")?;

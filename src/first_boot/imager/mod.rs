@@ -10,6 +10,7 @@
 mod found;
 mod network_config;
 mod plain;
+mod preseed;
 mod script;
 mod supplicant;
 mod user_data;
@@ -22,9 +23,11 @@ use super::settings::{Entry, Problem};
 type Reader = fn(&str, &mut Found);
 
 /// Every file that is read, the most important one first.
-const FILES: [(&str, Reader); 6] = [
+const FILES: [(&str, Reader); 8] = [
     ("user-data", user_data::read),
     ("network-config", network_config::read),
+    ("rpi-preseed.toml", preseed::read),
+    ("custom.toml", preseed::read),
     ("firstrun.sh", script::read),
     ("userconf.txt", plain::userconf),
     ("userconf", plain::userconf),

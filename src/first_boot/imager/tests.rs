@@ -143,6 +143,10 @@ fn hostile_files_cost_nothing() {
         ("firstrun.sh", "/usr/lib/raspberrypi-sys-mods/imager_custom reboot now\n"),
         ("userconf.txt", "geheim\n"),
         ("wpa_supplicant.conf", "network={\npsk=geheim\n}\n"),
+        ("rpi-preseed.toml", "[user]\npassword = \"geheim\n"),
+        ("rpi-preseed.toml", &deep),
+        ("rpi-preseed.toml", "[wlan]\nssid = \"home\"\npassword = [\"geheim\"]\n"),
+        ("custom.toml", "[user]\npassword = [\"geheim\"]\n"),
     ];
     for (name, text) in table {
         let (entries, problems) = read_file(name, text);
@@ -304,4 +308,40 @@ fn a_call_of_a_script_that_is_not_known_is_named() {
                 /usr/lib/raspberrypi-sys-mods/imager_custom set_colour geheim\n/usr/lib/userconf-pi/userconf 'geheim\n";
     let told = vec!["firstrun.sh: not used here: set_colour, a line that is cut off".to_owned()];
     assert_eq!(read_file("firstrun.sh", text), (vec!["hostname=attic".to_owned()], told));
+}
+
+#[test]
+fn preseed_of_newer_imagers_is_understood_without_a_word() {
+    let text = format!(
+        "config_version = 1\n\n[system]\nhostname = \"attic\"\n\n[user]\nname = \"ada\"\npassword = \"{HASH}\"\npassword_encrypted = true\n\n\
+         [ssh]\nenabled = true\npassword_authentication = false\nauthorized_keys = [\n    \"{KEY}\",\n    \"{KEY}2\",\n]\n\n[wlan]\n\
+         ssid = \"Caf\u{e9} \\\"1\\\"\"\npassword = \"{PSK}\"\npassword_encrypted = true\nhidden = true\ncountry = \"NL\"\n\n[locale]\n\
+         keymap = \"us\"\ntimezone = \"Europe/Amsterdam\"\n"
+    );
+    for name in ["rpi-preseed.toml", "custom.toml"] {
+        let (mut entries, problems) = read_file(name, &text);
+        assert_eq!(problems, Vec::<String>::new());
+        entries.sort();
+        let mut wanted = [
+            "hostname=attic".to_owned(),
+            "user=ada".to_owned(),
+            format!("password_hash={HASH}"),
+            "ssh_password=false".to_owned(),
+            format!("ssh_key={KEY}"),
+            format!("ssh_key={KEY}2"),
+            "wifi_name=Caf\u{e9} \"1\"".to_owned(),
+            format!("wifi_password={PSK}"),
+            "wifi_hidden=true".to_owned(),
+            "wifi_country=NL".to_owned(),
+            "keyboard=us".to_owned(),
+            "timezone=Europe/Amsterdam".to_owned(),
+        ];
+        wanted.sort();
+        assert_eq!(entries, wanted);
+    }
+    let odd = "[user]\nname = \"ada\"\npassword = \"long enough\"\n[ssh]\nssh_import_id = \"gh:ada\"\n[wlan]\nssid = \"open\"\n[mounts]\na = 1\n";
+    let (mut entries, problems) = read_file("rpi-preseed.toml", odd);
+    entries.sort();
+    assert_eq!(entries, ["password=long enough", "user=ada", "wifi_name=open"]);
+    assert_eq!(problems, ["rpi-preseed.toml: not used here: mounts.a, ssh.ssh_import_id"]);
 }

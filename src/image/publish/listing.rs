@@ -58,9 +58,14 @@ fn published(offer: &Offer, present: &[&Artefact], url: &str) -> Option<Publishe
         Architecture::Armhf => (DeviceArchitecture::Armhf, 32),
         Architecture::Amd64 => return None,
     };
+    // Imager has one tag for them: where people choose among all images, it shows this one for each of them.
+    let note = match architecture {
+        DeviceArchitecture::Arm64 => " (Raspberry Pi 5: experimental; not for 500 and Compute Module 5)",
+        DeviceArchitecture::Armhf => "",
+    };
     Some(Published {
         name: format!("{} ({bits}-bit)", offer.name),
-        description: offer.about.clone(),
+        description: format!("{}{note}", offer.about),
         icon: offer.icon.clone(),
         url: format!("{}/{}", url.trim_end_matches('/'), download.file),
         website: offer.website.clone(),
@@ -114,6 +119,8 @@ mod tests {
         let list: Value = serde_json::from_str(&read(LIST)).unwrap();
         let entry = &list["os_list"][0];
         assert_eq!(entry["name"], "Card (64-bit)");
+        let description = entry["description"].as_str().unwrap();
+        assert!(description.starts_with("A card.") && description.contains("not for 500"), "{description}");
         assert_eq!(entry["url"], "https://example.org/images/card-arm64.img.xz");
         assert_eq!((&entry["extract_size"], &entry["release_date"]), (&json!(512), &json!("2024-01-01")));
         // A file that somebody wrote into is no longer what was made.

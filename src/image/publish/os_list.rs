@@ -40,7 +40,7 @@ pub(crate) struct Published {
 /// The processors of devices that an image may be for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeviceArchitecture {
-    /// 64 bits: Raspberry Pi 3, 4 and Zero 2 W.
+    /// 64 bits: Raspberry Pi 3, 4, 5 and Zero 2 W.
     Arm64,
     /// 32 bits with hardware floating point: Raspberry Pi 2, 3 and 4.
     Armhf,
@@ -98,6 +98,13 @@ struct Device {
 
 const DEVICES: &[Device] = &[
     Device {
+        name: "Raspberry Pi 5",
+        description: "Raspberry Pi 5, experimental; 500 and Compute Module 5 do not start",
+        icon: "https://downloads.raspberrypi.com/imager/icons/RPi_5.png",
+        tags: &["pi5-64bit"],
+        matching_type: "exclusive",
+    },
+    Device {
         name: "Raspberry Pi 4",
         description: "Raspberry Pi 4 Model B, 400, and Compute Module 4 / 4S",
         icon: "https://downloads.raspberrypi.com/imager/icons/RPi_4.png",
@@ -148,7 +155,7 @@ struct Entry<'a> {
 fn entry(image: &Published) -> Result<Entry<'_>, OsListError> {
     check(image)?;
     let (architecture, devices): (_, &[&str]) = match image.architecture {
-        DeviceArchitecture::Arm64 => ("armv8", &["pi4-64bit", "pi3-64bit"]),
+        DeviceArchitecture::Arm64 => ("armv8", &["pi5-64bit", "pi4-64bit", "pi3-64bit"]),
         DeviceArchitecture::Armhf => ("armhf", &["pi4-32bit", "pi3-32bit", "pi2-32bit"]),
     };
     Ok(Entry {
@@ -240,7 +247,7 @@ mod tests {
             assert_eq!(entry["init_format"], "cloudinit");
             assert!(entry.get("website").is_none());
         }
-        assert_eq!(list["os_list"][0]["devices"], serde_json::json!(["pi4-64bit", "pi3-64bit"]));
+        assert_eq!(list["os_list"][0]["devices"], serde_json::json!(["pi5-64bit", "pi4-64bit", "pi3-64bit"]));
         assert_eq!(list["os_list"][1]["architecture"], "armhf");
     }
 
@@ -252,8 +259,10 @@ mod tests {
             devices.iter().map(|device| device["name"].as_str().unwrap().to_owned()).collect()
         };
         let only_64 = names(&os_list(&[image(DeviceArchitecture::Arm64)]).unwrap());
+        assert_eq!(only_64[0], "Raspberry Pi 5");
         assert!(only_64.contains(&"Raspberry Pi 3".to_owned()) && !only_64.contains(&"Raspberry Pi 2".to_owned()));
-        assert!(names(&os_list(&[image(DeviceArchitecture::Armhf)]).unwrap()).contains(&"Raspberry Pi 2".to_owned()));
+        let only_32 = names(&os_list(&[image(DeviceArchitecture::Armhf)]).unwrap());
+        assert!(only_32.contains(&"Raspberry Pi 2".to_owned()) && !only_32.contains(&"Raspberry Pi 5".to_owned()));
         assert_eq!(names(&os_list(&[]).unwrap()), Vec::<String>::new());
     }
 

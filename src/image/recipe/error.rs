@@ -59,8 +59,8 @@ pub enum RecipeError {
     },
     /// A file that is no step.
     #[error(
-        "{} is no step: call it NN-name.packages, .deb, .overlay, .script, .chroot or .boot, with .amd64, .arm64 or .armhf before \
-         that if it is for one architecture, or put it into files/", .0.display()
+        "{} is no step: call it NN-name.packages, .deb, .overlay, .script, .chroot or .boot, with .amd64, .arm64 or .armhf, and then \
+         .bookworm or .trixie, before that if it is for one machine or release, or put it into files/", .0.display()
     )]
     NoStep(PathBuf),
     /// A directory in place of a file, or the other way round.

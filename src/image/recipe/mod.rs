@@ -15,6 +15,7 @@ pub(crate) mod error;
 pub(crate) mod name;
 pub(crate) mod output;
 pub(crate) mod plan;
+mod release;
 pub(crate) mod step;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -11,7 +11,7 @@ use super::directory::{RecipeDirectory, directories};
 use super::error::RecipeError;
 use super::name::{is_name, is_package_name};
 use super::output::{Layout, Output};
-use super::step::{KINDS, Step, StepKind, read_steps};
+use super::step::{KINDS, Step, StepKind, Target, read_steps};
 use crate::service::kind_names;
 use crate::sys::file;
 
@@ -193,7 +193,7 @@ fn gather(
     places.extend(kinds);
     let mut steps = Vec::new();
     for place in places {
-        steps.extend(read_steps(&place, selection.architecture)?);
+        steps.extend(read_steps(&place, Target { architecture: selection.architecture, suite: &recipe.suite })?);
     }
     steps.sort_by(|one, other| one.name.cmp(&other.name));
     for pair in steps.windows(2) {

@@ -1,11 +1,12 @@
 //! The steps of a recipe: numbered files and directories.
 //!
-//! `NN-name[.architecture].kind`, in the recipe's directory, in those of its parts and of the chosen kinds of service.
+//! `NN-name[.architecture][.release].kind`, in the recipe's directory, in those of its parts and of the chosen kinds of service.
 
 use std::path::{Path, PathBuf};
 
 use super::architecture::Architecture;
 use super::error::RecipeError;
+use super::release::Release;
 use crate::sys::file::FileError;
 
 /// The work of a step.
@@ -56,11 +57,20 @@ const CONTROL: &str = "DEBIAN/control";
 /// Holds one directory of steps for each kind of service.
 pub(crate) const KINDS: &str = "kinds";
 
-/// Reads the steps in `directory` that are for `architecture`, unsorted. Blocking.
+/// For whom the steps of a recipe are carried out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    /// The machine.
+    pub architecture: Architecture,
+    /// The recipe's suite.
+    pub suite: &'a str,
+}
+
+/// Reads the steps in `directory` that are for `target`, unsorted. Blocking.
 ///
 /// # Errors
 /// A file that is neither a step nor what may stand beside one, or of the wrong type.
-pub(crate) fn read_steps(directory: &Path, architecture: Architecture) -> Result<Vec<Step>, RecipeError> {
+pub(crate) fn read_steps(directory: &Path, target: Target<'_>) -> Result<Vec<Step>, RecipeError> {
     let fail = |source| RecipeError::File(FileError::new("read the steps in", directory, source));
     let mut steps = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(fail)? {
@@ -69,10 +79,11 @@ pub(crate) fn read_steps(directory: &Path, architecture: Architecture) -> Result
         if BESIDE_STEPS.contains(&name.as_str()) {
             continue;
         }
-        let (kind, only_for) = parse(&name).ok_or_else(|| RecipeError::NoStep(path.clone()))?;
+        let Parsed { kind, architecture, release } = parse(&name).ok_or_else(|| RecipeError::NoStep(path.clone()))?;
         let step = Step { name, kind, path };
         check(&step)?;
-        if only_for.is_none_or(|only| only == architecture) {
+        let is_for_release = release.is_none_or(|only| only.codename() == target.suite);
+        if is_for_release && architecture.is_none_or(|only| only == target.architecture) {
             steps.push(step);
         }
     }
@@ -99,7 +110,15 @@ fn check(step: &Step) -> Result<(), RecipeError> {
     Ok(())
 }
 
-fn parse(name: &str) -> Option<(StepKind, Option<Architecture>)> {
+/// What a step's name says besides its number and its words.
+#[derive(Debug, PartialEq, Eq)]
+struct Parsed {
+    kind: StepKind,
+    architecture: Option<Architecture>,
+    release: Option<Release>,
+}
+
+fn parse(name: &str) -> Option<Parsed> {
     let (stem, kind) = name.rsplit_once('.')?;
     let kind = match kind {
         "packages" => StepKind::Packages,
@@ -110,15 +129,22 @@ fn parse(name: &str) -> Option<(StepKind, Option<Architecture>)> {
         "boot" => StepKind::Boot,
         _ => return None,
     };
-    let (stem, architecture) = match stem.rsplit_once('.') {
-        Some((stem, architecture)) => (stem, Some(architecture.parse().ok()?)),
-        None => (stem, None),
-    };
-    let (number, words) = stem.split_once('-')?;
+    let mut parts = stem.split('.');
+    let (number, words) = parts.next()?.split_once('-')?;
+    let (mut architecture, mut release) = (None, None);
+    for word in parts {
+        if let Ok(named) = word.parse() {
+            let is_second = release.is_some() || architecture.replace(named).is_some();
+            (!is_second).then_some(())?;
+        } else {
+            let is_second = release.replace(word.parse().ok()?).is_some();
+            (!is_second).then_some(())?;
+        }
+    }
     let is_number = number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit());
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let are_words = !words.is_empty() && words.chars().all(is_word);
-    (is_number && are_words).then_some((kind, architecture))
+    (is_number && are_words).then_some(Parsed { kind, architecture, release })
 }
 
 #[cfg(test)]
@@ -127,8 +153,12 @@ mod tests {
 
     #[test]
     fn a_steps_name_says_when_where_and_what() {
-        assert_eq!(parse("10-base.packages"), Some((StepKind::Packages, None)));
-        assert_eq!(parse("20-kernel.arm64.script"), Some((StepKind::Script, Some(Architecture::Arm64))));
+        let named = |kind, architecture, release| Some(Parsed { kind, architecture, release });
+        let (arm64, trixie) = (Some(Architecture::Arm64), Some(Release::Trixie));
+        assert_eq!(parse("10-base.packages"), named(StepKind::Packages, None, None));
+        assert_eq!(parse("20-kernel.arm64.script"), named(StepKind::Script, arm64, None));
+        assert_eq!(parse("20-kernel.trixie.packages"), named(StepKind::Packages, None, trixie));
+        assert_eq!(parse("20-kernel.arm64.trixie.overlay"), named(StepKind::Overlay, arm64, trixie));
         for wrong in [
             "base.packages",
             "1-base.packages",
@@ -136,6 +166,10 @@ mod tests {
             "10-base",
             "10-base.txt",
             "10-b.mips.boot",
+            "10-b.woody.boot",
+            "10-b.trixie.arm64.boot",
+            "10-b.arm64.arm64.boot",
+            "10-b.trixie.bookworm.boot",
             "10-B.boot",
         ] {
             assert_eq!(parse(wrong), None, "{wrong}");

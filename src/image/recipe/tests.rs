@@ -62,6 +62,8 @@ fn steps_of_recipe_parts_and_kinds_are_one_list() {
         ("tree/README.md", "x"),
         ("parts/p/20-pi.arm64.script", ""),
         ("parts/p/20-pc.amd64.script", ""),
+        ("parts/p/21-old.bookworm.script", ""),
+        ("parts/p/21-new.trixie.script", ""),
         ("parts/p/01-early.overlay/etc/x", "x"),
         ("parts/q/25-in.chroot", ""),
     ]);
@@ -69,7 +71,7 @@ fn steps_of_recipe_parts_and_kinds_are_one_list() {
     assert_eq!(plan.name, "tree-arm64");
     assert_eq!(plan.packages, ["bash", "git", "linux-image-arm64/bookworm-backports", "python3"]);
     let names: Vec<&str> = plan.steps.iter().map(|step| step.name.as_str()).collect();
-    assert_eq!(names, ["20-pi.arm64.script", "25-in.chroot", "30-last.script"]);
+    assert_eq!(names, ["20-pi.arm64.script", "21-old.bookworm.script", "25-in.chroot", "30-last.script"]);
     assert_eq!(plan.early.len(), 1);
     let chosen =
         Selection { kinds: Some(vec!["slurm".to_owned(), "generic".to_owned()]), ..selection(Architecture::Amd64) };
@@ -205,7 +207,8 @@ fn a_choice_must_mean_something() {
 fn every_kind_of_service_has_its_packages_in_the_containers_root() {
     let kinds = Path::new(env!("CARGO_MANIFEST_DIR")).join("images/services/kinds");
     for kind in crate::service::kind_names() {
-        let steps = super::step::read_steps(&kinds.join(kind), Architecture::Arm64);
+        let target = super::step::Target { architecture: Architecture::Arm64, suite: "trixie" };
+        let steps = super::step::read_steps(&kinds.join(kind), target);
         let steps = steps.unwrap_or_else(|error| panic!("images/services/kinds/{kind}: {error}"));
         let has_packages = steps.iter().any(|step| step.kind == super::step::StepKind::Packages);
         assert!(has_packages, "images/services/kinds/{kind} names no packages: add NN-{kind}.packages");

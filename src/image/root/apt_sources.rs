@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::image::recipe::architecture::Architecture;
 use crate::image::recipe::definition::Recipe;
+use crate::image::recipe::plan::Plan;
 use crate::sys::program::{self, ProgramError};
 
 /// Debian's keys, by which apt knows Debian's archives; the same file is in the images.
@@ -42,18 +43,20 @@ impl Archive {
 }
 
 impl AptSources {
-    /// Finds the sources of a recipe's packages. Updates are left out, with a warning, where the archive's list of them is broken.
+    /// Finds the sources of a plan's packages. Updates are left out, with a warning, where the archive's list of them is broken.
+    /// An extra suite is a source only where a package is to come from it: not every architecture has every suite.
     /// `scratch` is an empty directory.
     ///
     /// # Errors
     /// This machine's apt knows no Debian, or an archive does not answer.
-    pub(crate) async fn find(recipe: &Recipe, architecture: Architecture, scratch: &Path) -> Result<AptSources> {
+    pub(crate) async fn find(plan: &Plan, scratch: &Path) -> Result<AptSources> {
         if !Path::new(KEYRING).is_file() {
             bail!("{KEYRING} is missing, by which Debian's packages are known: apt-get install debian-archive-keyring");
         }
         let options = options().await?;
         let archives = archives().await?;
-        let suites = suites(recipe, &archives)?;
+        let (recipe, architecture) = (&plan.recipe, plan.architecture);
+        let suites = suites(recipe, &plan.packages, &archives)?;
         let mut sources = AptSources { lines: Vec::new(), options, warnings: Vec::new() };
         for (uri, suite, is_needed) in suites {
             let line = format!("deb [signed-by={KEYRING}] {uri} {suite} {}", recipe.components.join(" "));
@@ -91,7 +94,7 @@ fn archive(line: &str) -> Option<Archive> {
 /// Address, suite, and whether there is no image without it.
 type Suite = (String, String, bool);
 
-fn suites(recipe: &Recipe, archives: &[Archive]) -> Result<Vec<Suite>> {
+fn suites(recipe: &Recipe, packages: &[String], archives: &[Archive]) -> Result<Vec<Suite>> {
     let suite = &recipe.suite;
     // A machine of another release of Debian takes its packages from the same place.
     let is_main = |archive: &&Archive| archive.label == "Debian" && !archive.release.contains('-');
@@ -100,7 +103,8 @@ fn suites(recipe: &Recipe, archives: &[Archive]) -> Result<Vec<Suite>> {
         bail!("this machine's apt knows no Debian {suite}: add it to apt's sources, and run apt-get update");
     };
     let mut suites = vec![(main.uri.clone(), suite.clone(), true)];
-    suites.extend(recipe.extra_suites.iter().map(|extra| (main.uri.clone(), extra.clone(), true)));
+    let is_used = |extra: &&String| packages.iter().any(|package| package.split('/').nth(1) == Some(extra));
+    suites.extend(recipe.extra_suites.iter().filter(is_used).map(|extra| (main.uri.clone(), extra.clone(), true)));
     if archives.iter().any(|archive| archive.uri == main.uri && archive.release.ends_with("-updates")) {
         suites.push((main.uri.clone(), format!("{suite}-updates"), false));
     }
@@ -182,7 +186,8 @@ mod tests {
 
     fn recipe() -> Recipe {
         let directory = tempfile::tempdir().unwrap();
-        let text = "about = \"x\"\noutput = \"directory\"\narchitectures = [\"amd64\"]\nsuite = \"bookworm\"\n";
+        let text = "about = \"x\"\noutput = \"directory\"\narchitectures = [\"amd64\"]\nsuite = \"bookworm\"\n\
+                    extra_suites = [\"bookworm-backports\"]\n";
         fs::write(directory.path().join("recipe.toml"), text).unwrap();
         crate::image::recipe::definition::read_recipe(directory.path()).unwrap()
     }
@@ -195,25 +200,28 @@ mod tests {
     fn a_machine_of_any_release_of_debian_knows_where_packages_are() {
         let same =
             archives(&["m:/|bookworm|Debian|bookworm", "s:/|bookworm-security|Debian-Security|bookworm-security"]);
-        assert_eq!(words(&suites(&recipe(), &same).unwrap()), ["m:/ bookworm", "s:/ bookworm-security"]);
+        assert_eq!(words(&suites(&recipe(), &[], &same).unwrap()), ["m:/ bookworm", "s:/ bookworm-security"]);
         let later = archives(&[
             "x:/|trixie|Other|trixie",
             "m:/|trixie|Debian|trixie",
             "m:/|trixie-updates|Debian|trixie-updates",
             "s:/|trixie-security|Debian-Security|trixie-security",
         ]);
-        let found = suites(&recipe(), &later).unwrap();
+        let found = suites(&recipe(), &[], &later).unwrap();
         assert_eq!(words(&found), ["m:/ bookworm", "m:/ bookworm-updates", "s:/ bookworm-security"]);
         // Before the first apt-get update only the sources' own words are known.
         let fresh = archives(&["m:/|bookworm||"]);
-        assert_eq!(words(&suites(&recipe(), &fresh).unwrap()), ["m:/ bookworm"]);
+        assert_eq!(words(&suites(&recipe(), &[], &fresh).unwrap()), ["m:/ bookworm"]);
+        let packages = ["bash".to_owned(), "linux-image-arm64/bookworm-backports".to_owned()];
+        let kernel = suites(&recipe(), &packages, &fresh).unwrap();
+        assert_eq!(words(&kernel), ["m:/ bookworm", "m:/ bookworm-backports"]);
     }
 
     #[test]
     fn an_apt_that_cannot_help_says_so_and_no_password_is_repeated() {
-        let other = suites(&recipe(), &archives(&["u:/|noble|Ubuntu|noble"])).unwrap_err().to_string();
+        let other = suites(&recipe(), &[], &archives(&["u:/|noble|Ubuntu|noble"])).unwrap_err().to_string();
         assert!(other.contains("knows no Debian bookworm"), "{other}");
-        let secret = suites(&recipe(), &archives(&["http://me:geheim@m/|bookworm|Debian|bookworm"])).unwrap_err();
+        let secret = suites(&recipe(), &[], &archives(&["http://me:geheim@m/|bookworm|Debian|bookworm"])).unwrap_err();
         assert!(!secret.to_string().contains("geheim"), "{secret}");
     }
 

@@ -42,7 +42,7 @@ pub(crate) async fn make(job: &Job<'_>) -> Result<PathBuf> {
     job.begin("packages");
     emulation::ensure(plan.architecture)?;
     let scratch = job.place.scratch("base")?;
-    let sources = AptSources::find(&plan.recipe, plan.architecture, scratch.path()).await?;
+    let sources = AptSources::find(plan, scratch.path()).await?;
     for warning in &sources.warnings {
         job.report.warn(&plan.name, warning);
     }

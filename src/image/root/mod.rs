@@ -11,5 +11,6 @@ pub(crate) mod emulation;
 pub(crate) mod job;
 pub(crate) mod overlay;
 pub(crate) mod own_packages;
+pub(crate) mod path_filter;
 pub(crate) mod stages;
 pub(crate) mod sysprep;

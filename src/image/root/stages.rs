@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::job::{Job, Tool};
-use super::{bootstrap, overlay, sysprep};
+use super::{bootstrap, overlay, path_filter, sysprep};
 use crate::image::recipe::output::Output;
 use crate::image::recipe::step::StepKind;
 use crate::image::workspace::finish;
@@ -48,6 +48,7 @@ pub(crate) async fn make(job: &Job<'_>, embedded: &[(PathBuf, PathBuf)]) -> Resu
     job.begin("unpacking");
     unpack(job, &packages, &root).await?;
     bootstrap::tidy(&root)?;
+    path_filter::check(job.plan, &root)?;
     for (archive, to) in embedded {
         let to = root.join(to.strip_prefix("/").unwrap_or(to));
         fs::create_dir_all(&to).with_context(|| format!("cannot make {}", to.display()))?;

@@ -68,7 +68,7 @@ impl Target {
         let input = PlanInput { settings: &settings, nodes: &nodes, code: code.as_deref(), environment: &variables };
         let mut plans = kind.plan(&input)?;
         if kind.has_environment() {
-            mounts::add(mounts, &mut plans);
+            mounts::add(&mounts, &mut plans);
         }
         let settings = (settings != kept_settings).then_some(settings);
         Ok(Target { plans, sid, roles, settings, code: changed_code, environment })

@@ -38,11 +38,11 @@ fn find(tx: &Transaction<'_>, row: MountRow) -> Result<Option<SharedMount>, Meth
 }
 
 /// Has every node mount them before it does anything else.
-pub(super) fn add(mounts: Vec<SharedMount>, plans: &mut [NodePlan]) {
+pub(super) fn add(mounts: &[SharedMount], plans: &mut [NodePlan]) {
     if mounts.is_empty() {
         return;
     }
-    let wanted = serde_json::to_value(&mounts).unwrap_or_default();
+    let wanted = serde_json::to_value(mounts).unwrap_or_default();
     let call = RpcCall::post(0, METHOD).param(PARAMETER, wanted.clone());
     let nothing: Map<String, Value> = [(PARAMETER.to_owned(), Value::Array(Vec::new()))].into_iter().collect();
     for plan in plans {

@@ -169,6 +169,7 @@ async fn backups(cluster: &Cluster, state: &Path, ip: &str) {
     kill_managers();
     let listed = eventually_within(LIMIT, "the first one is made at once", async || {
         let listed = cluster.house.call(RpcCall::get(1, "list_backups")).await?;
+        assert!(listed["last"]["error"].is_null(), "{listed}");
         (listed["backups"].as_array()?.len() == 1).then_some(listed)
     })
     .await;

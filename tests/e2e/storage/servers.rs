@@ -16,8 +16,8 @@ fn servers_come_and_go_and_every_file_is_there() {
         let at = |what: &str| println!("{:5.1} s: {what}", began.elapsed().as_secs_f32());
         let storage = Storage::start(&state, image).await;
         let first = storage.nodes(1, "osd").await.remove(0);
-        assert_eq!(storage.nodes(1, "dir").await, [first.clone()]);
-        assert_eq!(storage.nodes(1, "mrc").await, [first.clone()]);
+        assert_eq!(storage.nodes(1, "dir").await, std::slice::from_ref(&first));
+        assert_eq!(storage.nodes(1, "mrc").await, std::slice::from_ref(&first));
         at("one node serves");
         words_of_before(&storage, &first).await;
         storage.create_volume("pictures").await;
