@@ -99,7 +99,7 @@ pub(crate) fn daemon(name: &str, mount: &SharedMount) -> Result<Daemon, MethodEr
         limit: Duration::from_secs(10),
     };
     Ok(Daemon {
-        name: name.parse().map_err(|error| MethodError::refused(error.to_string()))?,
+        name: name.parse().map_err(|error: String| MethodError::refused(error))?,
         launch: Launch {
             program: "/bin/bash".into(),
             arguments: words.into(),

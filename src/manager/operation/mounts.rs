@@ -78,7 +78,7 @@ mod tests {
         let first = Action { stage: 0, deed: Deed::Call(RpcCall::post(0, "x")) };
         let part = Part { name: "x", wanted: String::new(), first: first.clone(), change: first, stop: None };
         let mut plans = [NodePlan { node, parts: vec![part] }];
-        add(Vec::new(), &mut plans);
+        add(&[], &mut plans);
         assert_eq!(plans[0].parts.len(), 1);
         let mount = SharedMount {
             host: Ipv4Addr::LOCALHOST,
@@ -86,7 +86,7 @@ mod tests {
             password: "secret".to_owned(),
             path: "/srv/pictures".into(),
         };
-        add(vec![mount], &mut plans);
+        add(&[mount], &mut plans);
         let stages: Vec<(&str, u8)> = plans[0].parts.iter().map(|part| (part.name, part.first.stage)).collect();
         assert_eq!(stages, [("x", 1), ("storage", 0)]);
     }
