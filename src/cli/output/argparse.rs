@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn every_tree_is_sound_and_counts_upstreams_commands() {
         let counts = [
-            ("user", 8),
+            ("user", 10),
             ("cloud", 3),
             ("application", 11),
             ("service", 22),

@@ -58,6 +58,7 @@ fn steps_of_recipe_parts_and_kinds_are_one_list() {
         ("tree/kinds/mysql/20-mysql.packages", "# nothing\n"),
         ("tree/kinds/slurm/20-slurm.packages", "slurmctld\n"),
         ("tree/kinds/php/20-php.packages", "# nothing\n"),
+        ("tree/kinds/xtreemfs/20-xtreemfs.packages", "# nothing\n"),
         ("tree/files/data", "x"),
         ("tree/README.md", "x"),
         ("parts/p/20-pi.arm64.script", ""),

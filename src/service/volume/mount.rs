@@ -14,6 +14,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -81,6 +82,8 @@ pub struct Volumes {
     /// The mark of the node's processes where it shares its machine with others.
     node_variable: Option<String>,
     device_limit: Duration,
+    /// Who changes the record.
+    recording: Arc<Mutex<()>>,
 }
 
 /// What is known of an attached volume. Records of older programs have the device alone.
@@ -125,6 +128,7 @@ impl Volumes {
             record: base.rooted(&base.var_tmp).join("volumes.json"),
             node_variable: tag.map(|tag| format!("{NODE_VARIABLE}={tag}")),
             device_limit: DEVICE_LIMIT,
+            recording: Arc::default(),
         }
     }
 
@@ -200,6 +204,7 @@ impl Volumes {
     ) -> Result<(), VolumeError> {
         let volumes = self.clone();
         sys::blocking(move || {
+            let _one_at_a_time = volumes.recording.lock().unwrap_or_else(PoisonError::into_inner);
             let before = volumes.remembered();
             let mut mounted = before.clone();
             change(&mut mounted);
@@ -362,6 +367,7 @@ mod tests {
             record: root.join("volumes.json"),
             node_variable: Some(format!("{NODE_VARIABLE}=none-has-this")),
             device_limit: Duration::from_millis(50),
+            recording: Arc::default(),
         }
     }
 
@@ -390,6 +396,22 @@ mod tests {
         assert!(fs::symlink_metadata(root.path().join("media/v1")).is_err());
         assert_eq!(fs::read(store.path().join("f")).unwrap(), b"data");
         assert!(matches!(volumes.mount("../x", None, &name).await, Err(VolumeError::Name(_))));
+    }
+
+    #[tokio::test]
+    async fn volumes_that_come_at_once_are_all_on_record() {
+        let root = tempfile::tempdir().unwrap();
+        let store = tempfile::tempdir().unwrap();
+        let volumes = volumes(root.path());
+        fs::create_dir_all(root.path().join("run/conpaas/volumes")).unwrap();
+        let letters = ('b'..='q').map(|letter| (format!("sd{letter}"), format!("v{letter}").parse().unwrap()));
+        let all: Vec<(String, VolumeName)> = letters.collect();
+        for (device, _) in &all {
+            symlink(store.path(), root.path().join("run/conpaas/volumes").join(device)).unwrap();
+        }
+        let mounts = all.iter().map(|(device, name)| volumes.mount(device, None, name));
+        futures_util::future::try_join_all(mounts).await.unwrap();
+        assert_eq!(volumes.names().len(), all.len());
     }
 
     #[test]

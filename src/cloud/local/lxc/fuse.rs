@@ -13,38 +13,42 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use super::plan::Machine;
 use crate::model::{Finding, NodeNeeds};
 use crate::sys::file::FileError;
-use crate::sys::memory;
+use crate::sys::{chain, memory};
 
 /// The machine's own.
 const DEVICE: &str = "/dev/fuse";
+/// The one that the package makes, for a director that sees no devices and may make none.
+const PACKAGED: &str = "/var/lib/conpaas/fuse";
 /// What the kernel has under the major number 10.
 const MISC: &str = "/proc/misc";
 const FOR_ALL: u32 = 0o666;
 
-/// Returns the device that any node may open, made if the machine's own is not for all; `None` where the kernel has no
-/// FUSE. Blocking.
-///
-/// # Errors
-/// Returns an error if it cannot be made.
-pub(crate) fn device(state_directory: &Path) -> Result<Option<PathBuf>, FileError> {
+/// Returns the device that any node may open, made if there is none; `None` where the kernel has no FUSE, or nobody may
+/// make a device: nodes work without. Blocking.
+pub(crate) fn device(state_directory: &Path) -> Option<PathBuf> {
     if !is_known() {
-        return Ok(None);
+        return None;
     }
-    if is_for_all(Path::new(DEVICE)) {
-        return Ok(Some(DEVICE.into()));
+    let known = [DEVICE, PACKAGED].into_iter().map(Path::new).find(|path| is_for_all(path));
+    if let Some(path) = known {
+        return Some(path.to_owned());
     }
-    let own = state_directory.join("fuse");
-    if !is_for_all(&own) {
-        let failed = |source: io::Error| FileError::new("make", &own, source);
-        let made = mknod(&own, SFlag::S_IFCHR, Mode::from_bits_truncate(FOR_ALL), makedev(10, 229));
+    let made = make(&state_directory.join("fuse"));
+    made.inspect_err(|error| tracing::debug!(error = %chain(error), "no device of FUSE for nodes")).ok()
+}
+
+fn make(own: &Path) -> Result<PathBuf, FileError> {
+    if !is_for_all(own) {
+        let failed = |source: io::Error| FileError::new("make", own, source);
+        let made = mknod(own, SFlag::S_IFCHR, Mode::from_bits_truncate(FOR_ALL), makedev(10, 229));
         if let Err(errno) = made
             && errno != nix::errno::Errno::EEXIST
         {
             return Err(failed(errno.into()));
         }
-        fs::set_permissions(&own, fs::Permissions::from_mode(FOR_ALL)).map_err(failed)?;
+        fs::set_permissions(own, fs::Permissions::from_mode(FOR_ALL)).map_err(failed)?;
     }
-    Ok(Some(own))
+    Ok(own.to_owned())
 }
 
 /// Refuses a node whose programs need what the machine does not have. Blocking.
@@ -60,7 +64,9 @@ pub(crate) fn check_needs(needs: NodeNeeds, machine: &Machine) -> Result<(), Str
         ));
     }
     if needs.has_fuse && machine.fuse.is_none() {
-        tracing::warn!("this kernel has no FUSE: shared storage cannot be mounted in nodes; run 'modprobe fuse'");
+        tracing::warn!(
+            "there is no FUSE: shared storage cannot be mounted in nodes; see what 'conpaas director check' says"
+        );
     }
     Ok(())
 }
