@@ -22,6 +22,7 @@ fn nodes_of_a_service_share_a_volume_now_and_later() {
             let refused = storage.house.try_call(call.param("path", path)).await.unwrap_err();
             assert!(refused.contains(why), "{refused}");
         }
+        storage.house.client(&["user", "get_certificate"]);
         let said = storage.house.client(&["storage", "link", "1", "2", "pictures", "/srv/pictures"]);
         assert!(said.contains("Service 2 has volume 'pictures' at /srv/pictures."), "{said}");
         let first = storage.nodes(2, "master").await.remove(0);

@@ -102,7 +102,7 @@ async fn a_manifest_is_refused_with_key_and_line_and_changes_nothing() {
         ("{", "The uploded manifest is not valid: line 1: EOF while parsing"),
         ("{\"Services\": [\n{}]}", "The uploded manifest is not valid: line 2: Services[0].Type: it is missing"),
         (
-            "{\"Services\": [{\"Type\": \"xtreemfs\"}]}",
+            "{\"Services\": [{\"Type\": \"cassandra\"}]}",
             "The uploded manifest is not valid: line 1: Services[0].Type: there is no kind",
         ),
         (

@@ -29,7 +29,7 @@ async fn answers_before_any_start_are_as_recorded() {
         (RpcCall::get(0, "check_process").param("x", 1), "Unexpected parameters: {u'x': 1}."),
         (
             RpcCall::post(0, "add_service").param("service_type", "nope"),
-            "Parameter 'service_type': 'nope' must be one of ['java', 'generic', 'helloworld', 'mysql', 'php'].",
+            "Parameter 'service_type': 'nope' must be one of ['java', 'generic', 'helloworld', 'mysql', 'xtreemfs', 'php'].",
         ),
         (RpcCall::post(0, "add_service"), "Missing the mandatory parameter 'service_type'."),
         (start(42), "Parameter 'service_id': '42' must be one of [0, 1, 2]."),

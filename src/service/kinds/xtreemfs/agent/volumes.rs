@@ -87,7 +87,7 @@ fn ensure_directory(directory: &Path) -> Result<bool, FileError> {
     Ok(is_new)
 }
 
-/// Gives a volume another name. Blocking.
+/// Renames a volume. Blocking.
 fn put_away(directory: &Path) -> Result<(), FileError> {
     let gone = directory.with_file_name(format!("{GONE}{}", random::alphanumeric(12)));
     match fs::rename(directory, &gone) {
