@@ -181,6 +181,12 @@ pub(crate) fn init_pid(vmid: &str) -> i32 {
     procs.lines().filter_map(|line| line.parse().ok()).min().expect("a running node has a process")
 }
 
+/// Whether anything runs in a node.
+pub(crate) fn has_processes(vmid: &str) -> bool {
+    let procs = group(vmid, "memory").and_then(|group| fs::read_to_string(group.join("cgroup.procs")).ok());
+    procs.is_some_and(|procs| !procs.trim().is_empty())
+}
+
 /// A control group of a node.
 pub(crate) fn group(vmid: &str, controller: &str) -> Option<PathBuf> {
     groups_of(vmid).into_iter().find(|group| {

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use conpaas::rpc::RpcCall;
-
-use super::{LIMIT, Storage};
+use super::Storage;
 use crate::e2e::house::vmid;
 use crate::e2e::world;
 use crate::support::wait::eventually_within;
@@ -43,29 +41,6 @@ fn nothing_acknowledged_is_lost_whoever_is_killed() {
         }
         more(&client, 10).await;
         ended(writer, &client);
-        expect_all(&storage, &client);
-
-        // A copy of the metadata takes the place of a master that is gone for good.
-        storage.change(1, "add_nodes", "dir", 1).await;
-        let copy = storage.nodes(1, "dir").await.remove(1);
-        eventually_within(LIMIT, "the copy is there", async || {
-            let found = "ls /media/*/xtreemfs/metadata/metadata_ml.mfs.back";
-            world::run_in(&vmid(&copy), found).0.then_some(())
-        })
-        .await;
-        let answering = storage.call("promote", &[]).await.unwrap_err();
-        assert!(answering.contains("answers: nothing has to take over"), "{answering}");
-        storage.house.lose_node(&vmid(&first));
-        eventually_within(LIMIT, "another node has the metadata", async || {
-            let info = storage.house.call(RpcCall::get(1, "get_service_info")).await?;
-            let nodes = storage.house.call(RpcCall::get(1, "list_nodes")).await?;
-            let has_gone = !nodes.to_string().contains(&format!("\"{first}\""));
-            (info["state"] == "RUNNING" && has_gone).then_some(())
-        })
-        .await;
-        // Whoever mounts it by hand asks the new master.
-        world::run_in(&vmid(&client), "umount -l /mnt/v");
-        storage.mount(&client, "v", "/mnt/v").await;
         expect_all(&storage, &client);
     });
 }
