@@ -168,6 +168,21 @@ pub(crate) async fn by_password(
     Ok(found)
 }
 
+/// Returns a user, if the password is his. Every try counts as for [`by_password`].
+///
+/// # Errors
+/// Returns an error if it is another one.
+pub(crate) async fn expect_password(
+    director: &Director,
+    uid: UserId,
+    password: &str,
+    address: IpAddr,
+) -> Result<User, Failure> {
+    let name = get(director, uid).await?.details.username;
+    let known = by_password(director, &name, password, address).await?;
+    known.filter(|known| known.uid == uid).ok_or_else(|| Failure::application(texts::AUTHENTICATION_FAILED))
+}
+
 /// Changes the password of a user who knows the old one. Certificates stay good.
 pub(crate) async fn change_password(
     director: &Director,
@@ -178,11 +193,7 @@ pub(crate) async fn change_password(
     if new.is_empty() {
         return Err(Failure::Application(texts::missing_field("new_password")));
     }
-    let name = get(director, uid).await?.details.username;
-    let known = by_password(director, &name, old, address).await?;
-    if known.is_none_or(|known| known.uid != uid) {
-        return Err(Failure::application(texts::AUTHENTICATION_FAILED));
-    }
+    expect_password(director, uid, old, address).await?;
     let debt = director.passwords.count_address(address)?;
     let hash = director.passwords.hash(new, debt).await?;
     director.store.write(move |tx| Ok::<_, Failure>(user::set_password(tx, uid, &hash)?)).await?;

@@ -124,23 +124,11 @@ pub(super) fn publish_new(
     if !is_site {
         return Ok(());
     }
-    let Ok(port) = free_port(tx, ports) else {
+    let Some(port) = free_port(tx, ports)? else {
         tracing::warn!(app.id = added.aid.0, service.id = added.sid.0, "no port is free for a new site");
         return Ok(());
     };
-    let row = Published {
-        number: 0,
-        aid: added.aid,
-        sid: added.sid,
-        protocol: Protocol::Http,
-        port,
-        name: None,
-        target: None,
-        auth: None,
-        is_in_maintenance: false,
-        is_https_forced: false,
-    };
-    Ok(published::put(tx, &row)?)
+    Ok(published::put(tx, &Published::at(added.aid, added.sid, port))?)
 }
 
 /// Has a service not be reachable from outside any more.
@@ -270,18 +258,20 @@ fn choose_port(
         Some(port) => Ok(port),
         None => match own {
             Some(port) => Ok(port),
-            None => free_port(tx, ports),
+            None => free_port(tx, ports)?.ok_or_else(|| {
+                Failure::application("All ports of PUBLISHED_PORTS are taken: ask the operator for more")
+            }),
         },
     }
 }
 
-fn free_port(tx: &Transaction<'_>, ports: std::ops::RangeInclusive<u16>) -> Result<u16, Failure> {
+fn free_port(tx: &Transaction<'_>, ports: std::ops::RangeInclusive<u16>) -> Result<Option<u16>, StoreError> {
     for port in ports {
         if !published::is_port_taken(tx, port)? {
-            return Ok(port);
+            return Ok(Some(port));
         }
     }
-    Err(Failure::application("All ports of PUBLISHED_PORTS are taken: ask the operator for more"))
+    Ok(None)
 }
 
 fn choose_name(
@@ -363,18 +353,7 @@ mod tests {
     #[test]
     fn a_port_is_the_first_free_one_and_stays() {
         let sample = Sample::new(0);
-        let row = |sid, port| Published {
-            number: 0,
-            aid: sample.aid,
-            sid: ServiceId(sid),
-            protocol: Protocol::Http,
-            port,
-            name: None,
-            target: None,
-            auth: None,
-            is_in_maintenance: false,
-            is_https_forced: false,
-        };
+        let row = |sid, port| Published::at(sample.aid, ServiceId(sid), port);
         sample.run(|tx| published::put(tx, &row(1, 8001)));
         sample.run(|tx| published::put(tx, &row(2, 8003)));
         let held = row(1, 8001);

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use rand::RngExt;
 use totp_rs::{Builder, Secret, Totp as Codes};
 
-use super::account::{self, by_password};
+use super::account::{by_password, expect_password};
 use super::error::Failure;
 use super::state::Director;
 use crate::api::{RecoveryCodesView, TotpSecretView, TotpView, texts};
@@ -108,12 +108,6 @@ pub(crate) async fn log_in(
     let Some(user) = by_password(director, username, password, address).await? else { return Ok(None) };
     expect_code(director, &user, code, address).await?;
     Ok(Some(user))
-}
-
-async fn expect_password(director: &Director, uid: UserId, password: &str, address: IpAddr) -> Result<User, Failure> {
-    let name = account::get(director, uid).await?.details.username;
-    let known = by_password(director, &name, password, address).await?;
-    known.filter(|known| known.uid == uid).ok_or_else(|| Failure::application(texts::AUTHENTICATION_FAILED))
 }
 
 /// Refuses a user who needs a code and gives none, or not the right one. A wrong one counts as a wrong password does.

@@ -51,7 +51,12 @@ impl Visit {
 
     /// Returns the text of a field, without blanks around it.
     pub(super) fn field(&self, name: &str) -> &str {
-        self.form.get(name).unwrap_or_default().trim()
+        self.typed(name).trim()
+    }
+
+    /// Returns the text of a field as it was typed, blanks and all, as passwords are.
+    pub(super) fn typed(&self, name: &str) -> &str {
+        self.form.get(name).unwrap_or_default()
     }
 
     /// Returns the text of a field that must not be empty.

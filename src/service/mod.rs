@@ -20,6 +20,7 @@ mod context;
 pub(crate) mod environment;
 mod error;
 pub(crate) mod git;
+pub(crate) mod home;
 mod kind;
 pub(crate) mod kinds;
 mod log_file;

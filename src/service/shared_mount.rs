@@ -21,7 +21,7 @@ const FILES: Templates = Templates {
     files: &[("mount.cfg", include_str!("shared_mount.cfg")), ("mount.sh", include_str!("shared_mount.sh"))],
 };
 /// Where a master answers clients.
-const PORT: u16 = 9421;
+pub(crate) const PORT: u16 = 9421;
 /// For so long a program waits for a server that is away.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// Who is asked may have to read the metadata of many files first.

@@ -38,10 +38,7 @@ pub(crate) async fn get(run: &Invocation, accept_new_ca: bool, code: Option<Stri
         )));
     }
     let trust = if accept_new_ca { Trust::FirstUse } else { pinned(directory)? };
-    let secret = match &run.settings.password {
-        Some(secret) => secret.clone(),
-        None => prompt::ask("Enter your password: ")?,
-    };
+    let secret = password(run)?;
     let credentials = fetch(run, &trust, &secret, code).await?;
     file::ensure_private_directory(directory)?;
     credentials.replace(directory)?;
@@ -59,6 +56,17 @@ pub(crate) async fn get(run: &Invocation, accept_new_ca: bool, code: Option<Stri
     }
     let message = "User certificates installed successfully.";
     Ok(Reply::line(message, &Installed { message, authority_sha256: shown, is_new_authority: is_new }))
+}
+
+/// Returns the user's password, which is asked for where no setting has it.
+///
+/// # Errors
+/// There is nobody to ask.
+pub(super) fn password(run: &Invocation) -> Result<String, Failure> {
+    match &run.settings.password {
+        Some(secret) => Ok(secret.clone()),
+        None => prompt::ask("Enter your password: "),
+    }
 }
 
 /// Fetches the certificates, and asks for a one-time code where one is needed and none was given.

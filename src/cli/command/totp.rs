@@ -1,5 +1,6 @@
 //! `user enable_totp`, `user disable_totp`: one-time codes beside the password.
 
+use super::certificate::password;
 use crate::api::RecoveryCodesView;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::printer::Reply;
@@ -32,13 +33,6 @@ pub(super) async fn disable(run: &Invocation) -> Result<Reply, Failure> {
     let code = prompt::ask_line("Enter a one-time code, or a recovery code: ")?;
     run.session.end_totp(&password, &code).await?;
     Ok(Reply::done("A login by password needs no one-time code any more."))
-}
-
-fn password(run: &Invocation) -> Result<String, Failure> {
-    match &run.settings.password {
-        Some(secret) => Ok(secret.clone()),
-        None => prompt::ask("Enter your password: "),
-    }
 }
 
 fn lines(codes: &RecoveryCodesView) -> Vec<String> {

@@ -15,12 +15,11 @@ pub(super) fn sign_out(visit: &Visit) -> Result<Done, Problem> {
 
 /// Whoever knew the old password is signed out.
 pub(super) async fn change_password(visit: &Visit) -> Result<Done, Problem> {
-    let of = |name: &str| visit.form.get(name).unwrap_or_default();
-    let new = of("new_password");
-    if new.is_empty() || new != of("again") {
+    let new = visit.typed("new_password");
+    if new.is_empty() || new != visit.typed("again") {
         return Err(Problem::Form(visit.t.passwords_differ.to_owned()));
     }
-    if let Err(failure) = visit.client.change_password(of("password"), new).await {
+    if let Err(failure) = visit.client.change_password(visit.typed("password"), new).await {
         let is_wrong = failure.text.contains(texts::AUTHENTICATION_FAILED);
         return Err(if is_wrong { Problem::Form(visit.t.wrong_password.to_owned()) } else { failure.into() });
     }

@@ -66,9 +66,8 @@ pub(super) async fn php(visit: &Visit) -> Outcome {
 
 pub(super) async fn password(visit: &Visit) -> Outcome {
     let place = of_kind(visit, "mysql").await?;
-    let of = |name: &str| visit.form.get(name).unwrap_or_default();
-    let password = of("password");
-    if password.is_empty() || password != of("again") {
+    let password = visit.typed("password");
+    if password.is_empty() || password != visit.typed("again") {
         return Err(Problem::Form(visit.t.passwords_differ.to_owned()));
     }
     let call = RpcCall::post(place.found.service.0, "set_password").param("user", DATABASE_USER);

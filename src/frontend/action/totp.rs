@@ -7,7 +7,7 @@ use crate::frontend::page;
 use crate::frontend::visit::Visit;
 
 pub(super) async fn begin(visit: &Visit) -> Result<Done, Problem> {
-    let secret = visit.client.begin_totp(password(visit)).await.map_err(|failure| problem(visit, failure))?;
+    let secret = visit.client.begin_totp(visit.typed("password")).await.map_err(|failure| problem(visit, failure))?;
     Ok(Done::Page(Box::new(page::secret_page(visit.t, &secret, ""))))
 }
 
@@ -25,14 +25,9 @@ pub(super) async fn confirm(visit: &Visit) -> Result<Done, Problem> {
 }
 
 pub(super) async fn end(visit: &Visit) -> Result<Done, Problem> {
-    let ended = visit.client.end_totp(password(visit), visit.field(totp::FIELD)).await;
+    let ended = visit.client.end_totp(visit.typed("password"), visit.field(totp::FIELD)).await;
     ended.map_err(|failure| problem(visit, failure))?;
     Ok(Done::said("/account", visit.t.totp_is_off))
-}
-
-/// As it was typed, blanks and all.
-fn password(visit: &Visit) -> &str {
-    visit.form.get("password").unwrap_or_default()
 }
 
 fn problem(visit: &Visit, failure: Failure) -> Problem {

@@ -14,9 +14,8 @@ pub(super) async fn add_credit(visit: &Visit) -> Result<Done, Problem> {
 
 pub(super) async fn set_password(visit: &Visit) -> Result<Done, Problem> {
     let user = user_of(visit).await?;
-    let of = |name: &str| visit.form.get(name).unwrap_or_default();
-    let new = of("new_password");
-    if new.is_empty() || new != of("again") {
+    let new = visit.typed("new_password");
+    if new.is_empty() || new != visit.typed("again") {
         return Err(Problem::Form(visit.t.passwords_differ.to_owned()));
     }
     visit.client.set_user_password(user.uid, new).await?;

@@ -33,6 +33,24 @@ pub(crate) struct Published {
     pub is_https_forced: bool,
 }
 
+impl Published {
+    /// Returns a service that everybody reaches by HTTP at a port.
+    pub(crate) fn at(aid: ApplicationId, sid: ServiceId, port: u16) -> Self {
+        Published {
+            number: 0,
+            aid,
+            sid,
+            protocol: Protocol::Http,
+            port,
+            name: None,
+            target: None,
+            auth: None,
+            is_in_maintenance: false,
+            is_https_forced: false,
+        }
+    }
+}
+
 /// A node of a service at which visitors come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Door {
@@ -172,18 +190,7 @@ mod tests {
     use crate::store::director::node::Place;
 
     fn row(aid: ApplicationId, port: u16, name: Option<&str>) -> Published {
-        Published {
-            number: 0,
-            aid,
-            sid: ServiceId(1),
-            protocol: Protocol::Http,
-            port,
-            name: name.map(|name| name.parse().unwrap()),
-            target: None,
-            auth: None,
-            is_in_maintenance: false,
-            is_https_forced: false,
-        }
+        Published { name: name.map(|name| name.parse().unwrap()), ..Published::at(aid, ServiceId(1), port) }
     }
 
     #[test]

@@ -157,7 +157,7 @@ async fn set_mark(agent: &Arc<MysqlAgent>, member: &Member) -> Result<(), Method
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&mark);
         let made = file.and_then(|file| file.sync_all());
         made.map_err(|error| FileError::new("write", &mark, error))?;
-        owner.place.own(&mark)
+        owner.place.home.own(&mark)
     })
     .await
 }

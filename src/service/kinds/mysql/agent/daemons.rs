@@ -120,7 +120,7 @@ fn member(wanted: &Member, place: &Place, memory: Memory) -> Result<Daemon, Meth
         // Its servers start anew when the members begin to talk by it.
         environment.push((TLS.to_owned(), "yes".to_owned()));
     }
-    let launch = launch(PathBuf::from("/bin/sh"), words.into(), environment, place.user());
+    let launch = launch(PathBuf::from("/bin/sh"), words.into(), environment, place.home.user());
     Ok(Daemon {
         name: name(MYSQLD),
         launch,
@@ -147,7 +147,7 @@ fn member_files(wanted: &Member, place: &Place, memory: Memory) -> Result<Vec<Co
         port: ports::MYSQL,
         cluster_port: ports::CLUSTER,
         provider: provider(),
-        account: &place.account,
+        account: &place.home.account,
         cluster: name,
         members: members.iter().map(ToString::to_string).collect(),
         others: members.iter().filter(|member| **member != place.my_ip).map(ToString::to_string).collect(),
@@ -159,7 +159,7 @@ fn member_files(wanted: &Member, place: &Place, memory: Memory) -> Result<Vec<Co
         variables: wanted.variables.iter().map(|(name, value)| Variable { name, value }).collect(),
         tls: tls.then_some(TlsValues { node: files.node, authority: files.authority }),
     };
-    ["galera.cnf", "start", "accounts.sql"].into_iter().map(|file| rendered(file, &values, place.user())).collect()
+    ["galera.cnf", "start", "accounts.sql"].into_iter().map(|file| rendered(file, &values, place.home.user())).collect()
 }
 
 fn balancer(nodes: &[SocketAddrV4], place: &Place) -> Result<Daemon, MethodError> {
@@ -176,8 +176,8 @@ fn balancer(nodes: &[SocketAddrV4], place: &Place) -> Result<Daemon, MethodError
     let words = ["-W", "-db", "-f", &file].map(str::to_owned).into();
     Ok(Daemon {
         name: name(HAPROXY),
-        launch: launch(program, words, Vec::new(), place.user()),
-        configuration: vec![rendered("haproxy.cfg", &values, place.user())?],
+        launch: launch(program, words, Vec::new(), place.home.user()),
+        configuration: vec![rendered("haproxy.cfg", &values, place.home.user())?],
         check: Some(check),
         readiness: Readiness { probe: Probe::Tcp((place.my_ip, ports::BALANCER).into()), limit: READY_LIMIT },
         // Connections that are open stay with the old process.
@@ -209,7 +209,7 @@ fn arbitrator(cluster: &Cluster, place: &Place) -> Result<Daemon, MethodError> {
             .into();
     Ok(Daemon {
         name: name(GARBD),
-        launch: launch(program, words, environment, place.user()),
+        launch: launch(program, words, environment, place.home.user()),
         configuration: Vec::new(),
         check: None,
         readiness: Readiness { probe: Probe::Tcp((place.my_ip, ports::CLUSTER).into()), limit: READY_LIMIT },

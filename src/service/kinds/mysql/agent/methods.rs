@@ -91,8 +91,8 @@ async fn new_directory(agent: &Arc<MysqlAgent>) -> Result<PathBuf, MethodError> 
     sys::blocking(move || {
         let mut volumes = agent.volumes.names();
         volumes.retain(|name| name.starts_with("mysql-"));
-        let directory = agent.place.data_directory(&volumes);
-        agent.place.give(&directory)?;
+        let directory = agent.place.home.data_directory(&volumes);
+        agent.place.home.give(&directory)?;
         Ok(directory)
     })
     .await

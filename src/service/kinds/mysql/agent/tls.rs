@@ -36,7 +36,7 @@ pub(super) fn place_certificate(place: &Place) -> Result<bool, MethodError> {
     let credentials = credentials.map_err(|error| MethodError::refused(sys::chain(&error)))?;
     let files = TlsFiles::of(place);
     if let Some(directory) = files.node.parent() {
-        place.give(directory)?;
+        place.home.give(directory)?;
     }
     let whole = format!("{}\n{}", credentials.certificate_pem.trim_end(), credentials.key_pem);
     let is_new = renew(place, &files.authority, &credentials.authority_pem)?;
@@ -50,7 +50,7 @@ fn renew(place: &Place, path: &Path, content: &str) -> Result<bool, MethodError>
     }
     let new = path.with_extension("new");
     file::write_atomic(&new, content.as_bytes(), 0o600)?;
-    place.own(&new)?;
+    place.home.own(&new)?;
     std::fs::rename(&new, path).map_err(|error| FileError::new("rename", &new, error))?;
     Ok(true)
 }
@@ -74,7 +74,7 @@ mod tests {
         let mut place = Place::sample(Ipv4Addr::LOCALHOST);
         place.run = directory.path().join("run");
         place.certificates.clone_from(&certificates);
-        place.has_accounts = false;
+        place.home.has_accounts = false;
         assert!(place_certificate(&place).is_err(), "there is none");
         let issue = || {
             let subject = Subject::agent(UserId(1), ApplicationId(1));

@@ -108,7 +108,7 @@ fn master(wish: &MasterWish, directory: &Path, place: &Place) -> Result<Daemon, 
     let values = MasterValues {
         metadata: place::metadata(directory),
         configuration: current(place, MASTER),
-        account: &place.account,
+        account: &place.home.account,
         auth_code: &wish.auth_code,
         admin_password: &wish.admin_password,
         my_ip: place.my_ip,
@@ -133,7 +133,7 @@ fn data_server(wanted: &Server, directory: &Path, place: &Place) -> Result<Daemo
         state: place::state(directory),
         chunks: place::chunks(directory),
         configuration: current(place, SERVER),
-        account: &place.account,
+        account: &place.home.account,
         master: wanted.master,
         auth_code: &wanted.auth_code,
         my_ip: place.my_ip,
@@ -152,7 +152,7 @@ fn data_server(wanted: &Server, directory: &Path, place: &Place) -> Result<Daemo
 fn logger(master: Ipv4Addr, directory: &Path, place: &Place) -> Result<Daemon, MethodError> {
     let values = LoggerValues {
         metadata: place::metadata(directory),
-        account: &place.account,
+        account: &place.home.account,
         master,
         my_ip: place.my_ip,
         logger_port: ports::LOGGERS,
@@ -209,7 +209,7 @@ fn launch(program: PathBuf, words: &[&str], place: &Place) -> Launch {
         program,
         arguments: words.iter().map(|word| (*word).to_owned()).collect(),
         environment: Vec::new(),
-        user: place.user(),
+        user: place.home.user(),
         directory: PathBuf::from("/"),
         style: Style::Foreground,
         output: OutputLimits::default(),
@@ -218,7 +218,7 @@ fn launch(program: PathBuf, words: &[&str], place: &Place) -> Launch {
 
 /// The files hold passwords, so they are for the account alone.
 fn file(path: &str, content: String, place: &Place) -> ConfigurationFile {
-    ConfigurationFile { path: path.into(), content, mode: 0o600, owner: place.user() }
+    ConfigurationFile { path: path.into(), content, mode: 0o600, owner: place.home.user() }
 }
 
 fn rendered(names: &[&str], values: &impl Serialize, place: &Place) -> Result<Vec<ConfigurationFile>, MethodError> {

@@ -121,7 +121,7 @@ impl Keeper {
         sys::blocking(move || {
             let mut names = keeper.volumes.names();
             names.retain(|name| name.starts_with(prefix));
-            let directory = keeper.place.data_directory(&names);
+            let directory = keeper.place.home.data_directory(&names);
             keeper.place.prepare(&directory)?;
             Ok(directory)
         })

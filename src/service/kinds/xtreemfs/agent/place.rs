@@ -2,14 +2,11 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::User;
-
 use crate::config::AgentConfig;
-use crate::service::account;
 use crate::service::error::MethodError;
+use crate::service::home::{self, Home};
 use crate::sys::file::{self, FileError};
 
 /// The account of Debian's packages.
@@ -22,49 +19,22 @@ const EMPTY: &[u8] = b"MFSM NEW";
 pub(super) struct Place {
     /// The node's address.
     pub my_ip: Ipv4Addr,
-    /// The name of the account that programs run as.
-    pub account: String,
+    /// Data, and the account that programs run as.
+    pub home: Home,
     /// What the agent mounts to make volumes.
     pub admin: PathBuf,
     /// Below it each program has a directory of its own.
     pub daemons: PathBuf,
-    /// Whether programs have to be started as another account than this process.
-    has_accounts: bool,
-    /// Where data is if the node has no volume.
-    own_disk: PathBuf,
-    /// Where volumes are.
-    media: PathBuf,
 }
 
 impl Place {
     pub(super) fn new(config: &AgentConfig) -> Self {
         let base = &config.base;
-        let has_accounts = base.root == Path::new("/");
-        let own = User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.name);
         Place {
             my_ip: base.my_ip,
-            account: if has_accounts { ACCOUNT.to_owned() } else { own.unwrap_or_else(|| ACCOUNT.to_owned()) },
+            home: Home::of(base, "xtreemfs", ACCOUNT),
             admin: base.rooted(&base.var_run).join("xtreemfs/all"),
             daemons: base.rooted(&base.var_tmp).join("daemons"),
-            has_accounts,
-            own_disk: base.rooted(&base.var_cache).join("xtreemfs"),
-            media: base.rooted("/media"),
-        }
-    }
-
-    /// The account for a daemon; `None` if it is that of this process.
-    pub(super) fn user(&self) -> Option<String> {
-        self.has_accounts.then(|| self.account.clone())
-    }
-
-    /// Returns where all of a new node is: on the first of `volumes`, or on the node's own disk.
-    pub(super) fn data_directory(&self, volumes: &[String]) -> PathBuf {
-        match volumes.first() {
-            Some(volume) => self.media.join(volume).join("xtreemfs"),
-            None => {
-                tracing::warn!(target: "conpaas.core.agent", "there is no volume: the data is on the node's own disk");
-                self.own_disk.clone()
-            }
         }
     }
 
@@ -73,7 +43,7 @@ impl Place {
     /// # Errors
     /// Returns an error if it cannot be made.
     pub(super) fn prepare(&self, directory: &Path) -> Result<(), MethodError> {
-        self.give(directory)
+        self.home.give(directory)
     }
 
     /// Makes the directories of a server with data, where there are none. Blocking.
@@ -82,8 +52,8 @@ impl Place {
     /// Returns an error if the node's directory is not there, or they cannot be made.
     pub(super) fn prepare_server(&self, directory: &Path) -> Result<(), MethodError> {
         expect_there(directory)?;
-        self.give(&state(directory))?;
-        self.give(&chunks(directory))
+        self.home.give(&state(directory))?;
+        self.home.give(&chunks(directory))
     }
 
     /// Makes the directory of a copy of the metadata, where there is none. Blocking.
@@ -92,7 +62,7 @@ impl Place {
     /// As [`Place::prepare_server`].
     pub(super) fn prepare_logger(&self, directory: &Path) -> Result<(), MethodError> {
         expect_there(directory)?;
-        self.give(&metadata(directory))
+        self.home.give(&metadata(directory))
     }
 
     /// Begins metadata where a service begins: neither metadata nor data is there. Blocking.
@@ -113,10 +83,10 @@ impl Place {
         }
         let new = directory.join("metadata.new");
         file::ensure_absent(&new)?;
-        self.give(&new)?;
+        self.home.give(&new)?;
         let first = new.join("metadata.mfs");
         file::write_atomic(&first, EMPTY, 0o640)?;
-        self.own(&first)?;
+        self.home.own(&first)?;
         fs::rename(&new, &there).map_err(|error| FileError::new("rename", &new, error))?;
         Ok(())
     }
@@ -126,25 +96,7 @@ impl Place {
     /// # Errors
     /// Returns an error if the link cannot be made.
     pub(super) fn show_log(&self, log: &Path, daemon: &str) -> Result<(), FileError> {
-        let output = self.daemons.join(daemon).join("stderr");
-        if fs::read_link(log).is_ok_and(|found| found == output) {
-            return Ok(());
-        }
-        if let Some(directory) = log.parent() {
-            file::ensure_passable_directory(directory)?;
-        }
-        file::ensure_absent(log)?;
-        symlink(&output, log).map_err(|error| FileError::new("link", log, error))
-    }
-
-    fn give(&self, directory: &Path) -> Result<(), MethodError> {
-        file::ensure_passable_directory(directory)?;
-        self.own(directory)
-    }
-
-    fn own(&self, path: &Path) -> Result<(), MethodError> {
-        let Some(account) = self.user() else { return Ok(()) };
-        account::give(path, &account)
+        home::show_log(log, &self.daemons.join(daemon).join("stderr"))
     }
 }
 
@@ -177,12 +129,9 @@ impl Place {
     pub(super) fn sample(my_ip: Ipv4Addr, own_disk: &Path) -> Self {
         Place {
             my_ip,
-            account: ACCOUNT.to_owned(),
+            home: Home::sample("xtreemfs", ACCOUNT, false, own_disk),
             admin: "/run/cpsagent/xtreemfs/all".into(),
             daemons: "/var/tmp/cpsagent/daemons".into(),
-            has_accounts: false,
-            own_disk: own_disk.to_owned(),
-            media: "/media".into(),
         }
     }
 }

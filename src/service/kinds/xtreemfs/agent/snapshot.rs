@@ -54,7 +54,8 @@ pub(super) async fn take(agent: Arc<XtreemfsAgent>, mut call: Call) -> Result<Re
         return Err(MethodError::refused("this node does not have the metadata"));
     };
     let limits = agent.environment.config.base.archive.clone();
-    let (path, target, account) = (upload.path().to_owned(), directory.join("restored"), agent.keeper.place.user());
+    let (path, target, account) =
+        (upload.path().to_owned(), directory.join("restored"), agent.keeper.place.home.user());
     let staged = sys::blocking(move || {
         let staged = archive::stage(&path, &target, &limits).map_err(MethodError::invalid)?;
         expect_metadata(staged.content())?;
