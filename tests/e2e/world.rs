@@ -176,15 +176,13 @@ pub(crate) fn console(cloud: &LxcCloud, tag: &NodeTag) -> String {
 
 /// The first process of a node, as seen from outside it.
 pub(crate) fn init_pid(vmid: &str) -> i32 {
-    let group = group(vmid, "memory").expect("a running node has control groups");
-    let procs = fs::read_to_string(group.join("cgroup.procs")).expect("it can be read");
-    procs.lines().filter_map(|line| line.parse().ok()).min().expect("a running node has a process")
+    find_init_pid(vmid).expect("a running node has a process")
 }
 
-/// Whether anything runs in a node.
-pub(crate) fn has_processes(vmid: &str) -> bool {
-    let procs = group(vmid, "memory").and_then(|group| fs::read_to_string(group.join("cgroup.procs")).ok());
-    procs.is_some_and(|procs| !procs.trim().is_empty())
+/// The same; `None` of a node that does not run.
+fn find_init_pid(vmid: &str) -> Option<i32> {
+    let procs = fs::read_to_string(group(vmid, "memory")?.join("cgroup.procs")).ok()?;
+    procs.lines().filter_map(|line| line.parse().ok()).min()
 }
 
 /// A control group of a node.
@@ -207,7 +205,16 @@ fn groups_of(vmid: &str) -> Vec<PathBuf> {
 
 /// Runs a shell command in a node, within all of its limits, and gives its output and whether it succeeded.
 pub(crate) fn run_in(vmid: &str, script: &str) -> (bool, String) {
-    let output = command_in(vmid, script).output().expect("util-linux has nsenter");
+    run(command_in(vmid, script))
+}
+
+/// The same; `None` of a node that does not run, as after a power cut.
+pub(crate) fn run_in_if_running(vmid: &str, script: &str) -> Option<(bool, String)> {
+    Some(run(enter::in_node(find_init_pid(vmid)?, &groups_of(vmid), script)))
+}
+
+fn run(mut command: Command) -> (bool, String) {
+    let output = command.output().expect("util-linux has nsenter");
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.success(), text.trim().to_owned())
 }

@@ -56,10 +56,7 @@ fn nodes_of_a_service_share_a_volume_now_and_later() {
 
 async fn mounted_again(node: &str) {
     eventually_within(LIMIT, &format!("{node} has the volume again"), async || {
-        if !world::has_processes(&vmid(node)) {
-            return None;
-        }
-        let (is_well, text) = world::run_in(&vmid(node), "timeout 5 cat /srv/pictures/a");
+        let (is_well, text) = world::run_in_if_running(&vmid(node), "timeout 5 cat /srv/pictures/a")?;
         (is_well && text == "one").then_some(())
     })
     .await;
