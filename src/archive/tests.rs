@@ -259,6 +259,11 @@ fn a_single_directory_at_the_top_is_left_out() {
         assert_eq!(bench.unpack(&tar_of(&members), &limits).unwrap().top, None);
         assert_eq!(bench.text("app/run.sh"), "x");
     }
+    for meant in ["public/index.php", "WEB-INF/web.xml"] {
+        let bench = Bench::new();
+        assert_eq!(bench.unpack(&tar_of(&[file(meant)]), &limits).unwrap().top, None);
+        assert_eq!(bench.text(meant), "x");
+    }
     // What leads to the top leads out of the directory there.
     for members in [[file("app/run.sh"), link("app/l", "..")], [file("app/run.sh"), link("app/l", "../app/run.sh")]] {
         assert!(Bench::new().refused(&tar_of(&members)).contains("'app/l' is a link that leads out"));

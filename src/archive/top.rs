@@ -6,8 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use super::entry::{Entry, Sort};
 use super::error::{ArchiveError, shown};
 
-/// A web application in Java may have no page: what lies in this directory is meant to lie there.
-const WEB_INF: &str = "WEB-INF";
+/// What lies in these directories is meant to lie there: a web application in Java may have no page, and a site in PHP nothing
+/// but pages.
+const MEANT: [&str; 2] = ["WEB-INF", "public"];
 
 /// What is at the top of an archive, as far as it matters.
 #[derive(Debug, Default)]
@@ -28,7 +29,8 @@ impl Top {
         if is_litter(first) {
             return;
         }
-        let is_directory = (parts.next().is_some() || entry.sort == Sort::Directory) && first != WEB_INF;
+        let is_directory =
+            (parts.next().is_some() || entry.sort == Sort::Directory) && !MEANT.iter().any(|name| first == *name);
         match &self.name {
             None => (self.name, self.is_single) = (Some(first.to_owned()), is_directory),
             Some(name) => self.is_single &= is_directory && name == first,

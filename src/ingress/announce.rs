@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::place::Place;
 use crate::api::{IngressSite, SiteState, Troubles};
 use crate::supervise::daemon::{
-    Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe, Readiness, Reload, Stop, Style,
+    Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe, Readiness, Reload, Scheduling, Stop, Style,
 };
 use crate::sys::{address, file, program};
 
@@ -94,6 +94,7 @@ fn daemon(place: &Place, program: &Path, site: &IngressSite, address: Ipv4Addr) 
             user: None,
             directory: place.directory().to_owned(),
             style: Style::Foreground,
+            scheduling: Scheduling::Usual,
             output: OutputLimits::default(),
         },
         configuration: Vec::new(),

@@ -16,7 +16,7 @@ use super::place::Place;
 use crate::api::{IngressSite, SiteState, Troubles};
 use crate::supervise::daemon::{
     CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe,
-    Readiness, Reload, Stop, Style,
+    Readiness, Reload, Scheduling, Stop, Style,
 };
 use crate::sys::fingerprint::fingerprint;
 use crate::template::Templates;
@@ -261,6 +261,7 @@ fn daemon(place: &Place, program: &Path, configuration: Vec<ConfigurationFile>, 
             user: None,
             directory: place.directory().to_owned(),
             style: Style::Foreground,
+            scheduling: Scheduling::Usual,
             output: OutputLimits::default(),
         },
         configuration,

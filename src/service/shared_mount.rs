@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::MethodError;
 use crate::supervise::daemon::{
     CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe,
-    Readiness, Reload, Stop, Style,
+    Readiness, Reload, Scheduling, Stop, Style,
 };
 use crate::sys::fingerprint::fingerprint;
 use crate::sys::{self, program};
@@ -107,6 +107,7 @@ pub(crate) fn daemon(name: &str, mount: &SharedMount) -> Result<Daemon, MethodEr
             user: None,
             directory: PathBuf::from("/"),
             style: Style::Foreground,
+            scheduling: Scheduling::Usual,
             output: OutputLimits::default(),
         },
         configuration: vec![file("mount.cfg")?, file("mount.sh")?],

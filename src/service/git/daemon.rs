@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::place;
 use crate::supervise::daemon::{
     CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe,
-    Readiness, Reload, Stop, Style,
+    Readiness, Reload, Scheduling, Stop, Style,
 };
 use crate::template::{TemplateError, Templates};
 
@@ -62,6 +62,7 @@ pub(super) fn sshd(sshd: PathBuf, program: &str) -> Result<Daemon, TemplateError
         user: None,
         directory: PathBuf::from("/"),
         style: Style::Foreground,
+        scheduling: Scheduling::Usual,
         output: OutputLimits { file_bytes: 1 << 20, n_files: 2, ..OutputLimits::default() },
     };
     let probe = Probe::Tcp((Ipv4Addr::LOCALHOST, place::PORT).into());

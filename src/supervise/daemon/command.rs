@@ -7,7 +7,7 @@ use nix::unistd::{Uid, User, geteuid};
 
 use super::error::DaemonError;
 use super::name::DaemonName;
-use super::spec::{CONFIGURATION, CommandLine, Launch};
+use super::spec::{CONFIGURATION, CommandLine, Launch, Scheduling};
 use crate::sys::process::NODE_VARIABLE;
 use crate::sys::program::{self, ProgramError, Question};
 
@@ -28,16 +28,23 @@ pub(crate) fn other_account(name: &DaemonName, user: Option<&str>) -> Result<Opt
 /// Returns program and arguments, led by what changes to `account`.
 pub(crate) fn as_account(account: Option<&User>, program: &Path, arguments: Vec<OsString>) -> (PathBuf, Vec<OsString>) {
     let Some(account) = account else { return (program.to_owned(), arguments) };
-    let setpriv = program::find("setpriv").unwrap_or_else(|| PathBuf::from("/usr/bin/setpriv"));
-    let mut words: Vec<OsString> = vec![
-        format!("--reuid={}", account.uid).into(),
-        format!("--regid={}", account.gid).into(),
-        "--init-groups".into(),
-        "--".into(),
-        program.into(),
-    ];
-    words.extend(arguments);
-    (setpriv, words)
+    let (user, group) = (format!("--reuid={}", account.uid), format!("--regid={}", account.gid));
+    led_by("setpriv", &[&user, &group, "--init-groups", "--"], program, arguments)
+}
+
+/// Returns program and arguments, led by what changes to a scheduling.
+pub(crate) fn scheduled(scheduling: Scheduling, program: &Path, arguments: Vec<OsString>) -> (PathBuf, Vec<OsString>) {
+    match scheduling {
+        Scheduling::Usual => (program.to_owned(), arguments),
+        Scheduling::Batch => led_by("chrt", &["--batch", "--", "0"], program, arguments),
+    }
+}
+
+/// Returns a program of util-linux that becomes another one.
+fn led_by(leader: &str, words: &[&str], program: &Path, arguments: Vec<OsString>) -> (PathBuf, Vec<OsString>) {
+    let path = program::find(leader).unwrap_or_else(|| Path::new("/usr/bin").join(leader));
+    let own = words.iter().map(OsString::from).chain([program.into()]);
+    (path, own.chain(arguments).collect())
 }
 
 /// Returns `words` with the directory of configuration files in its place.

@@ -15,7 +15,8 @@ pub(crate) fn prepare(place: &DaemonPlace, daemon: &Daemon) -> Result<(Supervise
     place.set_running(&Running::of(daemon))?;
     let configuration = place.configuration();
     let arguments = command::with_configuration(&launch.arguments, &configuration);
-    let (program, arguments) = command::as_account(account.as_ref(), &launch.program, arguments);
+    let (program, arguments) = command::scheduled(launch.scheduling, &launch.program, arguments);
+    let (program, arguments) = command::as_account(account.as_ref(), &program, arguments);
     let wanted = Supervised {
         record: place.record(),
         arguments: std::iter::once(program.clone().into_os_string()).chain(arguments).collect(),

@@ -41,7 +41,8 @@ pub use error::DaemonError;
 pub use name::DaemonName;
 pub use order::{Change, DaemonStatus};
 pub use spec::{
-    CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, Probe, Readiness, Reload, Stop, Style,
+    CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, Probe, Readiness, Reload, Scheduling,
+    Stop, Style,
 };
 pub use state::DaemonState;
 pub use supervisor::{Outcome, Supervisor};

@@ -53,6 +53,9 @@ pub struct Launch {
     pub directory: PathBuf,
     /// Whether it stays in the foreground.
     pub style: Style,
+    /// How soon it runs once it is woken.
+    #[serde(default)]
+    pub scheduling: Scheduling,
     /// How much of its output is kept.
     pub output: OutputLimits,
 }
@@ -64,6 +67,16 @@ pub enum Style {
     Foreground,
     /// It starts another process and ends with code 0; the oldest one that it leaves then serves.
     Background,
+}
+
+/// How soon the processes of a program run once they are woken, beside others that run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scheduling {
+    /// At once, if they have run little.
+    #[default]
+    Usual,
+    /// When those that run have had their time (`SCHED_BATCH`): for what is woken often to do little.
+    Batch,
 }
 
 /// A file of a daemon's configuration.
@@ -223,6 +236,7 @@ pub(crate) mod tests {
                 user: None,
                 directory: "/".into(),
                 style: Style::Foreground,
+                scheduling: Scheduling::Usual,
                 output: OutputLimits::default(),
             },
             configuration: vec![ConfigurationFile {
@@ -255,6 +269,7 @@ pub(crate) mod tests {
         assert_eq!(change(&|wanted| wanted.configuration.clear()), Difference::Configuration);
         assert_eq!(change(&|wanted| wanted.launch.arguments.push("-v".to_owned())), Difference::Launch);
         assert_eq!(change(&|wanted| wanted.launch.environment.clear()), Difference::Launch);
+        assert_eq!(change(&|wanted| wanted.launch.scheduling = Scheduling::Batch), Difference::Launch);
         let restart = |wanted: &mut Daemon| {
             wanted.reload = Reload::Restart;
             wanted.configuration[0].mode = 0o600;
@@ -266,5 +281,8 @@ pub(crate) mod tests {
     fn a_daemon_is_read_as_it_was_written() {
         let text = serde_json::to_string(&sample()).unwrap();
         assert_eq!(serde_json::from_str::<Daemon>(&text).unwrap(), sample());
+        let of_before = text.replace(r#""scheduling":"Usual","#, "");
+        assert_ne!(of_before, text);
+        assert_eq!(serde_json::from_str::<Daemon>(&of_before).unwrap(), sample());
     }
 }

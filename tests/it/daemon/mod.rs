@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use conpaas::supervise::daemon::{
     Change, CommandLine, Daemon, DaemonError, DaemonName, DaemonSignal, DaemonState, OutputLimits, Probe, Reload,
-    Style, Supervisor,
+    Scheduling, Style, Supervisor,
 };
 use conpaas::sys::process::ProcessId;
 use conpaas::task::Tasks;
@@ -126,12 +126,20 @@ fn php_fpm(place: &Path, children: u32) -> Daemon {
     let arguments = ["-F", "-y", "{configuration}/fpm.conf"];
     let mut fpm = daemon("php-fpm", program.to_str().unwrap(), &arguments, Probe::UnixSocket(socket));
     fpm.launch.user = is_root().then(|| "www-data".to_owned());
+    fpm.launch.scheduling = Scheduling::Batch;
     fpm.configuration = vec![file("fpm.conf", configuration)];
     let check = ["-t", "-y", "{configuration}/fpm.conf"].map(str::to_owned).to_vec();
     fpm.check = Some(CommandLine { program, arguments: check, limit: LIMIT });
     fpm.reload = Reload::Signal(DaemonSignal::Usr2);
     fpm.stop.signal = DaemonSignal::Quit;
     fpm
+}
+
+/// The 41st field of `/proc/PID/stat`.
+fn scheduling_policy(pid: i32) -> i32 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let after_name = text.rsplit_once(") ").unwrap().1;
+    after_name.split(' ').nth(41 - 3).unwrap().parse().unwrap()
 }
 
 #[tokio::test]
@@ -147,6 +155,7 @@ async fn php_fpm_runs_as_its_account_and_takes_only_what_it_understands() {
         let uid = nix::unistd::User::from_name("www-data").unwrap().unwrap().uid;
         assert!(status.contains(&format!("Uid:\t{uid}\t{uid}\t")), "{status}");
     }
+    assert_eq!(scheduling_policy(main), libc::SCHED_BATCH);
     let mut broken = php_fpm(world.path(), 1);
     broken.configuration[0].content.push_str("no_such_key = 1\n");
     let error = apply(&supervisor, &broken).await.unwrap_err();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use conpaas::supervise::daemon::{
     Change, CommandLine, ConfigurationFile, Daemon, DaemonError, DaemonSignal, DaemonState, Launch, OutputLimits,
-    Pauses, Probe, Readiness, Reload, Stop, Style, Supervisor,
+    Pauses, Probe, Readiness, Reload, Scheduling, Stop, Style, Supervisor,
 };
 use conpaas::sys::process::ProcessId;
 use conpaas::task::Tasks;
@@ -90,6 +90,7 @@ pub(super) fn daemon(name: &str, program: &str, arguments: &[&str], probe: Probe
             user: None,
             directory: "/".into(),
             style: Style::Foreground,
+            scheduling: Scheduling::Usual,
             output: OutputLimits::default(),
         },
         configuration: Vec::new(),

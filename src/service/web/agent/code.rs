@@ -104,9 +104,20 @@ pub(super) fn document_root<'a>(place: &Place, version: &str, wanted: Option<&'a
             root.trim_start_matches('/')
         )));
     }
+    Ok(if is_in_public(&code) { "/public" } else { "" })
+}
+
+/// Returns whether what visitors are to see is in `public`: as frameworks have it, or since nothing else is there.
+fn is_in_public(code: &Path) -> bool {
     let has = |path: &str| code.join(path).is_file();
-    let is_framework = has("public/index.php") && !has("index.php") && !has("index.html");
-    Ok(if is_framework { "/public" } else { "" })
+    let has_page = has("index.php") || has("index.html");
+    !has_page && (has("public/index.php") || has_only(code, "public"))
+}
+
+/// Returns whether a directory holds one with this name, and nothing else.
+fn has_only(directory: &Path, name: &str) -> bool {
+    let Ok(mut entries) = std::fs::read_dir(directory) else { return false };
+    directory.join(name).is_dir() && entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == name))
 }
 
 /// Adds a version to those that a node has; returns the versions that it need not keep.
@@ -158,6 +169,23 @@ mod tests {
         assert_eq!(lone_war(directory.path()), Some(war));
         std::fs::write(directory.path().join("index.html"), b"x").unwrap();
         assert_eq!(lone_war(directory.path()), None);
+    }
+
+    #[test]
+    fn visitors_see_what_is_public() {
+        let directory = tempfile::tempdir().unwrap();
+        let code = directory.path();
+        let write = |name: &str| std::fs::write(code.join(name), b"x").unwrap();
+        assert!(!is_in_public(code));
+        std::fs::create_dir(code.join("public")).unwrap();
+        write("public/index.html");
+        assert!(is_in_public(code));
+        write("notes.txt");
+        assert!(!is_in_public(code));
+        write("public/index.php");
+        assert!(is_in_public(code));
+        write("index.html");
+        assert!(!is_in_public(code));
     }
 
     #[test]

@@ -16,7 +16,8 @@ use super::wanted::Wanted;
 use crate::api::web::{HttpProxy, Php, Server, SessionStore};
 use crate::service::error::MethodError;
 use crate::supervise::daemon::{
-    CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, Pauses, Probe, Readiness, Reload, Stop,
+    CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, Pauses, Probe, Readiness, Reload,
+    Scheduling, Stop,
 };
 use crate::sys::fingerprint::fingerprint;
 use crate::sys::{self, program};
@@ -240,7 +241,9 @@ fn php_fpm(php: &Php, place: &Place) -> Result<Daemon, MethodError> {
     let environment = vec![("PHP_INI_SCAN_DIR".to_owned(), format!(":{CONFIGURATION}/ini"))];
     let check_words = words.iter().cloned().chain(["-t".to_owned()]).collect();
     let check = CommandLine { program: program.clone(), arguments: check_words, limit: CHECK_LIMIT };
-    let launch = place.launch(program, words, environment);
+    let mut launch = place.launch(program, words, environment);
+    // Each answer wakes the main process, for words that the script may have left: not in place of the next answer.
+    launch.scheduling = Scheduling::Batch;
     let probe = local_socket(php, place).map_or(Probe::Tcp((place.my_ip, php.port).into()), Probe::UnixSocket);
     Ok(daemon(PHP_FPM, launch, files, Some(check), probe, Reload::Signal(DaemonSignal::Usr2)))
 }

@@ -7,7 +7,7 @@ use crate::config::AgentConfig;
 use crate::service::account;
 use crate::service::environment::LinkFiles;
 use crate::service::error::MethodError;
-use crate::supervise::daemon::{ConfigurationFile, Launch, OutputLimits, Style};
+use crate::supervise::daemon::{ConfigurationFile, Launch, OutputLimits, Scheduling, Style};
 
 /// The account of Debian's web servers.
 const ACCOUNT: &str = "www-data";
@@ -94,6 +94,7 @@ impl Place {
             user: self.account.clone(),
             directory: PathBuf::from("/"),
             style: Style::Foreground,
+            scheduling: Scheduling::Usual,
             output: OutputLimits::default(),
         }
     }

@@ -14,7 +14,7 @@ use super::wanted::{Cluster, Member, Wanted};
 use crate::service::error::MethodError;
 use crate::supervise::daemon::{
     CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe,
-    Readiness, Reload, Stop, Style,
+    Readiness, Reload, Scheduling, Stop, Style,
 };
 use crate::sys::fingerprint::fingerprint;
 use crate::sys::{self, program};
@@ -237,6 +237,7 @@ fn launch(
         user,
         directory: PathBuf::from("/"),
         style: Style::Foreground,
+        scheduling: Scheduling::Usual,
         output: OutputLimits::default(),
     }
 }

@@ -14,7 +14,7 @@ use crate::service::error::MethodError;
 use crate::service::shared_mount::{self, SharedMount};
 use crate::supervise::daemon::{
     CONFIGURATION, ConfigurationFile, Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe, Readiness, Reload,
-    Stop, Style,
+    Scheduling, Stop, Style,
 };
 use crate::sys::{self, program};
 use crate::template::Templates;
@@ -212,6 +212,7 @@ fn launch(program: PathBuf, words: &[&str], place: &Place) -> Launch {
         user: place.home.user(),
         directory: PathBuf::from("/"),
         style: Style::Foreground,
+        scheduling: Scheduling::Usual,
         output: OutputLimits::default(),
     }
 }
