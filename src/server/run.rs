@@ -5,11 +5,16 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::notify;
 use super::runtime::Threads;
 use crate::rpc::install_crypto;
-use crate::sys::chain;
+use crate::sys::{blocking, chain, code_memory};
 use crate::task::{Tasks, stop_requested};
+
+/// After so long a process has begun its usual work.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// What differs from one process to the other.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +90,7 @@ where
         started = start(tasks.clone()) => started.map_err(Into::into)?,
     };
     tasks.spawn("watchdog", notify::watchdog(tasks.stopping()));
+    tasks.spawn("give back the code of the start", give_back_code(tasks.stopping()));
     notify::ready();
     stop.await.map_err(no_signals)?;
     notify::stopping();
@@ -93,6 +99,18 @@ where
     }
     last.await;
     Ok(())
+}
+
+/// Waits until whoever waited for this process has his first answers, which run much of the same code.
+async fn give_back_code(stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(SETTLED) => {
+            if let Err(error) = blocking(code_memory::give_back).await {
+                tracing::debug!("the code of the start stays in memory: {error}");
+            }
+        }
+    }
 }
 
 fn context(what: &str, error: &io::Error) -> Failure {

@@ -7,6 +7,7 @@
 
 pub(crate) mod address;
 pub(crate) mod allocator;
+pub(crate) mod code_memory;
 pub(crate) mod contained;
 pub(crate) mod excerpt;
 pub(crate) mod file;

@@ -34,6 +34,7 @@ use crate::support::product::{Product, RootFileSystem, cloud_directory};
 
 const USAGE: &str = "usage: cargo bench --bench conpaas -- [--json] [--rounds N] [PART …]";
 const ROUNDS: usize = 10;
+const IDLE_AFTER: Duration = Duration::from_secs(4);
 /// What can be measured by itself: nodes, director and manager; a site; pages for browsers.
 const PARTS: [&str; 3] = ["nodes", "web", "frontend"];
 
@@ -151,6 +152,8 @@ fn measure_nodes(state: &Path, options: &Options) -> anyhow::Result<Figures> {
         }
     }
     figures.in_director = product.times_of_application_start()?;
+    // What has just started is not idle yet.
+    std::thread::sleep(IDLE_AFTER);
     figures.manager = memory::of(memory::only_process("manager")?)?;
     figures.agent = memory::of(memory::only_process("agent")?)?;
     for round in 1..=options.rounds.div_ceil(2) {
