@@ -37,7 +37,9 @@ pub use node::{NodeRequest, NodeView};
 pub(crate) use node::{NodeVolume, VolumeIdView, VolumeRequest};
 pub(crate) use operation::{Accepted, ManifestView, OperationStatus, OperationView, WAIT_FOR, wait_for};
 pub(crate) use outcome::{Done, ErrorView, IsErrorView};
-pub(crate) use published::{DoorView, IngressSite, IngressView, PublishedView, SiteState, Troubles};
+pub(crate) use published::{
+    DoorView, IngressSite, IngressView, PublishedView, SiteState, SiteVisits, Troubles, VisitsView,
+};
 pub(crate) use resource::ResourceView;
 pub(crate) use service::{ServiceAndApplication, ServiceView};
 pub(crate) use totp::{RecoveryCodesView, TotpSecretView, TotpView};

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use super::error::Failure;
 use super::lookup::FoundService;
 use super::session::Session;
+use crate::api::manager::LogText;
 use crate::api::{
     Accepted, ApplicationView, CreditView, ManagedUserView, ManifestView, OperationView, OwnedVolumeView,
     PublishedView, RecoveryCodesView, ResourceView, ServiceAndApplication, TotpSecretView, TotpView, UserView,
@@ -166,6 +167,14 @@ impl Session {
     /// Returns what the user has published.
     pub(crate) async fn published(&self) -> Result<Vec<PublishedView>, Failure> {
         self.get("list_published").await
+    }
+
+    /// Returns what visitors of a published service asked for, behind the cursor of an earlier call.
+    pub(crate) async fn published_log(&self, found: &FoundService, cursor: Option<&str>) -> Result<LogText, Failure> {
+        let (application, service) = (found.application.to_string(), found.service.to_string());
+        let ids = [("app_id", application.as_str()), ("service_id", service.as_str())];
+        let cursor = cursor.map(|cursor| ("cursor", cursor));
+        self.post("published_log", &ids.into_iter().chain(cursor).collect::<Vec<_>>()).await
     }
 
     /// Returns all volumes of the user, kept and in use.

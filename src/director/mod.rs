@@ -57,6 +57,7 @@ mod timestamp;
 mod totp;
 mod troubles;
 mod views;
+mod visits;
 mod volume;
 
 pub(crate) use crate::store::director::orphan::{Fate, Orphan};

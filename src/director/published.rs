@@ -20,6 +20,7 @@ use super::change::{self, Found};
 use super::error::Failure;
 use super::node::request::unusable;
 use super::state::Director;
+use crate::api::manager::LogText;
 use crate::api::{DoorView, IngressSite, IngressView, PublishedView, SiteState, texts};
 use crate::config::DirectorConfig;
 use crate::model::{ApplicationId, Protocol, PublishedName, ServiceId, State, UserId};
@@ -143,10 +144,14 @@ pub(crate) async fn unpublish(
         Ok::<_, Failure>(published::delete(tx, aid, sid)?)
     });
     if !was.await? {
-        return Err(Failure::Application(format!("service {sid} of application {aid} is not published")));
+        return Err(not_published(aid, sid));
     }
     tracing::info!(app.id = aid.0, service.id = sid.0, "service unpublished");
     Ok(())
+}
+
+fn not_published(aid: ApplicationId, sid: ServiceId) -> Failure {
+    Failure::Application(format!("service {sid} of application {aid} is not published"))
 }
 
 /// Returns what a user has published.
@@ -160,6 +165,22 @@ pub(crate) async fn list(director: &Director, uid: UserId) -> Result<Vec<Publish
         Some(view(director, row, &app.name))
     });
     Ok(views.collect())
+}
+
+/// Returns what ingresses logged of visitors of a service, behind the cursor of an earlier call.
+pub(crate) async fn log(
+    director: &Director,
+    uid: UserId,
+    aid: ApplicationId,
+    sid: ServiceId,
+    cursor: Option<&str>,
+) -> Result<LogText, Failure> {
+    let row = director.store.read(move |tx| {
+        owned(tx, aid, uid)?;
+        Ok::<_, Failure>(published::get(tx, aid, sid)?)
+    });
+    let row = row.await?.ok_or_else(|| not_published(aid, sid))?;
+    Ok(director.visits.log(row.number, cursor))
 }
 
 /// Records the doors of an application, as its manager says.
@@ -342,6 +363,7 @@ fn view(director: &Director, row: &Published, app_name: &str) -> PublishedView {
         force_https: row.is_https_forced,
         urls: by_name.into_iter().chain([by_port]).collect(),
         trouble: director.troubles.of(row.number),
+        visits: director.visits.figures(row.number, std::time::Instant::now()),
     }
 }
 

@@ -36,6 +36,7 @@ use super::shown_lists::ShownLists;
 use super::state::{Director, Wakers};
 use super::time_record::{record_time, time_record};
 use super::troubles::KnownTroubles;
+use super::visits::KnownVisits;
 use crate::clock::{self, Clock, ClockSettings};
 use crate::cloud::Cloud;
 use crate::config::{DirectorConfig, DriverConfig, locate_director_cfg};
@@ -219,6 +220,7 @@ fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::
         shown_lists: ShownLists::default(),
         troubles: KnownTroubles::default(),
         served: ServedSites::default(),
+        visits: KnownVisits::default(),
         start_ended: Notify::new(),
         operations: KeyedLocks::default(),
         config,

@@ -16,6 +16,7 @@ use super::reserve::Reserve;
 use super::served::ServedSites;
 use super::shown_lists::ShownLists;
 use super::troubles::KnownTroubles;
+use super::visits::KnownVisits;
 use crate::config::DirectorConfig;
 use crate::model::{ApplicationId, CloudName, VolumeTag};
 use crate::pki::Authority;
@@ -48,6 +49,8 @@ pub(crate) struct Director {
     pub(crate) troubles: KnownTroubles,
     /// What ingresses serve.
     pub(crate) served: ServedSites,
+    /// What visitors ask for.
+    pub(crate) visits: KnownVisits,
     /// Told whenever it is recorded how the start of an application ended.
     pub(crate) start_ended: Notify,
     /// A repeated operation waits for its first run.

@@ -1,13 +1,15 @@
 //! Asks the director what is published.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use hyper::body::Bytes;
 
 use super::error::IngressError;
 use super::options::IngressOptions;
 use super::place::Place;
-use crate::api::{IngressView, Troubles, WAIT_FOR};
+use crate::api::{IngressView, SiteVisits, Troubles, WAIT_FOR};
 use crate::clock::{self, Clock};
 use crate::config::DirectorUrl;
 use crate::pki::Credentials;
@@ -49,7 +51,26 @@ impl Director {
     /// # Errors
     /// The director does not answer, or says why not.
     pub(super) async fn sites(&mut self, serving: Serving<'_>, wait: Duration) -> Result<IngressView, IngressError> {
-        let outcome = self.ask(serving, wait).await;
+        let form = FormBody::default()
+            .field("known", serving.digest)
+            .field("troubles", serde_json::to_string(serving.troubles)?)
+            .field("secure", serde_json::to_string(serving.secure)?)
+            .field(WAIT_FOR, wait.as_secs().to_string());
+        let answer = self.ask("/ingress_sites", &form).await?;
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// Tells what visitors asked for, by the numbers of sites.
+    ///
+    /// # Errors
+    /// The director does not answer, or says why not.
+    pub(super) async fn tell_visits(&mut self, visits: &BTreeMap<i64, SiteVisits>) -> Result<(), IngressError> {
+        let form = FormBody::default().field("visits", serde_json::to_string(visits)?);
+        self.ask("/ingress_visits", &form).await.map(drop)
+    }
+
+    async fn ask(&mut self, path: &str, form: &FormBody) -> Result<Bytes, IngressError> {
+        let outcome = self.try_ask(path, form).await;
         if outcome.is_err() {
             // The certificate may be another one by now, and the director elsewhere.
             self.connection = None;
@@ -57,7 +78,7 @@ impl Director {
         outcome
     }
 
-    async fn ask(&mut self, serving: Serving<'_>, wait: Duration) -> Result<IngressView, IngressError> {
+    async fn try_ask(&mut self, path: &str, form: &FormBody) -> Result<Bytes, IngressError> {
         let (client, endpoint) = match &self.connection {
             Some(connection) => connection,
             None => {
@@ -73,16 +94,11 @@ impl Director {
                 self.connection.insert(connection.await?)
             }
         };
-        let form = FormBody::default()
-            .field("known", serving.digest)
-            .field("troubles", serde_json::to_string(serving.troubles)?)
-            .field("secure", serde_json::to_string(serving.secure)?)
-            .field(WAIT_FOR, wait.as_secs().to_string());
-        let answer = client.post_form(endpoint, "/ingress_sites", &form).await?;
+        let answer = client.post_form(endpoint, path, form).await?;
         if answer.status != 200 {
             let reason = excerpt_of_bytes(&answer.body, MAX_REASON_CHARS);
             return Err(IngressError::Refused { status: answer.status, reason });
         }
-        Ok(serde_json::from_slice(&answer.body)?)
+        Ok(answer.body)
     }
 }

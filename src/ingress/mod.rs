@@ -6,7 +6,7 @@
 //! - nginx outlives this process and the director: published services stay reachable while either starts again.
 //! - What a visitor says of himself (`X-Forwarded-*`, `Forwarded`) reaches no service.
 //! - Keys of names that users own stay on this machine, in files that only its account reads.
-//! - Its own certificate lets it read what is published, and nothing else.
+//! - Its own certificate lets it read what is published and tell of visitors, and nothing else.
 //!
 //! # Caveats
 //! - An open connection, such as a WebSocket, ends a minute after what is published has changed.
@@ -27,6 +27,7 @@ mod pages;
 mod place;
 mod ports;
 mod run;
+mod visits;
 
 pub(crate) use options::{AcmeOptions, IngressOptions};
 pub(crate) use run::{end, run};

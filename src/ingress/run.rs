@@ -13,6 +13,7 @@ use super::director::Director;
 use super::follow::{Ingress, follow};
 use super::options::IngressOptions;
 use super::place::Place;
+use super::visits;
 use crate::clock::Clock;
 use crate::server::log::{self, Times};
 use crate::server::{self, Process, Threads};
@@ -63,9 +64,11 @@ async fn start(options: IngressOptions, tasks: Tasks) -> anyhow::Result<Ready<()
     })
     .await?;
     let director = Director::new(&options, &place);
+    let told_of_visits = Director::new(&options, &place);
     let certificates = Certificates::new(place.clone(), options.acme.clone());
     tracing::info!(names = %options.names, "the ingress is ready");
     tasks.spawn("get certificates", certificates.clone().run(tasks.stopping()));
+    tasks.spawn("tell of visitors", visits::tell(place.clone(), told_of_visits, tasks.stopping()));
     let ingress = Arc::new(Ingress { options, place, daemons, certificates });
     tasks.spawn("follow what is published", follow(ingress, director, tasks.stopping()));
     Ok(std::future::ready(()))

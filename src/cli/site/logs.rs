@@ -24,8 +24,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// How often nodes are looked for that came or went.
 const LOOK_FOR_NODES: Duration = Duration::from_secs(10);
-/// By which word the log of a manager is meant where a node can be named.
+/// By which words the logs of a manager and of ingresses are meant where a node can be named.
 const MANAGER: &str = "manager";
+const INGRESS: &str = "ingress";
 
 /// Which logs are shown.
 #[derive(Debug, Args)]
@@ -37,7 +38,7 @@ pub(crate) struct Logs {
     /// Go on with what is added, until Ctrl-C
     #[arg(short, long)]
     follow: bool,
-    /// Of this node only: its identifier or address, or 'manager'
+    /// Of this node only: its identifier or address, or 'manager', or 'ingress' for visitors of what is published
     #[arg(long, value_name = "NODE")]
     node: Option<String>,
     /// This log only: one of the files that list_agent_logs shows
@@ -114,10 +115,15 @@ impl Logs {
                 sids.map(|service| FoundService { application: app.aid, service }).collect()
             }
         };
+        // An older director publishes nothing.
+        let published = session.published().await.unwrap_or_default();
         let mut sources = Vec::new();
         for found in services {
             sources.push(Source::new(found.clone(), Place::Manager, MANAGER, "manager.log"));
-            if found.service == ServiceId::MANAGER || self.node.as_deref() == Some(MANAGER) {
+            if published.iter().any(|view| (view.app_id, view.service_id) == (found.application, found.service)) {
+                sources.push(Source::new(found.clone(), Place::Ingress, INGRESS, "access.log"));
+            }
+            if found.service == ServiceId::MANAGER || matches!(self.node.as_deref(), Some(MANAGER | INGRESS)) {
                 continue;
             }
             let mut seen = BTreeSet::new();
@@ -135,8 +141,12 @@ impl Logs {
             }
         }
         sources.retain(|source| {
-            let is_node = self.node.is_none() || source.is_of_manager() == (self.node.as_deref() == Some(MANAGER));
-            is_node && self.file.as_ref().is_none_or(|file| *file == source.file)
+            let is_meant = match self.node.as_deref() {
+                None => true,
+                Some(word @ (MANAGER | INGRESS)) => source.node == word,
+                Some(_) => source.is_of_node(),
+            };
+            is_meant && self.file.as_ref().is_none_or(|file| *file == source.file)
         });
         Ok(sources)
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use clap::Args;
 use serde::Serialize;
 
-use crate::api::PublishedView;
+use crate::api::{PublishedView, VisitsView};
 use crate::cli::invocation::{Action, Invocation};
 use crate::cli::output::printer::Reply;
 use crate::client::error::Failure;
@@ -22,6 +22,7 @@ struct Row {
     sid: ServiceId,
     url: String,
     auth: String,
+    visits: String,
     state: String,
 }
 
@@ -29,7 +30,7 @@ struct Row {
 impl Action for Published {
     async fn run(self: Box<Self>, run: &Invocation) -> Result<Reply, Failure> {
         let rows: Vec<Row> = run.session.published().await?.into_iter().flat_map(rows).collect();
-        let columns = ["aid", "app_name", "sid", "url", "auth", "state"];
+        let columns = ["aid", "app_name", "sid", "url", "auth", "visits", "state"];
         Ok(Reply::table(&columns, &rows, "Nothing is published."))
     }
 }
@@ -47,6 +48,7 @@ fn rows(view: PublishedView) -> Vec<Row> {
         sid: view.service_id,
         url: url.clone(),
         auth: view.auth_user.clone().unwrap_or_default(),
+        visits: view.visits.as_ref().map(VisitsView::shown).unwrap_or_default(),
         state: state.clone(),
     };
     view.urls.iter().map(row).collect()

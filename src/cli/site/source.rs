@@ -16,6 +16,8 @@ pub(super) enum Place {
     Manager,
     /// In the node of this id.
     Node(String),
+    /// With the director, as ingresses tell of visitors.
+    Ingress,
 }
 
 /// One log.
@@ -45,9 +47,9 @@ impl Source {
         self.found.service
     }
 
-    /// Returns whether it is the manager's.
-    pub(super) fn is_of_manager(&self) -> bool {
-        self.place == Place::Manager
+    /// Returns whether a node of the service has it.
+    pub(super) fn is_of_node(&self) -> bool {
+        matches!(self.place, Place::Node(_))
     }
 
     /// Returns whether both are one log.
@@ -88,6 +90,7 @@ impl Source {
     async fn ask(&self, session: &Session, cursor: Option<&str>) -> Result<LogText, Failure> {
         match &self.place {
             Place::Manager => session.service_log(&self.found, cursor).await,
+            Place::Ingress => session.published_log(&self.found, cursor).await,
             Place::Node(id) => session.node_log(&self.found, id, Some(&self.file), cursor).await,
         }
     }

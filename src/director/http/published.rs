@@ -39,6 +39,20 @@ pub(crate) async fn list(director: Arc<Director>, call: Call) -> Result<Response
     Ok(Response::json_line(&published::list(&director, call.user()).await?))
 }
 
+/// Answers what visitors of a service asked for, from where the caller read last.
+pub(crate) async fn log(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let (aid, sid, _) = ids(&call.form)?;
+    let text = published::log(&director, call.user(), aid, sid, call.form.get("cursor")).await?;
+    Ok(Response::json_line(&text))
+}
+
+/// Takes the word of an ingress about what visitors ask for.
+pub(crate) async fn visits(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let told = json(call.required("visits")?, "visits")?;
+    director.visits.remember(call.caller.address.ip(), told, Instant::now());
+    Ok(Response::json_line(&Done {}))
+}
+
 /// Takes the word of a manager about the doors of its services. Answers once ingresses lead there, if it is to wait.
 pub(crate) async fn doors(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let doors: Vec<DoorView> = json(call.required("doors")?, "doors")?;

@@ -12,6 +12,7 @@ mod hooks;
 mod logs;
 mod methods;
 pub(crate) mod plan;
+pub(crate) mod proxy_log;
 pub(crate) mod reload;
 mod roles;
 pub(crate) mod war;

@@ -20,7 +20,7 @@ const MAX_READ: u64 = 8 * 1024 * 1024;
 
 /// The log of a proxy, as far as it was read.
 #[derive(Debug)]
-pub(super) struct ProxyLog {
+pub(crate) struct ProxyLog {
     path: PathBuf,
     inode: u64,
     position: u64,
@@ -52,12 +52,12 @@ struct Line {
 
 impl ProxyLog {
     /// A log of which nothing was read.
-    pub(super) fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         ProxyLog { path: path.to_owned(), inode: 0, position: 0, seconds: BTreeMap::new(), begins: 0 }
     }
 
     /// Reads what is new in it, and returns the figures of the last seconds before `now`, in seconds since 1970. Blocking.
-    pub(super) fn figures(&mut self, now: u64) -> ProxyFigures {
+    pub(crate) fn figures(&mut self, now: u64) -> ProxyFigures {
         let end = now.saturating_sub(DELAY);
         let begin = end.saturating_sub(WINDOW);
         if let Err(error) = self.read_on()

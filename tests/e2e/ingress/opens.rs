@@ -27,6 +27,10 @@ fn what_is_published_opens_on_a_phone() {
         assert!(house.phone(&["get", PI, "80", "/", "Host: other.local"]).starts_with("404 - "), "nobody's name");
         let table = house.client("published");
         assert!(table.contains("http://shop.local/") && table.contains("published"), "{table}");
+        house.until("the owner sees who visits", || {
+            let said = house.client("logs shop 1 --node ingress");
+            said.contains("GET / HTTP/1.1") && house.client("published").contains("/s, 0.0 failed, ")
+        });
 
         the_echo(&house);
         a_database(&house);

@@ -87,6 +87,18 @@ async fn names_and_ports_are_the_first_ones_and_an_ingress_learns_of_each_change
     world.post(Some(&manager), "/doors", &[("doors", "[]"), ("wait_for", "1")]).await;
     assert!(began.elapsed() >= Duration::from_secs(1), "nothing said that the ingress leads elsewhere");
 
+    // What visitors did is their site's owner's to know. Only an ingress says what they did.
+    let told = r#"{"1": {"figures": {"window_ms": 10000, "n_requests": 25, "total_ms": 50}, "log": "a\nb\n"}}"#;
+    assert_eq!(world.post(Some(&alice), "/ingress_visits", &[("visits", told)]).await.text.trim(), "false");
+    assert_eq!(world.post(Some(&ingress), "/ingress_visits", &[("visits", told)]).await.text.trim(), "{}");
+    let shown = world.get(Some(&alice), "/list_published").await.json();
+    assert_eq!(shown[0]["visits"]["requests_per_second"], 2.5, "{shown}");
+    let log = world.post(Some(&alice), "/published_log", &of_alice).await.json();
+    assert_eq!((&log["log"], log.get("cursor")), (&"a\nb\n".into(), None));
+    assert_eq!(world.post(Some(&mallory), "/published_log", &of_alice).await.error(), "Application not found");
+    assert_eq!(world.post(Some(&mallory), "/published_log", &of_mallory).await.json()["log"], "", "of her own site");
+    assert_eq!(world.post(Some(&ingress), "/published_log", &of_alice).await.status, 401);
+
     let trouble = [("troubles", r#"{"1": "another program of this machine has port 8001"}"#)];
     world.post(Some(&ingress), "/ingress_sites", &trouble).await;
     let shown = world.get(Some(&alice), "/list_published").await.json();

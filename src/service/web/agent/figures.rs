@@ -3,11 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::place::Place;
-use super::proxy_log::ProxyLog;
 use super::wanted::Wanted;
 use super::{connections, daemons, rotation};
 use crate::api::figures::NodeFigures;
 use crate::api::web::Php;
+use crate::service::web::proxy_log::ProxyLog;
 use crate::supervise::daemon::DaemonStatus;
 
 /// Returns what a node does at `now`, in seconds since 1970. The manager asks every few seconds, so that no log grows

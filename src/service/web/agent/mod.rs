@@ -21,7 +21,6 @@ mod hooks;
 mod java_front;
 mod memory;
 mod place;
-mod proxy_log;
 mod rotation;
 mod startup_log;
 #[cfg(test)]
@@ -38,8 +37,8 @@ use tokio::sync::Mutex;
 
 use self::daemons::DocumentRoots;
 use self::place::Place;
-use self::proxy_log::ProxyLog;
 use self::wanted::Wanted;
+use super::proxy_log::ProxyLog;
 use super::reload::{self, Closing, OldWorkers};
 use super::{document_root, logs, war};
 use crate::api::environment::Variables;
