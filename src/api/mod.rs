@@ -9,6 +9,7 @@ mod application;
 pub(crate) mod environment;
 mod event;
 pub(crate) mod exec;
+mod external;
 pub(crate) mod figures;
 pub mod first_boot;
 mod join;
@@ -32,6 +33,7 @@ pub(crate) mod xtreemfs;
 
 pub(crate) use application::ApplicationView;
 pub(crate) use event::{EventView, EventsView, HeardView, MAX_TOLD_EVENTS, ToldEvent};
+pub(crate) use external::{ExternalBegunView, ExternalLinkView, ExternalNext, ExternalProviderView, ExternalShownView};
 pub use join::{JoinFile, JoinView};
 pub use node::{NodeRequest, NodeView};
 pub(crate) use node::{NodeVolume, VolumeIdView, VolumeRequest};

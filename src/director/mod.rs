@@ -24,6 +24,7 @@ mod clouds;
 mod credit;
 mod error;
 mod event;
+mod external;
 mod frontend_files;
 mod hash_queue;
 mod host;

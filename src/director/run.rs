@@ -15,6 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::census::Census;
 use super::clouds::Clouds;
 use super::credit;
+use super::external::External;
 use super::frontend_files;
 use super::host::{HostError, check_host, is_found_without_resolver};
 use super::http;
@@ -203,6 +204,7 @@ fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::
     let store = store::director::open(&config.database)?;
     store.check()?;
     let authority = Authority::load(&config.cert_dir).context(hint)?;
+    let external = config.openid.clone().map(External::new).transpose()?;
     let clouds = Clouds::new(&config, authority.certificate_pem())?;
     Ok(Arc::new(Director {
         _lock: lock,
@@ -212,6 +214,7 @@ fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::
         reconcile: Wakers::new(clouds.names()),
         clouds,
         passwords: Passwords::new(&config.login, origins(&config), max_logins_waiting(&config)),
+        external,
         reserve: Reserve::new(&config.state_dir, config.reserve_bytes),
         stop_mark: StopMark::new(&config.state_dir),
         tasks,

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::census::Census;
 use super::clouds::Clouds;
 use super::error::Failure;
+use super::external::External;
 use super::lock::DirectorLock;
 use super::node::stop::StopMark;
 use super::own_certificate::OwnCertificate;
@@ -34,6 +35,8 @@ pub(crate) struct Director {
     pub(crate) certificate: Arc<OwnCertificate>,
     pub(crate) clouds: Clouds,
     pub(crate) passwords: Passwords,
+    /// The provider by which users log in, and logins on their way.
+    pub(crate) external: Option<External>,
     pub(crate) tasks: Tasks,
     /// Room for what frees room.
     pub(crate) reserve: Reserve,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::history::History;
 use super::options::FrontendOptions;
+use super::provider::KnownProvider;
 use super::session::Sessions;
 use super::watch::Watches;
 use crate::client::certificate::{Trust, Visitor};
@@ -31,6 +32,7 @@ pub(super) struct Site {
     pub(super) authority: Option<(String, String)>,
     /// Pages that are open.
     pub(super) watches: Watches,
+    provider: KnownProvider,
     /// How many requests services had.
     pub(super) requests: History,
     pub(super) tasks: Tasks,
@@ -69,6 +71,7 @@ impl Site {
             names,
             authority,
             watches: Watches::default(),
+            provider: KnownProvider::default(),
             requests: History::default(),
             tasks,
             own: Arc::new(own),
@@ -91,6 +94,11 @@ impl Site {
     /// Returns by what the director knows this frontend, which asks for a visitor from `address`.
     pub(super) fn trust(&self, address: IpAddr) -> Trust {
         Trust::Frontend(Visitor { frontend: Arc::clone(&self.own), address })
+    }
+
+    /// Returns what users call the provider by which they log in, if there is one.
+    pub(super) async fn provider(&self, address: IpAddr) -> Option<String> {
+        self.provider.name(&self.session("", None), &self.trust(address)).await
     }
 
     /// Returns the right to one more open page of a user, if he has not too many.

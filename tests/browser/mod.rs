@@ -8,3 +8,4 @@ mod large_file;
 mod pictures;
 mod stranger;
 mod tabs;
+mod terminal;

@@ -15,7 +15,7 @@ use crate::support::frontend::Frontend;
 /// Where small pictures go, if they are wanted.
 const SMALL: &str = "CONPAAS_PICTURES";
 /// What documents show: page, device.
-const SHOWN: [(&str, &str); 10] = [
+const SHOWN: [(&str, &str); 11] = [
     ("first", "desktop"),
     ("applications", "desktop"),
     ("application", "desktop"),
@@ -23,6 +23,7 @@ const SHOWN: [(&str, &str); 10] = [
     ("php-", "desktop"),
     ("php-code", "desktop"),
     ("command", "desktop"),
+    ("terminal", "desktop"),
     ("trust", "desktop"),
     ("application", "phone"),
     ("generic-", "phone"),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::call::{Access, Call, admit};
 use super::{
-    accounts, administration, applications, certificates, credits, downloads, events, failure, information, join,
+    accounts, administration, applications, certificates, credits, downloads, events, external, failure, information, join,
     manifests, nodes, published, services, totp, user_info, volumes,
 };
 use crate::director::error::Failure;
@@ -66,6 +66,14 @@ const ROUTES: &[Route] = &[
     route(POST, "/new_user", Access::Anyone, |d, c| Box::pin(accounts::new_user(d, c))),
     route(POST, "/login", Access::Anyone, |d, c| Box::pin(accounts::login(d, c))),
     route(ANY, "/getcerts", Access::Anyone, |d, c| Box::pin(accounts::get_certificates(d, c))),
+    route(ANY, "/external_provider", Access::Anyone, |d, c| Box::pin(external::provider(d, c))),
+    route(POST, "/begin_external_login", Access::WebFrontend, |d, c| Box::pin(external::begin_login(d, c))),
+    route(POST, "/external_login", Access::WebFrontend, |d, c| Box::pin(external::come_back(d, c))),
+    route(POST, "/external_certificate", Access::WebFrontend, |d, c| Box::pin(external::certificate(d, c))),
+    route(POST, "/external_account", Access::WebFrontend, |d, c| Box::pin(external::account(d, c))),
+    route(GET, "/external_logins", Access::User, |d, c| Box::pin(external::of_user(d, c))),
+    route(POST, "/begin_external_link", Access::User, |d, c| Box::pin(external::begin_link(d, c))),
+    route(POST, "/end_external_link", Access::User, |d, c| Box::pin(external::end_link(d, c))),
     route(GET, "/user_config", Access::User, |d, c| Box::pin(user_info::user_config(d, c))),
     route(GET, "/user_credit", Access::User, |d, c| Box::pin(user_info::user_credit(d, c))),
     route(POST, "/change_password", Access::User, |d, c| Box::pin(accounts::change_password(d, c))),
@@ -171,6 +179,6 @@ mod tests {
             .filter(|(_, _, access)| *access == Access::Anyone)
             .map(|(_, pattern, _)| pattern)
             .collect();
-        assert_eq!(open.len(), 11, "{open:?}");
+        assert_eq!(open.len(), 12, "{open:?}");
     }
 }

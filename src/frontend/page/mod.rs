@@ -8,6 +8,7 @@ mod applications;
 mod code;
 mod command;
 mod confirm;
+mod external;
 mod figures;
 mod health;
 mod log;
@@ -19,7 +20,9 @@ mod service;
 mod settings;
 mod shared_volumes;
 mod tabs;
+mod terminal;
 mod totp;
+mod traffic;
 mod users;
 
 use std::pin::Pin;
@@ -72,6 +75,9 @@ pub(super) const PAGES: &[PageRoute] = &[
     }),
     page("/applications/<int>/services/<int>/nodes/<text>/command", |v| {
         Box::pin(async move { command::show(&v).await })
+    }),
+    page("/applications/<int>/services/<int>/nodes/<text>/terminal", |v| {
+        Box::pin(async move { terminal::show(&v).await })
     }),
     page("/manifest", |v| Box::pin(async move { manifest::show(&v).await })),
     page("/nodes", |v| Box::pin(async move { nodes::show(&v).await })),
