@@ -16,7 +16,8 @@ pub(crate) const TOTP_IS_ON: &str = "One-time codes are switched on already: swi
 /// A first one-time code for which no secret was asked (ours).
 pub(crate) const TOTP_NOT_BEGUN: &str = "No one-time codes were begun: begin them first";
 /// A director without a provider (ours).
-pub(crate) const EXTERNAL_OFF: &str = "This director knows no provider to log in by: its operator sets [openid_connect]";
+pub(crate) const EXTERNAL_OFF: &str =
+    "This director knows no provider to log in by: its operator sets [openid_connect]";
 /// A login by a provider that is too old, was begun in another browser, or came to its end before (ours).
 pub(crate) const EXTERNAL_OVER: &str = "This login is over, or was begun elsewhere: begin it again";
 /// An identity that another user has linked (ours).

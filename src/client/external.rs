@@ -79,12 +79,7 @@ pub(crate) async fn create_account(
     unzip(&ask(session, trust, "external_account", &parameters).await?.body)
 }
 
-async fn ask(
-    session: &Session,
-    trust: &Trust,
-    method: &str,
-    parameters: &[(&str, &str)],
-) -> Result<Answer, Failure> {
+async fn ask(session: &Session, trust: &Trust, method: &str, parameters: &[(&str, &str)]) -> Result<Answer, Failure> {
     let visitor = trust.visitor();
     let mut all = parameters.to_vec();
     all.push((VISITOR, &visitor));
@@ -120,8 +115,7 @@ impl Session {
         (issuer, subject): (&str, &str),
         (password, code): (&str, &str),
     ) -> Result<(), Failure> {
-        let parameters =
-            [("issuer", issuer), ("subject", subject), ("password", password), (totp::FIELD, code)];
+        let parameters = [("issuer", issuer), ("subject", subject), ("password", password), (totp::FIELD, code)];
         self.post_done("end_external_link", &parameters).await
     }
 }

@@ -97,8 +97,10 @@ pub enum RegistrationRule {
     Open,
     /// Nobody.
     Closed,
-    /// Who knows a line of this file.
+    /// Who knows a line of this file, or has an invitation of an administrator.
     Codes(PathBuf),
+    /// Who has an invitation of an administrator.
+    Invited,
 }
 
 /// What one client may ask for.
@@ -363,8 +365,11 @@ fn registration_rule(text: &str) -> Result<RegistrationRule, String> {
     match text.to_ascii_lowercase().as_str() {
         "open" => Ok(RegistrationRule::Open),
         "closed" => Ok(RegistrationRule::Closed),
+        "invited" => Ok(RegistrationRule::Invited),
         _ if text.starts_with('/') => Ok(RegistrationRule::Codes(PathBuf::from(text))),
-        _ => Err(format!("'{text}' is not open, closed, or the absolute path of a file with invitation codes")),
+        _ => {
+            Err(format!("'{text}' is not open, closed, invited, or the absolute path of a file with invitation codes"))
+        }
     }
 }
 

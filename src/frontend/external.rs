@@ -63,9 +63,7 @@ impl Guest<'_> {
                 let note = cookie::Note { is_failure: false, text: self.t.identity_is_linked.to_owned() };
                 Response::see_other("/account").with_cookie(&note.cookie()).with_cookie(&cookie::no_external())
             }
-            ExternalNext::Certificate => {
-                self.finish(request, (&shown.ticket, is_kept), &shown.username, None).await
-            }
+            ExternalNext::Certificate => self.finish(request, (&shown.ticket, is_kept), &shown.username, None).await,
             ExternalNext::Code => self.code_page(&shown.username, "").with_cookie(&ticket),
             ExternalNext::Account => {
                 let proposed =

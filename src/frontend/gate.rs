@@ -78,7 +78,7 @@ impl Guest<'_> {
     }
 
     /// Returns the page on which somebody makes an account.
-    pub(super) fn registration(&self) -> Response {
+    pub(super) fn registration(&self, invitation: &str) -> Response {
         let t = self.t;
         let optional = |name, label| Field { is_required: false, ..Field::text(name, label) }.show();
         let content = html! {
@@ -92,7 +92,7 @@ impl Guest<'_> {
                 (optional("lname", t.last_name))
                 (optional("affiliation", t.affiliation))
                 (Field { kind: "number", value: "50", ..Field::text("credit", t.credit_wanted) }.show())
-                (optional("invitation", t.invitation))
+                (Field { is_required: false, value: invitation, ..Field::text("invitation", t.invitation) }.show())
                 button.primary { (t.register) }
             }
             p.center.muted.small { a href="/login" { (t.sign_in) } }

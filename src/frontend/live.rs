@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch::Receiver;
 
+use super::news::News;
 use super::outcome::{Problem, Shown};
 use super::page::{node_of, read_log};
 use super::site::OpenPage;
@@ -66,9 +67,14 @@ pub(super) fn answer(visit: Arc<Visit>, path: &str, show: Show) -> Result<Respon
     let right = right(&visit)?;
     let session = visit.secret.name();
     let key = (session.clone(), path.to_owned(), visit.t.language);
-    let (shown, asked) = (Arc::clone(&visit), Arc::clone(&visit));
+    let (shown, asked, waiting) = (Arc::clone(&visit), Arc::clone(&visit), Arc::clone(&visit));
+    let news = Arc::new(News::of(&visit));
     let maker = Maker {
         make: Box::new(move || show(Arc::clone(&shown))),
+        wait: Box::new(move |pause| {
+            let (news, visit) = (Arc::clone(&news), Arc::clone(&waiting));
+            Box::pin(async move { news.wait(&visit, pause).await })
+        }),
         is_allowed: Box::new(move || asked.site.sessions.is_there(&session)),
     };
     let watch = visit.site.watches.look(key, &visit.site.tasks, maker);

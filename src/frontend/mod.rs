@@ -20,6 +20,7 @@ mod gate;
 mod guard;
 mod history;
 mod live;
+mod news;
 mod options;
 mod outcome;
 mod page;

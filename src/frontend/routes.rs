@@ -92,7 +92,10 @@ async fn get(guest: &Guest<'_>, request: &mut Request) -> Result<Response, Refus
     match path.as_str() {
         "/login" => return Ok(guest.login(request).await),
         external::BACK => return Ok(guest.come_back(request).await),
-        "/register" => return Ok(guest.registration()),
+        "/register" => {
+            let query = Form::read_within(request, action_bounds()).await?;
+            return Ok(guest.registration(query.get("invitation").unwrap_or_default()));
+        }
         "/trust" => return Ok(guest.trust()),
         "/trust.crt" => return Ok(guest.trust_file()),
         _ => {}

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Semaphore;
+
 use super::history::History;
 use super::options::FrontendOptions;
 use super::provider::KnownProvider;
@@ -20,6 +22,8 @@ use crate::task::Tasks;
 
 /// Pages of one user that are open at once.
 const MAX_OPEN_PAGES: usize = 16;
+/// Open pages that wait for news: so many of the director's 256 connections.
+const MAX_WAITING: usize = 32;
 
 /// What all requests share.
 pub(super) struct Site {
@@ -33,6 +37,8 @@ pub(super) struct Site {
     /// Pages that are open.
     pub(super) watches: Watches,
     provider: KnownProvider,
+    /// The right of an open page to wait for news.
+    pub(super) waiting: Semaphore,
     /// How many requests services had.
     pub(super) requests: History,
     pub(super) tasks: Tasks,
@@ -72,6 +78,7 @@ impl Site {
             authority,
             watches: Watches::default(),
             provider: KnownProvider::default(),
+            waiting: Semaphore::new(MAX_WAITING),
             requests: History::default(),
             tasks,
             own: Arc::new(own),

@@ -22,6 +22,8 @@ pub(super) type Key = (String, String, &'static str);
 pub(super) struct Maker {
     /// Makes it once.
     pub(super) make: Box<dyn Fn() -> Pin<Box<dyn Future<Output = Shown> + Send>> + Send + Sync>,
+    /// Waits so long, or until there is something new to be shown.
+    pub(super) wait: Box<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>,
     /// Whether it may still be made: whether its session has not ended.
     pub(super) is_allowed: Box<dyn Fn() -> bool + Send + Sync>,
 }
@@ -83,7 +85,7 @@ async fn make_anew(maker: Maker, sender: Sender<Seen>, stopping: CancellationTok
         tokio::select! {
             () = stopping.cancelled() => return,
             () = sender.closed() => return,
-            () = tokio::time::sleep(pause) => {}
+            () = (maker.wait)(pause) => {}
         }
         if !(maker.is_allowed)() {
             return;

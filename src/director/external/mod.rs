@@ -10,6 +10,7 @@
 //! - A link is a way in, so password and code are asked for before it is made or ended.
 
 mod id_token;
+pub(super) mod logins;
 mod provider;
 mod signature;
 mod underway;
@@ -20,17 +21,16 @@ mod tests;
 use std::net::IpAddr;
 
 use self::id_token::{Expected, Person, TokenError};
-use self::provider::{Exchange, Provider};
-pub(crate) use self::provider::ProviderError;
-use self::underway::{Begun, Departed, Purpose, Returned, Underway};
-use super::account::{self, Registration, expect_password};
+use self::logins::External;
+use self::provider::{Exchange, Provider, ProviderError};
+use self::underway::{Begun, Purpose};
+use super::account::{self, Admission, Registration, expect_password};
 use super::error::Failure;
 use super::state::Director;
 use super::timestamp::local_now;
 use super::totp;
 use crate::api::{ExternalBegunView, ExternalLinkView, ExternalNext, ExternalShownView, texts};
 use crate::clock::Clock;
-use crate::config::OpenIdConfig;
 use crate::model::UserId;
 use crate::pki::Credentials;
 use crate::store::Transaction;
@@ -44,23 +44,6 @@ const SECRET_CHARS: usize = 43;
 const BACK: &str = "/external/back";
 const MAX_URL_CHARS: usize = 300;
 const MAX_LINKS: usize = 8;
-
-/// The provider, and logins on their way.
-pub(crate) struct External {
-    provider: Provider,
-    departed: Departed,
-    returned: Returned,
-}
-
-impl External {
-    /// Reads the files of the configuration. Blocking.
-    ///
-    /// # Errors
-    /// One of them is of no use.
-    pub(crate) fn new(config: OpenIdConfig) -> Result<Self, ProviderError> {
-        Ok(External { provider: Provider::new(config)?, departed: Underway::new(), returned: Underway::new() })
-    }
-}
 
 /// What a browser brings back.
 pub(crate) struct Return<'a> {
@@ -189,7 +172,7 @@ pub(crate) async fn certificate(
 pub(crate) async fn register(
     director: &Director,
     ticket: &str,
-    wanted: Registration,
+    (wanted, admission): (Registration, Admission),
     address: IpAddr,
 ) -> Result<Credentials, Failure> {
     let external = provider_of(director)?;
@@ -204,6 +187,7 @@ pub(crate) async fn register(
     let (new, link) = (wanted.into_user(hash), login_of(external, &person));
     let added = director.store.write(move |tx| {
         expect_free(tx, &link.identity)?;
+        account::admit(tx, &admission)?;
         let added = account::add(tx, new)?;
         rows::insert(tx, added.uid, &link)?;
         Ok::<_, Failure>(added)
@@ -254,7 +238,9 @@ async fn link(director: &Director, uid: UserId, external: &External, person: &Pe
             _ => expect_free(tx, &login.identity)?,
         }
         if rows::of_user(tx, uid)?.len() >= MAX_LINKS {
-            return Err(Failure::Application(format!("A user has {MAX_LINKS} linked identities at most: end one first")));
+            return Err(Failure::Application(format!(
+                "A user has {MAX_LINKS} linked identities at most: end one first"
+            )));
         }
         Ok(rows::insert(tx, uid, &login)?)
     });
@@ -330,12 +316,16 @@ fn check_back(url: &str) -> Result<(), Failure> {
     if !host.is_empty() && url.len() <= MAX_URL_CHARS && host.bytes().all(is_host) {
         return Ok(());
     }
-    Err(Failure::Application(format!("\"redirect_uri\" is not usable: it is https://, the frontend's host, and {BACK}")))
+    Err(Failure::Application(format!(
+        "\"redirect_uri\" is not usable: it is https://, the frontend's host, and {BACK}"
+    )))
 }
 
 fn out_of_reach(error: &ProviderError) -> Failure {
     tracing::warn!(error = %chain(error), "the provider of external logins is of no help");
-    Failure::application("The provider could not be asked, or refused: the director's log says why. Try again, or log in by password")
+    Failure::application(
+        "The provider could not be asked, or refused: the director's log says why. Try again, or log in by password",
+    )
 }
 
 fn not_believed(reason: &str) -> Failure {

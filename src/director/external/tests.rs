@@ -45,7 +45,8 @@ fn now() -> i64 {
 }
 
 fn claims(change: &Value) -> Value {
-    let mut claims = json!({"iss": ISSUER, "aud": CLIENT, "sub": "s-1", "nonce": NONCE, "iat": now(), "exp": now() + 300});
+    let mut claims =
+        json!({"iss": ISSUER, "aud": CLIENT, "sub": "s-1", "nonce": NONCE, "iat": now(), "exp": now() + 300});
     let object = claims.as_object_mut().unwrap();
     for (name, value) in change.as_object().unwrap() {
         match value {
@@ -125,7 +126,8 @@ fn only_the_providers_own_keys_prove_anything() {
         refused(unsigned, &set);
         refused(signer.token(&header, &good), &set);
     }
-    let message = format!("{}.{}", encoded(json!({"alg": "HS256", "kid": "k1"}).to_string()), encoded(good.to_string()));
+    let message =
+        format!("{}.{}", encoded(json!({"alg": "HS256", "kid": "k1"}).to_string()), encoded(good.to_string()));
     let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &point), message.as_bytes());
     refused(format!("{message}.{}", encoded(tag)), &set);
     let secret = keys(&[json!({"kty": "oct", "kid": "k1", "k": encoded(&point)})]);

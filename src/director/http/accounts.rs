@@ -18,12 +18,12 @@ const MAX_FIELD_CHARS: usize = 256;
 pub(crate) async fn new_user(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let form = &call.form;
     let debt = director.passwords.count_address(call.visitor())?;
-    account::expect_invited(&director, form.filled("invitation")).await?;
+    let admission = account::expect_invited(&director, form.filled("invitation")).await?;
     check_fields(form, &["username", "email", "password"])?;
     let (username, email) = (form.get("username").unwrap_or_default(), form.get("email").unwrap_or_default());
     account::refuse_taken(&director, username, email).await?;
     let credit = requested_credit(form.get("credit"), director.config.max_credit)?;
-    let added = account::register(&director, registration(form, credit), debt).await?;
+    let added = account::register(&director, registration(form, credit), (admission, debt)).await?;
     Ok(Response::json_line(&views::user(&added, form.get("password"))))
 }
 

@@ -43,9 +43,10 @@ pub(crate) async fn certificate(director: Arc<Director>, call: Call) -> Result<R
 
 /// Makes an account for somebody who has come back, and issues its certificate.
 pub(crate) async fn account(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
-    account::expect_invited(&director, call.form.filled("invitation")).await?;
+    let admission = account::expect_invited(&director, call.form.filled("invitation")).await?;
     let wanted = accounts::registration_without_password(&director, &call.form)?;
-    zip(&external::register(&director, call.required("ticket")?, wanted, call.visitor()).await?)
+    let made = external::register(&director, call.required("ticket")?, (wanted, admission), call.visitor()).await?;
+    zip(&made)
 }
 
 /// Answers what the caller has linked.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::call::{Access, Call, admit};
 use super::{
-    accounts, administration, applications, certificates, credits, downloads, events, external, failure, information, join,
-    manifests, nodes, published, services, totp, user_info, volumes,
+    accounts, administration, applications, certificates, credits, downloads, events, external, failure, information,
+    join, manifests, nodes, published, services, totp, user_info, volumes,
 };
 use crate::director::error::Failure;
 use crate::director::state::Director;
@@ -106,6 +106,10 @@ const ROUTES: &[Route] = &[
     route(GET, "/list_users", Access::User, |d, c| Box::pin(administration::users(d, c))),
     route(POST, "/add_user_credit", Access::User, |d, c| Box::pin(administration::add_credit(d, c))),
     route(POST, "/set_user_password", Access::User, |d, c| Box::pin(administration::set_password(d, c))),
+    route(GET, "/check_director", Access::User, |d, c| Box::pin(administration::check(d, c))),
+    route(GET, "/list_invitations", Access::User, |d, c| Box::pin(administration::invitations(d, c))),
+    route(POST, "/create_invitation", Access::User, |d, c| Box::pin(administration::invite(d, c))),
+    route(POST, "/remove_invitation", Access::User, |d, c| Box::pin(administration::withdraw(d, c))),
     route(POST, "/remove_user", Access::User, |d, c| Box::pin(administration::remove(d, c))),
     within(NODES, route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(nodes::create(d, c)))),
     route(POST, "/remove_nodes", Access::Manager, |d, c| Box::pin(nodes::remove(d, c))),

@@ -10,7 +10,8 @@ use crate::frontend::visit::Visit;
 /// Sends somebody to the provider, who proves there who he is.
 pub(super) async fn link(visit: &Visit) -> Result<Done, Problem> {
     let url = format!("{}{BACK}", visit.origin);
-    let begun = visit.client.begin_external_link(&url, proof(visit)).await.map_err(|failure| problem(visit, failure))?;
+    let begun =
+        visit.client.begin_external_link(&url, proof(visit)).await.map_err(|failure| problem(visit, failure))?;
     let answer = away(visit.t, &begun.url).ok_or(Problem::NotFound)?;
     Ok(Done::Answer(answer.with_cookie(&cookie::of_external(&begun.secret, false))))
 }

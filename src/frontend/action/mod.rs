@@ -6,6 +6,7 @@ mod code;
 mod command;
 mod data;
 mod external;
+mod invitation;
 mod manifest;
 mod service;
 mod terminal;
@@ -94,6 +95,8 @@ pub(super) const ACTIONS: &[ActionRoute] = &[
     action("/manifest", |v| Box::pin(async move { manifest::make(&v).await })),
     action("/example", |v| Box::pin(async move { manifest::example(&v).await })),
     action("/logout", |v| Box::pin(async move { account::sign_out(&v) })),
+    action("/invitations", |v| Box::pin(async move { invitation::create(&v).await })),
+    action("/invitations/<int>/remove", |v| Box::pin(async move { invitation::remove(&v).await })),
     action("/users/<int>/credit", |v| Box::pin(async move { user::add_credit(&v).await })),
     action("/users/<int>/password", |v| Box::pin(async move { user::set_password(&v).await })),
     action("/users/<int>/remove", |v| Box::pin(async move { user::remove(&v).await })),

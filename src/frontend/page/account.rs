@@ -146,7 +146,10 @@ fn device(t: &Texts, visit: &Visit, user: &UserView) -> Markup {
             ul.plain {
                 @if visit.site.authority.is_some() { li { a href="/trust" { (t.trust_title) } } }
                 li { a href="/health" { (t.health) } }
-                @if user.administrator { li { a href="/users" { (t.users) } } }
+                @if user.administrator {
+                    li { a href="/users" { (t.users) } }
+                    li { a href="/invitations" { (t.invitations) } }
+                }
             }
         },
     )

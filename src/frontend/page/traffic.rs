@@ -69,9 +69,7 @@ fn sum(counters: &[&Vec<String>]) -> u64 {
 pub(super) fn card(t: &Texts, traffic: &Traffic) -> Markup {
     match traffic {
         Traffic::Site { now, requests, times } => table::card(t.requests, &site(t, now, requests, times)),
-        Traffic::Database { reads, writes, queue } => {
-            table::card(t.statements, &database(t, (reads, writes), *queue))
-        }
+        Traffic::Database { reads, writes, queue } => table::card(t.statements, &database(t, (reads, writes), *queue)),
     }
 }
 

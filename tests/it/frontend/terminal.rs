@@ -49,7 +49,9 @@ fn a_shell_in_a_node_is_typed_into_and_heard() {
     assert!(!browser.get("/").text.contains("terminal.js"), "other pages do without it");
 
     let size = [("columns", "90"), ("rows", "20")];
-    for wrong in [[("columns", "0"), ("rows", "20")], [("columns", "90"), ("rows", "9999")], [("columns", "x"), ("rows", "")]] {
+    for wrong in
+        [[("columns", "0"), ("rows", "20")], [("columns", "90"), ("rows", "9999")], [("columns", "x"), ("rows", "")]]
+    {
         assert_eq!(browser.post(&format!("{path}/open"), &wrong).status, 303, "{wrong:?}");
     }
     let opened = browser.post(&format!("{path}/open"), &size);
