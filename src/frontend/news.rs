@@ -11,6 +11,9 @@ use tokio::time::Instant;
 use super::visit::Visit;
 use crate::client::lookup::FoundService;
 
+/// An answer that waits may come so late.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// What a page was made of last.
 pub(super) struct News {
     /// The service that the page is about, if it is about one.
@@ -33,7 +36,8 @@ impl News {
         // Those who wait hold connections of the director, which others need, too.
         let right = visit.site.waiting.try_acquire();
         if right.is_ok() {
-            let asked = tokio::time::timeout_at(end, self.ask(visit, pause.as_secs().max(1)));
+            // An answer that is cut off costs a connection: it comes when the pause is over.
+            let asked = tokio::time::timeout_at(end + GRACE, self.ask(visit, pause.as_secs()));
             if let Ok(Some(true)) = asked.await {
                 return;
             }
