@@ -46,7 +46,7 @@ pub(crate) use invitation::InvitationError;
 pub use invitation::{Invitation, Token};
 pub(crate) use node::with_director_url;
 pub use node::{AgentConfig, ManagerConfig, NODE_CONFIG_PATH, NodeBase};
-pub use openid::OpenIdConfig;
+pub(crate) use openid::OpenIdConfig;
 pub(crate) use openid::is_safe_url;
 pub use openstack::{Floating, OpenStackConfig};
 pub use secret::Secret;

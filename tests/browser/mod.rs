@@ -1,6 +1,7 @@
 //! What people do with the pages, and what others try, in Chromium.
 
 mod accessible;
+mod external;
 mod first_site;
 mod furnished;
 mod journey;

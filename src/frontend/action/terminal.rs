@@ -33,7 +33,7 @@ pub(super) async fn open(visit: &Visit) -> Result<Done, Problem> {
     Ok(word(started.exec_id))
 }
 
-/// Gives it what is typed.
+/// Passes on what is typed.
 pub(super) async fn input(visit: &Visit) -> Result<Done, Problem> {
     let (found, node) = meant(visit)?;
     let (mut left, until) = (visit.typed("input").as_bytes(), Instant::now() + PATIENCE);

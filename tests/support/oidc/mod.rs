@@ -2,12 +2,48 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::support::director::World;
+use crate::support::frontend::{Browser, Page};
 use crate::support::wait::{LIMIT, try_until_within};
 
 const PORT: u16 = 9400;
+const ALICE: &str = "{\"sub\": \"a-1\", \"email\": \"alice@idp.example\", \"email_verified\": true, \
+                     \"preferred_username\": \"<script>alert(1)</script>\"}";
+
+/// A director that knows a provider, and both.
+pub(crate) fn world_with_provider(options: &[(&str, &str)]) -> (World, Provider) {
+    let mut world = World::prepare(options);
+    let host = world.endpoint.host.clone();
+    let secret = world.path("secret");
+    std::fs::write(&secret, "s3cr3t\n").unwrap();
+    let file = world.path("director.cfg");
+    let issuer = Provider::issuer(&host);
+    let section = format!(
+        "\n[openid_connect]\nISSUER = {issuer}\nCLIENT_ID = conpaas\nCLIENT_SECRET_FILE = {}\nNAME = Club <b>\n",
+        secret.display()
+    );
+    let text = std::fs::read_to_string(&file).unwrap() + &section;
+    std::fs::write(&file, text).unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let provider = Provider::start(&host, &[ALICE]);
+    world.run(&[]);
+    (world, provider)
+}
+
+/// Where a page leads by itself.
+pub(crate) fn away(page: &Page) -> String {
+    assert_eq!(page.status, 200, "{page:?}");
+    page.header("refresh").unwrap_or_else(|| panic!("{page:?}")).strip_prefix("0; url=").unwrap().to_owned()
+}
+
+/// What a browser asks the frontend for when the provider has sent it back.
+pub(crate) fn path_of(browser: &Browser, url: &str) -> String {
+    url.strip_prefix(&browser.origin()).unwrap_or_else(|| panic!("'{url}' leads elsewhere")).to_owned()
+}
 
 /// A running provider.
 pub(crate) struct Provider {
