@@ -59,7 +59,8 @@ fn a_terminal_shows_what_programs_write() {
     // More than the screen has stays above it; a key stops what runs.
     run("clear; seq 1 300");
     chromium.await_text("300");
-    run("sleep 1000");
+    run("echo go$((1+1)); sleep 1000");
+    chromium.await_text("go2");
     chromium.driver.script(PRESS, &[json!("c"), json!(true)]).unwrap();
     run("echo interrupted $((40+2))");
     chromium.await_text("interrupted 42");

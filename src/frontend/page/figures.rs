@@ -74,7 +74,7 @@ fn is_above(used: u64, size: Option<u64>, percent: u64) -> bool {
 }
 
 fn level(text: &str, is_low: bool) -> Markup {
-    html! { span class=(if is_low { "state bad" } else { "muted" }) { (text) } }
+    html! { span class=(if is_low { "state bad long" } else { "muted" }) { (text) } }
 }
 
 /// A name, the newest value, and the line of all.
