@@ -28,6 +28,10 @@ const SHOWN: [(&str, &str); 11] = [
     ("application", "phone"),
     ("generic-", "phone"),
 ];
+/// What somebody types into a terminal.
+const LOOK_AROUND: &str = "const keys = document.querySelector('.terminal textarea'); \
+                           keys.value = 'PS1=\"# \"; clear; ls --color=always -l /; echo lost+found\\n'; \
+                           keys.dispatchEvent(new InputEvent('input', { bubbles: true }))";
 /// No picture of a document is larger.
 const MAX_BYTES: usize = 60_000;
 
@@ -61,6 +65,11 @@ fn pages_have_their_pictures_and_none_is_wider_than_its_screen() {
         let chromium = Chromium::start_with(Scripts::On, &options);
         let take = |name: &str, path: &str| {
             chromium.go(&format!("{origin}{path}"));
+            if name == "terminal" {
+                chromium.await_element(".terminal .cursor");
+                chromium.driver.script(LOOK_AROUND, &[]).unwrap();
+                chromium.await_text("lost+found");
+            }
             let picture = STANDARD.decode(chromium.driver.picture()).unwrap();
             std::fs::write(directory.join(format!("{name}-{device}.png")), picture).unwrap();
             take_small(&chromium, name, device);

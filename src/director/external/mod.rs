@@ -163,7 +163,6 @@ pub(crate) async fn certificate(
     totp::expect_code(director, &user, code, address).await?;
     // Of two calls with one ticket, one gets here first.
     external.returned.take(ticket).ok_or_else(over)?;
-    director.passwords.take_back(&user.details.username, address);
     account::certify(director, &user)
 }
 
