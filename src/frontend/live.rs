@@ -42,7 +42,7 @@ enum What {
     /// From where a log goes on.
     Log(String),
     /// A shell in a node.
-    Terminal(OpenTerminal),
+    Terminal(Box<OpenTerminal>),
 }
 
 /// A page whose pieces are sent when they change.
@@ -97,7 +97,7 @@ pub(super) async fn terminal(visit: Arc<Visit>, cursor: Option<String>) -> Resul
     let right = right(&visit)?;
     let last = ExecOutput { stdout_cursor: cursor.unwrap_or_default(), ..ExecOutput::default() };
     let id = visit.field("exec").to_owned();
-    Ok(stream_of(visit, right, What::Terminal(OpenTerminal { place, node, id, last })))
+    Ok(stream_of(visit, right, What::Terminal(Box::new(OpenTerminal { place, node, id, last }))))
 }
 
 fn right(visit: &Visit) -> Result<OpenPage, Problem> {

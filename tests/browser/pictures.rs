@@ -28,10 +28,11 @@ const SHOWN: [(&str, &str); 11] = [
     ("application", "phone"),
     ("generic-", "phone"),
 ];
-/// What somebody types into a terminal.
-const LOOK_AROUND: &str = "const keys = document.querySelector('.terminal textarea'); \
-                           keys.value = 'PS1=\"# \"; clear; ls --color=always -l /; echo lost+found\\n'; \
-                           keys.dispatchEvent(new InputEvent('input', { bubbles: true }))";
+/// What somebody types into a terminal: nothing that tells of the machine of the test.
+const COLOURS: &str = "const keys = document.querySelector('.terminal textarea'); \
+                       keys.value = 'PS1=\"# \"; clear; for n in 1 2 3 4 5 6; do printf \"\\\\033[3${n}mcolour $n\\\\033[0m\\\\n\"; \
+                       done\\n'; \
+                       keys.dispatchEvent(new InputEvent('input', { bubbles: true }))";
 /// No picture of a document is larger.
 const MAX_BYTES: usize = 60_000;
 
@@ -67,8 +68,8 @@ fn pages_have_their_pictures_and_none_is_wider_than_its_screen() {
             chromium.go(&format!("{origin}{path}"));
             if name == "terminal" {
                 chromium.await_element(".terminal .cursor");
-                chromium.driver.script(LOOK_AROUND, &[]).unwrap();
-                chromium.await_text("lost+found");
+                chromium.driver.script(COLOURS, &[]).unwrap();
+                chromium.await_text("colour 6");
             }
             let picture = STANDARD.decode(chromium.driver.picture()).unwrap();
             std::fs::write(directory.join(format!("{name}-{device}.png")), picture).unwrap();

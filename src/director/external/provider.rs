@@ -206,7 +206,7 @@ impl Provider {
         let of = |problem: String| ProviderError::Answer { url: request.url.clone(), problem };
         if answer.status != 200 {
             let refusal = serde_json::from_slice::<Refusal>(&answer.body).map(|refusal| refusal.error);
-            let shown: String = refusal.unwrap_or_default().chars().filter(|c| c.is_ascii_graphic()).take(80).collect();
+            let shown: String = refusal.unwrap_or_default().chars().filter(char::is_ascii_graphic).take(80).collect();
             return Err(of(format!("status {} {shown}", answer.status)));
         }
         // What does not fit is not shown: it may be a token.
@@ -217,7 +217,7 @@ impl Provider {
 impl About {
     fn check(&self, issuer: &str) -> Result<(), String> {
         if self.issuer != issuer {
-            let shown: String = self.issuer.chars().filter(|c| c.is_ascii_graphic()).take(200).collect();
+            let shown: String = self.issuer.chars().filter(char::is_ascii_graphic).take(200).collect();
             return Err(format!("it calls itself '{shown}': write that as ISSUER, if it is the one that you mean"));
         }
         let endpoints = [&self.authorization_endpoint, &self.token_endpoint, &self.jwks_uri];

@@ -2,7 +2,6 @@
 
 use conpaas::pki::{Lifetime, Subject};
 
-use crate::support::director::World;
 use crate::support::frontend::{Browser, Frontend, Page};
 use crate::support::oidc::{Provider, away, path_of, world_with_provider};
 use crate::support::totp::code_of;
