@@ -216,6 +216,7 @@ test-compute: ## boots the image of a compute node, which joins a real OpenStack
 test-browser: ## the pages in Debian's Chromium, where no way leads out (root)
 	@.ci/deps browser
 	@.ci/axe
+	tests/support/oidc/prepare
 	$(CARGO) test --locked --test browser --no-run
 	unshare --net sh -c 'ip link set lo up && exec $(CARGO) test --locked --offline --test browser'
 

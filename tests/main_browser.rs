@@ -11,5 +11,6 @@ mod support {
     pub(crate) mod browser;
     pub(crate) mod director;
     pub(crate) mod frontend;
+    pub(crate) mod oidc;
     pub(crate) mod wait;
 }

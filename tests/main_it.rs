@@ -16,6 +16,7 @@ mod support {
     pub(crate) mod hostile_server;
     pub(crate) mod metadata;
     pub(crate) mod nutshell;
+    pub(crate) mod oidc;
     pub(crate) mod pi;
     pub(crate) mod remote;
     pub(crate) mod totp;

@@ -4,11 +4,13 @@
 //! A field that upstream does not have is optional and left out when it says
 //! nothing new, so that old clients see what they always saw.
 
+mod administration;
 pub(crate) mod agent;
 mod application;
 pub(crate) mod environment;
 mod event;
 pub(crate) mod exec;
+mod external;
 pub(crate) mod figures;
 pub mod first_boot;
 mod join;
@@ -30,12 +32,16 @@ mod volume;
 pub(crate) mod web;
 pub(crate) mod xtreemfs;
 
+pub(crate) use administration::{CheckView, CloudView, FindingVerdict, FindingView, InvitationView, NewInvitationView};
 pub(crate) use application::ApplicationView;
 pub(crate) use event::{EventView, EventsView, HeardView, MAX_TOLD_EVENTS, ToldEvent};
+pub(crate) use external::{ExternalBegunView, ExternalLinkView, ExternalNext, ExternalProviderView, ExternalShownView};
 pub use join::{JoinFile, JoinView};
 pub use node::{NodeRequest, NodeView};
 pub(crate) use node::{NodeVolume, VolumeIdView, VolumeRequest};
-pub(crate) use operation::{Accepted, ManifestView, OperationStatus, OperationView, WAIT_FOR, wait_for};
+pub(crate) use operation::{
+    Accepted, KNOWN, LIST_FINGERPRINT_BYTES, ManifestView, OperationStatus, OperationView, WAIT_FOR, wait_for,
+};
 pub(crate) use outcome::{Done, ErrorView, IsErrorView};
 pub(crate) use published::{
     DoorView, IngressSite, IngressView, PublishedView, SiteState, SiteVisits, Troubles, VisitsView,

@@ -40,6 +40,10 @@ pub(crate) struct ManifestView {
     pub operation_id: Option<String>,
 }
 
+/// The parameter that says what the caller knows already of what he asks for.
+pub(crate) const KNOWN: &str = "known";
+/// A list of applications is known by so many bytes of its SHA-256, in hexadecimal digits.
+pub(crate) const LIST_FINGERPRINT_BYTES: usize = 8;
 /// The parameter of a question after an operation: for how long the answer may wait for its end, in seconds.
 pub(crate) const WAIT_FOR: &str = "wait_for";
 

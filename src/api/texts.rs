@@ -15,6 +15,13 @@ pub(crate) const TOTP_WRONG: &str = "The one-time code is wrong, or was used bef
 pub(crate) const TOTP_IS_ON: &str = "One-time codes are switched on already: switch them off first";
 /// A first one-time code for which no secret was asked (ours).
 pub(crate) const TOTP_NOT_BEGUN: &str = "No one-time codes were begun: begin them first";
+/// A director without a provider (ours).
+pub(crate) const EXTERNAL_OFF: &str =
+    "This director knows no provider to log in by: its operator sets [openid_connect]";
+/// A login by a provider that is too old, was begun in another browser, or came to its end before (ours).
+pub(crate) const EXTERNAL_OVER: &str = "This login is over, or was begun elsewhere: begin it again";
+/// An identity that another user has linked (ours).
+pub(crate) const EXTERNAL_OTHERS: &str = "This identity is linked with another user";
 /// A user whose credit is used up.
 pub(crate) const INSUFFICIENT_CREDITS: &str = "Insufficient credits";
 /// ConPaaS 2.0's word, with its slip, for a manifest that cannot be read.

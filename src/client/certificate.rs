@@ -36,7 +36,7 @@ pub(crate) struct Visitor {
 }
 
 impl Trust {
-    fn client(&self) -> Result<Client, Failure> {
+    pub(super) fn client(&self) -> Result<Client, Failure> {
         let authority_pem = match self {
             Trust::FirstUse => return Ok(Client::new(None, PeerRule::Unverified)?),
             Trust::Frontend(visitor) => return Ok(Client::new(Some(&visitor.frontend), PeerRule::Director)?),
@@ -47,7 +47,7 @@ impl Trust {
     }
 
     /// Returns the address that the director is told; empty unless somebody asks for another.
-    fn visitor(&self) -> String {
+    pub(super) fn visitor(&self) -> String {
         match self {
             Trust::Frontend(visitor) => visitor.address.to_string(),
             Trust::Authority(_) | Trust::FirstUse => String::new(),
@@ -56,7 +56,7 @@ impl Trust {
 }
 
 /// What a director is told of a new user.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct NewAccount {
     /// Login name.
     pub username: String,
@@ -136,7 +136,7 @@ fn how_to_proceed(mut failure: Failure) -> Failure {
 }
 
 /// Takes the three files out of the director's archive, and nothing else.
-fn unzip(bytes: &[u8]) -> Result<Credentials, Failure> {
+pub(super) fn unzip(bytes: &[u8]) -> Result<Credentials, Failure> {
     let broken = |reason: &dyn std::fmt::Display| {
         Failure::said(format!("the director's answer to 'getcerts' is not an archive of certificates: {reason}"))
     };

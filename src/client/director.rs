@@ -8,14 +8,16 @@ use std::sync::atomic::AtomicU64;
 
 use super::error::Failure;
 use super::lookup::FoundService;
+use super::response;
 use super::session::Session;
 use crate::api::manager::LogText;
 use crate::api::{
-    Accepted, ApplicationView, CreditView, ManagedUserView, ManifestView, OperationView, OwnedVolumeView,
-    PublishedView, RecoveryCodesView, ResourceView, ServiceAndApplication, TotpSecretView, TotpView, UserView,
-    WAIT_FOR, totp,
+    Accepted, ApplicationView, CheckView, CreditView, InvitationView, KNOWN, LIST_FINGERPRINT_BYTES, ManagedUserView,
+    ManifestView, NewInvitationView, OperationView, OwnedVolumeView, PublishedView, RecoveryCodesView, ResourceView,
+    ServiceAndApplication, TotpSecretView, TotpView, UserView, WAIT_FOR, totp,
 };
 use crate::model::{ApplicationId, UserId, VolumeFate};
+use crate::sys::fingerprint::fingerprint;
 
 /// Every call fails when the director cannot be called, says why not, or
 /// answers with something else.
@@ -85,6 +87,31 @@ impl Session {
         self.post_done("remove_user", &[("uid", &uid.to_string()), ("force", "true")]).await
     }
 
+    /// Returns what is to be said of the director and its clouds, for an administrator.
+    pub(crate) async fn check_director(&self) -> Result<CheckView, Failure> {
+        self.get("check_director").await
+    }
+
+    /// Returns the invitations that are still good, for an administrator.
+    pub(crate) async fn invitations(&self) -> Result<Vec<InvitationView>, Failure> {
+        self.get("list_invitations").await
+    }
+
+    /// Makes an invitation for so many people and days, for an administrator.
+    pub(crate) async fn create_invitation(
+        &self,
+        label: &str,
+        (uses, days): (u32, u32),
+    ) -> Result<NewInvitationView, Failure> {
+        self.post("create_invitation", &[("label", label), ("uses", &uses.to_string()), ("days", &days.to_string())])
+            .await
+    }
+
+    /// Withdraws an invitation, for an administrator.
+    pub(crate) async fn remove_invitation(&self, id: i64) -> Result<(), Failure> {
+        self.post_done("remove_invitation", &[("id", &id.to_string())]).await
+    }
+
     /// Returns the names of the clouds.
     pub(crate) async fn clouds(&self) -> Result<Vec<String>, Failure> {
         self.get("available_clouds").await
@@ -103,6 +130,18 @@ impl Session {
     /// Returns the user's applications.
     pub(crate) async fn applications(&self) -> Result<Vec<ApplicationView>, Failure> {
         self.get("listapp").await
+    }
+
+    /// Returns the user's applications once they are others than those of the list `known`, and what this list is known
+    /// by; after so many seconds as they are. A director that does not know how to wait answers at once.
+    pub(crate) async fn applications_unlike(
+        &self,
+        known: &str,
+        seconds: u32,
+    ) -> Result<(Vec<ApplicationView>, String), Failure> {
+        let answer = self.get_raw_with("listapp", &[(KNOWN, known), (WAIT_FOR, &seconds.to_string())]).await?;
+        let mark = fingerprint(&answer.body, LIST_FINGERPRINT_BYTES);
+        Ok((response::read_director("listapp", &answer)?, mark))
     }
 
     /// Creates an application.

@@ -25,7 +25,7 @@ use crate::api::manager::{
     StateChange, StateView, VolumeList, VolumeView,
 };
 use crate::api::node_metrics::{MetricsOfNode, ServiceMetrics};
-use crate::api::{Accepted, OperationView, WAIT_FOR};
+use crate::api::{Accepted, KNOWN, OperationView, WAIT_FOR};
 use crate::model::{ApplicationId, ServiceId, VolumeFate};
 use crate::rpc::RpcCall;
 
@@ -189,6 +189,18 @@ impl Session {
     /// Returns the states that a service went through, oldest first.
     pub(crate) async fn service_history(&self, found: &FoundService) -> Result<Vec<StateChange>, Failure> {
         Ok(self.service::<ServiceHistory>(found, "get_service_history").await?.state_log)
+    }
+
+    /// Returns the states that a service went through, once they are others than so many; after so many seconds as they
+    /// are. A manager that does not know how to wait answers at once, or refuses to.
+    pub(crate) async fn service_history_beyond(
+        &self,
+        found: &FoundService,
+        known: usize,
+        seconds: u32,
+    ) -> Result<Vec<StateChange>, Failure> {
+        let call = service_get(found, "get_service_history").param(KNOWN, known).param(WAIT_FOR, seconds);
+        Ok(self.manager::<ServiceHistory>(found.application, call).await?.state_log)
     }
 
     /// Returns the log of a service's manager; with a cursor what was added behind it, an empty one being the first of a row.

@@ -12,6 +12,7 @@ pub(crate) mod clock_check;
 mod director;
 pub(crate) mod error;
 pub(crate) mod event;
+pub(crate) mod external;
 pub(crate) mod lookup;
 pub(crate) mod manager;
 mod new_file;

@@ -123,7 +123,7 @@ pub(super) fn contact_failure(peer: Peer, url: &str, error: &ClientError) -> Fai
 
 fn python_item(name: &str, value: &str) -> String {
     match name {
-        "password" | "new_password" => format!("'{name}': '<hidden>'"),
+        "password" | "new_password" | "secret" | "code" | "ticket" => format!("'{name}': '<hidden>'"),
         "service_id" => format!("'service_id': {value}"),
         _ => format!("'{name}': '{value}'"),
     }

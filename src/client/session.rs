@@ -118,6 +118,11 @@ impl Session {
         self.ask_director(method, &[]).await
     }
 
+    /// The same, with `parameters`.
+    pub(super) async fn get_raw_with(&self, method: &str, parameters: Parameters<'_>) -> Result<Answer, Failure> {
+        self.ask_director(method, parameters).await
+    }
+
     async fn ask_director(&self, method: &str, parameters: Parameters<'_>) -> Result<Answer, Failure> {
         let (endpoint, client) = self.director_as_user().await?;
         let all = self.all_parameters(parameters)?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::archive::{self, ArchiveLimits};
 use super::cloud::{CloudConfig, cloud_names, read_clouds};
 use super::ini::{Document, Key, Section};
+use super::openid::{self, OpenIdConfig};
 use super::output;
 use super::value;
 use super::{ConfigError, DirectorUrl};
@@ -43,6 +44,8 @@ pub struct DirectorConfig {
     pub userdata_dir: PathBuf,
     /// Hosts from which the director fetches files that manifests name; in small letters.
     pub manifest_hosts: Vec<String>,
+    /// The provider by which users may log in.
+    pub openid: Option<OpenIdConfig>,
     /// What nodes are told to call; missing until `conpaas director init`.
     pub director_url: Option<DirectorUrl>,
     /// Whether the log tells details.
@@ -94,8 +97,10 @@ pub enum RegistrationRule {
     Open,
     /// Nobody.
     Closed,
-    /// Who knows a line of this file.
+    /// Who knows a line of this file, or has an invitation of an administrator.
     Codes(PathBuf),
+    /// Who has an invitation of an administrator.
+    Invited,
 }
 
 /// What one client may ask for.
@@ -236,6 +241,7 @@ impl DirectorConfig {
             database: director.value("DATABASE_URI", sqlite_path)?,
             userdata_dir: director.value("USERDATA_DIR", value::absolute_path)?,
             manifest_hosts: read_hosts(&director),
+            openid: openid::read(&document)?,
             director_url: director.optional("DIRECTOR_URL", value::parsed)?,
             is_debug: director.value("DEBUG", value::flag)?,
             registration: registration.unwrap_or_else(|| usual_registration(&listen)),
@@ -321,7 +327,7 @@ fn read_debug_levels(document: &Document, conpaas: &Section<'_>) -> Result<BTree
 }
 
 fn check_section_names(document: &Document, external_idps: &[String]) -> Result<(), ConfigError> {
-    let mut known: Vec<String> = vec!["conpaas".to_owned(), "director".to_owned()];
+    let mut known: Vec<String> = ["conpaas", "director", openid::SECTION].map(str::to_owned).to_vec();
     known.extend(cloud_names(document)?.iter().map(ToString::to_string));
     known.extend_from_slice(external_idps);
     match document.section_names().find(|name| !known.iter().any(|known| known == name)) {
@@ -359,8 +365,11 @@ fn registration_rule(text: &str) -> Result<RegistrationRule, String> {
     match text.to_ascii_lowercase().as_str() {
         "open" => Ok(RegistrationRule::Open),
         "closed" => Ok(RegistrationRule::Closed),
+        "invited" => Ok(RegistrationRule::Invited),
         _ if text.starts_with('/') => Ok(RegistrationRule::Codes(PathBuf::from(text))),
-        _ => Err(format!("'{text}' is not open, closed, or the absolute path of a file with invitation codes")),
+        _ => {
+            Err(format!("'{text}' is not open, closed, invited, or the absolute path of a file with invitation codes"))
+        }
     }
 }
 

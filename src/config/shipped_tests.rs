@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ini::Key;
-use super::{ClientConfig, DirectorConfig, DriverConfig, client, cloud, director, ec2, openstack};
+use super::{ClientConfig, DirectorConfig, DriverConfig, client, cloud, director, ec2, openid, openstack};
 
 fn shipped(name: &str) -> (PathBuf, String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
@@ -58,6 +58,7 @@ fn director_cfg_describes_every_key_with_its_default() {
         section(&text, "[conpaas]").into_iter().filter(|line| !line.contains("_debug_level")).collect();
     assert_described("[conpaas]", &conpaas, director::CONPAAS_KEYS);
     assert_described("[director]", &section(&text, "[director]"), director::DIRECTOR_KEYS);
+    assert_described("[openid_connect]", &section(&text, "# [openid_connect]"), openid::KEYS);
     assert_described("[iaas]", &section(&text, "[iaas]"), cloud::LXC_KEYS);
     let process: Vec<Key> = cloud::PROCESS_KEYS.iter().copied().filter(|key| key.name != "OTHER_CLOUDS").collect();
     assert_described("[processes]", &section(&text, "# [processes]"), &process);

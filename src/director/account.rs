@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::application::record_deletion;
 use super::error::Failure;
+use super::invitation;
 use super::password::Debt;
 use super::state::Director;
 use super::timestamp::local_now;
@@ -68,19 +69,34 @@ pub(crate) fn check_name(username: &str) -> Result<(), Failure> {
     Err(Failure::Application(text))
 }
 
-/// Refuses who may not register: the director is closed, or the invitation code is not one of its own.
-pub(crate) async fn expect_invited(director: &Director, code: Option<&str>) -> Result<(), Failure> {
-    let path = match &director.config.registration {
-        RegistrationRule::Open => return Ok(()),
+/// By what somebody may register.
+pub(crate) enum Admission {
+    /// What is not used up by it: everybody may, or knows a code of the operator.
+    Lasting,
+    /// An invitation of an administrator, by its code.
+    Invitation(String),
+}
+
+/// Refuses who may not register: the director is closed, or the code is neither the operator's nor an invitation.
+pub(crate) async fn expect_invited(director: &Director, code: Option<&str>) -> Result<Admission, Failure> {
+    let rule = &director.config.registration;
+    match rule {
+        RegistrationRule::Open => return Ok(Admission::Lasting),
         RegistrationRule::Closed => return Err(Failure::application(texts::REGISTRATION_CLOSED)),
-        RegistrationRule::Codes(path) => path.clone(),
-    };
+        RegistrationRule::Codes(_) | RegistrationRule::Invited => {}
+    }
     let Some(code) = code.map(str::trim).filter(|code| !code.is_empty()).map(str::to_owned) else {
         return Err(Failure::application(texts::INVITATION_NEEDED));
     };
+    if invitation::is_good(director, &code).await? {
+        return Ok(Admission::Invitation(code));
+    }
+    let RegistrationRule::Codes(path) = rule.clone() else {
+        return Err(Failure::application(texts::INVITATION_UNKNOWN));
+    };
     let text = sys::blocking(move || file::read_text(&path)).await;
     let text = text.map_err(|error| Failure::Internal(format!("cannot read REGISTRATION: {}", sys::chain(&error))))?;
-    if holds_code(&text, &code) { Ok(()) } else { Err(Failure::application(texts::INVITATION_UNKNOWN)) }
+    if holds_code(&text, &code) { Ok(Admission::Lasting) } else { Err(Failure::application(texts::INVITATION_UNKNOWN)) }
 }
 
 /// Returns whether a line of `text` is the code. Hashes are compared, so that time tells nothing of a code.
@@ -91,11 +107,15 @@ fn holds_code(text: &str, code: &str) -> bool {
 }
 
 /// Makes an account and its first application.
-pub(crate) async fn register(director: &Director, wanted: Registration, debt: Debt) -> Result<User, Failure> {
+pub(crate) async fn register(
+    director: &Director,
+    wanted: Registration,
+    (admission, debt): (Admission, Debt),
+) -> Result<User, Failure> {
     let hash = director.passwords.hash(&wanted.password, debt).await?;
     let new = wanted.into_user(hash);
     director.reserve.check_room().await?;
-    let added = director.store.write(move |tx| add(tx, new)).await?;
+    let added = director.store.write(move |tx| admit(tx, &admission).and_then(|()| add(tx, new))).await?;
     tracing::info!(user.id = added.uid.0, user.name = added.details.username, "user created");
     Ok(added)
 }
@@ -104,6 +124,14 @@ pub(crate) async fn register(director: &Director, wanted: Registration, debt: De
 pub(crate) async fn refuse_taken(director: &Director, username: &str, email: &str) -> Result<(), Failure> {
     let (username, email) = (username.to_owned(), email.to_owned());
     director.store.read(move |tx| check_free(tx, &username, &email)).await
+}
+
+/// Uses up what lets somebody register.
+pub(crate) fn admit(tx: &Transaction<'_>, admission: &Admission) -> Result<(), Failure> {
+    match admission {
+        Admission::Lasting => Ok(()),
+        Admission::Invitation(code) => invitation::take(tx, code),
+    }
 }
 
 /// Adds a user with his first application.

@@ -11,6 +11,7 @@
 use std::net::IpAddr;
 
 use super::account::{Running, record_removal};
+use super::administrator::expect_administrator;
 use super::error::Failure;
 use super::state::Director;
 use crate::api::{ManagedUserView, texts};
@@ -93,10 +94,6 @@ fn view(tx: &Transaction<'_>, found: User) -> Result<ManagedUserView, Failure> {
         applications: applications.len(),
         running: applications.iter().filter(|app| app.status.can_have_nodes()).count(),
     })
-}
-
-fn expect_administrator(tx: &Transaction<'_>, caller: UserId) -> Result<(), Failure> {
-    if user::is_administrator(tx, caller)? { Ok(()) } else { Err(Failure::application(texts::NOT_ADMINISTRATOR)) }
 }
 
 /// Returns the user whom the caller, an administrator, may take over or remove.

@@ -3,14 +3,34 @@
 //! # Guarantees
 //! - What is shown is what a transaction that begins after the question reads.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::application::{WithManager, with_managers};
+use super::change::{self, Found};
 use super::error::Failure;
 use super::shown_lists::Shown;
 use super::state::Director;
+use crate::api::LIST_FINGERPRINT_BYTES;
 use crate::model::UserId;
-use crate::store::Version;
+use crate::store::{Transaction, Version};
+use crate::sys::fingerprint::fingerprint;
+
+/// Returns the same as [`shown`] once it is another text than the one whose fingerprint is `known`; after `wait` as it is.
+pub(crate) async fn unlike(
+    director: &Director,
+    uid: UserId,
+    show: fn(&[WithManager]) -> Bytes,
+    (known, wait): (String, Duration),
+) -> Result<Bytes, Failure> {
+    let look = move |tx: &Transaction<'_>| {
+        let text = show(&with_managers(tx, uid)?);
+        let is_news = fingerprint(&text, LIST_FINGERPRINT_BYTES) != known;
+        Ok(Found { value: text, is_news })
+    };
+    change::until(director, wait, look).await
+}
 
 /// Returns all applications of a user, by id, as `show` writes them.
 pub(crate) async fn shown(

@@ -11,6 +11,7 @@ use super::node::stop::StopMark;
 use super::orphan;
 use super::renewal::authority_end;
 use super::reserve::Reserve;
+use super::state::Director;
 use crate::clock::{self, Clock, ClockSettings, ClockVerdict};
 use crate::cloud::{Cloud, RepairOptions};
 use crate::config::{CloudConfig, DirectorConfig, DriverConfig};
@@ -69,6 +70,30 @@ pub(crate) async fn check(director_cfg: &Path) -> Vec<Finding> {
                 findings.extend(named(&**cloud, found));
             }
         }
+    }
+    findings
+}
+
+/// Looks at everything that a director that runs may lack. Changes nothing.
+pub(crate) async fn of_running(director: &Director) -> Vec<Finding> {
+    let config = &director.config;
+    let mut findings = Vec::new();
+    let own = config.clone();
+    let looked = blocking(move || {
+        let mut findings: Vec<Finding> = secrecy(&own).into_iter().collect();
+        findings.extend(certificates(&own));
+        findings.push(disk(&own.state_dir));
+        findings.extend(reserve(&own));
+        findings.extend(stopped_nodes(&own));
+        findings
+    });
+    findings.extend(looked.await);
+    findings.extend(host(config).await);
+    findings.extend(ways_out(config));
+    findings.push(clock_verdict(config).await);
+    let looks = director.clouds.all().map(|cloud| async move { (cloud, cloud.check().await) });
+    for (cloud, found) in join_all(looks).await {
+        findings.extend(named(&**cloud, found));
     }
     findings
 }

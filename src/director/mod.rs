@@ -11,6 +11,7 @@
 
 mod account;
 mod administration;
+mod administrator;
 mod application;
 mod application_list;
 mod application_start;
@@ -24,12 +25,16 @@ mod clouds;
 mod credit;
 mod error;
 mod event;
+mod external;
 mod frontend_files;
 mod hash_queue;
+mod health;
 mod host;
 mod http;
 mod ingress_files;
+mod invitation;
 mod kept_volume;
+mod last_look;
 pub mod local;
 mod lock;
 mod manager_calls;

@@ -15,10 +15,12 @@ use tracing_subscriber::filter::LevelFilter;
 use super::census::Census;
 use super::clouds::Clouds;
 use super::credit;
+use super::external::logins::External;
 use super::frontend_files;
 use super::host::{HostError, check_host, is_found_without_resolver};
 use super::http;
 use super::ingress_files;
+use super::last_look::LastLook;
 use super::lock::{self, DirectorLock};
 use super::manifest;
 use super::node::stop::StopMark;
@@ -204,6 +206,7 @@ fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::
     let store = store::director::open(&config.database)?;
     store.check()?;
     let authority = Authority::load(&config.cert_dir).context(hint)?;
+    let external = config.openid.clone().map(External::new).transpose()?;
     let clouds = Clouds::new(&config, authority.certificate_pem())?;
     Ok(Arc::new(Director {
         _lock: lock,
@@ -213,6 +216,8 @@ fn compose(config: DirectorConfig, tasks: Tasks, lock: DirectorLock) -> anyhow::
         reconcile: Wakers::new(clouds.names()),
         clouds,
         passwords: Passwords::new(&config.login, origins(&config), max_logins_waiting(&config)),
+        external,
+        last_look: LastLook::default(),
         reserve: Reserve::new(&config.state_dir, config.reserve_bytes),
         stop_mark: StopMark::new(&config.state_dir),
         tasks,

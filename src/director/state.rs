@@ -8,6 +8,8 @@ use tokio::sync::Notify;
 use super::census::Census;
 use super::clouds::Clouds;
 use super::error::Failure;
+use super::external::logins::External;
+use super::last_look::LastLook;
 use super::lock::DirectorLock;
 use super::node::stop::StopMark;
 use super::own_certificate::OwnCertificate;
@@ -35,9 +37,12 @@ pub(crate) struct Director {
     pub(crate) certificate: Arc<OwnCertificate>,
     pub(crate) clouds: Clouds,
     pub(crate) passwords: Passwords,
+    /// The provider by which users log in, and logins on their way.
+    pub(crate) external: Option<External>,
     pub(crate) tasks: Tasks,
     /// Room for what frees room.
     pub(crate) reserve: Reserve,
+    pub(crate) last_look: LastLook,
     /// Whether the nodes are to stay stopped.
     pub(crate) stop_mark: StopMark,
     /// Wakes the reconcilers.
@@ -91,6 +96,8 @@ pub(crate) enum OperationKey {
     Removal(i64),
     /// A manifest of an application is carried out.
     Manifest(ApplicationId),
+    /// The director looks whether it does what it should.
+    Health,
 }
 
 /// Wakes every reconciler: there is one for each cloud, so that none waits for another's.

@@ -111,7 +111,12 @@ pub(crate) async fn log_in(
 }
 
 /// Refuses a user who needs a code and gives none, or not the right one. A wrong one counts as a wrong password does.
-async fn expect_code(director: &Director, user: &User, code: Option<&str>, address: IpAddr) -> Result<(), Failure> {
+pub(crate) async fn expect_code(
+    director: &Director,
+    user: &User,
+    code: Option<&str>,
+    address: IpAddr,
+) -> Result<(), Failure> {
     let uid = user.uid;
     let is_needed = director.store.read(move |tx| is_on(tx, uid)).await?;
     if !is_needed {

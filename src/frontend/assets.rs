@@ -16,14 +16,26 @@ struct Asset {
 const SCRIPT: usize = 0;
 const STYLE: usize = 1;
 const ICON: usize = 2;
+const TERMINAL_SCRIPT: usize = 3;
+const TERMINAL_STYLE: usize = 4;
 
-const ASSETS: [Asset; 3] = [
+const ASSETS: [Asset; 5] = [
     Asset { name: "app.js", content_type: "text/javascript; charset=utf-8", bytes: include_bytes!("asset/app.js") },
     Asset { name: "conpaas.css", content_type: "text/css; charset=utf-8", bytes: include_bytes!("asset/conpaas.css") },
     Asset { name: "icon.svg", content_type: "image/svg+xml", bytes: include_bytes!("asset/icon.svg") },
+    Asset {
+        name: "terminal.js",
+        content_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("asset/terminal.js"),
+    },
+    Asset {
+        name: "terminal.css",
+        content_type: "text/css; charset=utf-8",
+        bytes: include_bytes!("asset/terminal.css"),
+    },
 ];
 
-static PATHS: LazyLock<[String; 3]> = LazyLock::new(|| {
+static PATHS: LazyLock<[String; 5]> = LazyLock::new(|| {
     ASSETS.map(|asset| {
         let digest = Sha256::digest(asset.bytes);
         let mark: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
@@ -44,6 +56,11 @@ pub(super) fn style_path() -> &'static str {
 /// Returns where the icon is.
 pub(super) fn icon_path() -> &'static str {
     &PATHS[ICON]
+}
+
+/// Returns where script and style of the terminal are.
+pub(super) fn terminal_paths() -> (&'static str, &'static str) {
+    (&PATHS[TERMINAL_SCRIPT], &PATHS[TERMINAL_STYLE])
 }
 
 /// Returns what lies at a path; `None` for nothing.

@@ -15,6 +15,8 @@ const NOTE: &str = "__Host-note";
 pub(super) const LOOK: &str = "__Host-look";
 /// The language of the pages.
 pub(super) const LANGUAGE: &str = "__Host-language";
+/// A login that is at its provider, or just back.
+const EXTERNAL: &str = "__Host-external";
 /// A text for the next page is not worth more.
 const MAX_NOTE_CHARS: usize = 600;
 const YEAR_SECONDS: u64 = 365 * 24 * 3600;
@@ -40,6 +42,25 @@ pub(super) fn of_session(secret: &Secret, seconds: Option<u64>) -> String {
 /// Returns what takes the session's cookie away.
 pub(super) fn no_session() -> String {
     format!("{SESSION}=; {HIDDEN}; Max-Age=0")
+}
+
+/// Returns the cookie of a login by a provider: what the director gave, and whether the session is to be kept.
+pub(super) fn of_external(secret: &str, is_kept: bool) -> String {
+    let kept = if is_kept { 'k' } else { 's' };
+    format!("{EXTERNAL}={kept}{secret}; {HIDDEN}; Max-Age=600")
+}
+
+/// Returns what [`of_external`] brought.
+pub(super) fn external(request: &Request) -> Option<(String, bool)> {
+    let value = get(request, EXTERNAL)?;
+    let (kept, secret) = value.split_at_checked(1)?;
+    let is_plain = !secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_plain.then(|| (secret.to_owned(), kept == "k"))
+}
+
+/// Returns what takes the login away.
+pub(super) fn no_external() -> String {
+    format!("{EXTERNAL}=; {HIDDEN}; Max-Age=0")
 }
 
 /// Returns the text that an earlier answer left for this page.
@@ -86,7 +107,14 @@ mod tests {
     #[test]
     fn cookies_are_for_this_host_and_no_script() {
         let secret = Secret::random();
-        for cookie in [of_session(&secret, None), of_session(&secret, Some(5)), no_session(), no_note()] {
+        for cookie in [
+            of_session(&secret, None),
+            of_session(&secret, Some(5)),
+            of_external("x", true),
+            no_external(),
+            no_session(),
+            no_note(),
+        ] {
             assert!(cookie.starts_with("__Host-") && cookie.contains("; Path=/; Secure; HttpOnly; SameSite=Lax"));
         }
         assert!(!of_session(&secret, None).contains("Max-Age") && of_session(&secret, Some(5)).ends_with("Max-Age=5"));

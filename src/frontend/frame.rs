@@ -43,6 +43,8 @@ pub(super) struct Page {
     pub(super) is_busy: bool,
     /// From where the stream of a log goes on.
     pub(super) log_cursor: Option<String>,
+    /// Whether it has a terminal, which brings its own script.
+    pub(super) has_terminal: bool,
 }
 
 impl Page {
@@ -58,6 +60,7 @@ impl Page {
             side: Vec::new(),
             is_busy: false,
             log_cursor: None,
+            has_terminal: false,
         }
     }
 
@@ -175,9 +178,10 @@ pub(super) fn framed(page: &Page, around: &Around<'_>) -> String {
             }
             p #toast.toast role="status" hidden {}
             script src=(assets::script_path()) defer {}
+            @if page.has_terminal { script src=(assets::terminal_paths().0) defer {} }
         }
     };
-    document(t, around.look, &page.title, &body)
+    document(t, (around.look, page.has_terminal), &page.title, &body)
 }
 
 /// Returns a page for people who are not signed in, or where something is wrong.
@@ -191,10 +195,10 @@ pub(super) fn gate(t: &'static Texts, look: &str, title: &str, note_above: Optio
             }
         }
     };
-    document(t, look, title, &body)
+    document(t, (look, false), title, &body)
 }
 
-fn document(t: &'static Texts, look: &str, title: &str, body: &Markup) -> String {
+fn document(t: &'static Texts, (look, has_terminal): (&str, bool), title: &str, body: &Markup) -> String {
     let theme = Some(look).filter(|look| ["light", "dark"].contains(look));
     let whole = html! {
         (DOCTYPE)
@@ -205,6 +209,7 @@ fn document(t: &'static Texts, look: &str, title: &str, body: &Markup) -> String
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 link rel="icon" href=(assets::icon_path()) type="image/svg+xml";
                 link rel="stylesheet" href=(assets::style_path());
+                @if has_terminal { link rel="stylesheet" href=(assets::terminal_paths().1); }
             }
             (body)
         }

@@ -14,11 +14,12 @@ use super::ui::icon::{self, Icon};
 use crate::api::{texts, totp};
 use crate::client::certificate::{self, NewAccount};
 use crate::client::error::Failure;
+use crate::pki::Credentials;
 use crate::rpc::{Form, Packing, Request, Response};
 use crate::sys;
 
 /// What the director says to who tries too often.
-const TOO_MANY: &str = "HTTP status 429";
+pub(super) const TOO_MANY: &str = "HTTP status 429";
 /// Longest name of a browser that is kept.
 const MAX_AGENT_CHARS: usize = 120;
 
@@ -32,7 +33,7 @@ pub(super) struct Guest<'a> {
 }
 
 impl Guest<'_> {
-    fn page(&self, status: u16, title: &str, content: &Markup) -> Response {
+    pub(super) fn page(&self, status: u16, title: &str, content: &Markup) -> Response {
         let page = gate(self.t, &self.look, title, self.note.as_ref(), content);
         let answer = Response::scripted_page(status, page, self.packing);
         if self.note.is_some() { answer.with_cookie(&cookie::no_note()) } else { answer }
@@ -51,10 +52,11 @@ impl Guest<'_> {
     }
 
     /// Returns the login page.
-    pub(super) fn login(&self) -> Response {
+    pub(super) async fn login(&self, request: &Request) -> Response {
         let t = self.t;
         let is_asked =
             self.note.as_ref().is_some_and(|note| [t.totp_needed, t.totp_wrong].contains(&note.text.as_str()));
+        let provider = self.site.provider(request.caller.address.ip()).await;
         let code =
             Field { is_required: false, ..Field::text(totp::FIELD, t.code_or_recovery) }.with_fill("one-time-code");
         let content = html! {
@@ -66,6 +68,7 @@ impl Guest<'_> {
                 label.check { input type="checkbox" name="keep" value="yes"; (t.keep_me_signed_in) }
                 button.primary { (t.sign_in) }
             }
+            @if let Some(provider) = &provider { (external_form(self.t, provider)) }
             p.center.muted.small {
                 (t.no_account_yet) " " a href="/register" { (t.register) }
                 @if self.site.authority.is_some() { br; (t.browser_warned) " " a href="/trust" { (t.trust_title) } }
@@ -75,7 +78,7 @@ impl Guest<'_> {
     }
 
     /// Returns the page on which somebody makes an account.
-    pub(super) fn registration(&self) -> Response {
+    pub(super) fn registration(&self, invitation: &str) -> Response {
         let t = self.t;
         let optional = |name, label| Field { is_required: false, ..Field::text(name, label) }.show();
         let content = html! {
@@ -89,7 +92,7 @@ impl Guest<'_> {
                 (optional("lname", t.last_name))
                 (optional("affiliation", t.affiliation))
                 (Field { kind: "number", value: "50", ..Field::text("credit", t.credit_wanted) }.show())
-                (optional("invitation", t.invitation))
+                (Field { is_required: false, value: invitation, ..Field::text("invitation", t.invitation) }.show())
                 button.primary { (t.register) }
             }
             p.center.muted.small { a href="/login" { (t.sign_in) } }
@@ -155,20 +158,10 @@ impl Guest<'_> {
 
     /// Makes an account and signs its owner in.
     pub(super) async fn register(&self, request: &Request, form: &Form) -> Response {
-        let of = |name: &str| form.get(name).unwrap_or_default().to_owned();
-        if of("password") != of("again") {
+        if form.get("password") != form.get("again") {
             return back("/register", self.t.passwords_differ.to_owned());
         }
-        let account = NewAccount {
-            username: of("username"),
-            fname: of("fname"),
-            lname: of("lname"),
-            email: of("email"),
-            affiliation: of("affiliation"),
-            password: of("password"),
-            credit: form.get("credit").and_then(|text| text.trim().parse().ok()).unwrap_or_default(),
-            invitation: of("invitation"),
-        };
+        let account = account_of(form);
         let session = self.site.session(&account.username, None);
         let trust = self.site.trust(request.caller.address.ip());
         if let Err(failure) = certificate::create_account(&session, &trust, &account).await {
@@ -180,7 +173,7 @@ impl Guest<'_> {
         }
     }
 
-    /// Fetches the user's certificate for his password, and keeps it in a new session. The old one ends.
+    /// Fetches the user's certificate for his password, and opens a session with it.
     async fn begin(
         &self,
         request: &Request,
@@ -191,9 +184,20 @@ impl Guest<'_> {
         let session = self.site.session(username, None);
         let address = request.caller.address.ip();
         let credentials = certificate::fetch(&session, &self.site.trust(address), (password, code)).await?;
+        self.open(request, form.filled("keep").is_some(), username, credentials).await
+    }
+
+    /// Keeps a user's certificate in a new session. The old one ends.
+    pub(super) async fn open(
+        &self,
+        request: &Request,
+        is_kept: bool,
+        username: &str,
+        credentials: Credentials,
+    ) -> Result<Response, Failure> {
+        let address = request.caller.address.ip();
         let identity = credentials.identity()?;
         let uid = identity.uid().ok_or_else(|| Failure::said(self.t.wrong_password))?;
-        let is_kept = form.filled("keep").is_some();
         let agent = request.header("user-agent").unwrap_or_default();
         let new = NewSession {
             uid,
@@ -213,6 +217,30 @@ impl Guest<'_> {
         tracing::info!(user.id = uid.0, peer = %address, "signed in");
         let life = is_kept.then(|| KEPT_IDLE.unsigned_abs());
         Ok(Response::see_other("/").with_cookie(&cookie::of_session(&secret, life)))
+    }
+}
+
+fn external_form(t: &Texts, provider: &str) -> Markup {
+    html! {
+        form.card.stack method="post" action="/external" {
+            label.check { input type="checkbox" name="keep" value="yes"; (t.keep_me_signed_in) }
+            button { (fill(t.sign_in_with, &[&provider])) }
+        }
+    }
+}
+
+/// Returns the account that a form asks for.
+pub(super) fn account_of(form: &Form) -> NewAccount {
+    let of = |name: &str| form.get(name).unwrap_or_default().to_owned();
+    NewAccount {
+        username: of("username"),
+        fname: of("fname"),
+        lname: of("lname"),
+        email: of("email"),
+        affiliation: of("affiliation"),
+        password: of("password"),
+        credit: form.get("credit").and_then(|text| text.trim().parse().ok()).unwrap_or_default(),
+        invitation: of("invitation"),
     }
 }
 

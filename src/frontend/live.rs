@@ -10,11 +10,14 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch::Receiver;
 
+use super::news::News;
 use super::outcome::{Problem, Shown};
-use super::page::read_log;
+use super::page::{node_of, read_log};
 use super::site::OpenPage;
-use super::visit::Visit;
+use super::text::fill;
+use super::visit::{Place, Visit};
 use super::watch::{Maker, Pieces, Seen, Watch};
+use crate::api::exec::ExecOutput;
 use crate::rpc::Response;
 use crate::sys::pipe::ByteStream;
 
@@ -38,6 +41,8 @@ enum What {
     Page(OpenPieces),
     /// From where a log goes on.
     Log(String),
+    /// A shell in a node.
+    Terminal(Box<OpenTerminal>),
 }
 
 /// A page whose pieces are sent when they change.
@@ -49,14 +54,27 @@ struct OpenPieces {
     sent: Arc<Pieces>,
 }
 
+/// A shell whose words are sent as they come.
+struct OpenTerminal {
+    place: Place,
+    node: String,
+    id: String,
+    last: ExecOutput,
+}
+
 /// Answers with the stream of the page at `path`.
 pub(super) fn answer(visit: Arc<Visit>, path: &str, show: Show) -> Result<Response, Problem> {
     let right = right(&visit)?;
     let session = visit.secret.name();
     let key = (session.clone(), path.to_owned(), visit.t.language);
-    let (shown, asked) = (Arc::clone(&visit), Arc::clone(&visit));
+    let (shown, asked, waiting) = (Arc::clone(&visit), Arc::clone(&visit), Arc::clone(&visit));
+    let news = Arc::new(News::of(&visit));
     let maker = Maker {
         make: Box::new(move || show(Arc::clone(&shown))),
+        wait: Box::new(move |pause| {
+            let (news, visit) = (Arc::clone(&news), Arc::clone(&waiting));
+            Box::pin(async move { news.wait(&visit, pause).await })
+        }),
         is_allowed: Box::new(move || asked.site.sessions.is_there(&session)),
     };
     let watch = visit.site.watches.look(key, &visit.site.tasks, maker);
@@ -71,6 +89,15 @@ pub(super) fn answer(visit: Arc<Visit>, path: &str, show: Show) -> Result<Respon
 pub(super) fn log(visit: Arc<Visit>, cursor: String) -> Result<Response, Problem> {
     let right = right(&visit)?;
     Ok(stream_of(visit, right, What::Log(cursor)))
+}
+
+/// Answers with the stream of the shell that the query names, from where it is known to `cursor`.
+pub(super) async fn terminal(visit: Arc<Visit>, cursor: Option<String>) -> Result<Response, Problem> {
+    let (place, node) = node_of(&visit).await?;
+    let right = right(&visit)?;
+    let last = ExecOutput { stdout_cursor: cursor.unwrap_or_default(), ..ExecOutput::default() };
+    let id = visit.field("exec").to_owned();
+    Ok(stream_of(visit, right, What::Terminal(Box::new(OpenTerminal { place, node, id, last }))))
 }
 
 fn right(visit: &Visit) -> Result<OpenPage, Problem> {
@@ -124,12 +151,33 @@ impl Stream {
                 let text = log.log.trim_end_matches('\n');
                 if text.is_empty() { Bytes::new() } else { event("line", text, Some(cursor)) }
             }
+            What::Terminal(open) => {
+                let (events, is_over) = open.hear(&self.visit).await;
+                self.is_over = is_over;
+                events
+            }
             What::Page(open) => {
                 let (events, is_over) = open.changes().await;
                 self.is_over = is_over;
                 events
             }
         }
+    }
+}
+
+impl OpenTerminal {
+    /// Returns what it has said, and whether it has ended.
+    async fn hear(&mut self, visit: &Visit) -> (Bytes, bool) {
+        match visit.client.exec_output(&self.place.found, &self.node, &self.id, &self.last).await {
+            Ok(heard) => self.last = heard,
+            Err(failure) => return (event("end", &failure.text, None), true),
+        }
+        let cursor = Some(self.last.stdout_cursor.as_str());
+        let said = if self.last.stdout.is_empty() { Bytes::new() } else { event("out", &self.last.stdout, cursor) };
+        let Some(code) = self.last.exit_code else { return (said, false) };
+        let why = self.last.reason.as_deref().map(|reason| format!(" {reason}")).unwrap_or_default();
+        let end = event("end", &format!("{}{why}", fill(visit.t.ended_with, &[&code])), None);
+        ([said, end].concat().into(), true)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which path is what: pages, actions and files of visitors who are signed in, and what anybody may see.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::action::{ACTIONS, ActionRoute, FILES};
@@ -11,7 +12,7 @@ use super::page::{PAGES, PageRoute};
 use super::site::Site;
 use super::text::{self, Texts};
 use super::visit::Visit;
-use super::{assets, guard, live};
+use super::{assets, external, guard, live};
 use crate::model::UserId;
 use crate::pki::Secret;
 use crate::rpc::{Form, FormBounds, Packing, Request, Response, path_arguments};
@@ -89,8 +90,12 @@ impl Refused {
 async fn get(guest: &Guest<'_>, request: &mut Request) -> Result<Response, Refused> {
     let path = request.path.clone();
     match path.as_str() {
-        "/login" => return Ok(guest.login()),
-        "/register" => return Ok(guest.registration()),
+        "/login" => return Ok(guest.login(request).await),
+        external::BACK => return Ok(guest.come_back(request).await),
+        "/register" => {
+            let query = Form::read_within(request, action_bounds()).await?;
+            return Ok(guest.registration(query.get("invitation").unwrap_or_default()));
+        }
         "/trust" => return Ok(guest.trust()),
         "/trust.crt" => return Ok(guest.trust_file()),
         _ => {}
@@ -103,7 +108,11 @@ async fn get(guest: &Guest<'_>, request: &mut Request) -> Result<Response, Refus
         let (page, arguments) = find_page(of_page).ok_or(Problem::NotFound)?;
         let form = Form::read_within(request, action_bounds()).await?;
         let cursor = request.header("last-event-id").or(form.get("cursor")).map(str::to_owned);
+        let is_terminal = form.filled("exec").is_some();
         let visit = visit(guest, who, form, arguments)?;
+        if is_terminal {
+            return Ok(live::terminal(visit, cursor).await?);
+        }
         return Ok(match cursor {
             None => live::answer(visit, of_page, page.show)?,
             Some(cursor) => {
@@ -133,6 +142,18 @@ async fn post(guest: &Guest<'_>, request: &mut Request) -> Result<Response, Refu
         "/register" => {
             let form = Form::read_within(request, GUEST_FORM).await?;
             return Ok(guest.register(request, &form).await);
+        }
+        "/external" => {
+            let form = Form::read_within(request, GUEST_FORM).await?;
+            return Ok(guest.leave(request, &form).await);
+        }
+        "/external/code" => {
+            let form = Form::read_within(request, GUEST_FORM).await?;
+            return Ok(guest.show_code(request, &form).await);
+        }
+        "/external/account" => {
+            let form = Form::read_within(request, GUEST_FORM).await?;
+            return Ok(guest.register_external(request, &form).await);
         }
         _ => {}
     }
@@ -166,6 +187,7 @@ struct Who {
     uid: UserId,
     username: String,
     origin: String,
+    address: IpAddr,
 }
 
 /// Finds the session of the visitor's cookie; the request counts as the user's from then on.
@@ -175,16 +197,16 @@ async fn signed_in(guest: &Guest<'_>, request: &mut Request) -> Result<Who, Refu
     let record = sys::blocking(move || site.sessions.find(&own)).await.ok_or(Refused::SignedOut)?;
     request.become_user(record.uid)?;
     let origin = format!("https://{}", request.header("host").unwrap_or_default());
-    Ok(Who { secret, uid: record.uid, username: record.username, origin })
+    Ok(Who { secret, uid: record.uid, username: record.username, origin, address: request.caller.address.ip() })
 }
 
 fn visit(guest: &Guest<'_>, who: Who, form: Form, arguments: Vec<String>) -> Result<Arc<Visit>, Refused> {
     let site = guest.site;
-    let Who { secret, uid, username, origin } = who;
+    let Who { secret, uid, username, origin, address } = who;
     let client = site.sessions.opened(&secret, |credentials| site.session(&username, Some(credentials)));
     let client = client.ok_or(Refused::SignedOut)?;
     let t: &'static Texts = guest.t;
-    Ok(Arc::new(Visit { site: Arc::clone(site), t, uid, username, origin, secret, client, form, arguments }))
+    Ok(Arc::new(Visit { site: Arc::clone(site), t, uid, username, origin, address, secret, client, form, arguments }))
 }
 
 fn find_page(path: &str) -> Option<(&'static PageRoute, Vec<String>)> {

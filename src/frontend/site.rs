@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Semaphore;
+
 use super::history::History;
 use super::options::FrontendOptions;
+use super::provider::KnownProvider;
 use super::session::Sessions;
 use super::watch::Watches;
 use crate::client::certificate::{Trust, Visitor};
@@ -19,6 +22,8 @@ use crate::task::Tasks;
 
 /// Pages of one user that are open at once.
 const MAX_OPEN_PAGES: usize = 16;
+/// Open pages that wait for news: so many of the director's 256 connections.
+const MAX_WAITING: usize = 32;
 
 /// What all requests share.
 pub(super) struct Site {
@@ -31,6 +36,9 @@ pub(super) struct Site {
     pub(super) authority: Option<(String, String)>,
     /// Pages that are open.
     pub(super) watches: Watches,
+    provider: KnownProvider,
+    /// The right of an open page to wait for news.
+    pub(super) waiting: Semaphore,
     /// How many requests services had.
     pub(super) requests: History,
     pub(super) tasks: Tasks,
@@ -69,6 +77,8 @@ impl Site {
             names,
             authority,
             watches: Watches::default(),
+            provider: KnownProvider::default(),
+            waiting: Semaphore::new(MAX_WAITING),
             requests: History::default(),
             tasks,
             own: Arc::new(own),
@@ -91,6 +101,11 @@ impl Site {
     /// Returns by what the director knows this frontend, which asks for a visitor from `address`.
     pub(super) fn trust(&self, address: IpAddr) -> Trust {
         Trust::Frontend(Visitor { frontend: Arc::clone(&self.own), address })
+    }
+
+    /// Returns what users call the provider by which they log in, if there is one.
+    pub(super) async fn provider(&self, address: IpAddr) -> Option<String> {
+        self.provider.name(&self.session("", None), &self.trust(address)).await
     }
 
     /// Returns the right to one more open page of a user, if he has not too many.

@@ -1,5 +1,6 @@
 //! One request of somebody who is signed in.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::outcome::Problem;
@@ -21,6 +22,8 @@ pub(super) struct Visit {
     pub(super) username: String,
     /// The site as the visitor asked for it, such as `https://attic.local`.
     pub(super) origin: String,
+    /// From where the visitor comes.
+    pub(super) address: IpAddr,
     pub(super) secret: Secret,
     /// The visitor's session with the director.
     pub(super) client: Arc<Session>,

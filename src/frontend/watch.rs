@@ -18,10 +18,14 @@ const IDLE_PAUSE: Duration = Duration::from_secs(4);
 /// What makes two open pages the same: session, path and language.
 pub(super) type Key = (String, String, &'static str);
 
+type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// How a page is made.
 pub(super) struct Maker {
     /// Makes it once.
     pub(super) make: Box<dyn Fn() -> Pin<Box<dyn Future<Output = Shown> + Send>> + Send + Sync>,
+    /// Waits so long, or until there is something new to be shown.
+    pub(super) wait: Box<dyn Fn(Duration) -> Pause + Send + Sync>,
     /// Whether it may still be made: whether its session has not ended.
     pub(super) is_allowed: Box<dyn Fn() -> bool + Send + Sync>,
 }
@@ -83,7 +87,7 @@ async fn make_anew(maker: Maker, sender: Sender<Seen>, stopping: CancellationTok
         tokio::select! {
             () = stopping.cancelled() => return,
             () = sender.closed() => return,
-            () = tokio::time::sleep(pause) => {}
+            () = (maker.wait)(pause) => {}
         }
         if !(maker.is_allowed)() {
             return;

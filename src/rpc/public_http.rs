@@ -137,7 +137,15 @@ impl WebClient {
     /// # Errors
     /// It trusts none.
     pub(crate) fn with_tls(limits: WebLimits) -> Result<Self, WebError> {
-        let tls = Some(Arc::new(web_client_config(&[])?));
+        Self::trusting(limits, &[])
+    }
+
+    /// The same, which knows servers by `more` authorities besides. Blocking.
+    ///
+    /// # Errors
+    /// There are none at all.
+    pub(crate) fn trusting(limits: WebLimits, more: &[CertificateDer<'static>]) -> Result<Self, WebError> {
+        let tls = Some(Arc::new(web_client_config(more)?));
         Ok(WebClient { limits: Arc::new(limits), tls, address: None })
     }
 

@@ -249,6 +249,19 @@ impl Response {
         response
     }
 
+    /// Returns a word for a script of ours.
+    pub(crate) fn word(text: String) -> Self {
+        let mut response = Response::ok("text/plain; charset=utf-8", text.into_bytes());
+        response.keep_to_itself("no-store");
+        response
+    }
+
+    /// Has a browser go on to another site by itself.
+    pub(crate) fn leading_to(mut self, url: &str) -> Self {
+        self.set(HeaderName::from_static("refresh"), &format!("0; url={url}"));
+        self
+    }
+
     /// Tells a script of ours to which page to go; the answer itself is empty.
     pub(crate) fn go_on(path: &str) -> Self {
         let mut response = Response::browser_page(200, String::new());

@@ -13,7 +13,7 @@ use crate::support::frontend::Frontend;
 const OF_GUESTS: [&str; 3] = ["/login", "/register", "/trust"];
 
 /// Alice is user 1, Bob is user 2.
-const OF_ADMINISTRATORS: [&str; 4] = ["/users", "/users/1", "/users/2", "/users/2/remove"];
+const OF_ADMINISTRATORS: [&str; 6] = ["/users", "/users/1", "/users/2", "/users/2/remove", "/invitations", "/health"];
 
 /// Whether what is wrong is found.
 fn sees_a_picture_without_words(program: &str) -> bool {

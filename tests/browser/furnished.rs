@@ -69,6 +69,8 @@ pub(super) fn pages(browser: &mut Browser, app: &str) -> Vec<(String, String)> {
     let generic = browser.get(&format!("{app}/services/1"));
     let command = links(&generic.text).find(|link| link.ends_with("/command")).unwrap();
     pages.push(("command".to_owned(), command.to_owned()));
+    let terminal = links(&generic.text).find(|link| link.ends_with("/terminal")).unwrap();
+    pages.push(("terminal".to_owned(), terminal.to_owned()));
     let logs = browser.get(&format!("{app}/services/3/logs"));
     let log = links(&logs.text).find(|link| link.contains("/logs/iaas")).unwrap();
     pages.push(("log-of-node".to_owned(), log.to_owned()));

@@ -15,7 +15,7 @@ use crate::support::frontend::Frontend;
 /// Where small pictures go, if they are wanted.
 const SMALL: &str = "CONPAAS_PICTURES";
 /// What documents show: page, device.
-const SHOWN: [(&str, &str); 10] = [
+const SHOWN: [(&str, &str); 11] = [
     ("first", "desktop"),
     ("applications", "desktop"),
     ("application", "desktop"),
@@ -23,10 +23,16 @@ const SHOWN: [(&str, &str); 10] = [
     ("php-", "desktop"),
     ("php-code", "desktop"),
     ("command", "desktop"),
+    ("terminal", "desktop"),
     ("trust", "desktop"),
     ("application", "phone"),
     ("generic-", "phone"),
 ];
+/// What somebody types into a terminal: nothing that tells of the machine of the test.
+const COLOURS: &str = "const keys = document.querySelector('.terminal textarea'); \
+                       keys.value = 'PS1=\"# \"; clear; for n in 1 2 3 4 5 6; do printf \"\\\\033[3${n}mcolour $n\\\\033[0m\\\\n\"; \
+                       done\\n'; \
+                       keys.dispatchEvent(new InputEvent('input', { bubbles: true }))";
 /// No picture of a document is larger.
 const MAX_BYTES: usize = 60_000;
 
@@ -60,6 +66,11 @@ fn pages_have_their_pictures_and_none_is_wider_than_its_screen() {
         let chromium = Chromium::start_with(Scripts::On, &options);
         let take = |name: &str, path: &str| {
             chromium.go(&format!("{origin}{path}"));
+            if name == "terminal" {
+                chromium.await_element(".terminal .cursor");
+                chromium.driver.script(COLOURS, &[]).unwrap();
+                chromium.await_text("colour 6");
+            }
             let picture = STANDARD.decode(chromium.driver.picture()).unwrap();
             std::fs::write(directory.join(format!("{name}-{device}.png")), picture).unwrap();
             take_small(&chromium, name, device);

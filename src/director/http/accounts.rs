@@ -18,12 +18,12 @@ const MAX_FIELD_CHARS: usize = 256;
 pub(crate) async fn new_user(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let form = &call.form;
     let debt = director.passwords.count_address(call.visitor())?;
-    account::expect_invited(&director, form.filled("invitation")).await?;
-    check_fields(form)?;
+    let admission = account::expect_invited(&director, form.filled("invitation")).await?;
+    check_fields(form, &["username", "email", "password"])?;
     let (username, email) = (form.get("username").unwrap_or_default(), form.get("email").unwrap_or_default());
     account::refuse_taken(&director, username, email).await?;
     let credit = requested_credit(form.get("credit"), director.config.max_credit)?;
-    let added = account::register(&director, registration(form, credit), debt).await?;
+    let added = account::register(&director, registration(form, credit), (admission, debt)).await?;
     Ok(Response::json_line(&views::user(&added, form.get("password"))))
 }
 
@@ -78,11 +78,18 @@ async fn authenticate(director: &Director, call: &Call) -> Result<Option<User>, 
     account::by_external_id(director, uuid, openid).await
 }
 
-fn check_fields(form: &Form) -> Result<(), Failure> {
-    for field in ["username", "email", "password"] {
+/// Returns the account that a form asks for whose owner logs in elsewhere.
+pub(super) fn registration_without_password(director: &Director, form: &Form) -> Result<Registration, Failure> {
+    check_fields(form, &["username", "email"])?;
+    let credit = requested_credit(form.get("credit"), director.config.max_credit)?;
+    Ok(Registration { password: String::new(), uuid: String::new(), openid: None, ..registration(form, credit) })
+}
+
+fn check_fields(form: &Form, needed: &[&str]) -> Result<(), Failure> {
+    for field in needed {
         let text = form.get(field).unwrap_or_default();
         // Nobody logs in with a name of blanks.
-        if text.is_empty() || (field == "username" && text.trim().is_empty()) {
+        if text.is_empty() || (*field == "username" && text.trim().is_empty()) {
             return Err(Failure::Application(texts::missing_field(field)));
         }
     }

@@ -10,6 +10,7 @@ use crate::director::administration;
 use crate::director::error::Failure;
 use crate::director::node::request::unusable;
 use crate::director::state::Director;
+use crate::director::{health, invitation};
 use crate::model::UserId;
 use crate::rpc::Response;
 
@@ -37,6 +38,26 @@ pub(crate) async fn remove(director: Arc<Director>, call: Call) -> Result<Respon
         Some(_) => return Err(unusable("force", "say true or false")),
     };
     administration::remove_user(&director, call.user(), uid, running).await?;
+    Ok(Response::json_line(&Done {}))
+}
+
+/// Answers what is to be said of the director and its clouds.
+pub(crate) async fn check(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    Ok(Response::json_line(&health::look(&director, call.user()).await?))
+}
+
+pub(crate) async fn invitations(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    Ok(Response::json_line(&invitation::list(&director, call.user()).await?))
+}
+
+pub(crate) async fn invite(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    let (label, bounds) =
+        (call.form.get("label").unwrap_or_default(), (number(&call, "uses")?, number(&call, "days")?));
+    Ok(Response::json_line(&invitation::create(&director, call.user(), label, bounds).await?))
+}
+
+pub(crate) async fn withdraw(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
+    invitation::remove(&director, call.user(), number(&call, "id")?).await?;
     Ok(Response::json_line(&Done {}))
 }
 

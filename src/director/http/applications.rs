@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::manifests;
-use crate::api::{Accepted, Done, ErrorView, OperationStatus, OperationView};
+use crate::api::{Accepted, Done, ErrorView, KNOWN, OperationStatus, OperationView};
 use crate::director::application::{self, WithManager};
 use crate::director::application_list;
 use crate::director::application_start;
@@ -21,12 +21,19 @@ pub(crate) async fn create(director: Arc<Director>, call: Call) -> Result<Respon
     Ok(Response::json_pretty(&views::application(&created, None)))
 }
 
+/// Answers the caller's applications; to who knows a list already, once it is another one, or after `wait_for` seconds.
 pub(crate) async fn list(director: Arc<Director>, call: Call) -> Result<Response, Failure> {
     let show = |found: &[WithManager]| {
         let view = |(application, manager): &WithManager| views::application(application, manager.as_ref());
         Response::line_of(&found.iter().map(view).collect::<Vec<_>>())
     };
-    Ok(Response::line(application_list::shown(&director, call.user(), show).await?))
+    let text = match (call.form.filled(KNOWN), call.wait_for()?) {
+        (Some(known), wait) if !wait.is_zero() => {
+            application_list::unlike(&director, call.user(), show, (known.to_owned(), wait)).await?
+        }
+        _ => application_list::shown(&director, call.user(), show).await?,
+    };
+    Ok(Response::line(text))
 }
 
 pub(crate) async fn rename(director: Arc<Director>, call: Call) -> Result<Response, Failure> {

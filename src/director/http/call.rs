@@ -32,6 +32,8 @@ pub enum Access {
     OutdatedNode,
     /// An ingress, by certificate.
     Ingress,
+    /// A web frontend, by certificate.
+    WebFrontend,
 }
 
 /// One request, its caller known and admitted.
@@ -141,7 +143,7 @@ pub(super) async fn admit(director: &Director, access: Access, caller: &Caller) 
         };
         return Err(Failure::Unauthorized(format!("cert_required: {reason}")));
     };
-    if access == Access::Ingress {
+    if matches!(access, Access::Ingress | Access::WebFrontend) {
         return check_role(access, identity.role).map(|()| Admitted::default());
     }
     let Some(uid) = identity.uid() else {
@@ -149,7 +151,7 @@ pub(super) async fn admit(director: &Director, access: Access, caller: &Caller) 
     };
     check_role(access, identity.role)?;
     let application = match access {
-        Access::User | Access::Anyone | Access::Token | Access::Ingress => None,
+        Access::User | Access::Anyone | Access::Token | Access::Ingress | Access::WebFrontend => None,
         Access::Manager | Access::OutdatedNode => Some(identity.application().ok_or_else(|| {
             Failure::Unauthorized("cert_required: client certificate does NOT provide serviceLocator".into())
         })?),
@@ -172,6 +174,7 @@ fn check_role(access: Access, role: CertificateRole) -> Result<(), Failure> {
         Access::Manager => role == CertificateRole::Manager,
         Access::OutdatedNode => matches!(role, CertificateRole::Manager | CertificateRole::Agent),
         Access::Ingress => role == CertificateRole::Ingress,
+        Access::WebFrontend => role == CertificateRole::WebFrontend,
     };
     match (is_admitted, role) {
         (true, _) => Ok(()),
@@ -200,6 +203,7 @@ mod tests {
             (Access::Manager, &[Manager]),
             (Access::OutdatedNode, &[Manager, Agent]),
             (Access::Ingress, &[Ingress]),
+            (Access::WebFrontend, &[WebFrontend]),
         ];
         for (access, roles) in table {
             for role in CertificateRole::ALL {

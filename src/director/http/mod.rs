@@ -10,6 +10,7 @@ mod certificates;
 mod credits;
 mod downloads;
 mod events;
+mod external;
 mod failure;
 mod information;
 mod join;

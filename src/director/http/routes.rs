@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::call::{Access, Call, admit};
 use super::{
-    accounts, administration, applications, certificates, credits, downloads, events, failure, information, join,
-    manifests, nodes, published, services, totp, user_info, volumes,
+    accounts, administration, applications, certificates, credits, downloads, events, external, failure, information,
+    join, manifests, nodes, published, services, totp, user_info, volumes,
 };
 use crate::director::error::Failure;
 use crate::director::state::Director;
@@ -66,6 +66,14 @@ const ROUTES: &[Route] = &[
     route(POST, "/new_user", Access::Anyone, |d, c| Box::pin(accounts::new_user(d, c))),
     route(POST, "/login", Access::Anyone, |d, c| Box::pin(accounts::login(d, c))),
     route(ANY, "/getcerts", Access::Anyone, |d, c| Box::pin(accounts::get_certificates(d, c))),
+    route(ANY, "/external_provider", Access::Anyone, |d, c| Box::pin(external::provider(d, c))),
+    route(POST, "/begin_external_login", Access::WebFrontend, |d, c| Box::pin(external::begin_login(d, c))),
+    route(POST, "/external_login", Access::WebFrontend, |d, c| Box::pin(external::come_back(d, c))),
+    route(POST, "/external_certificate", Access::WebFrontend, |d, c| Box::pin(external::certificate(d, c))),
+    route(POST, "/external_account", Access::WebFrontend, |d, c| Box::pin(external::account(d, c))),
+    route(GET, "/external_logins", Access::User, |d, c| Box::pin(external::of_user(d, c))),
+    route(POST, "/begin_external_link", Access::User, |d, c| Box::pin(external::begin_link(d, c))),
+    route(POST, "/end_external_link", Access::User, |d, c| Box::pin(external::end_link(d, c))),
     route(GET, "/user_config", Access::User, |d, c| Box::pin(user_info::user_config(d, c))),
     route(GET, "/user_credit", Access::User, |d, c| Box::pin(user_info::user_credit(d, c))),
     route(POST, "/change_password", Access::User, |d, c| Box::pin(accounts::change_password(d, c))),
@@ -99,6 +107,10 @@ const ROUTES: &[Route] = &[
     route(GET, "/list_users", Access::User, |d, c| Box::pin(administration::users(d, c))),
     route(POST, "/add_user_credit", Access::User, |d, c| Box::pin(administration::add_credit(d, c))),
     route(POST, "/set_user_password", Access::User, |d, c| Box::pin(administration::set_password(d, c))),
+    route(GET, "/check_director", Access::User, |d, c| Box::pin(administration::check(d, c))),
+    route(GET, "/list_invitations", Access::User, |d, c| Box::pin(administration::invitations(d, c))),
+    route(POST, "/create_invitation", Access::User, |d, c| Box::pin(administration::invite(d, c))),
+    route(POST, "/remove_invitation", Access::User, |d, c| Box::pin(administration::withdraw(d, c))),
     route(POST, "/remove_user", Access::User, |d, c| Box::pin(administration::remove(d, c))),
     within(NODES, route(POST, "/create_nodes", Access::Manager, |d, c| Box::pin(nodes::create(d, c)))),
     route(POST, "/remove_nodes", Access::Manager, |d, c| Box::pin(nodes::remove(d, c))),
@@ -173,6 +185,6 @@ mod tests {
             .filter(|(_, _, access)| *access == Access::Anyone)
             .map(|(_, pattern, _)| pattern)
             .collect();
-        assert_eq!(open.len(), 11, "{open:?}");
+        assert_eq!(open.len(), 12, "{open:?}");
     }
 }

@@ -5,8 +5,11 @@ mod application;
 mod code;
 mod command;
 mod data;
+mod external;
+mod invitation;
 mod manifest;
 mod service;
+mod terminal;
 mod totp;
 mod user;
 
@@ -77,9 +80,23 @@ pub(super) const ACTIONS: &[ActionRoute] = &[
     action("/applications/<int>/services/<int>/nodes/<text>/command", |v| {
         Box::pin(async move { command::run(&v).await })
     }),
+    action("/applications/<int>/services/<int>/nodes/<text>/terminal/open", |v| {
+        Box::pin(async move { terminal::open(&v).await })
+    }),
+    action("/applications/<int>/services/<int>/nodes/<text>/terminal/input", |v| {
+        Box::pin(async move { terminal::input(&v).await })
+    }),
+    action("/applications/<int>/services/<int>/nodes/<text>/terminal/resize", |v| {
+        Box::pin(async move { terminal::resize(&v).await })
+    }),
+    action("/applications/<int>/services/<int>/nodes/<text>/terminal/close", |v| {
+        Box::pin(async move { terminal::close(&v).await })
+    }),
     action("/manifest", |v| Box::pin(async move { manifest::make(&v).await })),
     action("/example", |v| Box::pin(async move { manifest::example(&v).await })),
     action("/logout", |v| Box::pin(async move { account::sign_out(&v) })),
+    action("/invitations", |v| Box::pin(async move { invitation::create(&v).await })),
+    action("/invitations/<int>/remove", |v| Box::pin(async move { invitation::remove(&v).await })),
     action("/users/<int>/credit", |v| Box::pin(async move { user::add_credit(&v).await })),
     action("/users/<int>/password", |v| Box::pin(async move { user::set_password(&v).await })),
     action("/users/<int>/remove", |v| Box::pin(async move { user::remove(&v).await })),
@@ -87,6 +104,8 @@ pub(super) const ACTIONS: &[ActionRoute] = &[
     action("/account/totp", |v| Box::pin(async move { totp::begin(&v).await })),
     action("/account/totp/confirm", |v| Box::pin(async move { totp::confirm(&v).await })),
     action("/account/totp/off", |v| Box::pin(async move { totp::end(&v).await })),
+    action("/account/external", |v| Box::pin(async move { external::link(&v).await })),
+    action("/account/external/off", |v| Box::pin(async move { external::unlink(&v).await })),
     action("/account/sign-out-others", |v| Box::pin(async move { Ok(account::sign_out_others(&v)) })),
     action("/account/look", |v| Box::pin(async move { Ok(account::look(&v)) })),
 ];

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::totp;
+use super::{external, totp};
 use crate::api::UserView;
 use crate::clock::Clock;
 use crate::frontend::frame::{Page, Section};
@@ -20,6 +20,7 @@ pub(super) async fn show(visit: &Visit) -> Shown {
     let user = visit.client.user().await?;
     let sessions = visit.site.sessions.of_user(visit.uid);
     let codes = visit.client.totp().await?;
+    let provider = visit.site.provider(visit.address).await;
     let mut page = Page::new(Section::Account, t.account);
     page.head = form::post("/logout", t.sign_out, "");
     let command = format!(
@@ -27,6 +28,13 @@ pub(super) async fn show(visit: &Visit) -> Shown {
         visit.site.director_url,
         quoted(&user.username)
     );
+    let page = match &provider {
+        Some(provider) => {
+            let links = visit.client.external_logins().await?;
+            page.beside("external", external::card(t, provider, &links))
+        }
+        None => page,
+    };
     Ok(page
         .with("computer", computer(t, &command))
         .with("sessions", sessions_of(t, &sessions, &visit.secret.name()))
@@ -138,7 +146,10 @@ fn device(t: &Texts, visit: &Visit, user: &UserView) -> Markup {
             ul.plain {
                 @if visit.site.authority.is_some() { li { a href="/trust" { (t.trust_title) } } }
                 li { a href="/health" { (t.health) } }
-                @if user.administrator { li { a href="/users" { (t.users) } } }
+                @if user.administrator {
+                    li { a href="/users" { (t.users) } }
+                    li { a href="/invitations" { (t.invitations) } }
+                }
             }
         },
     )

@@ -32,10 +32,15 @@ pub(in crate::frontend) async fn node_of(visit: &Visit) -> Result<(Place, String
     if by_role.values().flatten().any(|id| *id == node) { Ok((place, node)) } else { Err(Problem::NotFound) }
 }
 
+/// Returns the path of a node's pages.
+pub(super) fn node_path(place: &Place, node: &str) -> String {
+    let encoded = percent_encoding::utf8_percent_encode(node, percent_encoding::NON_ALPHANUMERIC);
+    format!("{}/nodes/{encoded}", place.path())
+}
+
 /// Shows where a command is written, and what the last one said.
 pub(in crate::frontend) fn page(t: &'static Texts, place: &Place, node: &str, ran: Option<&Ran<'_>>) -> Page {
-    let encoded = percent_encoding::utf8_percent_encode(node, percent_encoding::NON_ALPHANUMERIC);
-    let action = format!("{}/nodes/{encoded}/command", place.path());
+    let action = format!("{}/command", node_path(place, node));
     let last = ran.map_or("", |ran| ran.command);
     let field = html! {
         form.stack method="post" action=(action) {

@@ -48,6 +48,8 @@ fn charts(t: &Texts, metrics: &NodeMetrics, last: &NodePoint) -> Markup {
         None => HumanBytes(last.memory).to_string(),
     };
     let disk = fill(t.disk_in_use, &[&HumanBytes(last.disk_used), &HumanBytes(metrics.disk_size)]);
+    let is_disk_low = is_above(last.disk_used, Some(metrics.disk_size), DISK_PERCENT);
+    let is_memory_low = is_above(last.memory, metrics.memory_limit, MEMORY_PERCENT);
     html! {
         div.stack {
             (line(t.processors, &fill(t.percent_of_one, &[&last.cpu_percent]), metrics, |point| point.cpu_percent))
@@ -55,11 +57,24 @@ fn charts(t: &Texts, metrics: &NodeMetrics, last: &NodePoint) -> Markup {
             (line(t.disk_read, &rate(last.read_rate), metrics, |point| point.read_rate))
             (line(t.disk_written, &rate(last.write_rate), metrics, |point| point.write_rate))
             div.row {
-                span.muted { (disk) }
+                (level(&disk, is_disk_low))
+                @if is_memory_low { (level(&fill(t.memory_is_low, &[&MEMORY_PERCENT]), true)) }
                 @if let Some(tasks) = last.tasks { span.muted { (fill(t.n_tasks, &[&tasks])) } }
             }
         }
     }
+}
+
+/// From how many percent on it is told that little is left, as in ConPaaS 2.0.
+const MEMORY_PERCENT: u64 = 75;
+const DISK_PERCENT: u64 = 85;
+
+fn is_above(used: u64, size: Option<u64>, percent: u64) -> bool {
+    size.is_some_and(|size| size > 0 && u128::from(used) * 100 > u128::from(size) * u128::from(percent))
+}
+
+fn level(text: &str, is_low: bool) -> Markup {
+    html! { span class=(if is_low { "state bad long" } else { "muted" }) { (text) } }
 }
 
 /// A name, the newest value, and the line of all.

@@ -8,8 +8,10 @@ mod applications;
 mod code;
 mod command;
 mod confirm;
+mod external;
 mod figures;
 mod health;
+mod invitations;
 mod log;
 mod manifest;
 mod nodes;
@@ -19,7 +21,9 @@ mod service;
 mod settings;
 mod shared_volumes;
 mod tabs;
+mod terminal;
 mod totp;
+mod traffic;
 mod users;
 
 use std::pin::Pin;
@@ -29,6 +33,7 @@ use super::outcome::Shown;
 use super::visit::Visit;
 
 pub(super) use command::{Ran, node_of, page as command_page};
+pub(super) use invitations::{made as invitation_page, unless_administrator};
 pub(super) use log::read as read_log;
 pub(super) use scale::Change;
 pub(super) use totp::{recovery as recovery_page, secret as secret_page};
@@ -73,10 +78,14 @@ pub(super) const PAGES: &[PageRoute] = &[
     page("/applications/<int>/services/<int>/nodes/<text>/command", |v| {
         Box::pin(async move { command::show(&v).await })
     }),
+    page("/applications/<int>/services/<int>/nodes/<text>/terminal", |v| {
+        Box::pin(async move { terminal::show(&v).await })
+    }),
     page("/manifest", |v| Box::pin(async move { manifest::show(&v).await })),
     page("/nodes", |v| Box::pin(async move { nodes::show(&v).await })),
     page("/activity", |v| Box::pin(async move { activity::show(&v).await })),
     page("/account", |v| Box::pin(async move { account::show(&v).await })),
+    page("/invitations", |v| Box::pin(async move { invitations::show(&v).await })),
     page("/users", |v| Box::pin(async move { users::show(&v).await })),
     page("/users/<int>", |v| Box::pin(async move { users::one(&v).await })),
     page("/users/<int>/remove", |v| Box::pin(async move { users::remove(&v).await })),

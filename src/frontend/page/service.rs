@@ -5,18 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 
 use super::tabs::{self, Tab};
+use super::traffic::{self, Traffic};
 use super::{published, scale};
 use crate::api::manager::{Greetings, ScriptsOfNodes, ServiceInfo};
-use crate::api::web::Performance;
 use crate::api::{PublishedView, ResourceView};
 use crate::frontend::frame::Page;
-use crate::frontend::history::MAX_VALUES;
 use crate::frontend::outcome::Shown;
 use crate::frontend::text::{Texts, fill};
 use crate::frontend::ui::form::{self, Field};
 use crate::frontend::ui::icon::{self, Icon};
 use crate::frontend::ui::table::Row;
-use crate::frontend::ui::{chart, state, table};
+use crate::frontend::ui::{state, table};
 use crate::frontend::visit::{Place, Visit};
 use crate::model::State;
 
@@ -35,8 +34,8 @@ pub(super) struct View {
     pub(super) resources: Vec<ResourceView>,
     pub(super) scripts: Option<ScriptsOfNodes>,
     pub(super) greetings: Option<String>,
-    /// What visitors of a site get, and how many requests it had, the newest last.
-    pub(super) traffic: Option<(Performance, Vec<u64>)>,
+    /// What visitors of a site get, or clients of a database.
+    pub(super) traffic: Option<Traffic>,
     /// Where others reach it.
     pub(super) published: Option<PublishedView>,
 }
@@ -63,12 +62,9 @@ pub(super) async fn show(visit: &Visit) -> Shown {
         }
         _ => None,
     };
-    let traffic = match place.service.kind.as_str() {
-        "php" | "java" if has_nodes && info.state == State::Running => {
-            let asked = client.service::<Performance>(found, "get_service_performance").await.ok();
-            asked.map(|now| (now, visit.site.requests.add(found, now.request_rate)))
-        }
-        _ => None,
+    let traffic = match has_nodes && info.state == State::Running {
+        true => traffic::of(visit, &place).await,
+        false => None,
     };
     Ok(page(visit.t, &View { place, info, by_role, resources, scripts, greetings, traffic, published }))
 }
@@ -133,32 +129,12 @@ fn overview(t: &Texts, view: &View) -> Markup {
         }
         (access(t, view))
         (nodes(t, view))
-        @if let Some((now, requests)) = &view.traffic { (traffic(t, now, requests)) }
+        @if let Some(now) = &view.traffic { (traffic::card(t, now)) }
         @if let Some(scripts) = &view.scripts { (script_table(t, scripts)) }
         @if let Some(greetings) = &view.greetings {
             (table::card(t.greetings, &html! { pre.said { (greetings) } }))
         }
     }
-}
-
-fn traffic(t: &Texts, now: &Performance, requests: &[u64]) -> Markup {
-    table::card(
-        t.requests,
-        &html! {
-            div #traffic .stack {
-                div.row.apart {
-                    b { (fill(t.requests_a_second, &[&now.request_rate])) }
-                    span.muted { (fill(t.answered_in, &[&now.response_time])) }
-                    span.muted { (fill(t.kilobytes_a_second, &[&(now.throughput / 1000)])) }
-                    span class=(if now.error_rate == 0 { "state stop" } else { "state bad" }) {
-                        (fill(t.failed_a_second, &[&now.error_rate]))
-                    }
-                }
-                (chart::draw(requests, MAX_VALUES, t.requests))
-                p.hint { (t.requests_hint) }
-            }
-        },
-    )
 }
 
 /// How the service is reached, where that is the same for all of its kind.
@@ -198,7 +174,10 @@ fn nodes(t: &Texts, view: &View) -> Markup {
             html! { @if let Some(node) = node { (node.ip) } },
             html! { @for role in roles { span.tag.on { (role) } " " } },
             html! { @if let Some(node) = node { (node.cloud) } },
-            html! { a.button.tiny href={ (view.place.path()) "/nodes/" (encoded(id)) "/command" } { (t.command) } },
+            html! {
+                a.button.tiny href={ (view.place.path()) "/nodes/" (encoded(id)) "/command" } { (t.command) } " "
+                a.button.tiny href={ (view.place.path()) "/nodes/" (encoded(id)) "/terminal" } { (t.terminal) }
+            },
         ]
     };
     let rows: Vec<Row> = ids.iter().map(row).collect();

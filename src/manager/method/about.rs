@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::api::manager::{AppInfo, LogText, ServiceHistory, StateChange};
 use crate::api::params::one_of;
+use crate::api::{KNOWN, WAIT_FOR, wait_for};
 use crate::manager::core::Manager;
 use crate::model::ServiceId;
 use crate::rpc::RpcCall;
@@ -11,6 +12,7 @@ use crate::service::{AGENT_LOG, Call, LogFile, LogPart, MAX_LOG_ANSWER_BYTES, Me
 use crate::store::StoreError;
 use crate::store::manager::{self as store, HistoryRow, NodePhase};
 use crate::sys;
+use crate::task::poll;
 
 pub(crate) async fn check_process(_manager: Arc<Manager>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
@@ -46,13 +48,26 @@ pub(crate) async fn get_app_info(manager: Arc<Manager>, call: Call) -> Result<Re
     Ok(Reply::of(&AppInfo { states, nodes, volumes }))
 }
 
+/// Answers what happened to a service; to who knows so many entries already, once there are others, or after `wait_for`
+/// seconds.
 pub(crate) async fn get_service_history(
     manager: Arc<Manager>,
     sid: ServiceId,
-    call: Call,
+    mut call: Call,
 ) -> Result<Reply, MethodError> {
+    let known = call.params.integer_or(KNOWN, -1)?;
+    let wait = wait_for(call.params.integer_or(WAIT_FOR, 0)?);
     call.finish()?;
-    let history = manager.store.read(move |tx| store::history(tx, sid)).await?;
+    let read = || manager.store.read(move |tx| store::history(tx, sid));
+    let look = || async {
+        let history = read().await?;
+        let is_news = i64::try_from(history.len()) != Ok(known);
+        Ok::<_, MethodError>(is_news.then_some(history))
+    };
+    let history = match poll::until(poll::OWN_RECORDS, wait, look).await? {
+        Some(history) => history,
+        None => read().await?,
+    };
     let change = |entry: HistoryRow| StateChange { time: entry.time, state: entry.state, reason: entry.reason };
     Ok(Reply::of(&ServiceHistory { state_log: history.into_iter().map(change).collect() }))
 }

@@ -6,6 +6,8 @@
 
 pub(crate) mod application;
 pub(crate) mod event;
+pub(crate) mod external_login;
+pub(crate) mod invitation;
 pub(crate) mod manifest;
 pub(crate) mod mark;
 pub(crate) mod node;
@@ -41,6 +43,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("011_administrator.sql"),
     include_str!("012_totp.sql"),
     include_str!("013_force_https.sql"),
+    include_str!("014_external_login.sql"),
+    include_str!("015_invitation.sql"),
 ];
 
 /// Returns a line for each row that cannot be read.

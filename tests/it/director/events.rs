@@ -77,3 +77,29 @@ async fn an_owner_hears_what_happens_at_once_and_once_also_after_a_crash() {
     let all = events(&world, &alice, "?app_id=1").await;
     assert_eq!(all.last().unwrap()["reason"], "The application is deleted", "it is told of what is gone");
 }
+
+#[tokio::test]
+async fn a_list_of_applications_waits_for_another_one() {
+    let world = World::start();
+    let alice = user(&world, 1, "alice");
+    let mark = |text: &str| -> String {
+        use sha2::Digest;
+        sha2::Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    };
+    let list = world.get(Some(&alice), "/listapp").await.text;
+    let path = |known: &str, wait: u32| format!("/listapp?known={known}&wait_for={wait}");
+    let begun = Instant::now();
+    assert_eq!(world.get(Some(&alice), &path("another", 20)).await.text, list, "who knows another list hears at once");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    let begun = Instant::now();
+    assert_eq!(world.get(Some(&alice), &path(&mark(&list), 1)).await.text, list);
+    assert!(begun.elapsed() >= Duration::from_secs(1), "it waits for news that does not come");
+    let (waiting, waits) = (path(&mark(&list), 20), Instant::now());
+    let rename = [("name", "another name")];
+    let (changed, renamed) =
+        tokio::join!(world.get(Some(&alice), &waiting), world.post(Some(&alice), "/renameapp/1", &rename));
+    assert_eq!(renamed.status, 200);
+    assert!(changed.text.contains("another name") && waits.elapsed() < Duration::from_secs(15), "{}", changed.text);
+    let refused = world.get(Some(&alice), "/listapp?known=x&wait_for=soon").await;
+    assert!(refused.error().contains("wait_for"), "{}", refused.text);
+}

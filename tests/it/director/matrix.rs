@@ -89,6 +89,12 @@ async fn every_route_admits_its_own_sort_of_caller_and_no_other() {
                     Verdict::NoCertificate
                 }
                 (Access::Ingress, _) => Verdict::WrongRole,
+                (Access::WebFrontend, "web frontend") => Verdict::Admitted,
+                (Access::WebFrontend, "user" | "unknown user") => Verdict::False,
+                (Access::WebFrontend, "nobody" | "outdated manager" | "outdated agent of another's application") => {
+                    Verdict::NoCertificate
+                }
+                (Access::WebFrontend, _) => Verdict::WrongRole,
                 (_, "nobody" | "director" | "web frontend" | "ingress") => Verdict::NoCertificate,
                 (Access::OutdatedNode, "outdated manager") => Verdict::Admitted,
                 (Access::OutdatedNode, "outdated agent of another's application") => Verdict::False,
