@@ -123,6 +123,9 @@ pub(crate) struct StorageState {
     pub wish: String,
     /// What the server knows that has the metadata; null at other nodes, and while it does not answer.
     pub cluster: Option<ClusterState>,
+    /// Whether this node keeps a whole copy of the metadata, with which it can take over.
+    #[serde(default)]
+    pub has_copy: bool,
 }
 
 /// A program of a node.

@@ -36,6 +36,7 @@ const FILES: Templates = Templates {
         ("mfschunkserver.cfg", include_str!("mfschunkserver.cfg")),
         ("mfshdd.cfg", include_str!("mfshdd.cfg")),
         ("mfsmetalogger.cfg", include_str!("mfsmetalogger.cfg")),
+        ("mfsfirst.cfg", include_str!("mfsfirst.cfg")),
     ],
 };
 /// Reading metadata of many files takes a small machine minutes.
@@ -85,6 +86,13 @@ struct LoggerValues<'a> {
     logger_port: u16,
 }
 
+/// What the file is filled with by which metadata is written for the first time.
+#[derive(Serialize)]
+struct FirstValues<'a> {
+    metadata: &'a Path,
+    account: &'a str,
+}
+
 /// Returns the daemons of a node.
 ///
 /// # Errors
@@ -102,6 +110,15 @@ pub(super) fn of(wanted: &Wanted, place: &Place) -> Result<Vec<Daemon>, MethodEr
         daemons.push(logger(master, directory, place)?);
     }
     Ok(daemons)
+}
+
+/// Returns the file by which a master writes the first state of metadata in a directory.
+///
+/// # Errors
+/// Returns an error if a value cannot be written in it.
+pub(super) fn first_state(metadata: &Path, place: &Place) -> Result<String, MethodError> {
+    let values = FirstValues { metadata, account: &place.home.account };
+    FILES.render("mfsfirst.cfg", &values).map_err(|error| MethodError::refused(sys::chain(&error)))
 }
 
 fn master(wish: &MasterWish, directory: &Path, place: &Place) -> Result<Daemon, MethodError> {

@@ -167,5 +167,6 @@ async fn get_storage_state(agent: Arc<XtreemfsAgent>, call: Call) -> Result<Repl
         false => None,
     };
     let wish = wish.map(|wish| fingerprint(wish, 16)).unwrap_or_default();
-    Ok(Reply::of(&StorageState { programs, wish, cluster }))
+    let has_copy = agent.keeper.has_copy(&wanted).await;
+    Ok(Reply::of(&StorageState { programs, wish, cluster, has_copy }))
 }
