@@ -49,6 +49,8 @@ struct Data<'a> {
     device_name: &'a str,
     auth_code: &'a str,
     is_leaving: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    labels: &'a str,
 }
 
 /// Computes the plans of all nodes.
@@ -80,6 +82,7 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
                 device_name: data_volume(node).map_or("", |volume| &volume.dev_name),
                 auth_code: &settings.auth_code,
                 is_leaving: is_leaving(node),
+                labels: settings.labels_of(node),
             };
             parts.push(part("osd", 3, "createOSD", &wish, "stopOSD"));
         }

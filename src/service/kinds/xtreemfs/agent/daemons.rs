@@ -73,6 +73,7 @@ struct ServerValues<'a> {
     my_ip: Ipv4Addr,
     server_port: u16,
     data_port: u16,
+    labels: &'a str,
     mark: &'a str,
 }
 
@@ -156,6 +157,7 @@ fn data_server(wanted: &Server, directory: &Path, place: &Place) -> Result<Daemo
         my_ip: place.my_ip,
         server_port: ports::SERVERS,
         data_port: ports::DATA,
+        labels: &wanted.labels,
         mark: if wanted.is_leaving { "*" } else { "" },
     };
     let files = rendered(&["mfschunkserver.cfg", "mfshdd.cfg"], &values, place)?;
@@ -286,6 +288,7 @@ mod tests {
             clients: clients.to_owned(),
             copies: 2,
             quota_mb: None,
+            labels: Vec::new(),
             is_leaving: false,
         };
         let leaving = VolumeWish { name: "old".to_owned(), is_leaving: true, ..volume.clone() };

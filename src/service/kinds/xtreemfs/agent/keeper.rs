@@ -66,7 +66,10 @@ impl Keeper {
             *is_done = true;
         }
         drop(is_done);
-        if wanted.master.is_some() { volumes::sweep(&self.place.admin).await } else { Ok(()) }
+        match &wanted.master {
+            Some(wish) => volumes::sweep(&self.place.admin, &wish.volumes).await,
+            None => Ok(()),
+        }
     }
 
     /// Returns what is wanted.
