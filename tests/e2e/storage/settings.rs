@@ -96,7 +96,7 @@ async fn choice_of_servers(storage: &Storage, first: &str) {
     let ip = info["serviceNode"]["ip"].as_str().unwrap().to_owned();
     let n_tries = std::cell::Cell::new(0);
     // The master hears of a server's labels a moment after the server does.
-    let found = eventually_within(LIMIT, "new files are on the server with the label", async || {
+    eventually_within(LIMIT, "new files are on the server with the label", async || {
         n_tries.set(n_tries.get() + 1);
         let n = n_tries.get();
         let script = format!(
@@ -104,10 +104,9 @@ async fn choice_of_servers(storage: &Storage, first: &str) {
                               mfsfileinfo chosen-{n}-* | grep copy"
         );
         let text = storage.run(first, &script);
-        (text.lines().count() == 4 && text.lines().all(|line| line.contains(&format!("{ip}:")))).then_some(text)
+        (text.lines().count() == 4 && text.lines().all(|line| line.contains(&format!("{ip}:")))).then_some(())
     })
     .await;
-    println!("{found}");
     let bare = [("serviceNodeId", json!(second)), ("labels", json!(""))];
     let refused = storage.call("set_server_labels", &bare).await.unwrap_err();
     assert!(refused.contains("volume 'v' is on servers with the label S"), "{refused}");
@@ -116,7 +115,7 @@ async fn choice_of_servers(storage: &Storage, first: &str) {
     assert!(select("DEFAULT", "").await.unwrap()["stdout"].as_str().unwrap().starts_with("Any server"));
     let two = [("volumeName", json!("v")), ("policy", json!("WqRq")), ("factor", json!(2))];
     storage.call("set_replication_policy", &two).await.unwrap();
-    assert_eq!(storage.call("set_server_labels", &bare).await, Ok(json!({})));
+    storage.call("set_server_labels", &bare).await.unwrap();
     storage.rests_in(1, "RUNNING").await;
     storage.run(first, "rm /mnt/v/chosen-*");
 }

@@ -76,10 +76,11 @@ async fn by_itself(storage: &Storage, client: &str) {
 async fn user(storage: &Storage) -> String {
     storage.house.ask("/add/generic", &[("appid", "1")]).await.unwrap();
     storage.start_service(2).await;
-    let link = RpcCall::post(0, "link_storage").param("service_id", 2).param("volume", "v").param("path", PLACE);
-    storage.house.try_call(link).await.unwrap();
-    storage.rests_in(2, "RUNNING").await;
-    storage.nodes(2, "master").await.remove(0)
+    storage.house.client(&["user", "get_certificate"]);
+    storage.house.client(&["storage", "link", "1", "2", "v", PLACE]);
+    let node = storage.nodes(2, "master").await.remove(0);
+    assert_eq!(storage.run(&node, &format!("stat -f -c %T {PLACE}")), "fuseblk");
+    node
 }
 
 async fn whole_copy(storage: &Storage) {

@@ -162,8 +162,8 @@ async fn set_osd_size(run: &Invocation, names: &ServiceNames, size: i64) -> Resu
 async fn set_labels(run: &Invocation, names: &ServiceNames, node_id: &str, labels: &str) -> Result<Reply, Failure> {
     let found = names.find(&run.session, Some(NAME)).await?;
     let call = RpcCall::post(found.service.0, "set_server_labels").param("serviceNodeId", node_id);
-    run.session.manager::<IgnoredAny>(found.application, call.param("labels", labels)).await?;
-    let awaited = Awaited { operation: &Accepted::default(), ends: &[State::Running] };
+    let operation: Accepted = run.session.manager(found.application, call.param("labels", labels)).await?;
+    let awaited = Awaited { operation: &operation, ends: &[State::Running] };
     let end = wait::for_service(&run.session, &found, awaited, &|_| {}).await?;
     if end.is_failure {
         let reason = end.reason.unwrap_or_else(|| "its manager does not say why".to_owned());
