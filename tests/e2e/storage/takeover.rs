@@ -45,6 +45,9 @@ fn a_copy_of_the_metadata_takes_over() {
         println!("a copy took over and programs write after {:.1} s", began.elapsed().as_secs_f32());
         ended(second_writer, &client);
         assert!(!storage.nodes(1, "dir").await.contains(&first));
+        // The master lists the lost one still, as one that is away.
+        let servers = storage.house.call(RpcCall::get(1, "get_servers")).await.unwrap();
+        assert_eq!((servers["servers"].as_array().unwrap().len(), &servers["n_lost"]), (2, &json!(0)), "{servers}");
         expect_all(&storage, &client, PLACE);
         if std::env::var_os("CONPAAS_TEST_LONG").is_some() {
             by_itself(&storage, &client).await;

@@ -139,6 +139,12 @@ impl Keeper {
 
     async fn bring(self: &Arc<Self>, wanted: Wanted) -> Result<(), MethodError> {
         if let (Some(directory), Some(_)) = (&wanted.metadata, &wanted.master) {
+            let copy = directory.clone();
+            if sys::blocking(move || metadata::takes_over(&copy)).await {
+                // The copy is not written to any more.
+                let rest = Wanted { master: None, logger: None, ..wanted.clone() };
+                self.daemons.apply(daemons::of(&rest, &self.place)?).await;
+            }
             metadata::prepare(&self.place, directory, wanted.data.as_deref()).await?;
         }
         let (keeper, prepared) = (Arc::clone(self), wanted.clone());

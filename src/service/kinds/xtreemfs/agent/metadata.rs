@@ -35,12 +35,18 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// Returns an error if there is data without metadata, the copy is not whole, or the disk does not take it.
 pub(super) async fn prepare(place: &Place, directory: &Path, data: Option<&Path>) -> Result<(), MethodError> {
     let (kept, at, data) = (place.clone(), directory.to_owned(), data.map(Path::to_owned));
-    let Some(new) = sys::blocking(move || begin(&kept, &at, data.as_deref())).await? else { return Ok(()) };
-    let configuration = new.join(FIRST).display().to_string();
+    let Some(unwritten) = sys::blocking(move || begin(&kept, &at, data.as_deref())).await? else { return Ok(()) };
+    let configuration = unwritten.join(FIRST).display().to_string();
     let written = program::run(MASTER, &["-c", &configuration, "-a", "restore"], LIMIT).await;
     written.map_err(|error| MethodError::refused(sys::chain(&error)))?;
     let there = place::metadata(directory);
-    sys::blocking(move || finish(&new, &there)).await
+    sys::blocking(move || finish(&unwritten, &there)).await
+}
+
+/// Returns whether a copy is about to become the metadata. Blocking.
+pub(super) fn takes_over(directory: &Path) -> bool {
+    let there = place::metadata(directory);
+    there.exists() && !states(&there).iter().any(|path| name_of(path).starts_with(OWN))
 }
 
 /// Returns whether a directory has a whole state of the metadata, of its own or as a copy. Blocking.
@@ -48,12 +54,18 @@ pub(super) fn is_whole(metadata: &Path) -> bool {
     states(metadata).iter().any(|path| ends_well(path))
 }
 
-/// Makes the directory of new metadata ready to be written; `None` if there is metadata already. Blocking.
+/// Makes a directory ready in which a master is to write all of its metadata: a new one, or that of a copy, of which others
+/// could make no copy before. `None` if nothing is to be written. Blocking.
 fn begin(place: &Place, directory: &Path, data: Option<&Path>) -> Result<Option<PathBuf>, MethodError> {
     place::expect_there(directory)?;
     let there = place::metadata(directory);
+    if takes_over(directory) {
+        expect_copy(&there)?;
+        write_first(&there, place)?;
+        return Ok(Some(there));
+    }
     if there.exists() {
-        return expect_state(&there).map(|()| None);
+        return Ok(None);
     }
     if data.is_some_and(|data| place::chunks(data).exists()) {
         return Err(MethodError::refused(format!(
@@ -64,29 +76,34 @@ fn begin(place: &Place, directory: &Path, data: Option<&Path>) -> Result<Option<
     let new = directory.join("metadata.new");
     file::ensure_absent(&new)?;
     place.home.give(&new)?;
-    for (name, content) in [(OWN, EMPTY), (FIRST, daemons::first_state(&new, place)?.as_bytes())] {
-        let path = new.join(name);
-        file::write_atomic(&path, content, 0o640)?;
-        place.home.own(&path)?;
-    }
+    let first = new.join(OWN);
+    file::write_atomic(&first, EMPTY, 0o640)?;
+    place.home.own(&first)?;
+    write_first(&new, place)?;
     Ok(Some(new))
 }
 
-/// Puts new metadata in its place. Blocking.
-fn finish(new: &Path, there: &Path) -> Result<(), MethodError> {
-    if !is_whole(new) {
-        return Err(MethodError::refused(format!("{MASTER} did not write the first state of {}", new.display())));
+fn write_first(metadata: &Path, place: &Place) -> Result<(), MethodError> {
+    let path = metadata.join(FIRST);
+    file::write_atomic(&path, daemons::first_state(metadata, place)?.as_bytes(), 0o640)?;
+    place.home.own(&path)
+}
+
+/// Puts metadata that was written in its place. Blocking.
+fn finish(written: &Path, there: &Path) -> Result<(), MethodError> {
+    if !ends_well(&written.join(OWN)) {
+        return Err(MethodError::refused(format!("{MASTER} did not write the metadata of {}", written.display())));
     }
-    file::ensure_absent(&new.join(FIRST))?;
-    fs::rename(new, there).map_err(|error| FileError::new("rename", new, error))?;
+    file::ensure_absent(&written.join(FIRST))?;
+    if written != there {
+        fs::rename(written, there).map_err(|error| FileError::new("rename", written, error))?;
+    }
     Ok(())
 }
 
 /// A copy that is not whole is refused: its master would begin empty. Blocking.
-fn expect_state(metadata: &Path) -> Result<(), MethodError> {
-    let found = states(metadata);
-    let is_own = |path: &PathBuf| name_of(path).starts_with(OWN);
-    if !found.iter().any(|path| is_own(path) || ends_well(path)) {
+fn expect_copy(metadata: &Path) -> Result<(), MethodError> {
+    if !is_whole(metadata) {
         return Err(MethodError::refused(format!(
             "{} has no whole copy of the metadata, so this node cannot take over",
             metadata.display()
@@ -158,7 +175,13 @@ mod tests {
         let refused = begin(&place, &directory, None).unwrap_err().to_string();
         assert!(refused.contains("no whole copy") && !is_whole(&there), "{refused}");
         fs::write(there.join(format!("{COPIED}.1")), [b"all of it", END.as_slice()].concat()).unwrap();
+        // It is written as metadata before its master starts, so that others can copy it.
+        assert_eq!(begin(&place, &directory, None).unwrap().as_ref(), Some(&there));
+        assert!(takes_over(&directory) && !there.join(UNFINISHED).exists());
+        assert!(finish(&there, &there).is_err());
+        fs::write(there.join(OWN), [b"all of it", END.as_slice()].concat()).unwrap();
+        finish(&there, &there).unwrap();
+        assert!(!takes_over(&directory) && !there.join(FIRST).exists());
         assert_eq!(begin(&place, &directory, None).unwrap(), None);
-        assert!(is_whole(&there) && !there.join(UNFINISHED).exists());
     }
 }
