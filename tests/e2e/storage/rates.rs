@@ -28,7 +28,7 @@ fn how_fast_shared_storage_is() {
         memory(&first, "node with metadata and data, empty");
         storage.create_volume("v").await;
         storage.mount(&first, "v", "/mnt/v").await;
-        storage.run(&first, "mkdir /media/osd-*/bare && ln -s /media/osd-*/bare /mnt/bare");
+        storage.run(&first, "cd /media/osd-* && mkdir bare && ln -s $PWD/bare /mnt/bare");
         tell(&storage, &first, "the disk bare", "/mnt/bare");
         tell(&storage, &first, "one server, on its own node", "/mnt/v");
         storage.change(1, "add_nodes", "osd", 2).await;
