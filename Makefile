@@ -143,14 +143,14 @@ lint: ## form and lints
 fmt: ## put the form right
 	$(CARGO) fmt
 
-# Some of what `make bench` measures (all by default): nodes web frontend mysql
+# Some of what `make bench` measures (all by default): nodes web frontend mysql storage
 PARTS ?=
 
 .PHONY: bench
 bench: deps ## how fast and how big, against floors measured in the same run (root)
-	$(if $(filter nodes web frontend,$(or $(PARTS),nodes)),$(CARGO) bench --locked --bench conpaas -- $(filter-out mysql,$(PARTS)))
-	$(if $(filter mysql,$(or $(PARTS),mysql)),CONPAAS_BENCH=1 \
-		$(CARGO) test --profile bench --locked --test e2e -- --nocapture e2e::mysql::rates)
+	$(if $(filter nodes web frontend,$(or $(PARTS),nodes)),$(CARGO) bench --locked --bench conpaas -- $(filter-out mysql storage,$(PARTS)))
+	$(foreach part,$(filter mysql storage,$(or $(PARTS),mysql storage)),CONPAAS_BENCH=1 \
+		$(CARGO) test --profile bench --locked --test e2e -- --nocapture e2e::$(part)::rates &&) true
 
 # `bench` is the program as it is shipped; `dev` is there after `make test`.
 ATTACK_PROFILE ?= bench

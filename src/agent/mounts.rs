@@ -2,9 +2,13 @@
 //!
 //! # Guarantees
 //! - What is mounted stays so, also when the agent or the node starts anew, and when the server was away.
+//! - Nobody writes below a volume that is away: what was acknowledged would be hidden when it is back.
 //! - Nothing of a path is removed: what lies below a mount is there again when that ends.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use nix::mount::{MntFlags, umount2};
 
 use crate::config::AgentConfig;
 use crate::service::shared_mount::{self, SharedMount};
@@ -51,15 +55,29 @@ impl Mounts {
         for mount in &mut wanted {
             mount.path = self.config.base.rooted(&mount.path);
         }
+        let paths: Vec<PathBuf> = wanted.iter().map(|mount| mount.path.clone()).collect();
         let made: Result<Vec<Daemon>, MethodError> = sys::blocking(move || {
             wanted.iter().map(|mount| shared_mount::daemon(&shared_mount::name_of(&mount.path), mount)).collect()
         })
         .await;
         let outcomes = self.daemons.apply(made?).await;
-        let failures: Vec<String> = outcomes.into_iter().filter_map(Outcome::failure).collect();
+        let mut failures: Vec<String> = outcomes.into_iter().filter_map(Outcome::failure).collect();
+        // A node that shares its machine sees mounts of others.
+        if self.config.base.root == Path::new("/") {
+            failures.extend(sys::blocking(move || take_guards_away(&paths)).await.err());
+        }
         if failures.is_empty() {
             return Ok(Reply::nothing());
         }
         Err(MethodError::refused(format!("shared storage is not mounted: {}", failures.join("; "))))
     }
+}
+
+/// Lets what lies below volumes be used again that are mounted no more. Blocking.
+fn take_guards_away(wanted: &[PathBuf]) -> Result<(), String> {
+    for guard in shared_mount::guards_left(wanted).map_err(|error| sys::chain(&error))? {
+        let taken = umount2(&guard, MntFlags::MNT_DETACH);
+        taken.map_err(|error| format!("cannot unmount {}: {error}", guard.display()))?;
+    }
+    Ok(())
 }

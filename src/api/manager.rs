@@ -52,9 +52,24 @@ pub(crate) struct ServiceDescription {
     pub settings: Map<String, Value>,
     /// Volumes that its user made, by name, in MB.
     pub volumes: BTreeMap<String, i64>,
+    /// Volumes of shared storage that its user made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_volumes: Vec<NewSharedVolume>,
     /// What it is linked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkView>,
+}
+
+/// A volume that is made: `VolumeStartup` of a manifest, and in what `describe_service` tells (ours).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewSharedVolume {
+    /// Its name.
+    #[serde(rename = "volumeName")]
+    pub name: String,
+    /// Whom it is made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 /// A code version of a described service.

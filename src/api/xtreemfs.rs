@@ -98,6 +98,9 @@ pub(crate) struct SharedVolumeView {
     pub quota_mb: Option<u64>,
     /// Which addresses may mount it.
     pub clients: String,
+    /// The labels of the servers that its files are on; empty if they may be on any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// The address of the server that clients ask.
     pub host: Option<String>,
 }
@@ -123,6 +126,9 @@ pub(crate) struct StorageState {
     pub wish: String,
     /// What the server knows that has the metadata; null at other nodes, and while it does not answer.
     pub cluster: Option<ClusterState>,
+    /// Whether this node keeps a whole copy of the metadata, with which it can take over.
+    #[serde(default)]
+    pub has_copy: bool,
 }
 
 /// A program of a node.
@@ -177,6 +183,9 @@ pub(crate) struct ServerView {
     pub ip: String,
     /// `serves`, `leaves` or `away`.
     pub state: String,
+    /// Its labels, a letter each.
+    #[serde(default)]
+    pub labels: String,
     /// How many chunks it has.
     pub n_chunks: u64,
     /// In MB.
@@ -220,6 +229,9 @@ pub(crate) struct VolumeWish {
     pub copies: u32,
     /// The most bytes that it may hold, in MB.
     pub quota_mb: Option<u64>,
+    /// The labels of the servers that have its files, one for each copy; those of fewer labels are taken in turn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// Whether it is removed with all that it holds.
     #[serde(default)]
     pub is_leaving: bool,

@@ -75,12 +75,17 @@ impl Session {
         self.accepted(found.application, call.param("service_id", found.service.0)).await
     }
 
-    /// Asks for the end of a service. Kept volumes wait for its next start.
-    pub(crate) async fn stop_service(&self, found: &FoundService, volumes: VolumeFate) -> Result<Accepted, Failure> {
+    /// Asks for the end of a service. Kept volumes wait for its next start. With `None` the service's kind says what
+    /// becomes of volumes, as for clients of ConPaaS 2.0.
+    pub(crate) async fn stop_service(
+        &self,
+        found: &FoundService,
+        volumes: Option<VolumeFate>,
+    ) -> Result<Accepted, Failure> {
         let call = manager_post("stop_service").param("service_id", found.service.0);
         let call = match volumes {
-            VolumeFate::Lost => call,
-            VolumeFate::Kept => call.param("keep_volumes", true),
+            Some(volumes) => call.param("keep_volumes", volumes == VolumeFate::Kept),
+            None => call,
         };
         self.accepted(found.application, call).await
     }

@@ -241,6 +241,7 @@ fn of_storage(not_running: &str) -> Vec<(&'static str, String)> {
         ("set_replica_sel_policy", missing("volumeName")),
         ("set_replication_policy", missing("volumeName")),
         ("set_striping_policy", missing("volumeName")),
+        ("set_server_labels", missing("serviceNodeId")),
         ("toggle_persistent", info(false)),
         ("set_osd_size", missing("size")),
         ("get_client_cert", missing("passphrase")),

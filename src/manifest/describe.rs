@@ -27,7 +27,8 @@ impl Described<'_> {
     /// Returns its entry; `names` are those of all services of its application.
     #[must_use]
     pub(crate) fn entry(&self, names: &BTreeMap<ServiceId, String>) -> ServiceEntry {
-        let ServiceDescription { is_running, counts, environment, settings, volumes, link, .. } = self.description;
+        let ServiceDescription { is_running, counts, environment, settings, volumes, shared_volumes, link, .. } =
+            self.description;
         let links = link.iter().filter_map(|link| {
             let service = names.get(&link.to_service_id)?.clone();
             Some(Link::Full(FullLink { service, database: Some(link.database.clone()) }))
@@ -48,6 +49,7 @@ impl Described<'_> {
             settings: settings.clone(),
             // Without a node there is none to attach them to.
             volumes: if *is_running { volumes.clone() } else { BTreeMap::new() },
+            volume_startup: if *is_running { shared_volumes.clone() } else { Vec::new() },
             ..ServiceEntry::default()
         }
     }
@@ -88,6 +90,7 @@ mod tests {
             environment: Variables(variables.into()),
             settings: Map::new(),
             volumes: BTreeMap::new(),
+            shared_volumes: Vec::new(),
             link: None,
         };
         let described = Described { sid: ServiceId(2), name: "site", kind: "php", description: &description };

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::api::manager::NewSharedVolume;
+
 /// An application with its services.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct Manifest {
@@ -62,6 +64,9 @@ pub(crate) struct ServiceEntry {
     /// Volumes of its first node by name, in MB.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, i64>,
+    /// Volumes of shared storage: one, or a list.
+    #[serde(deserialize_with = "read_shared_volumes", skip_serializing_if = "Vec::is_empty")]
+    pub volume_startup: Vec<NewSharedVolume>,
     /// A command that is run once in the first node, when the service works.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub run: Vec<String>,
@@ -148,6 +153,18 @@ fn read_start<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Start, D::Er
 
 fn write_start<S: serde::Serializer>(start: &Start, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(i64::from(*start == Start::Now))
+}
+
+/// ConPaaS 2.0 writes one.
+fn read_shared_volumes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NewSharedVolume>, D::Error> {
+    let volumes = match Value::deserialize(deserializer)? {
+        Value::Array(volumes) => volumes,
+        one => vec![one],
+    };
+    let read = |volume| {
+        serde_json::from_value(volume).map_err(|error| serde::de::Error::custom(format!("VolumeStartup: {error}")))
+    };
+    volumes.into_iter().map(read).collect()
 }
 
 /// ConPaaS 2.0 writes numbers, or their texts.

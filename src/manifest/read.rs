@@ -108,6 +108,7 @@ fn check(entry: &ServiceEntry, kinds: &[&str]) -> Result<(), (&'static str, Stri
             ("Password", entry.password.is_some()),
             ("Dump", entry.dump.is_some()),
             ("Volumes", !entry.volumes.is_empty()),
+            ("VolumeStartup", !entry.volume_startup.is_empty()),
             ("Run", !entry.run.is_empty()),
         ];
         // A link needs the other service alone.
@@ -178,6 +179,30 @@ mod tests {
         assert!(!format!("{manifest:?}").contains("\"x\""), "{manifest:?}");
         let written = serde_json::to_string(&manifest).unwrap();
         assert_eq!(read(&written, &KINDS).unwrap(), manifest);
+    }
+
+    #[test]
+    fn shared_storage_begins_with_one_volume_or_several() {
+        let of =
+            |volumes: &str| format!("{{\"Services\": [{{\"Type\": \"xtreemfs\",\n\"VolumeStartup\": {volumes}}}]}}");
+        let names = |volumes: &str| -> Vec<(String, Option<String>)> {
+            let manifest = read(&of(volumes), &["xtreemfs"]).unwrap();
+            let written = serde_json::to_string(&manifest).unwrap();
+            assert_eq!(read(&written, &["xtreemfs"]).unwrap(), manifest);
+            let volumes = manifest.services[0].volume_startup.iter();
+            volumes.map(|volume| (volume.name.clone(), volume.owner.clone())).collect()
+        };
+        let one = ("data".to_owned(), Some("xtreemfs".to_owned()));
+        assert_eq!(names(r#"{"volumeName": "data", "owner": "xtreemfs"}"#), std::slice::from_ref(&one));
+        let two = [one, ("more".to_owned(), None)];
+        assert_eq!(names(r#"[{"volumeName": "data", "owner": "xtreemfs"}, {"volumeName": "more"}]"#), two);
+        for wrong in [r#"{"volumename": "x"}"#, r#""data""#, "[1]", "{}"] {
+            let refused = read(&of(wrong), &["xtreemfs"]).unwrap_err().to_string();
+            assert!(refused.contains("VolumeStartup: "), "{refused}");
+        }
+        let later = of("{\"volumeName\": \"x\"}").replace("\"Type\"", "\"Start\": 0, \"Type\"");
+        let refused = read(&later, &["xtreemfs"]).unwrap_err().to_string();
+        assert!(refused.contains("line 2: Services[0].VolumeStartup: it needs a service that is started"), "{refused}");
     }
 
     #[test]

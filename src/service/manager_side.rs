@@ -19,6 +19,7 @@ use super::role::{Counts, RoleSet, Roles};
 use super::settings::Document;
 use super::shared_mount::StorageOffer;
 use crate::api::VolumeRequest;
+use crate::api::manager::NewSharedVolume;
 use crate::model::NodeNeeds;
 use crate::store::manager::NodeRow;
 
@@ -74,6 +75,22 @@ pub(crate) trait ManagerKind: Send + Sync {
     /// Returns an error if the kind's nodes have no volumes of their own, or none of this size.
     fn with_volume_size(&self, _settings: &Document, _size_mb: i64) -> Result<Document, MethodError> {
         Err(MethodError::refused("The nodes of such a service have no volumes of their own"))
+    }
+
+    /// Returns the volumes of shared storage that a service has.
+    ///
+    /// # Errors
+    /// Returns an error if the settings cannot be read.
+    fn shared_volumes(&self, _settings: &Document) -> Result<Vec<NewSharedVolume>, MethodError> {
+        Ok(Vec::new())
+    }
+
+    /// Returns whether a stop keeps the volumes of nodes where nobody says so.
+    ///
+    /// # Errors
+    /// Returns an error if the settings cannot be read.
+    fn keeps_volumes(&self, _settings: &Document) -> Result<bool, MethodError> {
+        Ok(false)
     }
 
     /// Returns what the programs of a node with these roles need of its machine. Nodes whose programs have an environment

@@ -23,6 +23,8 @@ pub(crate) struct ManifestKeys {
     pub password: Option<fn(i64, &str) -> RpcCall>,
     /// `Dump`: the method that loads one, and its parameter.
     pub dump: Option<(&'static str, &'static str)>,
+    /// `VolumeStartup`: the method that makes a volume of shared storage, which the service lists in `get_volumes`.
+    pub shared_volume: Option<&'static str>,
 }
 
 impl Default for ManifestKeys {
@@ -34,6 +36,7 @@ impl Default for ManifestKeys {
             shown: |_| Ok(Map::new()),
             password: None,
             dump: None,
+            shared_volume: None,
         }
     }
 }

@@ -12,7 +12,9 @@ use crate::supervise::daemon::{
     CONFIGURATION, CommandLine, ConfigurationFile, Daemon, DaemonSignal, Launch, OutputLimits, Pauses, Probe,
     Readiness, Reload, Scheduling, Stop, Style,
 };
+use crate::sys::file::FileError;
 use crate::sys::fingerprint::fingerprint;
+use crate::sys::mount::{self, Mount};
 use crate::sys::{self, program};
 use crate::template::Templates;
 
@@ -26,6 +28,10 @@ pub(crate) const PORT: u16 = 9421;
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// Who is asked may have to read the metadata of many files first.
 const READY_LIMIT: Duration = Duration::from_secs(180);
+/// How what is below a mount is mounted, so that nobody writes there.
+const GUARD: &str = "ro,size=4k,mode=0555";
+/// By this option a guard is known.
+const GUARD_MARK: &str = "size=4k";
 /// What hinders a mount may pass.
 const FOR_EVER: u32 = u32::MAX;
 
@@ -89,10 +95,12 @@ pub(crate) fn daemon(name: &str, mount: &SharedMount) -> Result<Daemon, MethodEr
     };
     let path = mount.path.display().to_string();
     let [script, options] = ["mount.sh", "mount.cfg"].map(|file| format!("{CONFIGURATION}/{file}"));
-    let words = [script, options, path.clone(), mount.host.to_string(), PORT.to_string()];
-    // The root of what is mounted has the number 1 in MooseFS.
-    let is_mounted =
-        "test \"$(stat -f -c %T \"$1\" 2>/dev/null)\" = fuseblk -o \"$(stat -c %i \"$1\" 2>/dev/null)\" = 1";
+    // What an agent mounts for itself nobody else writes to.
+    let guard = if mount.volume.is_empty() { "" } else { GUARD };
+    let words = [script, options, path.clone(), mount.host.to_string(), PORT.to_string(), guard.to_owned()];
+    // The root of what is mounted has the number 1 in MooseFS, and that of a guard too.
+    let is_mounted = "kind=$(stat -f -c %T \"$1\" 2>/dev/null); test \"$kind\" = fuseblk || \
+                      { test \"$kind\" != tmpfs && test \"$(stat -c %i \"$1\" 2>/dev/null)\" = 1; }";
     let probe = CommandLine {
         program: "/bin/sh".into(),
         arguments: ["-c", is_mounted, "sh", &path].map(str::to_owned).into(),
@@ -120,6 +128,20 @@ pub(crate) fn daemon(name: &str, mount: &SharedMount) -> Result<Daemon, MethodEr
     })
 }
 
+/// Returns where guards are left whose volumes are mounted no more; `wanted` are the paths of those that are. Blocking.
+///
+/// # Errors
+/// Returns an error if the mounts of this node cannot be read.
+pub(crate) fn guards_left(wanted: &[PathBuf]) -> Result<Vec<PathBuf>, FileError> {
+    Ok(left_of(&mount::all()?, wanted))
+}
+
+fn left_of(mounts: &[Mount], wanted: &[PathBuf]) -> Vec<PathBuf> {
+    let is_guard = |mount: &&Mount| mount.file_system == "tmpfs" && mount.super_options.contains(GUARD_MARK);
+    let targets = mounts.iter().filter(is_guard).map(|mount| mount.target.clone());
+    targets.filter(|target| !wanted.contains(target)).collect()
+}
+
 /// Words that mean themselves in the file of a mount; no other is written.
 fn plain_word(text: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -129,6 +151,23 @@ fn plain_word(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_guard_is_left_where_no_volume_is_wanted_any_more() {
+        let mount = |target: &str, file_system: &str, super_options: &str| Mount {
+            device: "0:1".to_owned(),
+            target: target.into(),
+            file_system: file_system.to_owned(),
+            super_options: super_options.to_owned(),
+        };
+        let mounts = [
+            mount("/srv/a", "tmpfs", "ro,size=4k,mode=555"),
+            mount("/srv/a", "fuse.mfs", "rw,user_id=0"),
+            mount("/srv/b", "tmpfs", "ro,size=4k,mode=555,uid=100000"),
+            mount("/run", "tmpfs", "rw,size=409600k"),
+        ];
+        assert_eq!(left_of(&mounts, &["/srv/a".into()]), [PathBuf::from("/srv/b")]);
+    }
 
     #[test]
     fn a_password_is_in_a_file_for_root_alone_and_no_value_means_something_else() {

@@ -128,6 +128,13 @@ pub(crate) fn nutshell(state: &Path, place: &Path, base: &Path) -> (String, Nuts
     (name, nutshell)
 }
 
+/// Returns whether the kernel lets root of this machine resize what is mounted; root of a sandbox may not.
+pub(crate) fn can_resize() -> bool {
+    let status = fs::read_to_string("/proc/self/status").expect("proc is mounted");
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).expect("it has capabilities");
+    u64::from_str_radix(effective.trim(), 16).expect("they are a number") & (1 << 24) != 0
+}
+
 /// A cloud in this world.
 pub(crate) fn cloud(settings: LxcSettings) -> LxcCloud {
     LxcCloud::new(settings).expect("the settings are right")
@@ -192,6 +199,17 @@ pub(crate) fn group(vmid: &str, controller: &str) -> Option<PathBuf> {
         !Path::new("/sys/fs/cgroup").join(controller).exists()
             || group.components().any(|part| part.as_os_str() == controller)
     })
+}
+
+/// The memory of a node that is no copy of a file, in MB.
+pub(crate) fn anonymous_mb(vmid: &str) -> u64 {
+    let group = group(vmid, "memory").expect("it runs");
+    let stat = fs::read_to_string(group.join("memory.stat")).expect("the kernel counts it");
+    let of = |name: &str| {
+        let line = stat.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.trim().parse::<u64>().ok())
+    };
+    of("anon ").or_else(|| of("total_rss ")).unwrap_or_default() >> 20
 }
 
 fn groups_of(vmid: &str) -> Vec<PathBuf> {

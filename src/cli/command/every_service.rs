@@ -310,7 +310,9 @@ async fn stop(run: &Invocation, found: &FoundService, volumes: VolumeFate, conse
         let words = format!("Stopping service {} of application {}", found.service, found.application);
         loss::agree_for_service(run, found, Extent::Nodes, &words, consent).await?;
     }
-    let operation = run.session.stop_service(found, volumes).await?;
+    // Scripts of ConPaaS 2.0 say nothing of volumes.
+    let asked = (volumes == VolumeFate::Kept || !run.has_old_name).then_some(volumes);
+    let operation = run.session.stop_service(found, asked).await?;
     let words = format!("Service {} of application {} is stopping... ", found.service, found.application);
     wait::for_service(run, found, &words, Awaited { operation: &operation, ends: &[State::Stopped] }).await
 }

@@ -373,7 +373,7 @@ mod tests {
             ("java", 33),
             ("mysql", 30),
             ("storage", 4),
-            ("xtreemfs", 30),
+            ("xtreemfs", 31),
         ];
         for (name, count) in counts {
             let command = find(name).unwrap().command("x");

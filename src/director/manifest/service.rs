@@ -12,6 +12,7 @@ use super::run::Job;
 use crate::api::environment::{LinkList, LinkPhase};
 use crate::api::exec::{ExecOutput, ExecStarted};
 use crate::api::manager::{CodeVersionId, NodeList, ServiceDescription, VolumeList};
+use crate::api::xtreemfs::SharedVolumeView;
 use crate::director::error::Failure;
 use crate::director::service as services;
 use crate::manifest::{ServiceEntry, Source, Start};
@@ -141,7 +142,10 @@ impl Job {
                 (None, _) => Ok(()),
             },
             Step::Dump => self.load_dump(sid, entry, keys).await,
-            Step::Volumes => self.make_volumes(sid, entry).await,
+            Step::Volumes => {
+                self.make_volumes(sid, entry).await?;
+                self.make_shared_volumes(sid, entry, keys).await
+            }
             Step::Run if !entry.run.is_empty() => self.run(sid, entry).await,
             Step::Environment | Step::EarlySettings | Step::Start | Step::Grow | Step::LateSettings | Step::Run => {
                 Ok(())
@@ -213,7 +217,8 @@ impl Job {
             return Ok(());
         }
         if state == State::Error {
-            self.change(sid, &RpcCall::post(0, "stop_service").param("service_id", sid)).await?;
+            self.change(sid, &RpcCall::post(0, "stop_service").param("service_id", sid).param("keep_volumes", false))
+                .await?;
         }
         let cloud = entry.cloud.as_deref().unwrap_or(&self.row.cloud);
         let call = RpcCall::post(0, "start_service").param("service_id", sid).param("cloud", cloud);
@@ -261,6 +266,21 @@ impl Job {
             }
             let call = RpcCall::post(0, "create_volume").param("volumeName", name.as_str()).param("volumeSize", *size);
             self.change(sid, &call.param("agentId", node.as_str())).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes volumes of shared storage that are not there.
+    async fn make_shared_volumes(&self, sid: i64, entry: &ServiceEntry, keys: &ManifestKeys) -> Result<(), Failure> {
+        if entry.volume_startup.is_empty() {
+            return Ok(());
+        }
+        let method = keys.shared_volume.ok_or_else(|| refused("VolumeStartup", &entry.kind))?;
+        let there: Vec<SharedVolumeView> = self.call(&RpcCall::get(sid, "get_volumes")).await?;
+        for volume in entry.volume_startup.iter().filter(|new| there.iter().all(|known| known.name != new.name)) {
+            let call = RpcCall::post(sid, method).param("volumeName", volume.name.as_str());
+            let call = volume.owner.iter().fold(call, |call, owner| call.param("owner", owner.as_str()));
+            self.order(&call).await?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ pub(super) async fn start(visit: &Visit) -> Outcome {
 
 pub(super) async fn stop(visit: &Visit) -> Outcome {
     let place = visit.place().await?;
-    visit.client.stop_service(&place.found, volume_fate(visit)).await?;
+    visit.client.stop_service(&place.found, Some(volume_fate(visit))).await?;
     Ok(Done::at(place.path()))
 }
 

@@ -45,6 +45,7 @@ pub(crate) async fn describe_service(manager: Arc<Manager>, mut call: Call) -> R
         environment,
         settings: (kind.manager.manifest().shown)(&settings)?,
         volumes: own_volumes.map(|volume| (volume.name, volume.size_mb)).collect(),
+        shared_volumes: kind.manager.shared_volumes(&settings)?,
         link: link.map(view),
     }))
 }

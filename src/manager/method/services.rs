@@ -65,11 +65,16 @@ pub(crate) async fn start_service(manager: Arc<Manager>, mut call: Call) -> Resu
     Ok(Reply::of(&submitted.view()))
 }
 
+/// Where nobody says what becomes of the volumes, the service's kind does.
 pub(crate) async fn stop_service(manager: Arc<Manager>, mut call: Call) -> Result<Reply, MethodError> {
-    let row = take_service(&manager, &mut call, "service_id").await?.row;
-    let volumes = VolumeFate::asked(call.params.boolean_or("keep_volumes", false)?);
+    let service = take_service(&manager, &mut call, "service_id").await?;
+    let (sid, kind) = (service.row.sid, service.kind.manager);
+    let keeps = match call.params.values().contains_key("keep_volumes") {
+        true => call.params.boolean("keep_volumes")?,
+        false => kind.keeps_volumes(&service.context.settings().await?)?,
+    };
     call.finish()?;
-    let submitted = operation::submit_stop(&manager, row.sid, volumes).await?;
+    let submitted = operation::submit_stop(&manager, sid, VolumeFate::asked(keeps)).await?;
     Ok(Reply::of(&submitted.view()))
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::de::IgnoredAny;
+
 use super::apply::{Target, go_back};
 use super::step::{Operation, StepError};
 use super::task::{Ending, Task};
@@ -10,6 +12,7 @@ use crate::manager::core::Service;
 use crate::manager::doors;
 use crate::model::ServiceId;
 use crate::node::Level;
+use crate::rpc::RpcCall;
 use crate::service::{ServiceContext, Settling, plan};
 use crate::store::manager::{self as store, NodePhase, NodeRow};
 use crate::sys::{self, file};
@@ -22,6 +25,8 @@ const GIVEN_BACK: u32 = 2;
 const RELEASE_PACE: Pace = Pace::growing(Duration::from_millis(500), Duration::from_secs(5), 4);
 /// Those who tell how far nodes are may not have learned yet that they are about to leave: they are asked once more.
 const CONFIRMATION_PAUSE: Duration = Duration::from_secs(8);
+/// A node that says nothing for so long is not told that it leaves: it is given back all the same.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How often it is told how far nodes are that leave.
 const TELL_PAUSE: Duration = Duration::from_secs(10);
 
@@ -32,8 +37,9 @@ impl Operation {
         let removed: Vec<NodeRow> = nodes.iter().filter(|node| ids.contains(&node.view.id)).cloned().collect();
         if !self.has_done(TOLD) {
             let left: Vec<NodeRow> = nodes.into_iter().filter(|node| node.phase == NodePhase::Active).collect();
-            let answering: Vec<NodeRow> = left.iter().chain(&removed).cloned().collect();
-            self.release(&service, &left, &removed).await?;
+            let told = answering(&service, &removed).await;
+            let answering: Vec<NodeRow> = left.iter().chain(&told).cloned().collect();
+            self.release(&service, &left, &removed, &answering).await?;
             let target = Target::of(&service, &left, None).await?;
             doors::close(&self.manager, &service, &removed).await;
             // A node that does not answer must not keep others from going.
@@ -50,13 +56,18 @@ impl Operation {
     }
 
     /// Waits until the nodes that leave can, where their kind says so. A stop of the service ends it.
-    async fn release(&self, service: &Service, left: &[NodeRow], removed: &[NodeRow]) -> Result<(), StepError> {
+    async fn release(
+        &self,
+        service: &Service,
+        left: &[NodeRow],
+        removed: &[NodeRow],
+        answering: &[NodeRow],
+    ) -> Result<(), StepError> {
         let kind = service.kind.manager;
         if !kind.releases_nodes() {
             return Ok(());
         }
-        let all: Vec<NodeRow> = left.iter().chain(removed).cloned().collect();
-        if let Err(error) = Target::of(service, &all, None).await?.apply(service, &all).await {
+        if let Err(error) = Target::of(service, answering, None).await?.apply(service, answering).await {
             self.note(Level::Warning, &format!("not every agent was told of the removal: {error}"));
         }
         let (began, mut told, mut is_settled) = (Instant::now(), None, false);
@@ -175,4 +186,13 @@ impl Operation {
             self.destroy_volume(&volume).await;
         }
     }
+}
+
+/// Returns those of some nodes that answer now: what others are told would be waited for in vain.
+async fn answering(service: &Service, nodes: &[NodeRow]) -> Vec<NodeRow> {
+    let agents = &service.context.agents;
+    let ask = RpcCall::get(0, "check_process");
+    let asked = nodes.iter().map(|node| agents.call_within::<IgnoredAny>(ANSWER_LIMIT, node, &ask));
+    let answers = futures_util::future::join_all(asked).await;
+    nodes.iter().zip(answers).filter(|(_, answer)| answer.is_ok()).map(|(node, _)| node.clone()).collect()
 }

@@ -87,7 +87,7 @@ async fn grow(cluster: &Cluster) {
         assert!(refused.contains(word), "{size}: {refused}");
     }
     set(json!(900)).await.unwrap();
-    if !can_resize() {
+    if !world::can_resize() {
         println!("skipped: this machine's root may not resize a file system that is mounted (CAP_SYS_RESOURCE)");
         return;
     }
@@ -98,13 +98,6 @@ async fn grow(cluster: &Cluster) {
     .await;
     println!("volumes grew from {before:?} to {after:?} MB while somebody wrote");
     assert!(set(json!(800)).await.is_err());
-}
-
-/// Returns whether the kernel lets root of this machine resize what is mounted; root of a sandbox may not.
-fn can_resize() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap().trim();
-    u64::from_str_radix(effective, 16).unwrap() & (1 << 24) != 0
 }
 
 async fn encrypt(cluster: &Cluster) {

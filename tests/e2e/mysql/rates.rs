@@ -48,7 +48,7 @@ fn how_fast_a_database_is() {
         cluster.start_service().await;
         cluster.set_password(PASSWORD).await.unwrap();
         let (id, ip) = cluster.nodes("mysql").await.remove(0);
-        say("memory of an idle node", &format!("{} MB anonymous", anonymous_mb(&id)));
+        say("memory of an idle node", &format!("{} MB anonymous", world::anonymous_mb(&vmid(&id))));
         let (is_up, text) = world::run_in(&vmid(&id), BARE);
         assert!(is_up, "{text}");
         let slap = Slap { image };
@@ -62,6 +62,9 @@ fn how_fast_a_database_is() {
         let load = RpcCall::upload(1, "load_dump").file("mysqldump_file", &dump, "large.sql");
         cluster.house.try_call(load).await.unwrap();
         say("load_dump", &rate(bytes, began.elapsed()));
+        let began = Instant::now();
+        cluster.load_by_client(&ip, BARE_PORT, &dump);
+        say("the same by the client into the bare one", &rate(bytes, began.elapsed()));
         let began = Instant::now();
         let n_bytes = cluster.house.download(RpcCall::get(1, "sqldump").param("form", "file")).await.len();
         say("sqldump", &rate(n_bytes as u64, began.elapsed()));
@@ -82,6 +85,18 @@ fn how_fast_a_database_is() {
         slap.tell("three nodes with TLS, through one", &ip, 3306, PASSWORD);
         slap.tell("three nodes with TLS, through glb", &balancer, 3306, PASSWORD);
     });
+}
+
+impl Cluster {
+    /// Loads a dump as somebody does who has the client program and no manager.
+    fn load_by_client(&self, ip: &str, port: u16, dump: &Path) {
+        let words = self.client();
+        let file = std::fs::File::open(dump).unwrap();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(["-h", ip, "-P", &port.to_string(), "-u", "mysqldb"]).stdin(file);
+        let output = command.output().expect("coreutils have chroot");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 /// Clients that send statements as fast as they are answered.
@@ -141,16 +156,6 @@ fn write_dump(path: &Path) -> u64 {
     }
     std::fs::write(path, &text).unwrap();
     text.len() as u64
-}
-
-fn anonymous_mb(id: &str) -> u64 {
-    let group = world::group(&vmid(id), "memory").expect("it runs");
-    let stat = std::fs::read_to_string(group.join("memory.stat")).unwrap();
-    let of = |name: &str| {
-        let line = stat.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|line| line.trim().parse::<u64>().ok())
-    };
-    of("anon ").or_else(|| of("total_rss ")).unwrap_or_default() >> 20
 }
 
 fn rate(n_bytes: u64, time: Duration) -> String {

@@ -36,9 +36,15 @@ fn nodes_of_a_service_share_a_volume_now_and_later() {
         let used = storage.call("deleteVolume", &[("volumeName", json!("pictures"))]).await.unwrap_err();
         assert!(used.contains("service 2 mounts it at /srv/pictures"), "{used}");
 
-        // The mount is killed, and so is everything at once.
-        storage.run(&second, "pkill -9 mfsmount");
+        // The mount is killed, and so is everything at once. What is acknowledged meanwhile is in the volume.
+        let write = "pkill -9 mfsmount; for i in $(seq 300); do \
+                     { echo $i >/srv/pictures/w$i; } 2>/dev/null && echo w$i; sleep 0.01; done; true";
+        let acknowledged = storage.run(&second, write);
         mounted_again(&second).await;
+        let there = storage.run(&first, "cd /srv/pictures && ls");
+        let lost: Vec<&str> = acknowledged.lines().filter(|name| !there.lines().any(|other| other == *name)).collect();
+        assert!(lost.is_empty(), "acknowledged, and not in the volume: {lost:?}");
+        println!("{} of 300 writes were acknowledged while the mount was away", acknowledged.lines().count());
         let mut vmids = vec![storage.manager.clone(), vmid(&first), vmid(&second)];
         vmids.extend(storage.nodes(1, "osd").await.iter().map(|id| vmid(id)));
         storage.house.cut_power(&vmids);
@@ -50,6 +56,7 @@ fn nodes_of_a_service_share_a_volume_now_and_later() {
 
         storage.house.client(&["storage", "unlink", "1", "2", "/srv/pictures"]);
         assert!(!world::run_in(&vmid(&first), "test -e /srv/pictures/a").0, "it is still mounted");
+        storage.run(&first, "echo x >/srv/pictures/own");
         assert_eq!(storage.house.client(&["storage", "links", "1"]).trim(), "No links.");
     });
 }

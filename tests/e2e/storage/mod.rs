@@ -2,7 +2,10 @@
 
 mod kills;
 mod links;
+mod rates;
 mod servers;
+mod settings;
+mod takeover;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -32,6 +32,9 @@ pub(crate) enum PolicyCommand {
         /// Size of a stripe in kB; for the striping policy
         #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
         size: Option<i64>,
+        /// Labels of the servers that have the volume, such as 'S' or 'S,H' for its copies; for the osd_sel policy
+        #[arg(long, value_name = "LABELS")]
+        labels: Option<String>,
         #[command(flatten)]
         names: ServiceNames,
         /// Type of the policy
@@ -77,12 +80,14 @@ impl PolicyCommand {
                 let list: PolicyNames = run.session.service(&found, &method).await?;
                 Ok(Reply::line(list.policies.as_str(), &list))
             }
-            PolicyCommand::SetPolicy { factor, width, size, names, policy_type, policy, volume_name } => {
+            PolicyCommand::SetPolicy { factor, width, size, labels, names, policy_type, policy, volume_name } => {
                 let numbers = numbers(policy_type, factor, width, size)?;
                 let found = names.find(&run.session, Some(NAME)).await?;
                 let call = RpcCall::post(found.service.0, &format!("set_{}_policy", policy_type.word()));
                 let call = call.param("volumeName", volume_name).param("policy", policy);
                 let call = numbers.into_iter().fold(call, |call, (name, number)| call.param(name, number));
+                let labels = labels.filter(|_| policy_type == PolicyType::OsdSel);
+                let call = labels.map_or(call.clone(), |labels| call.param("labels", labels));
                 let output: PolicyOutput = run.session.manager(found.application, call).await?;
                 Ok(Reply::line(output.stdout.trim_end(), &output))
             }

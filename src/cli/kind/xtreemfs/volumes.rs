@@ -53,6 +53,15 @@ pub(crate) enum VolumeCommand {
     },
     /// Show how a volume is mounted, with its password
     MountCommand(NamedVolume),
+    /// Set the labels of a node's server, by which volumes choose it (set_policy --labels)
+    SetLabels {
+        #[command(flatten)]
+        names: ServiceNames,
+        /// Id of the node
+        node_id: String,
+        /// Letters from A to Z, such as 'S'; '' for none
+        labels: String,
+    },
     /// List the servers that have data, and what waits for a copy
     ListServers(ServiceNames),
     /// Give up the node with the metadata, which does not answer: a node that keeps a copy takes over
@@ -123,6 +132,7 @@ impl VolumeCommand {
                 let lines = [format!("mfsmount -H {host} -S /{name} -p MOUNT_POINT"), format!("password: {password}")];
                 Ok(Reply::lines(&lines, &access))
             }
+            VolumeCommand::SetLabels { names, node_id, labels } => set_labels(run, &names, &node_id, &labels).await,
             VolumeCommand::ListServers(names) => list_servers(run, &names).await,
             VolumeCommand::Promote { names, consent } => promote(run, &names, consent).await,
         }
@@ -149,10 +159,26 @@ async fn set_osd_size(run: &Invocation, names: &ServiceNames, size: i64) -> Resu
     Ok(Reply::line(format!("OSD volume size is now {} MBs.", info.osd_volume_size), &info))
 }
 
+async fn set_labels(run: &Invocation, names: &ServiceNames, node_id: &str, labels: &str) -> Result<Reply, Failure> {
+    let found = names.find(&run.session, Some(NAME)).await?;
+    let call = RpcCall::post(found.service.0, "set_server_labels").param("serviceNodeId", node_id);
+    let operation: Accepted = run.session.manager(found.application, call.param("labels", labels)).await?;
+    let awaited = Awaited { operation: &operation, ends: &[State::Running] };
+    let end = wait::for_service(&run.session, &found, awaited, &|_| {}).await?;
+    if end.is_failure {
+        let reason = end.reason.unwrap_or_else(|| "its manager does not say why".to_owned());
+        return Err(Failure::said(format!("the labels are not set: {reason}")));
+    }
+    Ok(Reply::done(match labels {
+        "" => format!("The server of node {node_id} has no label now."),
+        labels => format!("The server of node {node_id} has the labels {labels} now."),
+    }))
+}
+
 async fn list_servers(run: &Invocation, names: &ServiceNames) -> Result<Reply, Failure> {
     let found = names.find(&run.session, Some(NAME)).await?;
     let servers: Servers = run.session.service(&found, "get_servers").await?;
-    let columns = ["id", "ip", "state", "n_chunks", "used_mb", "total_mb"];
+    let columns = ["id", "ip", "state", "labels", "n_chunks", "used_mb", "total_mb"];
     Ok(Reply::table(&columns, &servers.servers, "No servers."))
 }
 

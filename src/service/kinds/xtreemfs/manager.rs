@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use super::agent::{MASTER_LOG, SERVER_LOG};
 use super::roles::{DIR, MRC, OSD, ROLES, check_removal, needs, plays};
 use super::settings::XtreemfsSettings;
-use super::{credentials, plan, policies, servers, snapshot, takeover, volumes};
+use super::{credentials, labels, plan, policies, servers, snapshot, takeover, volumes};
+use crate::api::manager::NewSharedVolume;
 use crate::api::xtreemfs::{StorageInfo, StorageNode, StorageNodeInfo};
 use crate::api::{NodeView, VolumeRequest};
 use crate::model::NodeNeeds;
@@ -15,6 +16,7 @@ use crate::service::context::ServiceContext;
 use crate::service::error::MethodError;
 use crate::service::log_file::LogFile;
 use crate::service::manager_side::{ManagerKind, Settling};
+use crate::service::manifest::ManifestKeys;
 use crate::service::method::{Method, get, post};
 use crate::service::plan::{NodePlan, PlanInput};
 use crate::service::reply::Reply;
@@ -42,6 +44,7 @@ const METHODS: &[Method<ServiceContext>] = &[
     post("set_replica_sel_policy", |service, call| Box::pin(policies::set_replica_selection(service, call))),
     post("set_replication_policy", |service, call| Box::pin(policies::set_replication(service, call))),
     post("set_striping_policy", |service, call| Box::pin(policies::set_striping(service, call))),
+    post("set_server_labels", |service, call| Box::pin(labels::set(service, call))),
     post("toggle_persistent", |service, call| Box::pin(toggle_persistent(service, call))),
     post("set_osd_size", |service, call| Box::pin(set_osd_size(service, call))),
     post("get_client_cert", |service, call| Box::pin(credentials::get_client_cert(service, call))),
@@ -77,6 +80,7 @@ impl ManagerKind for Xtreemfs {
         let players: Vec<Player> = nodes.iter().map(|node| Player::of(node, &ROLES)).collect();
         settings.counts = ROLES.counts_of(&players);
         settings.given_up.retain(|id| nodes.iter().any(|node| node.view.id == *id));
+        settings.labels.retain(|id, _| nodes.iter().any(|node| node.view.id == *id));
         Document::of(&settings)
     }
 
@@ -95,6 +99,18 @@ impl ManagerKind for Xtreemfs {
 
     fn with_volume_size(&self, settings: &Document, size_mb: i64) -> Result<Document, MethodError> {
         volumes::with_volume_size(settings, size_mb)
+    }
+
+    fn manifest(&self) -> ManifestKeys {
+        ManifestKeys { shared_volume: Some("createVolume"), ..ManifestKeys::default() }
+    }
+
+    fn shared_volumes(&self, settings: &Document) -> Result<Vec<NewSharedVolume>, MethodError> {
+        volumes::made(settings)
+    }
+
+    fn keeps_volumes(&self, settings: &Document) -> Result<bool, MethodError> {
+        Ok(!settings.read::<XtreemfsSettings>()?.is_transient)
     }
 
     fn needs(&self, roles: &RoleSet) -> NodeNeeds {

@@ -6,6 +6,7 @@
 //!   servers.rs      whether they work together, and when one can leave
 //!   volumes.rs      volumes and who mounts them
 //!   policies.rs     how volumes are kept
+//!   labels.rs       which servers have a volume
 //!   credentials.rs  certificates, and how a volume is mounted
 //!   snapshot.rs     metadata for a time that has passed
 //!   takeover.rs     another node has the metadata
@@ -21,6 +22,7 @@
 
 mod agent;
 mod credentials;
+mod labels;
 mod manager;
 mod plan;
 mod policies;

@@ -49,6 +49,8 @@ struct Data<'a> {
     device_name: &'a str,
     auth_code: &'a str,
     is_leaving: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    labels: &'a str,
 }
 
 /// Computes the plans of all nodes.
@@ -60,6 +62,10 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
     let Some(first) = master(input.nodes) else { return Ok(Vec::new()) };
     let host = address(first)?.to_string();
     let plan = |node: &NodeRow| {
+        // Nobody waits for a node that does not answer and leaves.
+        if is_leaving(node) && settings.given_up.contains(&node.view.id) {
+            return NodePlan { node: node.clone(), parts: Vec::new() };
+        }
         let mut parts: Vec<Part> = node.view.volumes.iter().map(volume).collect();
         if node.view.id == first.view.id {
             parts.push(directory(&settings, input.nodes, node));
@@ -76,6 +82,7 @@ pub(super) fn of(input: &PlanInput<'_>) -> Result<Vec<NodePlan>, MethodError> {
                 device_name: data_volume(node).map_or("", |volume| &volume.dev_name),
                 auth_code: &settings.auth_code,
                 is_leaving: is_leaving(node),
+                labels: settings.labels_of(node),
             };
             parts.push(part("osd", 3, "createOSD", &wish, "stopOSD"));
         }
@@ -168,6 +175,22 @@ mod tests {
         // Another one that has a copy takes the place of the first.
         assert_eq!(names(&several[1..]), [vec!["osd"], vec!["dir"]]);
         assert!(parts(&several[1..])[0][0].1.contains(r#""dir_serviceHost":"10.0.0.4""#));
+    }
+
+    #[test]
+    fn a_node_that_is_given_up_is_told_of_nothing_new() {
+        let mut three = nodes(&["dir_mrc_osd", "osd", "dir"]);
+        let settings = XtreemfsSettings { given_up: [three[0].view.id.clone()].into(), ..XtreemfsSettings::default() };
+        let shown = |nodes: &[NodeRow]| {
+            let (settings, environment) = (Document::of(&settings).unwrap(), Variables::default());
+            let input = PlanInput { settings: &settings, nodes, code: None, environment: &environment };
+            let names = |plan: NodePlan| plan.parts.into_iter().map(|part| part.name).collect();
+            of(&input).unwrap().into_iter().map(names).collect::<Vec<Vec<_>>>()
+        };
+        // It is given up a moment before it leaves; a manager that was killed in between goes on as before.
+        assert_eq!(shown(&three), [vec!["dir", "osd"], vec!["osd"], vec!["mrc"]]);
+        three[0].phase = NodePhase::Leaving;
+        assert_eq!(shown(&three), [vec![], vec!["osd"], vec!["dir"]]);
     }
 
     #[test]

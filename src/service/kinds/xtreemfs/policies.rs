@@ -1,9 +1,10 @@
 //! How volumes are kept: policies in the words of ConPaaS 2.0, and what becomes of them.
 //!
 //! Of a replication policy the factor counts: so many servers have each file. All copies can be written, and agree. What is
-//! said of stripes and of the choice among servers is kept and shown, and changes nothing: chunks of 64 MB spread by
-//! themselves.
+//! said of stripes is kept and shown, and changes nothing: chunks of 64 MB spread by themselves. The same holds for the
+//! choice among servers, unless it names labels: then the servers that bear them have the volume.
 
+use super::labels;
 use super::roles::n_servers;
 use super::volumes::{self, find};
 use crate::api::params::bad;
@@ -30,6 +31,8 @@ pub(super) const OSD_SELECTION: Kind =
 pub(super) const REPLICA_SELECTION: Kind =
     Kind { name: "replica selection", policies: &["DEFAULT", "FQDN", "DCMAP", "VIVALDI"] };
 
+/// The OSD selection policy by which any server may have a volume.
+const ANY_SERVER: &str = "DEFAULT";
 /// More copies than that the servers do not keep.
 const MOST_COPIES: i64 = 9;
 
@@ -39,21 +42,28 @@ pub(super) async fn list(call: Call, kind: Kind) -> Result<Reply, MethodError> {
     Ok(Reply::of(&PolicyNames { policies: kind.policies.join(", ") }))
 }
 
-/// `set_osd_sel_policy`.
-pub(super) async fn set_osd_selection(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
-    select(service, call, OSD_SELECTION).await
+/// `set_osd_sel_policy`; with `labels` (ours) it says which servers have the volume, and `DEFAULT` says that all may.
+pub(super) async fn set_osd_selection(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
+    let name = call.params.string("volumeName")?;
+    let policy = call.params.string("policy")?;
+    let labels = labels::parse_list(&call.params.string_or("labels", "")?)?;
+    call.finish()?;
+    if labels.is_empty() && policy != ANY_SERVER {
+        return note(&service, OSD_SELECTION, &name, &policy, &policy).await;
+    }
+    service.expect_state(&[State::Running]).await?;
+    expect_known(OSD_SELECTION, &policy)?;
+    let chosen = labels::choose(&service, &name, OSD_SELECTION.name, &policy, labels).await;
+    let stdout = chosen.map_err(|error| not_set(OSD_SELECTION, &error))?;
+    Ok(Reply::of(&PolicyOutput { stdout }))
 }
 
 /// `set_replica_sel_policy`.
-pub(super) async fn set_replica_selection(service: ServiceContext, call: Call) -> Result<Reply, MethodError> {
-    select(service, call, REPLICA_SELECTION).await
-}
-
-async fn select(service: ServiceContext, mut call: Call, kind: Kind) -> Result<Reply, MethodError> {
+pub(super) async fn set_replica_selection(service: ServiceContext, mut call: Call) -> Result<Reply, MethodError> {
     let name = call.params.string("volumeName")?;
     let policy = call.params.string("policy")?;
     call.finish()?;
-    note(&service, kind, &name, &policy, &policy).await
+    note(&service, REPLICA_SELECTION, &name, &policy, &policy).await
 }
 
 /// `set_striping_policy`.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::roles::{OSD, is_leaving, master, n_servers, plays};
 use super::settings::XtreemfsSettings;
-use super::volumes;
+use super::{labels, volumes};
 use crate::api::xtreemfs::{ClusterState, DataServer, ServerView, Servers, StorageState};
 use crate::model::{ServiceId, State};
 use crate::node::Level;
@@ -112,6 +112,7 @@ pub(super) async fn release(
             volume.n_copies(n_left)
         )));
     }
+    labels::check_left(&settings, nodes)?;
     let first = master(nodes).ok_or_else(|| MethodError::refused("no node has the metadata"))?;
     let cluster = match ask(service, first).await {
         Ok(StorageState { cluster: Some(cluster), .. }) => cluster,
@@ -166,11 +167,12 @@ pub(super) async fn get_servers(service: ServiceContext, call: Call) -> Result<R
     let state = ask(&service, &first).await?;
     let cluster = state.cluster.ok_or_else(|| MethodError::refused("the metadata server does not answer now"))?;
     nodes.retain(|node| plays(node, OSD));
-    let servers = nodes.iter().map(|node| view(&cluster, node)).collect();
+    let settings: XtreemfsSettings = service.settings().await?.read()?;
+    let servers = nodes.iter().map(|node| view(&cluster, node, settings.labels_of(node))).collect();
     Ok(Reply::of(&Servers { servers, n_waiting: cluster.n_waiting, n_lost: cluster.n_lost }))
 }
 
-fn view(cluster: &ClusterState, node: &NodeRow) -> ServerView {
+fn view(cluster: &ClusterState, node: &NodeRow, labels: &str) -> ServerView {
     let server = cluster.servers.iter().find(|server| server.ip == node.view.ip && server.is_connected);
     let state = match server {
         None => "away",
@@ -181,6 +183,7 @@ fn view(cluster: &ClusterState, node: &NodeRow) -> ServerView {
         id: node.view.id.clone(),
         ip: node.view.ip.clone(),
         state: state.to_owned(),
+        labels: labels.to_owned(),
         n_chunks: server.map_or(0, |server| server.n_chunks),
         used_mb: server.map_or(0, |server| server.used >> 20),
         total_mb: server.map_or(0, |server| server.total >> 20),

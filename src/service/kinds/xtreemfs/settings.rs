@@ -35,6 +35,8 @@ pub(super) struct XtreemfsSettings {
     pub counts: Counts,
     /// Nodes that leave with whatever they have.
     pub given_up: BTreeSet<String>,
+    /// Labels of servers by the ids of their nodes, a letter each.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A volume that clients mount.
@@ -54,6 +56,9 @@ pub(super) struct SharedVolume {
     /// The most bytes that it may hold, in MB.
     #[serde(default)]
     pub quota_mb: Option<u64>,
+    /// The labels of the servers that its files are on; empty if they may be on any.
+    #[serde(default)]
+    pub labels: Vec<String>,
     /// Policies that were set, by their kind.
     #[serde(default)]
     pub policies: BTreeMap<String, String>,
@@ -80,6 +85,11 @@ impl XtreemfsSettings {
         self.osd_mb.unwrap_or(OSD_MB)
     }
 
+    /// Returns the labels of a node's server.
+    pub(super) fn labels_of(&self, node: &NodeRow) -> &str {
+        self.labels.get(&node.view.id).map_or("", String::as_str)
+    }
+
     /// Returns what the server with the metadata is to be, where there are these nodes.
     pub(super) fn master_wish(&self, nodes: &[NodeRow]) -> MasterWish {
         let n_servers = roles::n_servers(nodes);
@@ -89,6 +99,7 @@ impl XtreemfsSettings {
             clients: volume.clients.clone(),
             copies: volume.n_copies(n_servers),
             quota_mb: volume.quota_mb,
+            labels: volume.labels.clone(),
             is_leaving: volume.is_leaving,
         };
         MasterWish {
@@ -108,6 +119,7 @@ impl SharedVolume {
             clients: everybody(),
             copies: None,
             quota_mb: None,
+            labels: Vec::new(),
             policies: BTreeMap::new(),
             is_leaving: false,
         }

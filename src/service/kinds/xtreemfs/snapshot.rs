@@ -71,7 +71,17 @@ pub(super) async fn set(service: ServiceContext, mut call: Call) -> Result<Reply
     sys::blocking(move || file::write_atomic(&written, &archive, 0o600)).await?;
     let call = RpcCall::upload(0, "take_snapshot").file("archive", path, "snapshot.tar.gz");
     service.agents.call::<IgnoredAny>(first, &call).await?;
+    copy_anew(&service, &nodes, first).await?;
     Ok(Reply::nothing())
+}
+
+/// Has the other nodes forget their copies, which know of what came after the snapshot, and fetch new ones.
+async fn copy_anew(service: &ServiceContext, nodes: &[NodeRow], first: &NodeRow) -> Result<(), MethodError> {
+    let copies: Vec<NodeRow> =
+        nodes.iter().filter(|node| node.view.id != first.view.id && plays(node, DIR)).cloned().collect();
+    let _nothing_to_say: Vec<IgnoredAny> =
+        service.agents.call_all(&copies, |_| RpcCall::post(0, "forget_copy")).await?;
+    Ok(())
 }
 
 async fn metadata_of(service: &ServiceContext, node: &NodeRow) -> Result<Vec<u8>, MethodError> {

@@ -10,6 +10,7 @@ use serde::de::IgnoredAny;
 use super::plan;
 use super::roles::{self, master};
 use super::settings::{SharedVolume, XtreemfsSettings};
+use crate::api::manager::NewSharedVolume;
 use crate::api::params::bad;
 use crate::api::xtreemfs::{SharedVolumeView, VolumeAccess, VolumeText};
 use crate::model::{State, VolumeName};
@@ -119,6 +120,7 @@ pub(super) async fn get_volumes(service: ServiceContext, call: Call) -> Result<R
         copies: volume.n_copies(n_servers),
         quota_mb: volume.quota_mb,
         clients: volume.clients.clone(),
+        labels: volume.labels.clone(),
         host: host.clone(),
     };
     let volumes: Vec<SharedVolumeView> =
@@ -170,6 +172,16 @@ pub(super) fn offer(settings: &Document, nodes: &[NodeRow]) -> Result<StorageOff
     let there = settings.volumes.into_iter().filter(|(_, volume)| !volume.is_leaving);
     let passwords = there.map(|(name, volume)| (name, volume.password)).collect();
     Ok(StorageOffer { host: master(nodes).map(|node| node.view.ip.clone()), passwords })
+}
+
+/// Returns the volumes that there are, as a manifest makes them.
+///
+/// # Errors
+/// Returns an error if the settings cannot be read.
+pub(super) fn made(settings: &Document) -> Result<Vec<NewSharedVolume>, MethodError> {
+    let settings: XtreemfsSettings = settings.read()?;
+    let there = settings.volumes.into_iter().filter(|(_, volume)| !volume.is_leaving);
+    Ok(there.map(|(name, volume)| NewSharedVolume { name, owner: Some(volume.owner) }).collect())
 }
 
 /// Changes a volume, and has the master know it.

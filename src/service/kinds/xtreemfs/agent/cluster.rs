@@ -31,23 +31,17 @@ struct ServerList {
     chunkservers: Vec<ServerLine>,
 }
 
-/// A server, as far as we read it. Nothing is said of the disks of one that is away.
+/// A server, as far as we read it. Of the disks of one that is away nothing is said, or null.
 #[derive(Deserialize)]
 struct ServerLine {
     ip: String,
     connected: bool,
-    #[serde(default)]
-    hdd_regular_chunks: u64,
-    #[serde(default)]
-    hdd_regular_used: u64,
-    #[serde(default)]
-    hdd_regular_total: u64,
-    #[serde(default)]
-    hdd_removal_chunks: u64,
-    #[serde(default)]
-    hdd_removal_used: u64,
-    #[serde(default)]
-    hdd_removal_total: u64,
+    hdd_regular_chunks: Option<u64>,
+    hdd_regular_used: Option<u64>,
+    hdd_regular_total: Option<u64>,
+    hdd_removal_chunks: Option<u64>,
+    hdd_removal_used: Option<u64>,
+    hdd_removal_total: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -116,13 +110,14 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 fn state(lines: Vec<ServerLine>, summary: &Summary) -> ClusterState {
+    let both = |regular: Option<u64>, removal: Option<u64>| regular.unwrap_or_default() + removal.unwrap_or_default();
     let server = |line: ServerLine| DataServer {
         ip: line.ip,
         is_connected: line.connected,
-        is_leaving: line.hdd_removal_total > 0 && line.hdd_regular_total == 0,
-        n_chunks: line.hdd_regular_chunks + line.hdd_removal_chunks,
-        used: line.hdd_regular_used + line.hdd_removal_used,
-        total: line.hdd_regular_total + line.hdd_removal_total,
+        is_leaving: line.hdd_removal_total.is_some_and(|total| total > 0) && line.hdd_regular_total == Some(0),
+        n_chunks: both(line.hdd_regular_chunks, line.hdd_removal_chunks),
+        used: both(line.hdd_regular_used, line.hdd_removal_used),
+        total: both(line.hdd_regular_total, line.hdd_removal_total),
     };
     let Counts { missing, endangered, undergoal } = summary.regularchuks;
     ClusterState {
@@ -142,7 +137,10 @@ mod tests {
          "hdd_regular_total": 1000, "hdd_removal_chunks": 0, "hdd_removal_used": 0, "hdd_removal_total": 0},
         {"connected": true, "ip": "10.0.0.3", "port": 9422, "hdd_regular_chunks": 0, "hdd_regular_used": 0,
          "hdd_regular_total": 0, "hdd_removal_chunks": 50, "hdd_removal_used": 90, "hdd_removal_total": 900},
-        {"connected": false, "ip": "10.0.0.4", "port": 9422}]}, "errors": []}"#;
+        {"connected": false, "ip": "10.0.0.4", "port": 9422},
+        {"connected": false, "ip": "10.0.0.5", "port": 9422, "errors": null, "hdd_regular_chunks": null,
+         "hdd_regular_used": null, "hdd_regular_total": null, "hdd_removal_chunks": null, "hdd_removal_used": null,
+         "hdd_removal_total": null}]}, "errors": []}"#;
     const CHUNKS: &str = r#"{"dataset": {"info": {"chunks": {"allchunks": [], "summary": {
         "allchunks": {"missing": 1, "endangered": 0, "undergoal": 0, "stable": 52, "overgoal": 0},
         "regularchuks": {"missing": 2, "endangered": 3, "undergoal": 4, "stable": 48, "overgoal": 0}}}}}}"#;
@@ -158,7 +156,8 @@ mod tests {
             .iter()
             .map(|server| (server.is_connected, server.is_leaving, server.n_chunks, server.total))
             .collect();
-        assert_eq!(shown, [(true, false, 52, 1000), (true, true, 50, 900), (false, false, 0, 0)]);
+        let away = (false, false, 0, 0);
+        assert_eq!(shown, [(true, false, 52, 1000), (true, true, 50, 900), away, away]);
         assert!(read::<Said<ServerList>>("cannot connect").is_err());
     }
 }

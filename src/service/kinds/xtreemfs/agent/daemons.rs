@@ -36,6 +36,7 @@ const FILES: Templates = Templates {
         ("mfschunkserver.cfg", include_str!("mfschunkserver.cfg")),
         ("mfshdd.cfg", include_str!("mfshdd.cfg")),
         ("mfsmetalogger.cfg", include_str!("mfsmetalogger.cfg")),
+        ("mfsfirst.cfg", include_str!("mfsfirst.cfg")),
     ],
 };
 /// Reading metadata of many files takes a small machine minutes.
@@ -72,6 +73,7 @@ struct ServerValues<'a> {
     my_ip: Ipv4Addr,
     server_port: u16,
     data_port: u16,
+    labels: &'a str,
     mark: &'a str,
 }
 
@@ -83,6 +85,13 @@ struct LoggerValues<'a> {
     master: Ipv4Addr,
     my_ip: Ipv4Addr,
     logger_port: u16,
+}
+
+/// What the file is filled with by which metadata is written for the first time.
+#[derive(Serialize)]
+struct FirstValues<'a> {
+    metadata: &'a Path,
+    account: &'a str,
 }
 
 /// Returns the daemons of a node.
@@ -102,6 +111,15 @@ pub(super) fn of(wanted: &Wanted, place: &Place) -> Result<Vec<Daemon>, MethodEr
         daemons.push(logger(master, directory, place)?);
     }
     Ok(daemons)
+}
+
+/// Returns the file by which a master writes the first state of metadata in a directory.
+///
+/// # Errors
+/// Returns an error if a value cannot be written in it.
+pub(super) fn first_state(metadata: &Path, place: &Place) -> Result<String, MethodError> {
+    let values = FirstValues { metadata, account: &place.home.account };
+    FILES.render("mfsfirst.cfg", &values).map_err(|error| MethodError::refused(sys::chain(&error)))
 }
 
 fn master(wish: &MasterWish, directory: &Path, place: &Place) -> Result<Daemon, MethodError> {
@@ -139,6 +157,7 @@ fn data_server(wanted: &Server, directory: &Path, place: &Place) -> Result<Daemo
         my_ip: place.my_ip,
         server_port: ports::SERVERS,
         data_port: ports::DATA,
+        labels: &wanted.labels,
         mark: if wanted.is_leaving { "*" } else { "" },
     };
     let files = rendered(&["mfschunkserver.cfg", "mfshdd.cfg"], &values, place)?;
@@ -270,6 +289,7 @@ mod tests {
             clients: clients.to_owned(),
             copies: 2,
             quota_mb: None,
+            labels: Vec::new(),
             is_leaving: false,
         };
         let leaving = VolumeWish { name: "old".to_owned(), is_leaving: true, ..volume.clone() };

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::place::Place;
 use super::wanted::Wanted;
-use super::{daemons, volumes};
+use super::{daemons, metadata, place, volumes};
 use crate::service::error::MethodError;
 use crate::service::volume::mount::Volumes;
 use crate::service::wanted_file::WantedFile;
@@ -66,7 +66,10 @@ impl Keeper {
             *is_done = true;
         }
         drop(is_done);
-        if wanted.master.is_some() { volumes::sweep(&self.place.admin).await } else { Ok(()) }
+        match &wanted.master {
+            Some(wish) => volumes::sweep(&self.place.admin, &wish.volumes).await,
+            None => Ok(()),
+        }
     }
 
     /// Returns what is wanted.
@@ -115,6 +118,12 @@ impl Keeper {
         self.daemons.status_of(daemon).is_some_and(|status| status.state == DaemonState::Ready)
     }
 
+    /// Returns whether this node keeps a whole copy of the metadata.
+    pub(super) async fn has_copy(&self, wanted: &Wanted) -> bool {
+        let Some(directory) = wanted.metadata.clone().filter(|_| wanted.logger.is_some()) else { return false };
+        sys::blocking(move || metadata::is_whole(&place::metadata(&directory))).await
+    }
+
     /// Makes the directory of a node that never had one. Only here: if its volume is missing later, it is missing too.
     async fn new_directory(self: &Arc<Self>, prefix: &'static str) -> Result<PathBuf, MethodError> {
         let keeper = Arc::clone(self);
@@ -129,15 +138,19 @@ impl Keeper {
     }
 
     async fn bring(self: &Arc<Self>, wanted: Wanted) -> Result<(), MethodError> {
+        if let (Some(directory), Some(_)) = (&wanted.metadata, &wanted.master) {
+            let copy = directory.clone();
+            if sys::blocking(move || metadata::takes_over(&copy)).await {
+                // The copy is not written to any more.
+                let rest = Wanted { master: None, logger: None, ..wanted.clone() };
+                self.daemons.apply(daemons::of(&rest, &self.place)?).await;
+            }
+            metadata::prepare(&self.place, directory, wanted.data.as_deref()).await?;
+        }
         let (keeper, prepared) = (Arc::clone(self), wanted.clone());
         let daemons = sys::blocking(move || {
-            if let Some(directory) = &prepared.metadata {
-                if prepared.master.is_some() {
-                    keeper.place.prepare_master(directory, prepared.data.as_deref())?;
-                }
-                if prepared.logger.is_some() {
-                    keeper.place.prepare_logger(directory)?;
-                }
+            if let (Some(directory), Some(_)) = (&prepared.metadata, &prepared.logger) {
+                keeper.place.prepare_logger(directory)?;
             }
             if let (Some(directory), Some(_)) = (&prepared.data, &prepared.server) {
                 keeper.place.prepare_server(directory)?;

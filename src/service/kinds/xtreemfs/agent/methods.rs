@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::daemons::{ADMIN, MASTER};
 use super::node::XtreemfsAgent;
-use super::snapshot;
 use super::wanted::{Server, Wanted};
+use super::{place, snapshot};
 use crate::api::params::bad;
 use crate::api::xtreemfs::{MasterWish, ProgramState, StorageState};
 use crate::service::call::Call;
@@ -20,6 +20,7 @@ use crate::service::reply::Reply;
 use crate::service::volume::{mount_volume, unmount_volume};
 use crate::supervise::daemon::DaemonState;
 use crate::sys::fingerprint::fingerprint;
+use crate::sys::{self, file};
 
 pub(super) const METHODS: &[Method<Arc<XtreemfsAgent>>] = &[
     post("mount_volume", |agent, call| Box::pin(mount_volume(agent.volumes.clone(), call))),
@@ -35,6 +36,7 @@ pub(super) const METHODS: &[Method<Arc<XtreemfsAgent>>] = &[
     post("get_snapshot", |agent, call| Box::pin(snapshot::get(agent, call))),
     post("set_snapshot", |_, call| Box::pin(snapshot::set(call))),
     upload("take_snapshot", |agent, call| Box::pin(snapshot::take(agent, call))),
+    post("forget_copy", |agent, call| Box::pin(forget_copy(agent, call))),
     get("get_storage_state", |agent, call| Box::pin(get_storage_state(agent, call))),
 ];
 
@@ -89,8 +91,9 @@ async fn create_osd(agent: Arc<XtreemfsAgent>, mut call: Call) -> Result<Reply, 
     let _volumes_are_mounted_by_name = call.params.string("device_name")?;
     let auth_code = call.params.string("auth_code")?;
     let is_leaving = call.params.boolean_or("is_leaving", false)?;
+    let labels = call.params.string_or("labels", "")?;
     call.finish()?;
-    let server = Server { master, auth_code, is_leaving };
+    let server = Server { master, auth_code, is_leaving, labels };
     agent.keeper.change(|wanted| wanted.server = Some(server)).await?;
     Ok(Reply::nothing())
 }
@@ -113,6 +116,19 @@ async fn stop_dir(agent: Arc<XtreemfsAgent>, call: Call) -> Result<Reply, Method
 async fn stop_mrc(agent: Arc<XtreemfsAgent>, call: Call) -> Result<Reply, MethodError> {
     call.finish()?;
     agent.keeper.change(|wanted| wanted.logger = None).await?;
+    Ok(Reply::nothing())
+}
+
+/// `forget_copy` (ours): the copy of the metadata begins anew. A node without one has nothing to forget.
+async fn forget_copy(agent: Arc<XtreemfsAgent>, call: Call) -> Result<Reply, MethodError> {
+    call.finish()?;
+    let wanted = agent.keeper.wanted().await?;
+    let (Some(master), Some(directory)) = (wanted.logger, wanted.metadata) else { return Ok(Reply::nothing()) };
+    agent.keeper.change(|wanted| wanted.logger = None).await?;
+    let copy = place::metadata(&directory);
+    let removed = sys::blocking(move || file::ensure_absent(&copy)).await;
+    agent.keeper.change(|wanted| wanted.logger = Some(master)).await?;
+    removed?;
     Ok(Reply::nothing())
 }
 
@@ -167,5 +183,6 @@ async fn get_storage_state(agent: Arc<XtreemfsAgent>, call: Call) -> Result<Repl
         false => None,
     };
     let wish = wish.map(|wish| fingerprint(wish, 16)).unwrap_or_default();
-    Ok(Reply::of(&StorageState { programs, wish, cluster }))
+    let has_copy = agent.keeper.has_copy(&wanted).await;
+    Ok(Reply::of(&StorageState { programs, wish, cluster, has_copy }))
 }

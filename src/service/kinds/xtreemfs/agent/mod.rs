@@ -8,6 +8,7 @@
 mod cluster;
 mod daemons;
 mod keeper;
+mod metadata;
 mod methods;
 mod node;
 mod place;

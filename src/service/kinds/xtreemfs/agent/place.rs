@@ -1,18 +1,15 @@
 //! Where a node with shared storage keeps its files, and as whom its programs run.
 
-use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use crate::config::AgentConfig;
 use crate::service::error::MethodError;
 use crate::service::home::{self, Home};
-use crate::sys::file::{self, FileError};
+use crate::sys::file::FileError;
 
 /// The account of Debian's packages.
 const ACCOUNT: &str = "mfs";
-/// What metadata begins with where there is none yet.
-const EMPTY: &[u8] = b"MFSM NEW";
 
 /// Where a node keeps its files.
 #[derive(Debug, Clone)]
@@ -65,32 +62,6 @@ impl Place {
         self.home.give(&metadata(directory))
     }
 
-    /// Begins metadata where a service begins: neither metadata nor data is there. Blocking.
-    ///
-    /// # Errors
-    /// Returns an error if there is data without the metadata, or the disk does not take it.
-    pub(super) fn prepare_master(&self, directory: &Path, data: Option<&Path>) -> Result<(), MethodError> {
-        expect_there(directory)?;
-        let there = metadata(directory);
-        if there.exists() {
-            return Ok(());
-        }
-        if data.is_some_and(|data| chunks(data).exists()) {
-            return Err(MethodError::refused(format!(
-                "{} has no metadata, and this node has data: the volume with the metadata is missing",
-                directory.display()
-            )));
-        }
-        let new = directory.join("metadata.new");
-        file::ensure_absent(&new)?;
-        self.home.give(&new)?;
-        let first = new.join("metadata.mfs");
-        file::write_atomic(&first, EMPTY, 0o640)?;
-        self.home.own(&first)?;
-        fs::rename(&new, &there).map_err(|error| FileError::new("rename", &new, error))?;
-        Ok(())
-    }
-
     /// Lets a log be found where ConPaaS 2.0 has it. Blocking.
     ///
     /// # Errors
@@ -115,8 +86,11 @@ pub(super) fn state(directory: &Path) -> PathBuf {
     directory.join("server")
 }
 
-/// A volume that is missing is not begun anew on the node's own disk.
-fn expect_there(directory: &Path) -> Result<(), MethodError> {
+/// A volume that is missing is not begun anew on the node's own disk. Blocking.
+///
+/// # Errors
+/// Returns an error that names what is missing.
+pub(super) fn expect_there(directory: &Path) -> Result<(), MethodError> {
     if directory.is_dir() {
         return Ok(());
     }
@@ -133,32 +107,5 @@ impl Place {
             admin: "/run/cpsagent/xtreemfs/all".into(),
             daemons: "/var/tmp/cpsagent/daemons".into(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn metadata_begins_once_and_never_beside_data() {
-        let disk = tempfile::tempdir().unwrap();
-        let place = Place::sample(Ipv4Addr::LOCALHOST, disk.path());
-        let (directory, data) = (disk.path().join("dir"), disk.path().join("osd"));
-        let missing = place.prepare_master(&directory, None).unwrap_err().to_string();
-        assert!(missing.contains("its volume is not mounted"), "{missing}");
-        place.prepare(&directory).unwrap();
-        place.prepare_master(&directory, Some(&data)).unwrap();
-        let first = metadata(&directory).join("metadata.mfs");
-        assert_eq!(fs::read(&first).unwrap(), EMPTY);
-        fs::write(&first, "written since").unwrap();
-        place.prepare(&data).unwrap();
-        place.prepare_server(&data).unwrap();
-        place.prepare_master(&directory, Some(&data)).unwrap();
-        assert_eq!(fs::read(&first).unwrap(), b"written since");
-        fs::remove_dir_all(metadata(&directory)).unwrap();
-        let refused = place.prepare_master(&directory, Some(&data)).unwrap_err().to_string();
-        assert!(refused.contains("the volume with the metadata is missing"), "{refused}");
-        assert!(!metadata(&directory).exists());
     }
 }

@@ -15,6 +15,8 @@ use crate::sys::{self, program, random};
 
 /// What the names of volumes begin with that are being removed; no volume may be called so.
 const GONE: &str = ".gone-";
+/// What the names of classes begin with that volumes with labels have.
+const LABELLED: &str = "labels-";
 /// The classes of a volume's files are changed one by one.
 const CLASS_LIMIT: Duration = Duration::from_secs(540);
 const LIMIT: Duration = Duration::from_secs(30);
@@ -41,7 +43,7 @@ async fn make_one(directory: &Path, wish: &VolumeWish) -> Result<(), MethodError
         // What is removed in a volume is gone, as in any directory.
         run("mfssettrashretention", &["-r", "0"], directory, LIMIT).await?;
     }
-    let class = wish.copies.to_string();
+    let class = ensure_class(directory, wish).await?;
     let now = run("mfsgetsclass", &[], directory, LIMIT).await?;
     if after_colon(&now) != class {
         run("mfssetsclass", &["-r", &class], directory, CLASS_LIMIT).await?;
@@ -53,19 +55,58 @@ async fn make_one(directory: &Path, wish: &VolumeWish) -> Result<(), MethodError
     Ok(())
 }
 
-/// Removes what volumes held that were put away.
+/// Returns the class of a volume's files. The class of a volume with labels is its own, and is made or changed here.
+async fn ensure_class(directory: &Path, wish: &VolumeWish) -> Result<String, MethodError> {
+    if wish.labels.is_empty() {
+        return Ok(wish.copies.to_string());
+    }
+    let class = format!("{LABELLED}{}", wish.name);
+    let place = directory.display().to_string();
+    let labels = labels_of_copies(wish);
+    let tell = async |tool: &str| program::run(tool, &["-M", &place, "-K", &labels, &class], LIMIT).await;
+    if tell("mfsmodifysclass").await.is_err() {
+        tell("mfscreatesclass").await.map_err(|error| MethodError::refused(sys::chain(&error)))?;
+    }
+    Ok(class)
+}
+
+/// The label of each copy, as classes are told.
+fn labels_of_copies(wish: &VolumeWish) -> String {
+    let copies = wish.labels.iter().cycle().take(wish.copies as usize);
+    copies.map(String::as_str).collect::<Vec<&str>>().join(",")
+}
+
+/// Removes what volumes held that were put away, and the classes that only they had.
 ///
 /// # Errors
 /// Returns an error if something stays; it is tried again.
-pub(super) async fn sweep(all: &Path) -> Result<(), MethodError> {
-    let all = all.to_owned();
-    sys::blocking(move || {
-        for path in put_aside(&all) {
-            fs::remove_dir_all(&path).map_err(|error| FileError::new("remove", &path, error))?;
+pub(super) async fn sweep(all: &Path, wishes: &[VolumeWish]) -> Result<(), MethodError> {
+    let place = all.to_owned();
+    let removed = sys::blocking(move || remove_aside(&place)).await?;
+    if removed { forget_classes(all, wishes).await } else { Ok(()) }
+}
+
+/// Removes what was put away; returns whether there was something. Blocking.
+fn remove_aside(all: &Path) -> Result<bool, FileError> {
+    let gone = put_aside(all);
+    for path in &gone {
+        fs::remove_dir_all(path).map_err(|error| FileError::new("remove", path, error))?;
+    }
+    Ok(!gone.is_empty())
+}
+
+async fn forget_classes(all: &Path, wishes: &[VolumeWish]) -> Result<(), MethodError> {
+    let place = all.display().to_string();
+    let listed = program::run("mfslistsclass", &["-M", &place], LIMIT).await;
+    let listed = listed.map_err(|error| MethodError::refused(sys::chain(&error)))?;
+    let is_wanted = |class: &&str| wishes.iter().any(|wish| format!("{LABELLED}{}", wish.name) == **class);
+    for class in listed.split_whitespace().filter(|word| word.starts_with(LABELLED) && !is_wanted(word)) {
+        // What has been removed a moment ago may be in use for a moment.
+        if let Err(error) = program::run("mfsdeletesclass", &["-M", &place, class], LIMIT).await {
+            tracing::debug!("class {class} stays: {}", sys::chain(&error));
         }
-        Ok(())
-    })
-    .await
+    }
+    Ok(())
 }
 
 fn put_aside(all: &Path) -> Vec<PathBuf> {
@@ -122,8 +163,26 @@ mod tests {
         put_away(&volume).unwrap();
         assert!(!volume.exists());
         assert_eq!(put_aside(all.path()).len(), 1);
-        tokio::runtime::Runtime::new().unwrap().block_on(sweep(all.path())).unwrap();
+        assert!(remove_aside(all.path()).unwrap() && !remove_aside(all.path()).unwrap());
         assert_eq!(fs::read_dir(all.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn copies_take_the_labels_of_their_volume_in_turn() {
+        let of = |labels: &[&str], copies| {
+            labels_of_copies(&VolumeWish {
+                name: "pictures".to_owned(),
+                password: String::new(),
+                clients: "*".to_owned(),
+                copies,
+                quota_mb: None,
+                labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+                is_leaving: false,
+            })
+        };
+        assert_eq!(of(&["S"], 2), "S,S");
+        assert_eq!(of(&["S", "HA"], 3), "S,HA,S");
+        assert_eq!(of(&["S", "H"], 1), "S");
     }
 
     #[test]

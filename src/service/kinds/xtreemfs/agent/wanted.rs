@@ -32,4 +32,7 @@ pub(super) struct Server {
     pub auth_code: String,
     /// Whether all that it has is to be elsewhere.
     pub is_leaving: bool,
+    /// What volumes choose it by, a letter each.
+    #[serde(default)]
+    pub labels: String,
 }
