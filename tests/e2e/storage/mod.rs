@@ -29,7 +29,11 @@ struct Storage {
 
 impl Storage {
     async fn start(state: &Path, image: PathBuf) -> Self {
-        let mut house = House::of_image(state, &image, "256M");
+        Storage::with_memory(state, image, "256M").await
+    }
+
+    async fn with_memory(state: &Path, image: PathBuf, memory: &str) -> Self {
+        let mut house = House::of_image(state, &image, memory);
         let manager = house.start_application().await;
         house.ask("/add/xtreemfs", &[("appid", "1")]).await.unwrap();
         let storage = Storage { house, manager };

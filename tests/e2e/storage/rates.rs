@@ -4,13 +4,11 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{LIMIT, Storage};
+use super::Storage;
 use crate::e2e::house::vmid;
 use crate::e2e::world;
-use crate::support::wait::eventually_within;
-use conpaas::rpc::RpcCall;
 
-const LARGE_MB: u64 = 200;
+const LARGE_MB: u64 = 100;
 const N_SMALL: u64 = 500;
 /// Bytes of each small file, as those of a page or a thumbnail.
 const SMALL: u64 = 10_000;
@@ -23,21 +21,14 @@ fn how_fast_shared_storage_is() {
     }
     let image = world::engines_base();
     world::inside("e2e::storage::rates::how_fast_shared_storage_is", |state| async move {
-        let storage = Storage::start(&state, image).await;
+        let storage = Storage::with_memory(&state, image, "1024M").await;
         let first = storage.nodes(1, "dir").await.remove(0);
         memory(&first, "node with metadata and data, empty");
         storage.create_volume("v").await;
-        storage.mount(&first, "v", "/mnt/v").await;
-        storage.run(&first, "cd /media/osd-* && mkdir bare && ln -s $PWD/bare /mnt/bare");
-        tell(&storage, &first, "the disk bare", "/mnt/bare");
-        tell(&storage, &first, "one server, on its own node", "/mnt/v");
         storage.change(1, "add_nodes", "osd", 2).await;
         let client = storage.nodes(1, "osd").await.remove(2);
-        eventually_within(LIMIT, "no chunk waits for a copy", async || {
-            let servers = storage.house.call(RpcCall::get(1, "get_servers")).await?;
-            (servers["n_waiting"] == 0).then_some(())
-        })
-        .await;
+        storage.run(&client, "cd /media/osd-* && mkdir bare && ln -s $PWD/bare /mnt/bare");
+        tell(&storage, &client, "the disk bare", "/mnt/bare");
         storage.mount(&client, "v", "/mnt/v").await;
         tell(&storage, &client, "three servers, two copies", "/mnt/v");
         let one = [("volumeName", json!("v")), ("policy", json!("WqRq")), ("factor", json!(1))];
