@@ -41,6 +41,8 @@ fn code(line: &str) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
+
     use super::*;
 
     #[test]
@@ -59,9 +61,17 @@ mod tests {
             let text = std::fs::read_to_string("/proc/self/statm").unwrap();
             text.split(' ').nth(2).unwrap().parse::<u64>().unwrap()
         };
+        // As if much of it had been run.
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let program = std::fs::read_link("/proc/self/exe").unwrap();
+        let own = maps.lines().filter(|line| line.ends_with(program.to_str().unwrap()));
+        let (begin, end) = own.filter_map(code).max_by_key(|(begin, end)| end - begin).unwrap();
+        let memory = std::fs::File::open("/proc/self/mem").unwrap();
+        let mut bytes = vec![0; (end - begin).min(8 << 20)];
+        memory.read_exact_at(&mut bytes, begin as u64).unwrap();
         let before = resident();
         give_back().unwrap();
         let after = resident();
-        assert!(after < before, "{before} pages of files before, {after} after");
+        assert!(after + 500 < before, "{before} pages of files before, {after} after");
     }
 }

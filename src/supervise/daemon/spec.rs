@@ -187,6 +187,9 @@ pub(crate) struct Running {
     pub launch: Launch,
     /// What it has read.
     pub configuration: Vec<ConfigurationFile>,
+    /// What answers then; unknown of a program that an earlier release started.
+    #[serde(default)]
+    pub probe: Option<Probe>,
 }
 
 /// What it takes to make a running program the wanted one.
@@ -204,7 +207,11 @@ impl Running {
     /// Returns what a program has that is started now.
     #[must_use]
     pub(crate) fn of(daemon: &Daemon) -> Running {
-        Running { launch: daemon.launch.clone(), configuration: daemon.configuration.clone() }
+        Running {
+            launch: daemon.launch.clone(),
+            configuration: daemon.configuration.clone(),
+            probe: Some(daemon.readiness.probe.clone()),
+        }
     }
 
     /// Returns what it takes to make it `wanted`.

@@ -99,9 +99,10 @@ impl DaemonTask {
         match self.state {
             DaemonState::Starting | DaemonState::Reloading => {
                 let account = command::other_account(&daemon.name, daemon.launch.user.as_deref()).ok().flatten();
+                let daemon = self.as_it_runs(daemon).await;
                 tokio::select! {
                     () = processes::main_ended(&record) => (DaemonEvent::Ended, String::new()),
-                    answer = probe::until_answered(daemon, account.as_ref(), &self.place, self.deadline) => match answer {
+                    answer = probe::until_answered(&daemon, account.as_ref(), &self.place, self.deadline) => match answer {
                         Ok(()) => (DaemonEvent::Answered, String::new()),
                         Err(reason) => (DaemonEvent::Silent, reason),
                     },
@@ -117,6 +118,19 @@ impl DaemonTask {
             }
             _ => std::future::pending().await,
         }
+    }
+
+    /// Returns the daemon with what answers while its program has read another configuration: what is wanted of it may answer
+    /// only after a reload, which waits until the program can take one.
+    async fn as_it_runs(&self, daemon: &Daemon) -> Daemon {
+        let mut daemon = daemon.clone();
+        let place = self.place.clone();
+        let running = blocking(move || place.running()).await;
+        let other = running.filter(|running| running.difference(&daemon) == Difference::Configuration);
+        if let Some(probe) = other.and_then(|running| running.probe) {
+            daemon.readiness.probe = probe;
+        }
+        daemon
     }
 
     async fn react(&mut self, event: DaemonEvent, reason: &str) {

@@ -205,7 +205,16 @@ async fn a_killed_supervisor_leaves_daemons_that_the_next_one_takes_over() {
     child.wait().unwrap();
     assert_eq!(get(port).unwrap(), "one");
 
+    // The next one may want something else at once.
     let supervisor = world.supervisor();
+    assert_eq!(apply(&supervisor, &nginx(world.path(), port, "zero")).await.unwrap(), Change::Reloaded);
+    assert_eq!(Some(pid(&supervisor)), first);
+    wait_for_answer(port, "zero").await;
+    assert!(world.tasks.stop(LIMIT).await);
+    drop(supervisor);
+
+    let tasks = Tasks::new();
+    let supervisor = world::supervisor(world.path(), tasks.clone());
     let outcomes = supervisor.resume().await;
     assert_eq!(*outcomes[0].change.as_ref().unwrap(), Change::TakenOver);
     assert_eq!(Some(pid(&supervisor)), first);
@@ -220,7 +229,7 @@ async fn a_killed_supervisor_leaves_daemons_that_the_next_one_takes_over() {
     tokio::time::timeout(LIMIT, again).await.unwrap().unwrap();
     // One that ended meanwhile is started, and one that is unwanted does not come back.
     supervisor.stop_all(LIMIT).await;
-    assert!(world.tasks.stop(LIMIT).await);
+    assert!(tasks.stop(LIMIT).await);
     drop(supervisor);
     let next = supervisor_of(&world);
     assert_eq!(*next.resume().await[0].change.as_ref().unwrap(), Change::Started);

@@ -131,8 +131,12 @@ pub(super) fn nginx(place: &Path, port: u16, answer: &str) -> Daemon {
          fastcgi_temp_path {place}/f; uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;\n\
          include server.conf; }}\n"
     );
-    let server = format!("server {{ listen 127.0.0.1:{port}; location / {{ return 200 \"{answer}\"; }} }}\n");
-    let probe = Probe::Http(format!("http://127.0.0.1:{port}/"));
+    // Each configuration answers at a place of its own.
+    let server = format!(
+        "server {{ listen 127.0.0.1:{port}; location = / {{ return 200 \"{answer}\"; }}\n\
+         location = /{answer} {{ return 200 ok; }} }}\n"
+    );
+    let probe = Probe::Http(format!("http://127.0.0.1:{port}/{answer}"));
     let mut nginx = daemon("nginx", "/usr/sbin/nginx", &["-e", "stderr", "-c", "{configuration}/nginx.conf"], probe);
     nginx.configuration = vec![file("nginx.conf", main), file("server.conf", server)];
     let check = ["-t", "-q", "-e", "stderr", "-c", "{configuration}/nginx.conf"].map(str::to_owned).to_vec();
